@@ -1,0 +1,163 @@
+"""What a partition directory holds: the pages of a day as JSON, or its rows as one Avro file.
+
+A format writes a stream into an empty local directory and reads it back from any file system. It
+knows the names of its files; where the directory lies and how it gets there is not known here.
+"""
+
+import hashlib
+import itertools
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar, cast
+
+import dagster as dg
+import fastavro
+from upath import UPath
+
+from sales_assets.day_stream import DayStream, PagesByDay, RowsByDay
+
+T = TypeVar("T")
+
+_SYNC_SIZE = 16
+_REPAIR = "materialize this partition again, which replaces the whole directory"
+
+
+class InvalidPartitionError(dg.Failure):
+    """A partition directory does not hold what its format says, or would not."""
+
+
+class PartitionFormat(ABC, Generic[T]):
+    """The files of one partition.
+
+    Attributes:
+        streams: The mapping from day to stream that carries this format's items.
+    """
+
+    streams: ClassVar[type[dict[str, DayStream[Any]]]]
+
+    @abstractmethod
+    def write(self, items: Iterable[T], directory: Path, stem: str) -> None:
+        """Write a partition.
+
+        Args:
+            items: What to write, read once and never held as a whole.
+            directory: An empty directory.
+            stem: What the names of the files begin with, such as `sales_2022-08-09`.
+        """
+
+    @abstractmethod
+    def files(self, directory: UPath, stem: str) -> list[UPath]:
+        """List the files of a partition in the order of their content.
+
+        Raises:
+            InvalidPartitionError: The directory holds something else, or lacks something.
+        """
+
+    @abstractmethod
+    def read(self, files: list[UPath]) -> Iterator[T]:
+        """Read what `write` has written, item by item."""
+
+
+class JsonPages(PartitionFormat[bytes]):
+    """Each page in a file of its own, byte for byte; numbered when there is more than one."""
+
+    streams = PagesByDay
+
+    def write(self, items: Iterable[bytes], directory: Path, stem: str) -> None:
+        """Write `STEM_1.json`, `STEM_2.json` and so on, or `STEM.json` for a single page."""
+        number = 0
+        for number, page in enumerate(items, 1):
+            (directory / f"{stem}_{number}.json").write_bytes(page)
+        if number == 0:
+            raise InvalidPartitionError(f"{stem} has no page; a day without rows is a page `[]`")
+        if number == 1:
+            (directory / f"{stem}_1.json").rename(directory / f"{stem}.json")
+
+    def files(self, directory: UPath, stem: str) -> list[UPath]:
+        """List the pages by number: 10 comes after 9."""
+        pattern = re.compile(rf"{re.escape(stem)}(?:_([1-9][0-9]*))?\.json")
+        by_number: dict[int, UPath] = {}
+        for path in directory.iterdir():
+            match = pattern.fullmatch(path.name)
+            if match is None:
+                raise InvalidPartitionError(f"{path} is no page of {stem}: {_REPAIR}")
+            by_number[int(match[1] or 0)] = path
+        numbers = sorted(by_number)
+        if not numbers or numbers not in ([0], list(range(1, len(numbers) + 1))):
+            raise InvalidPartitionError(
+                f"the pages in {directory} are not numbered from 1 without gaps: {_REPAIR}"
+            )
+        return [by_number[number] for number in numbers]
+
+    def read(self, files: list[UPath]) -> Iterator[bytes]:
+        """Read page by page."""
+        return (path.read_bytes() for path in files)
+
+
+class AvroFile(PartitionFormat[dict[str, Any]]):
+    """All rows in one Avro file, deflated; the same rows always give the same bytes."""
+
+    streams = RowsByDay
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        """Read and write rows of `schema`, an Avro schema as parsed JSON."""
+        self._schema = fastavro.parse_schema(schema)
+
+    def write(self, items: Iterable[dict[str, Any]], directory: Path, stem: str) -> None:
+        """Write `STEM.avro`.
+
+        Other readers fail on an empty file that claims to be deflated, so that one has no codec.
+        """
+        path = directory / f"{stem}.avro"
+        rows = iter(items)
+        first = list(itertools.islice(rows, 1))
+        with path.open("wb") as file:
+            fastavro.writer(
+                file,
+                self._schema,
+                itertools.chain(first, rows),
+                codec="deflate" if first else "null",
+                sync_marker=bytes(_SYNC_SIZE),
+            )
+        _set_sync_marker(path)
+
+    def files(self, directory: UPath, stem: str) -> list[UPath]:
+        """List the one file."""
+        files = list(directory.iterdir())
+        if [path.name for path in files] != [f"{stem}.avro"]:
+            raise InvalidPartitionError(f"{directory} does not hold {stem}.avro alone: {_REPAIR}")
+        return files
+
+    def read(self, files: list[UPath]) -> Iterator[dict[str, Any]]:
+        """Read row by row."""
+        for path in files:
+            with path.open("rb") as file:
+                yield from cast(Iterator[dict[str, Any]], fastavro.reader(file))
+
+
+def content_sha256(files: Iterable[UPath]) -> str:
+    """Hash the files of a partition, one after the other as if they were one."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _set_sync_marker(path: Path) -> None:
+    """Replace the all-zero sync marker of an Avro file by one derived from its content.
+
+    fastavro would draw a random one. A fixed one for all files would do for the same bytes again,
+    but blocks of two versions of a file would then fit each other. The marker ends the header and
+    every block (https://avro.apache.org/docs/1.12.0/specification/#object-container-files).
+    """
+    marker = bytes.fromhex(content_sha256([UPath(path)]))[:_SYNC_SIZE]
+    with path.open("r+b") as file:
+        blocks = fastavro.block_reader(file)
+        ends = [file.tell(), *(block.offset + block.size for block in blocks)]
+        for end in ends:
+            file.seek(end - _SYNC_SIZE)
+            file.write(marker)

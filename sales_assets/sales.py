@@ -1,0 +1,129 @@
+"""The sales assets: `raw_sales` keeps each day as the API sent it, `stg_sales` types it.
+
+Both are a mapping from day to lazy stream. There is no path, no HTTP and no file format here.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import dagster as dg
+from pydantic_core import from_json
+
+from sales_assets.day_stream import DayStream, PagesByDay, RowsByDay
+from sales_assets.sales_api import SalesApi
+from sales_assets.sales_record import column_schema, sales_of_pages
+
+# Dagster needs the first partition when it imports an asset, so this setting is read here.
+SALES_DAYS = dg.DailyPartitionsDefinition(
+    dg.EnvVar("SALES_START_DATE").get_value() or "2022-08-09", timezone="UTC"
+)
+
+_PREVIEW_ROWS = 5
+
+
+def _daily_sales_asset(
+    **arguments: Any,
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """`dg.asset` with what both assets share.
+
+    A range is one run (`BackfillPolicy.single_run`): a run for each day would cost seconds a day.
+    The policy is a beta feature, of which our users need no reminder at each command.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
+        decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
+            partitions_def=SALES_DAYS,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            group_name="sales",
+            **arguments,
+        )
+    return decorator
+
+
+@_daily_sales_asset(kinds={"python", "json"}, io_manager_key="json_pages")
+def raw_sales(context: dg.AssetExecutionContext, sales_api: SalesApi) -> PagesByDay:
+    """All sales of a day, byte for byte as the pages of the sales API brought them.
+
+    A day is stored once all of its pages have been read, and replaces what was there before.
+    """
+    context.log.info("sales come from %s", sales_api.source)
+    return PagesByDay({day: _described_pages(sales_api, day) for day in context.partition_keys})
+
+
+@_daily_sales_asset(kinds={"python", "avro"}, io_manager_key="avro_file")
+def stg_sales(raw_sales: PagesByDay) -> RowsByDay:
+    """The sales of a day as typed rows, one Avro file.
+
+    Every row is checked against the contract; a day with a row that breaks it is not stored.
+    """
+    return RowsByDay({day: _described_rows(pages, day) for day, pages in raw_sales.items()})
+
+
+class _Summary:
+    """What the metadata of a day says about its rows."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._price_sum = 0
+        self._preview: list[dict[str, Any]] = []
+
+    def add(self, rows: list[dict[str, Any]], prices: Iterable[int]) -> None:
+        """Count the rows of one more page."""
+        self._rows += len(rows)
+        self._price_sum += sum(prices)
+        self._preview += islice(rows, _PREVIEW_ROWS - len(self._preview))
+
+    def metadata(self) -> dict[str, Any]:
+        """Say it under the names that Dagster and its UI know."""
+        return {
+            "dagster/row_count": self._rows,
+            "dagster/partition_row_count": self._rows,
+            "price_sum": self._price_sum,
+            "preview": dg.MetadataValue.md(_markdown_table(self._preview)),
+            "dagster/column_schema": column_schema(),
+        }
+
+
+def _described_pages(sales_api: SalesApi, day: str) -> DayStream[bytes]:
+    metadata: dict[str, Any] = {"source": sales_api.source}
+
+    def pages() -> Iterator[bytes]:
+        summary = _Summary()
+        number = 0
+        for number, page in enumerate(sales_api.pages(day), 1):  # noqa: B007
+            rows = from_json(page)
+            # Nothing has checked these rows yet: count what is a price.
+            prices = (row.get("price") for row in rows)
+            summary.add(rows, [price for price in prices if type(price) is int])
+            yield page
+        metadata.update(pages=number, **summary.metadata())
+
+    return DayStream(pages(), metadata)
+
+
+def _described_rows(pages: Iterable[bytes], day: str) -> DayStream[dict[str, Any]]:
+    metadata: dict[str, Any] = {}
+
+    def rows() -> Iterator[dict[str, Any]]:
+        summary = _Summary()
+        for page in sales_of_pages(pages, day):
+            summary.add(page, [row["price"] for row in page])
+            yield from page
+        metadata.update(summary.metadata())
+
+    return DayStream(rows(), metadata)
+
+
+def _markdown_table(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "no rows"
+
+    def line(cells: Iterable[Any]) -> str:
+        texts = (" ".join(str(cell).split()).replace("|", "\\|") for cell in cells)
+        return f"| {' | '.join(texts)} |"
+
+    columns = list(rows[0])
+    table = [line(columns), line("---" for _ in columns)]
+    return "\n".join(table + [line(row.get(column, "") for column in columns) for row in rows])

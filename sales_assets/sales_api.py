@@ -1,0 +1,193 @@
+"""The sales API as a Dagster resource: a day goes in, the pages of that day come out.
+
+`GET /sales?date=DATE&page=N` answers up to 100 rows a page and 404 past the last one; it tells no
+total, so the end of a day is only known by meeting it. What the rows hold is not judged here
+(`sales_record` does that), and where the pages are kept is not known here.
+"""
+
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import dagster as dg
+import requests
+from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError
+
+from sales_assets.http_client import HttpClient, TokenAuth, TransientHttpError
+
+TOKEN_VARIABLE = "AUTH_TOKEN"  # noqa: S105 - the name of the variable, not a token
+
+_rows = TypeAdapter(list[dict[str, Any]])
+
+
+class SalesApiError(dg.Failure):
+    """The sales API did not answer with a day's sales, and asking again did not help."""
+
+
+class SalesApiAuthError(SalesApiError):
+    """There is no usable token, or the API refuses the one there is."""
+
+
+class NoSuchDayError(SalesApiError):
+    """The API knows nothing of the day: 404 on its first page."""
+
+
+class _Page(NamedTuple):
+    body: bytes
+    rows: int
+
+
+class SalesApi(dg.ConfigurableResource[Any]):
+    """Client of the sales API.
+
+    The token is read from the environment variable `AUTH_TOKEN` when a run starts, and is never a
+    field: Dagster shows the fields of a resource in its UI and keeps them in its snapshots.
+    """
+
+    url: str = Field(description="Base address, such as https://sales.example.com.")
+    connect_timeout: float = Field(default=5, gt=0, description="Seconds to open a connection.")
+    read_timeout: float = Field(default=30, gt=0, description="Seconds without a byte received.")
+    max_attempts: int = Field(default=6, ge=1, description="How often a page is asked for.")
+    backoff: float = Field(
+        default=0.5, ge=0, description="Seconds of the first pause before asking again; doubles."
+    )
+    retry_after_cap: float = Field(
+        default=120, ge=0, description="Longest Retry-After, in seconds, that is honoured."
+    )
+    max_pages: int = Field(
+        default=1_000_000, ge=1, description="Pages after which a day is taken to have no end."
+    )
+
+    _client: HttpClient = PrivateAttr()
+    _address: str = PrivateAttr()
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Get ready to ask, without asking yet.
+
+        Raises:
+            SalesApiAuthError: `AUTH_TOKEN` is missing, or cannot stand in an HTTP header.
+            SalesApiError: The address is none.
+        """
+        self._connect(self.url, _token_from_environment())
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    @property
+    def source(self) -> str:
+        """Where the sales come from, for a person to read."""
+        return self._address
+
+    def pages(self, day: str) -> Iterator[bytes]:
+        """Ask for the pages of a day, one by one and as they are taken.
+
+        Args:
+            day: `YYYY-MM-DD`.
+
+        Yields:
+            The body of each page, byte for byte: a complete JSON list of objects. The one page of
+            a day without sales is an empty list.
+
+        Raises:
+            NoSuchDayError: The first page is a 404.
+            SalesApiAuthError: The API refuses the token (401, 403).
+            SalesApiError: A page could not be had, or the day has no end.
+        """
+        previous = None
+        for number in itertools.count(1):
+            page = self._page(day, number)
+            if page is None and number == 1:
+                raise NoSuchDayError(
+                    f"{day}: {self.source} has nothing for this day (404 on page 1). "
+                    "A day without sales answers an empty list."
+                )
+            if page is None or (number > 1 and page.rows == 0):
+                return
+            if page.body == previous:
+                raise SalesApiError(
+                    f"{day}: page {number} is page {number - 1} again; {self.source} does not page"
+                )
+            if number > self.max_pages:
+                raise SalesApiError(f"{day}: no end after {self.max_pages} pages (max_pages)")
+            yield page.body
+            if page.rows == 0:
+                return
+            previous = page.body
+
+    def _connect(self, address: str, token: str) -> None:
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise SalesApiError(
+                "SALES_API_URL is not an address of the form https://host[/path] without a user "
+                "name or password in it"
+            )
+        self._address = address.rstrip("/")
+        self._client = HttpClient(
+            TokenAuth(token),
+            timeout=(self.connect_timeout, self.read_timeout),
+            max_attempts=self.max_attempts,
+            backoff=self.backoff,
+            retry_after_cap=self.retry_after_cap,
+        )
+
+    def _page(self, day: str, number: int) -> _Page | None:
+        try:
+            return self._client.get(
+                f"{self._address}/sales", {"date": day, "page": str(number)}, _read_page
+            )
+        except TransientHttpError as error:
+            raise SalesApiError(
+                f"{day}: page {number} of {self.source} could not be had in {self.max_attempts} "
+                f"attempts; the last one: {error}"
+            ) from error
+        except requests.RequestException as error:
+            raise SalesApiError(f"{day}: page {number} of {self.source}: {error}") from error
+
+
+def _read_page(response: requests.Response) -> _Page | None:
+    """Make a page of an answer; None for the 404 that ends a day."""
+    match response.status_code:
+        case 200:
+            try:
+                return _Page(response.content, len(_rows.validate_json(response.content)))
+            except ValidationError as error:
+                first = error.errors(include_url=False)[0]
+                row = f" at row {first['loc'][0] + 1}" if first["loc"] else ""  # type: ignore[operator]
+                raise TransientHttpError(
+                    f"HTTP 200, but no complete JSON list of objects: {first['msg']}{row}"
+                ) from error
+        case 404:
+            return None
+        case 401 | 403:
+            raise SalesApiAuthError(
+                f"the sales API refuses the token in {TOKEN_VARIABLE} (HTTP "
+                f"{response.status_code}): set {TOKEN_VARIABLE} to a valid token and run again"
+            )
+        case status if 300 <= status < 400:
+            raise SalesApiError(
+                f"the sales API redirects (HTTP {status}), and a redirect is not followed since "
+                "it could take the token elsewhere: set SALES_API_URL to the final address"
+            )
+        case status:
+            raise SalesApiError(f"the sales API answered HTTP {status} {response.reason}")
+
+
+def _token_from_environment() -> str:
+    token = os.environ.get(TOKEN_VARIABLE)
+    if not token:
+        raise SalesApiAuthError(
+            f"{TOKEN_VARIABLE} is not set: put the token of the sales API into it "
+            f"(`export {TOKEN_VARIABLE}=...`, or a line in .env), or set SALES_API_URL=sample to "
+            "use the embedded sample API, which needs none"
+        )
+    # requests would name a token with a line break in the text of its error.
+    if not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise SalesApiAuthError(
+            f"{TOKEN_VARIABLE} holds a character that no token has (white space, a line break, "
+            "a control or a non-ASCII character): set it again, without that"
+        )
+    return token

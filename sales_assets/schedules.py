@@ -1,0 +1,31 @@
+"""The job over both sales assets, and when it runs by itself."""
+
+import dagster as dg
+
+from sales_assets.sales import raw_sales, stg_sales
+
+sales_job = dg.define_asset_job(
+    "sales",
+    selection=[raw_sales, stg_sales],
+    description="Pull the sales of a day and turn them into Avro.",
+    # A run that crashed (its process died) is started again by the daemon of an instance that has
+    # run_retries on; one that failed has said why, and would fail again. The retry policy of an
+    # asset is no choice: it takes Ctrl-C and SIGTERM for a failure and carries on.
+    tags={"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "false"},
+)
+
+
+def daily_sales_schedule(hour: int) -> dg.ScheduleDefinition:
+    """Materialize yesterday each day; off until it is switched on.
+
+    Args:
+        hour: When, in UTC (0 to 23).
+    """
+    return dg.build_schedule_from_partitioned_job(  # type: ignore[return-value]
+        sales_job,
+        name="daily_sales",
+        hour_of_day=hour,
+        minute_of_hour=0,
+        description="Materialize the sales of yesterday (UTC).",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )

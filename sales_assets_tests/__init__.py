@@ -1,0 +1,1 @@
+"""Tests of sales_assets: real sockets, real Dagster instances, real files."""

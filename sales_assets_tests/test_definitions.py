@@ -1,0 +1,166 @@
+"""The whole graph as a user runs it: Dagster's command line in another process."""
+
+import datetime
+import json
+from pathlib import Path
+
+import dagster as dg
+import fastavro
+import pytest
+
+from sales_assets.definitions import defs
+from sales_assets_tests.conftest import DAY, PROJECT, Command, ScriptedApi, page, sale, tree
+
+RECORDED = PROJECT.parent / "shared" / "recorded_api"
+MATERIALIZE = ("asset", "materialize", "-m", "sales_assets.definitions", "--select")
+BOTH = (*MATERIALIZE, "raw_sales,stg_sales")
+
+
+def rows(path: Path) -> list[object]:
+    with path.open("rb") as file:
+        return list(fastavro.reader(file))
+
+
+def settings(api: ScriptedApi) -> dict[str, str]:
+    return {"SALES_API_URL": api.url, "AUTH_TOKEN": api.token}
+
+
+@pytest.mark.skipif(not RECORDED.exists(), reason="the recorded pages are not here")
+def test_the_real_day_is_kept_byte_for_byte_and_every_row_reaches_avro(
+    api: ScriptedApi, dagster: Command, tmp_path: Path
+) -> None:
+    pages = [(RECORDED / f"sales_{DAY}_page_{n}.json").read_bytes() for n in range(1, 5)]
+    api.days[DAY] = pages
+    stale = tmp_path / f"storage/raw/sales/{DAY}/sales_{DAY}_99.json"
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"[]")
+
+    first = dagster(*BOTH, "--partition", DAY, **settings(api))
+    assert first.returncode == 0, first.stderr
+    stored = tree(tmp_path / "storage")
+    avro = f"stg/sales/{DAY}/sales_{DAY}.avro"
+    assert stored == {
+        **{f"raw/sales/{DAY}/sales_{DAY}_{n}.json": body for n, body in enumerate(pages, 1)},
+        avro: stored[avro],
+    }
+    expected = [row for body in pages for row in json.loads(body)]
+    assert len(expected) == 338
+    assert json.loads(json.dumps(rows(tmp_path / "storage" / avro), default=str)) == expected
+
+    assert dagster(*BOTH, "--partition", DAY, **settings(api)).returncode == 0
+    assert tree(tmp_path / "storage") == stored
+
+
+def test_a_range_is_one_run_with_a_materialization_for_each_day(
+    dagster: Command, environment: dict[str, str], tmp_path: Path
+) -> None:
+    result = dagster(*BOTH, "--partition-range", "2022-08-09...2022-09-08", SALES_API_URL="sample")
+    assert result.returncode == 0, result.stderr
+    assert len(list((tmp_path / "storage/stg/sales").iterdir())) == 31
+    with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
+        assert len(instance.get_runs()) == 1
+        for asset in ("raw_sales", "stg_sales"):
+            records = instance.fetch_materializations(dg.AssetKey(asset), limit=100).records
+            counts = {
+                record.partition_key: record.asset_materialization.metadata["dagster/row_count"]
+                for record in records
+                if record.asset_materialization
+            }
+            assert len(records) == len(counts) == 31
+            assert len({count.value for count in counts.values()}) > 20
+
+
+def test_a_run_on_sample_data_says_so_in_its_log_and_metadata(
+    dagster: Command, environment: dict[str, str]
+) -> None:
+    result = dagster(*BOTH, "--partition", DAY, SALES_API_URL="sample")
+    assert "INVENTED sales" in result.stderr
+    with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
+        [record] = instance.fetch_materializations(dg.AssetKey("raw_sales"), limit=9).records
+        assert record.asset_materialization is not None
+        assert "INVENTED" in str(record.asset_materialization.metadata["source"].value)
+
+
+def test_the_token_appears_nowhere(
+    api: ScriptedApi, dagster: Command, environment: dict[str, str], tmp_path: Path
+) -> None:
+    api.days[DAY] = [page(sale())]
+    good = dagster(*BOTH, "--partition", DAY, **settings(api))
+    refused = dagster(
+        *BOTH, "--partition", DAY, **{**settings(api), "AUTH_TOKEN": "no-" + api.token}
+    )
+    broken = dagster(*BOTH, "--partition", DAY, **{**settings(api), "AUTH_TOKEN": api.token + "\n"})
+    assert (good.returncode, refused.returncode, broken.returncode) == (0, 1, 1)
+    for result in (good, refused, broken):
+        assert api.token not in result.stdout + result.stderr
+    for name, content in tree(tmp_path).items():
+        assert api.token.encode() not in content, name
+
+
+def test_the_token_is_in_no_snapshot_and_no_repr(
+    api: ScriptedApi, python: Command, tmp_path: Path
+) -> None:
+    script = tmp_path / "snapshot.py"
+    script.write_text(
+        "from dagster._core.remote_representation.external_data import RepositorySnap\n"
+        "from dagster_shared.serdes import serialize_value\n"
+        "from sales_assets.definitions import defs\n"
+        "print(serialize_value(RepositorySnap.from_def(defs.get_repository_def())))\n"
+        "print(defs.resources)\n"
+    )
+    result = python(str(script), **settings(api))
+    assert result.returncode == 0, result.stderr
+    assert "raw_sales" in result.stdout
+    assert api.token not in result.stdout + result.stderr
+
+
+def test_definitions_load_without_a_token_and_without_a_warning_of_ours(dagster: Command) -> None:
+    result = dagster("definitions", "validate", "-m", "sales_assets.definitions")
+    assert result.returncode == 0, result.stderr
+    assert "BetaWarning" not in result.stdout + result.stderr
+
+
+def test_a_run_without_a_token_fails_and_says_how_to_set_it(dagster: Command) -> None:
+    result = dagster(*BOTH, "--partition", DAY)
+    assert result.returncode == 1
+    assert "export AUTH_TOKEN=" in result.stderr
+
+
+def test_a_bad_row_publishes_no_avro_and_keeps_raw(
+    api: ScriptedApi, dagster: Command, tmp_path: Path
+) -> None:
+    api.days[DAY] = [page(sale(), sale(price="12"))]
+    result = dagster(*BOTH, "--partition", DAY, **settings(api))
+    assert result.returncode == 1
+    assert 'page 1, row 2, price = "12": Input should be a valid integer' in result.stderr
+    assert tree(tmp_path / "storage") == {f"raw/sales/{DAY}/sales_{DAY}.json": api.days[DAY][0]}
+
+
+def test_stg_sales_is_rebuilt_from_raw_without_a_token(dagster: Command, tmp_path: Path) -> None:
+    raw = tmp_path / f"storage/raw/sales/{DAY}/sales_{DAY}.json"
+    raw.parent.mkdir(parents=True)
+    raw.write_bytes(page(sale()))
+    result = dagster(*MATERIALIZE, "stg_sales", "--partition", DAY)
+    assert result.returncode == 0, result.stderr
+    assert len(rows(tmp_path / f"storage/stg/sales/{DAY}/sales_{DAY}.avro")) == 1
+
+
+def test_a_reversed_range_fails(dagster: Command, tmp_path: Path) -> None:
+    result = dagster(*BOTH, "--partition-range", "2022-08-11...2022-08-09", SALES_API_URL="sample")
+    assert result.returncode == 1
+    assert "no partition is selected" in result.stderr
+    assert tree(tmp_path / "storage") == {}
+
+
+def test_the_schedule_is_off_and_materializes_yesterday() -> None:
+    repository = defs.get_repository_def()
+    schedule = repository.get_schedule_def("daily_sales")
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    assert schedule.cron_schedule == "0 1 * * *"
+    now = datetime.datetime(2026, 11, 21, 1, 0, tzinfo=datetime.timezone.utc)
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance, scheduled_execution_time=now, repository_def=repository
+        )
+        [request] = schedule.evaluate_tick(context).run_requests or []
+    assert request.partition_key == "2026-11-20"

@@ -1,0 +1,91 @@
+"""The assets themselves, without storage: what goes in, what comes out, what is said of it."""
+
+import datetime
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from sales_assets.day_stream import DayStream, PagesByDay
+from sales_assets.sales import SALES_DAYS, raw_sales, stg_sales
+from sales_assets.sales_api import SalesApi
+from sales_assets.sales_record import InvalidSalesError
+from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale
+
+NEXT_DAY = "2022-08-10"
+RANGE = dg.PartitionKeyRange(DAY, NEXT_DAY)
+
+
+def days_of(result: object) -> dict[str, DayStream[Any]]:
+    """Give what an asset function returned its type."""
+    assert isinstance(result, dict)
+    return result
+
+
+def test_raw_sales_is_the_pages_of_each_day_unread(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days = {DAY: [page(sale())], NEXT_DAY: [page(sale()), page(sale(price=1))]}
+    context = dg.build_asset_context(partition_key_range=RANGE)
+    days = days_of(raw_sales(context=context, sales_api=sales_api))
+    assert api.requests == []
+    assert {day: list(stream) for day, stream in days.items()} == api.days
+
+
+def test_raw_sales_describes_a_day_once_it_is_read(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days[DAY] = [page(sale(price=3), sale(price="4")), page(sale(price=True), {})]
+    context = dg.build_asset_context(partition_key=DAY)
+    [stream] = days_of(raw_sales(context=context, sales_api=sales_api)).values()
+    list(stream)
+    assert stream.metadata["source"] == api.url
+    assert stream.metadata["pages"] == 2
+    assert stream.metadata["dagster/row_count"] == 4
+    assert stream.metadata["dagster/partition_row_count"] == 4
+    assert stream.metadata["price_sum"] == 3
+
+
+def test_stg_sales_is_the_typed_rows_of_each_day() -> None:
+    pages = {DAY: [page(sale(price=1)), page(sale(price=2))], NEXT_DAY: [b"[]"]}
+    streams = PagesByDay({day: DayStream(bodies) for day, bodies in pages.items()})
+    days = days_of(stg_sales(raw_sales=streams))
+    date = datetime.date.fromisoformat(DAY)
+    assert {day: list(stream) for day, stream in days.items()} == {
+        DAY: [sale(price=1, purchase_date=date), sale(price=2, purchase_date=date)],
+        NEXT_DAY: [],
+    }
+
+
+def test_stg_sales_describes_a_day_once_it_is_read() -> None:
+    pages = PagesByDay({DAY: DayStream([page(*[sale(price=n) for n in range(10)])])})
+    [stream] = days_of(stg_sales(raw_sales=pages)).values()
+    list(stream)
+    assert stream.metadata["dagster/row_count"] == 10
+    assert stream.metadata["price_sum"] == 45
+    assert [column.name for column in stream.metadata["dagster/column_schema"].columns] == [
+        "client",
+        "purchase_date",
+        "product",
+        "price",
+    ]
+    assert stream.metadata["preview"].value.splitlines()[:3] == [
+        "| client | purchase_date | product | price |",
+        "| --- | --- | --- | --- |",
+        "| Ada Byron | 2022-08-09 | TV | 0 |",
+    ]
+    assert len(stream.metadata["preview"].value.splitlines()) == 2 + 5
+
+
+def test_a_preview_cell_cannot_break_the_table() -> None:
+    pages = PagesByDay({DAY: DayStream([page(sale(client="A | B\nC"))])})
+    [stream] = days_of(stg_sales(raw_sales=pages)).values()
+    list(stream)
+    assert stream.metadata["preview"].value.splitlines()[2].startswith("| A \\| B C | 2022")
+
+
+def test_a_bad_row_fails_stg_sales() -> None:
+    pages = PagesByDay({DAY: DayStream([page(sale(price="1"))])})
+    [stream] = days_of(stg_sales(raw_sales=pages)).values()
+    with pytest.raises(InvalidSalesError, match="page 1, row 1, price"):
+        list(stream)
+
+
+def test_the_first_partition_is_that_of_the_settings() -> None:
+    assert SALES_DAYS.get_first_partition_key() == DAY
