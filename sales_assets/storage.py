@@ -57,7 +57,7 @@ class PartitionDirectoryIOManager(dg.IOManager):
                 self._format.write(stream, new, stem)
                 stored = self._describe(UPath(new), stem)
             context.step_context.add_asset_metadata(
-                {**stream.metadata, "path": str(directory), **stored},
+                {**stream.metadata, "path": dg.MetadataValue.path(str(directory)), **stored},
                 asset_key=context.asset_key,
                 partition_key=day,
             )
