@@ -1,6 +1,7 @@
 """The command `sales-assets`: what there is to run beside Dagster's own commands."""
 
 import os
+from pathlib import Path
 
 import click
 
@@ -14,12 +15,18 @@ def main() -> None:
 
 @main.command("sample-api")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-def sample_api(port: int) -> None:
+@click.option(
+    "--faults",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML file that says what goes wrong; the README shows one.",
+)
+def sample_api(port: int, faults: Path | None) -> None:
     """Serve the sample API on loopback until Ctrl-C.
 
     Its token is whatever AUTH_TOKEN holds.
     """
     from sales_assets.sample_api import SampleApi
+    from sales_assets.sample_faults import Faults, InvalidFaultsError
 
     token = os.environ.get(TOKEN_VARIABLE)
     if not token:
@@ -27,7 +34,10 @@ def sample_api(port: int) -> None:
             f"{TOKEN_VARIABLE} is not set: choose a token, set {TOKEN_VARIABLE} to it here and "
             "where the assets run"
         )
-    api = SampleApi(token, port=port)
+    try:
+        api = SampleApi(token, port=port, faults=Faults.read(faults) if faults else None)
+    except InvalidFaultsError as error:
+        raise click.UsageError(str(error)) from error
     click.echo(f"sample sales (invented) at {api.url}; use it with SALES_API_URL={api.url}")
     try:
         api.serve_forever()

@@ -8,7 +8,13 @@ are, and where they come from or go to, does not belong here.
 from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any, Generic, TypeVar
 
+import dagster as dg
+
 T = TypeVar("T")
+
+
+class EveryDayFailsError(dg.Failure):
+    """What keeps this day from being read keeps every other day from it, too."""
 
 
 class DayStream(Generic[T]):

@@ -1,12 +1,14 @@
 """How this project asks an HTTP API for something: patiently, and without leaking its token.
 
-A session per thread, timeouts, retries with jittered backoff, `Retry-After`, no redirects. What is
-asked, and what an answer means, belongs to the resources that use the client.
+A session per thread, timeouts and deadlines, retries with jittered backoff, `Retry-After`, no
+redirects, whole bodies only. What is asked, and what an answer means, belongs to the resources
+that use the client.
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import dagster as dg
 import requests
@@ -15,6 +17,16 @@ import urllib3
 from requests.auth import AuthBase
 
 T = TypeVar("T")
+
+_CHUNK = 1 << 16
+
+
+class HttpAnswer(NamedTuple):
+    """A whole answer, with a status that is neither 429 nor a server error."""
+
+    status: int
+    reason: str
+    body: bytes
 
 
 class TransientHttpError(Exception):
@@ -54,7 +66,9 @@ class HttpClient:
         self,
         auth: AuthBase | None,
         *,
-        timeout: tuple[float, float],
+        connect_timeout: float,
+        read_timeout: float,
+        request_timeout: float,
         max_attempts: int,
         backoff: float,
         retry_after_cap: float,
@@ -63,21 +77,31 @@ class HttpClient:
 
         Args:
             auth: Signs each request.
-            timeout: Seconds to connect, and seconds to wait for more of an answer.
+            connect_timeout: Seconds to open a connection.
+            read_timeout: Seconds without a byte received.
+            request_timeout: Seconds for the whole of an answer.
             max_attempts: How often a request is sent before the last reason is raised.
             backoff: Seconds of the first pause between attempts, on average; it doubles each time.
             retry_after_cap: Seconds beyond which a server's `Retry-After` is not followed.
         """
         self._auth = auth
-        self._timeout = timeout
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._request_timeout = request_timeout
+        self._max_attempts = max_attempts
         self._retry_after_cap = retry_after_cap
         self._backoff = tenacity.wait_random_exponential(multiplier=2 * backoff, max=60)
-        self._stop = tenacity.stop_after_attempt(max_attempts)
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
 
     def get(
-        self, url: str, params: Mapping[str, str], accept: Callable[[requests.Response], T]
+        self,
+        url: str,
+        params: Mapping[str, str],
+        accept: Callable[[HttpAnswer], T],
+        *,
+        deadline: float = float("inf"),
+        on_retry: Callable[[], object] = lambda: None,
     ) -> T:
         """Ask until `accept` makes something of the answer.
 
@@ -86,21 +110,31 @@ class HttpClient:
             params: The query.
             accept: Turns an answer into a value. It raises `TransientHttpError` for an answer that
                 should be asked for again; what else it raises goes straight to the caller.
+            deadline: On the clock of `time.monotonic`; no attempt lasts longer or begins later.
+            on_retry: Called before each further attempt.
 
         Returns:
             What `accept` returned.
 
         Raises:
-            TransientHttpError: The last attempt failed too.
+            TransientHttpError: The last attempt, or the last before the deadline, failed too.
         """
+
+        def before_sleep(state: tenacity.RetryCallState) -> None:
+            _log_retry(state)
+            on_retry()
+
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientHttpError),
-            stop=self._stop,
+            stop=tenacity.stop_any(
+                tenacity.stop_after_attempt(self._max_attempts),
+                tenacity.stop_before_delay(deadline - time.monotonic()),
+            ),
             wait=self._pause,
-            before_sleep=_log_retry,
+            before_sleep=before_sleep,
             reraise=True,
         )
-        return retrying(lambda: accept(self._send(url, params)))
+        return retrying(lambda: accept(self._ask(url, params, deadline)))
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -108,30 +142,28 @@ class HttpClient:
             session.close()
         self._sessions.clear()
 
-    def _send(self, url: str, params: Mapping[str, str]) -> requests.Response:
+    def _ask(self, url: str, params: Mapping[str, str], deadline: float) -> HttpAnswer:
+        end = min(deadline, time.monotonic() + self._request_timeout)
+        left = max(0.001, end - time.monotonic())
+        timeout = (min(self._connect_timeout, left), min(self._read_timeout, left))
         try:
-            response = self._session().get(
-                url, params=params, timeout=self._timeout, allow_redirects=False
-            )
-        except (
-            requests.ConnectionError,
-            requests.Timeout,
-            requests.exceptions.ChunkedEncodingError,
-            requests.exceptions.ContentDecodingError,
-        ) as error:
+            with self._session().get(
+                url, params=params, timeout=timeout, allow_redirects=False, stream=True
+            ) as response:
+                body = _read_body(response, end)
+        except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
             raise TransientHttpError(f"{type(error).__name__}: {error}") from error
         if response.status_code == 429 or response.status_code >= 500:
             raise TransientHttpError(
                 f"HTTP {response.status_code} {response.reason}", _retry_after(response)
             )
-        return response
+        return HttpAnswer(response.status_code, response.reason, body)
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = requests.Session()
             session.auth = self._auth
-            # A compressed body that was cut short can pass for a whole one.
             session.headers["Accept-Encoding"] = "identity"
             self._local.session = session
             self._sessions.append(session)
@@ -142,6 +174,23 @@ class HttpClient:
         asked = error.retry_after if isinstance(error, TransientHttpError) else None
         own = self._backoff(state)
         return own if asked is None else max(own, min(asked, self._retry_after_cap))
+
+
+def _read_body(response: requests.Response, end: float) -> bytes:
+    """Read the body as it arrives, so that one that drips in cannot outlast the deadline.
+
+    Raises:
+        TransientHttpError: It is compressed, though that was not asked for (zlib takes a stream
+            that was cut short for a whole one), or it took too long.
+    """
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise TransientHttpError("the answer is compressed, though that was not asked for")
+    body = bytearray()
+    while chunk := response.raw.read1(_CHUNK):
+        body += chunk
+        if time.monotonic() > end:
+            raise TransientHttpError(f"no end of the answer in time ({len(body)} bytes so far)")
+    return bytes(body)
 
 
 def _retry_after(response: requests.Response) -> float | None:

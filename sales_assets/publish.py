@@ -16,7 +16,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -33,7 +33,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class PublishError(dg.Failure):
-    """A directory cannot be published where it should be."""
+    """A directory cannot be published where it should be, or not be read from there."""
+
+
+class ReplacedError(dg.Failure):
+    """A directory was replaced while it was read."""
 
 
 @contextmanager
@@ -50,9 +54,11 @@ def replacing(directory: UPath, base: UPath) -> Iterator[Path]:
         The directory to fill with files.
 
     Raises:
-        PublishError: `directory` is not a directory, or does not lie below `base`.
+        PublishError: `directory` is no directory or does not lie below `base`, or `base` cannot be
+            written to.
     """
     if isinstance(base, Path):
+        _refuse_strangers(Path(directory), base)
         with _work_directory(base) as work:
             new = work / _NEW
             new.mkdir()
@@ -62,20 +68,61 @@ def replacing(directory: UPath, base: UPath) -> Iterator[Path]:
     else:
         with tempfile.TemporaryDirectory(prefix="sales_assets_") as temporary:
             yield Path(temporary)
-            _upload(Path(temporary), directory)
+            _upload(Path(temporary), directory, _mark(directory, base))
+
+
+@contextmanager
+def reading(directory: UPath, base: UPath) -> Iterator[None]:
+    """Make sure that what the body reads in `directory` is one and the same version of it.
+
+    Raises:
+        ReplacedError: It was replaced meanwhile, or is just being replaced.
+        PublishError: `directory` is no directory, or does not lie below `base`.
+    """
+    if isinstance(base, Path):
+        _refuse_strangers(Path(directory), base)
+    try:
+        with _version(directory, base) as version:
+            yield
+            same = version()
+    except FileNotFoundError as error:
+        raise ReplacedError(_replaced(directory)) from error
+    if not same:
+        raise ReplacedError(_replaced(directory))
+
+
+def _replaced(directory: UPath) -> str:
+    return f"{directory} was replaced while it was read: run again"
+
+
+@contextmanager
+def _version(directory: UPath, base: UPath) -> Iterator[Callable[[], bool]]:
+    """Give a function that tells whether the directory is still the one it was."""
+    if isinstance(directory, Path):
+        # While it is open, no other directory can get its inode.
+        with _opened(directory) as descriptor:
+            yield lambda: os.path.samestat(os.fstat(descriptor), directory.stat())
+    else:
+        before = _listing(directory, base)
+        yield lambda: before == _listing(directory, base)
 
 
 @contextmanager
 def _work_directory(base: Path) -> Iterator[Path]:
     root = base / WORK
-    root.mkdir(parents=True, exist_ok=True)
+    if root.is_symlink():
+        raise PublishError(f"{root} is a symlink: remove it, and run again")
     work = root / uuid.uuid4().hex
     with ExitStack() as stack:
-        # The lock on the root keeps a sweeper away from a directory that has no lock yet.
-        with _locked(root):
-            _sweep(root, base)
-            work.mkdir()
-            stack.enter_context(_locked(work))
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            # The lock on the root keeps a sweeper away from a directory that has no lock yet.
+            with _locked(root):
+                _sweep(root, base)
+                work.mkdir()
+                stack.enter_context(_locked(work))
+        except OSError as error:
+            raise PublishError(f"BASE_DIR {base} cannot be written to: {error}") from error
         try:
             yield work
         finally:
@@ -112,8 +159,6 @@ def _sweep(root: Path, base: Path) -> None:
 def _exchange(new: Path, base: Path, name: Path, work: Path) -> None:
     """Put `new` at `base / name`, and whatever was there into `work`."""
     target = base / name
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise PublishError(f"{target} is no directory: move it away, and run again")
     _make_parents(target, base)
     with _locked(base / WORK):
         if not target.exists():
@@ -150,6 +195,18 @@ def _restore(left: Path, base: Path) -> None:
             old.rename(target)
 
 
+def _refuse_strangers(target: Path, base: Path) -> None:
+    """Refuse a place that is no directory of ours.
+
+    Raises:
+        PublishError: It is a file or a symlink, or leads out of the storage.
+    """
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise PublishError(f"{target} is no directory: move it away, and run again")
+    if ".." in target.parts or not target.resolve().is_relative_to(base.resolve()):
+        raise PublishError(f"{target} leads out of BASE_DIR {base}: remove the link or the `..`")
+
+
 def _make_parents(target: Path, base: Path) -> None:
     missing = [path for path in target.parents if path.is_relative_to(base) and not path.exists()]
     for path in reversed(missing):
@@ -168,10 +225,46 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
 
 
-def _upload(new: Path, directory: UPath) -> None:
+def _mark(directory: UPath, base: UPath) -> UPath:
+    """The object that says that a directory of an object store is not whole."""
+    return base / WORK / directory.path.removeprefix(base.path).strip("/")
+
+
+def _upload(new: Path, directory: UPath, mark: UPath) -> None:
+    """Write the new objects, then delete what the new day does not have.
+
+    The mark stands as long as the directory is neither the old one nor the new one, and stays when
+    the process dies in between: readers heed it, and the next upload clears it.
+    """
+    token = uuid.uuid4().hex.encode()
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_bytes(token)
     names = {path.name for path in new.iterdir()}
     for name in sorted(names):
         directory.fs.put_file(str(new / name), (directory / name).path)
-    for path in list(directory.iterdir()):
-        if path.name not in names:
-            path.unlink()
+    for name in _listing(directory, None):
+        if name not in names:
+            directory.fs.rm_file((directory / name).path)
+    if not mark.exists() or mark.read_bytes() != token:
+        mark.write_bytes(token)
+        raise PublishError(f"{directory} was written by two runs at the same time: run again")
+    mark.fs.rm_file(mark.path)
+
+
+def _listing(directory: UPath, base: UPath | None) -> dict[str, tuple[object, ...]]:
+    """What tells one version of the files in a directory of an object store from another.
+
+    Raises:
+        ReplacedError: The directory is marked; not with `base` None, which asks for no mark.
+    """
+    directory.fs.invalidate_cache()
+    if base is not None and _mark(directory, base).exists():
+        raise ReplacedError(
+            f"{directory} is being replaced, or that was cut off: run again, and if this does not "
+            "pass, materialize it again"
+        )
+    found = directory.fs.find(directory.path, detail=True)
+    return {
+        path.rpartition("/")[2]: tuple(info.get(key) for key in ("size", "ETag", "created"))
+        for path, info in found.items()
+    }

@@ -9,10 +9,11 @@ from itertools import islice
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 from pydantic_core import from_json
 
 from sales_assets.day_stream import DayStream, PagesByDay, RowsByDay
-from sales_assets.sales_api import SalesApi
+from sales_assets.sales_api import NoSuchDayError, SalesApi
 from sales_assets.sales_record import column_schema, sales_of_pages
 
 # Dagster needs the first partition when it imports an asset, so this setting is read here.
@@ -42,14 +43,30 @@ def _daily_sales_asset(
     return decorator
 
 
+class RawSalesConfig(dg.Config):
+    """What a run may be told about the sales API."""
+
+    allow_empty_day: bool = Field(
+        default=False,
+        description="Take a day of which the API knows nothing (404) for a day without sales.",
+    )
+
+
 @_daily_sales_asset(kinds={"python", "json"}, io_manager_key="json_pages")
-def raw_sales(context: dg.AssetExecutionContext, sales_api: SalesApi) -> PagesByDay:
+def raw_sales(
+    context: dg.AssetExecutionContext, config: RawSalesConfig, sales_api: SalesApi
+) -> PagesByDay:
     """All sales of a day, byte for byte as the pages of the sales API brought them.
 
     A day is stored once all of its pages have been read, and replaces what was there before.
     """
     context.log.info("sales come from %s", sales_api.source)
-    return PagesByDay({day: _described_pages(sales_api, day) for day in context.partition_keys})
+    return PagesByDay(
+        {
+            day: _described_pages(sales_api.pages(day), config.allow_empty_day)
+            for day in context.partition_keys
+        }
+    )
 
 
 @_daily_sales_asset(kinds={"python", "avro"}, io_manager_key="avro_file")
@@ -86,13 +103,13 @@ class _Summary:
         }
 
 
-def _described_pages(sales_api: SalesApi, day: str) -> DayStream[bytes]:
-    metadata: dict[str, Any] = {"source": sales_api.source}
+def _described_pages(day: DayStream[bytes], allow_empty: bool) -> DayStream[bytes]:
+    metadata = day.metadata
 
     def pages() -> Iterator[bytes]:
         summary = _Summary()
         number = 0
-        for number, page in enumerate(sales_api.pages(day), 1):  # noqa: B007
+        for number, page in enumerate(_or_empty(day) if allow_empty else day, 1):  # noqa: B007
             rows = from_json(page)
             # Nothing has checked these rows yet: count what is a price.
             prices = (row.get("price") for row in rows)
@@ -101,6 +118,13 @@ def _described_pages(sales_api: SalesApi, day: str) -> DayStream[bytes]:
         metadata.update(pages=number, **summary.metadata())
 
     return DayStream(pages(), metadata)
+
+
+def _or_empty(day: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from day
+    except NoSuchDayError:
+        yield b"[]"
 
 
 def _described_rows(pages: Iterable[bytes], day: str) -> DayStream[dict[str, Any]]:

@@ -5,10 +5,10 @@ total, so the end of a day is only known by meeting it. What the rows hold is no
 (`sales_record` does that), and where the pages are kept is not known here.
 """
 
-import itertools
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,7 +16,8 @@ import dagster as dg
 import requests
 from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError
 
-from sales_assets.http_client import HttpClient, TokenAuth, TransientHttpError
+from sales_assets.day_stream import DayStream, EveryDayFailsError
+from sales_assets.http_client import HttpAnswer, HttpClient, TokenAuth, TransientHttpError
 
 TOKEN_VARIABLE = "AUTH_TOKEN"  # noqa: S105 - the name of the variable, not a token
 
@@ -27,12 +28,16 @@ class SalesApiError(dg.Failure):
     """The sales API did not answer with a day's sales, and asking again did not help."""
 
 
-class SalesApiAuthError(SalesApiError):
+class SalesApiAuthError(SalesApiError, EveryDayFailsError):
     """There is no usable token, or the API refuses the one there is."""
 
 
 class NoSuchDayError(SalesApiError):
     """The API knows nothing of the day: 404 on its first page."""
+
+
+class DayChangedError(SalesApiError):
+    """The day was another one at the end of reading it than at the beginning."""
 
 
 class _Page(NamedTuple):
@@ -50,6 +55,8 @@ class SalesApi(dg.ConfigurableResource[Any]):
     url: str = Field(description="Base address, such as https://sales.example.com.")
     connect_timeout: float = Field(default=5, gt=0, description="Seconds to open a connection.")
     read_timeout: float = Field(default=30, gt=0, description="Seconds without a byte received.")
+    request_timeout: float = Field(default=120, gt=0, description="Seconds for a whole answer.")
+    day_timeout: float = Field(default=6 * 3600, gt=0, description="Seconds for a whole day.")
     max_attempts: int = Field(default=6, ge=1, description="How often a page is asked for.")
     backoff: float = Field(
         default=0.5, ge=0, description="Seconds of the first pause before asking again; doubles."
@@ -82,41 +89,68 @@ class SalesApi(dg.ConfigurableResource[Any]):
         """Where the sales come from, for a person to read."""
         return self._address
 
-    def pages(self, day: str) -> Iterator[bytes]:
+    def pages(self, day: str) -> DayStream[bytes]:
         """Ask for the pages of a day, one by one and as they are taken.
+
+        When the end is met, the last page is read once more, so that a day that changes while it
+        is read does not pass for a whole one.
 
         Args:
             day: `YYYY-MM-DD`.
 
-        Yields:
+        Returns:
             The body of each page, byte for byte: a complete JSON list of objects. The one page of
-            a day without sales is an empty list.
+            a day without sales is an empty list. The metadata says where the pages come from, how
+            many requests had to be repeated and where the day ended.
 
         Raises:
             NoSuchDayError: The first page is a 404.
             SalesApiAuthError: The API refuses the token (401, 403).
+            DayChangedError: The day changed while it was read.
             SalesApiError: A page could not be had, or the day has no end.
         """
-        previous = None
-        for number in itertools.count(1):
-            page = self._page(day, number)
-            if page is None and number == 1:
-                raise NoSuchDayError(
-                    f"{day}: {self.source} has nothing for this day (404 on page 1). "
-                    "A day without sales answers an empty list."
-                )
-            if page is None or (number > 1 and page.rows == 0):
-                return
-            if page.body == previous:
+        metadata: dict[str, Any] = {"source": self.source}
+        return DayStream(self._pages(day, metadata), metadata)
+
+    def _pages(self, day: str, metadata: dict[str, Any]) -> Iterator[bytes]:
+        deadline = time.monotonic() + self.day_timeout
+        retries: list[None] = []
+
+        def ask(number: int) -> _Page | None:
+            return self._page(day, number, deadline, lambda: retries.append(None))
+
+        first = last = ask(1)
+        if first is None or last is None:
+            raise NoSuchDayError(
+                f"{day}: {self.source} has nothing for this day (404 on page 1). "
+                "A day without sales answers an empty list"
+            )
+        number = 1
+        while True:
+            yield last.body
+            page = ask(number + 1) if last.rows else None
+            if page is None or page.rows == 0:
+                break
+            number += 1
+            if page.body == last.body:
                 raise SalesApiError(
                     f"{day}: page {number} is page {number - 1} again; {self.source} does not page"
                 )
             if number > self.max_pages:
                 raise SalesApiError(f"{day}: no end after {self.max_pages} pages (max_pages)")
-            yield page.body
-            if page.rows == 0:
-                return
-            previous = page.body
+            last = page
+
+        again = ask(number)
+        # Only after a full page can there be more, behind a page that was missing for a moment.
+        beyond = [ask(number + 1), ask(number + 2)] if last.rows >= first.rows > 0 else []
+        if again is None or again.body != last.body or any(page and page.rows for page in beyond):
+            raise DayChangedError(
+                f"{day}: {self.source} changed the day while it was read ({number} pages): "
+                "run this day again"
+            )
+        metadata["retries"] = len(retries)
+        metadata["ended"] = "404" if page is None and last.rows else "an empty list"
+        metadata["ended"] += f" after page {number}"
 
     def _connect(self, address: str, token: str) -> None:
         parts = urlsplit(address)
@@ -128,32 +162,41 @@ class SalesApi(dg.ConfigurableResource[Any]):
         self._address = address.rstrip("/")
         self._client = HttpClient(
             TokenAuth(token),
-            timeout=(self.connect_timeout, self.read_timeout),
+            connect_timeout=self.connect_timeout,
+            read_timeout=self.read_timeout,
+            request_timeout=self.request_timeout,
             max_attempts=self.max_attempts,
             backoff=self.backoff,
             retry_after_cap=self.retry_after_cap,
         )
 
-    def _page(self, day: str, number: int) -> _Page | None:
+    def _page(
+        self, day: str, number: int, deadline: float, on_retry: Callable[[], object]
+    ) -> _Page | None:
         try:
             return self._client.get(
-                f"{self._address}/sales", {"date": day, "page": str(number)}, _read_page
+                f"{self._address}/sales",
+                {"date": day, "page": str(number)},
+                _read_page,
+                deadline=deadline,
+                on_retry=on_retry,
             )
         except TransientHttpError as error:
+            limits = f"{self.max_attempts} attempts and {self.day_timeout:g} s for the day"
             raise SalesApiError(
-                f"{day}: page {number} of {self.source} could not be had in {self.max_attempts} "
-                f"attempts; the last one: {error}"
+                f"{day}: page {number} of {self.source} could not be had within {limits}; "
+                f"the last time: {error}"
             ) from error
         except requests.RequestException as error:
             raise SalesApiError(f"{day}: page {number} of {self.source}: {error}") from error
 
 
-def _read_page(response: requests.Response) -> _Page | None:
+def _read_page(answer: HttpAnswer) -> _Page | None:
     """Make a page of an answer; None for the 404 that ends a day."""
-    match response.status_code:
+    match answer.status:
         case 200:
             try:
-                return _Page(response.content, len(_rows.validate_json(response.content)))
+                return _Page(answer.body, len(_rows.validate_json(answer.body)))
             except ValidationError as error:
                 first = error.errors(include_url=False)[0]
                 row = f" at row {first['loc'][0] + 1}" if first["loc"] else ""  # type: ignore[operator]
@@ -165,7 +208,7 @@ def _read_page(response: requests.Response) -> _Page | None:
         case 401 | 403:
             raise SalesApiAuthError(
                 f"the sales API refuses the token in {TOKEN_VARIABLE} (HTTP "
-                f"{response.status_code}): set {TOKEN_VARIABLE} to a valid token and run again"
+                f"{answer.status}): set {TOKEN_VARIABLE} to a valid token and run again"
             )
         case status if 300 <= status < 400:
             raise SalesApiError(
@@ -173,7 +216,7 @@ def _read_page(response: requests.Response) -> _Page | None:
                 "it could take the token elsewhere: set SALES_API_URL to the final address"
             )
         case status:
-            raise SalesApiError(f"the sales API answered HTTP {status} {response.reason}")
+            raise SalesApiError(f"the sales API answered HTTP {status} {answer.reason}")
 
 
 def _token_from_environment() -> str:

@@ -4,12 +4,19 @@ Its sales are invented, but plausible and always the same for a day. It serves r
 without a token (`SALES_API_URL=sample`), people who try the project, and the tests.
 """
 
+import codecs
 import datetime
+import gzip
 import hmac
+import itertools
 import json
 import random
 import secrets
+import socket
+import struct
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -23,6 +30,7 @@ from pydantic import Field
 from typing_extensions import Self
 
 from sales_assets.sales_api import SalesApi
+from sales_assets.sample_faults import Fault, Faults
 
 PAGE_SIZE = 100
 
@@ -40,11 +48,12 @@ _PRODUCTS = {
 
 
 class Answer(NamedTuple):
-    """An HTTP answer; a Content-Length among the headers is sent as it is, true or not."""
+    """An HTTP answer, and how it goes wrong on its way."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = {"Content-Type": "application/json"}
+    fault: Fault = Fault()
 
 
 def rows_of_day(day: datetime.date) -> int:
@@ -95,6 +104,7 @@ class SampleApi:
     Attributes:
         token: What a request has to send as `Authorization`.
         page: Gives a page of a day as bytes, or None past the last one.
+        faults: What goes wrong.
     """
 
     def __init__(
@@ -102,6 +112,7 @@ class SampleApi:
         token: str | None = None,
         page: Callable[[datetime.date, int], bytes | None] = sample_page,
         port: int = 0,
+        faults: Faults | None = None,
     ) -> None:
         """Listen on loopback.
 
@@ -109,11 +120,12 @@ class SampleApi:
             token: A token of its own for this server, unless given.
             page: Where the pages come from.
             port: Any free one, unless given.
+            faults: What goes wrong; nothing, unless given.
         """
         self.token = token or secrets.token_urlsafe()
         self.page = page
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self.answer))
-        self._server.daemon_threads = True
+        self.faults = faults or Faults()
+        self._server = _Server(("127.0.0.1", port), _handler(self.answer))
 
     @property
     def url(self) -> str:
@@ -134,10 +146,38 @@ class SampleApi:
             number = int(query.get("page", "1"))
         except (KeyError, ValueError):
             return _error(HTTPStatus.BAD_REQUEST, "date=YYYY-MM-DD and page=N are expected")
+        fault = self.faults.next(day, number)
+        if fault is not None:
+            return self._faulty(fault, day, number)
+        return self._sound(day, number)
+
+    def _sound(self, day: datetime.date, number: int) -> Answer:
         body = self.page(day, number)
         if body is None:
             return _error(HTTPStatus.NOT_FOUND, f"{day} has no page {number}")
         return Answer(body=body)
+
+    def _faulty(self, fault: Fault, day: datetime.date, number: int) -> Answer:
+        number = fault.serve_page or number
+        if fault.page_size or fault.shift:
+            size = fault.page_size or PAGE_SIZE
+            pages = itertools.takewhile(bool, (self.page(day, n) for n in itertools.count(1)))
+            rows = [row for page in pages for row in json.loads(page or b"[]")]
+            rows = rows[: fault.shift] + rows
+            served = rows[(number - 1) * size : number * size]
+            answer = Answer(body=json.dumps(served).encode()) if served else _error(404, "no page")
+        else:
+            answer = self._sound(day, number)
+        headers = {**answer.headers, **fault.headers}
+        status = answer.status if fault.status is None else fault.status
+        body = answer.body if fault.body is None else fault.body.encode()
+        if fault.body is not None and fault.status is None:
+            status = 200
+        if fault.bom:
+            body = codecs.BOM_UTF8 + body
+        if fault.gzip:
+            body, headers["Content-Encoding"] = gzip.compress(body), "gzip"
+        return Answer(status, body, headers, fault)
 
     def serve_forever(self) -> None:
         """Answer requests in this thread until the process is told to stop."""
@@ -180,8 +220,21 @@ class SampleSalesApi(SalesApi):
                 self.teardown_after_execution(context)
 
 
-def _error(status: HTTPStatus, message: str) -> Answer:
+def _error(status: int, message: str) -> Answer:
     return Answer(status, json.dumps({"message": message}).encode())
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close at once: the default says goodbye first, and a reset would not be one."""
+        self.close_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Let clients go that do not wait for an answer; show everything else."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _handler(answer: Callable[[str, Mapping[str, str]], Answer]) -> type[BaseHTTPRequestHandler]:
@@ -192,13 +245,29 @@ def _handler(answer: Callable[[str, Mapping[str, str]], Answer]) -> type[BaseHTT
         wbufsize = -1
 
         def do_GET(self) -> None:
-            status, body, headers = answer(self.path, self.headers)  # type: ignore[arg-type]
+            status, body, headers, fault = answer(self.path, self.headers)  # type: ignore[arg-type]
+            time.sleep(fault.delay + fault.jitter * random.random())  # noqa: S311
             self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            for name, value in headers.items():
                 self.send_header(name, value)
-            self.close_connection = "Content-Length" in headers
+            if fault.content_length:
+                self.send_header("Content-Length", str(len(body)))
+            self.close_connection = bool(fault.cut or fault.reset or not fault.content_length)
             self.end_headers()
-            self.wfile.write(body)
+            self._send(body, fault)
+
+        def _send(self, body: bytes, fault: Fault) -> None:
+            sent = body[: len(body) // 2] if fault.reset else body[: len(body) - fault.cut]
+            for byte in sent if fault.drip else ():
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                time.sleep(fault.drip)
+            self.wfile.write(b"" if fault.drip else sent)
+            self.wfile.flush()
+            if fault.reset:
+                # Closing a socket that does not linger resets the connection.
+                linger = struct.pack("ii", 1, 0)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
         def log_message(self, *_: Any) -> None:
             """Keep quiet; who asks knows what it asked for."""

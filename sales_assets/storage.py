@@ -5,19 +5,53 @@ files in a directory are the business of a format (`formats`), their safe replac
 `publish`; it knows neither assets nor where streams come from.
 """
 
-from collections.abc import Iterator
+import datetime
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 from upath import UPath
 
-from sales_assets.day_stream import DayStream
+from sales_assets.day_stream import DayStream, EveryDayFailsError
 from sales_assets.formats import PartitionFormat, content_sha256
-from sales_assets.publish import replacing
+from sales_assets.publish import reading, replacing
 
 
 class NoPartitionsError(dg.Failure):
     """A run asks for no partition at all."""
+
+
+class FailedDaysError(dg.Failure):
+    """Some days of a range could not be stored; the others were, and are recorded."""
+
+    def __init__(
+        self, asset: str, failed: Mapping[str, Exception], left: Sequence[str], stored: int
+    ) -> None:
+        """Name the days and why they failed, in a form that the next run can take.
+
+        Args:
+            asset: What was to be stored.
+            failed: Why, by day.
+            left: Days that were not tried, since they could not but fail too.
+            stored: How many days were.
+        """
+        days = sorted([*failed, *left])
+        lines = [
+            f"{asset}: {len(failed)} of {len(days) + stored} days failed; what lay there stays"
+        ]
+        lines += [f"  {_one_line(error)}" for error in failed.values()]
+        if left:
+            lines.append(f"{len(left)} more were not tried after that")
+        if stored:
+            lines.append(
+                f"{stored} days were stored and are recorded; assets downstream of {asset} were "
+                "not run for them"
+            )
+        lines.append("to run the missing days again:")
+        lines += [f"  --partition-range {first}...{last}" for first, last in _ranges(days)]
+        lines.append(f"or as a backfill: --partitions {','.join(days)}")
+        super().__init__("\n".join(lines))
 
 
 class MissingPartitionError(dg.Failure):
@@ -37,29 +71,46 @@ class PartitionDirectoryIOManager(dg.IOManager):
         self._base = UPath(base.path) if base.protocol in ("file", "local") else base
         self._format = partition_format
 
-    def handle_output(self, context: dg.OutputContext, obj: dict[str, DayStream[Any]]) -> None:
+    def handle_output(  # type: ignore[override]  # a generator is welcome, too
+        self, context: dg.OutputContext, obj: dict[str, DayStream[Any]]
+    ) -> Iterator[dg.DagsterEvent]:
         """Replace the directory of each day, and record for each day what was stored.
+
+        A day that fails does not keep the days after it from being stored.
 
         Raises:
             NoPartitionsError: The run has no partitions, as with a reversed range.
-            PublishError: A directory cannot be put where it should be.
+            FailedDaysError: Days of a range failed. A run of one day fails with that day's error.
         """
-        keys = context.asset_partition_keys
-        if not keys:
+        days = context.asset_partition_keys
+        if not days:
             raise NoPartitionsError(
                 f"{context.asset_key.to_user_string()}: no partition is selected. A range goes "
                 "from its first day to its last, as in 2022-08-09...2022-09-08"
             )
-        for day in keys:
-            stream = obj[day]
-            directory, stem = self._place(context.asset_key, day)
-            with replacing(directory, self._base) as new:
-                self._format.write(stream, new, stem)
-                stored = self._describe(UPath(new), stem)
+        stored: dict[str, dict[str, Any]] = {}
+        failed: dict[str, Exception] = {}
+        try:
+            for day in days:
+                try:
+                    stored[day] = self._store(context.asset_key, day, obj[day])
+                except Exception as error:
+                    failed[day] = error
+                    if isinstance(error, EveryDayFailsError):
+                        break
+            if failed:
+                self._raise(context, days, stored, failed)
+        except BaseException:
+            # Dagster records nothing of an asset that fails, or whose run is stopped.
+            for day, metadata in stored.items():
+                materialization = dg.AssetMaterialization(
+                    context.asset_key, metadata=metadata, partition=day
+                )
+                yield dg.DagsterEvent.asset_materialization(context.step_context, materialization)
+            raise
+        for day, metadata in stored.items():
             context.step_context.add_asset_metadata(
-                {**stream.metadata, "path": dg.MetadataValue.path(str(directory)), **stored},
-                asset_key=context.asset_key,
-                partition_key=day,
+                metadata, asset_key=context.asset_key, partition_key=day
             )
 
     def load_input(self, context: dg.InputContext) -> dict[str, DayStream[Any]]:
@@ -79,8 +130,30 @@ class PartitionDirectoryIOManager(dg.IOManager):
             streams[day] = DayStream(self._read(directory, stem))
         return self._format.streams(streams)
 
+    def _store(self, key: dg.AssetKey, day: str, stream: DayStream[Any]) -> dict[str, Any]:
+        directory, stem = self._place(key, day)
+        with replacing(directory, self._base) as new:
+            self._format.write(stream, new, stem)
+            stored = self._describe(UPath(new), stem)
+        return {**stream.metadata, "path": dg.MetadataValue.path(str(directory)), **stored}
+
+    def _raise(
+        self,
+        context: dg.OutputContext,
+        days: Sequence[str],
+        stored: Mapping[str, object],
+        failed: Mapping[str, Exception],
+    ) -> None:
+        last = list(failed.values())[-1]
+        if len(days) == 1:
+            raise last
+        left = [day for day in days if day not in stored and day not in failed]
+        asset = context.asset_key.to_user_string()
+        raise FailedDaysError(asset, failed, left, len(stored)) from last
+
     def _read(self, directory: UPath, stem: str) -> Iterator[Any]:
-        yield from self._format.read(self._format.files(directory, stem))
+        with reading(directory, self._base):
+            yield from self._format.read(self._format.files(directory, stem))
 
     def _place(self, key: dg.AssetKey, day: str) -> tuple[UPath, str]:
         layer, _, name = key.path[-1].partition("_")
@@ -93,3 +166,15 @@ class PartitionDirectoryIOManager(dg.IOManager):
             "bytes": sum(path.stat().st_size for path in files),
             "sha256": content_sha256(files),
         }
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) if isinstance(error, dg.Failure) else repr(error)
+
+
+def _ranges(days: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Give the first and the last day of each row of days without a gap."""
+    ordinals = [datetime.date.fromisoformat(day).toordinal() - n for n, day in enumerate(days)]
+    for _, row in itertools.groupby(zip(ordinals, days, strict=True), key=lambda pair: pair[0]):
+        same = [day for _, day in row]
+        yield same[0], same[-1]

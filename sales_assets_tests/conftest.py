@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 
 from sales_assets.sales_api import SalesApi
 from sales_assets.sample_api import Answer, SampleApi
+from sales_assets.sample_faults import Fault, Faults
 
 PROJECT = Path(__file__).parents[1]
 DAY = "2022-08-09"
@@ -33,11 +33,10 @@ def page(*sales: Any) -> bytes:
 
 
 class ScriptedApi(SampleApi):
-    """The sample API with chosen pages and, before them, any answers that a test lines up.
+    """The sample API with chosen pages, and a memory.
 
     Attributes:
         days: Pages by day; a day that is not there has none.
-        script: Answers for the next requests, whatever they ask for.
         requests: The paths asked for so far.
     """
 
@@ -45,13 +44,16 @@ class ScriptedApi(SampleApi):
         """Serve no day yet."""
         super().__init__(page=self._page)
         self.days: dict[str, list[bytes]] = {}
-        self.script: deque[Answer] = deque()
         self.requests: list[str] = []
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
-        """Answer from the script first."""
+        """Remember the request, and answer it."""
         self.requests.append(path)
-        return self.script.popleft() if self.script else super().answer(path, headers)
+        return super().answer(path, headers)
+
+    def fail(self, **fault: Any) -> None:
+        """Let one thing go wrong, in the words of a file of faults."""
+        self.faults = Faults([Fault.model_validate(fault)])
 
     def _page(self, day: datetime.date, number: int) -> bytes | None:
         pages = self.days.get(day.isoformat(), [])
@@ -69,7 +71,8 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedApi]:
 def open_sales_api(url: str, **fields: Any) -> SalesApi:
     """Set the client up as a run does; it hardly waits between attempts."""
     client = SalesApi(url=url, **{"backoff": 0.001, "max_attempts": 3, **fields})
-    client.setup_for_execution(dg.build_init_resource_context())
+    with dg.build_init_resource_context() as context:
+        client.setup_for_execution(context)
     return client
 
 

@@ -7,11 +7,12 @@ import dagster as dg
 import pytest
 
 from sales_assets.day_stream import DayStream, PagesByDay
-from sales_assets.sales import SALES_DAYS, raw_sales, stg_sales
-from sales_assets.sales_api import SalesApi
+from sales_assets.sales import SALES_DAYS, RawSalesConfig, raw_sales, stg_sales
+from sales_assets.sales_api import NoSuchDayError, SalesApi
 from sales_assets.sales_record import InvalidSalesError
 from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale
 
+CONFIG = RawSalesConfig()
 NEXT_DAY = "2022-08-10"
 RANGE = dg.PartitionKeyRange(DAY, NEXT_DAY)
 
@@ -25,7 +26,7 @@ def days_of(result: object) -> dict[str, DayStream[Any]]:
 def test_raw_sales_is_the_pages_of_each_day_unread(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.days = {DAY: [page(sale())], NEXT_DAY: [page(sale()), page(sale(price=1))]}
     context = dg.build_asset_context(partition_key_range=RANGE)
-    days = days_of(raw_sales(context=context, sales_api=sales_api))
+    days = days_of(raw_sales(context=context, config=CONFIG, sales_api=sales_api))
     assert api.requests == []
     assert {day: list(stream) for day, stream in days.items()} == api.days
 
@@ -33,13 +34,26 @@ def test_raw_sales_is_the_pages_of_each_day_unread(api: ScriptedApi, sales_api: 
 def test_raw_sales_describes_a_day_once_it_is_read(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.days[DAY] = [page(sale(price=3), sale(price="4")), page(sale(price=True), {})]
     context = dg.build_asset_context(partition_key=DAY)
-    [stream] = days_of(raw_sales(context=context, sales_api=sales_api)).values()
+    [stream] = days_of(raw_sales(context=context, config=CONFIG, sales_api=sales_api)).values()
     list(stream)
     assert stream.metadata["source"] == api.url
     assert stream.metadata["pages"] == 2
     assert stream.metadata["dagster/row_count"] == 4
     assert stream.metadata["dagster/partition_row_count"] == 4
     assert stream.metadata["price_sum"] == 3
+
+
+def test_a_missing_day_fails_unless_the_run_allows_it_to_be_empty(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    context = dg.build_asset_context(partition_key=DAY)
+    for config in (CONFIG, RawSalesConfig(allow_empty_day=True)):
+        days = days_of(raw_sales(context=context, config=config, sales_api=sales_api))
+        if config.allow_empty_day:
+            assert list(days[DAY]) == [b"[]"]
+        else:
+            with pytest.raises(NoSuchDayError):
+                list(days[DAY])
 
 
 def test_stg_sales_is_the_typed_rows_of_each_day() -> None:

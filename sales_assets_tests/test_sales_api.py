@@ -1,9 +1,17 @@
 """The API client, against a real server."""
 
+import json
+from typing import Any
+
 import pytest
 
-from sales_assets.sales_api import NoSuchDayError, SalesApi, SalesApiAuthError, SalesApiError
-from sales_assets.sample_api import Answer
+from sales_assets.sales_api import (
+    DayChangedError,
+    NoSuchDayError,
+    SalesApi,
+    SalesApiAuthError,
+    SalesApiError,
+)
 from sales_assets_tests.conftest import DAY, ScriptedApi, open_sales_api, page, sale
 
 PAGES = [page(sale(price=number), sale(price=number + 1)) for number in range(1, 8, 2)]
@@ -17,7 +25,7 @@ def test_pages_come_in_order_and_byte_for_byte(api: ScriptedApi, sales_api: Sale
 
 def test_a_page_is_asked_for_only_when_it_is_taken(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.days[DAY] = PAGES
-    pages = sales_api.pages(DAY)
+    pages = iter(sales_api.pages(DAY))
     assert api.requests == []
     next(pages)
     assert api.requests == [f"/sales?date={DAY}&page=1"]
@@ -40,89 +48,185 @@ def test_404_on_page_1_is_not_a_day(sales_api: SalesApi) -> None:
         list(sales_api.pages(DAY))
 
 
-def test_the_same_page_again_fails_the_day(api: ScriptedApi, sales_api: SalesApi) -> None:
-    api.days[DAY] = [PAGES[0], PAGES[0]]
-    with pytest.raises(SalesApiError, match="page 2 is page 1 again"):
-        list(sales_api.pages(DAY))
-
-
 def test_a_day_without_an_end_fails(api: ScriptedApi) -> None:
     api.days[DAY] = PAGES
     with pytest.raises(SalesApiError, match="no end after 3 pages"):
         list(open_sales_api(api.url, max_pages=3).pages(DAY))
 
 
-@pytest.mark.parametrize(
-    "first",
-    [
-        Answer(429, headers={"Retry-After": "0"}),
-        Answer(429, headers={"Retry-After": "soon"}),
-        Answer(500),
-        Answer(503),
-        Answer(body=b"<html>busy</html>"),
-        Answer(body=b'{"error": "busy"}'),
-        Answer(body=b"null"),
-        Answer(body=b"[1]"),
-        Answer(body=b'[{"price": NaN}'),
-        Answer(body=PAGES[0][:-5], headers={"Content-Length": str(len(PAGES[0]))}),
-        Answer(body=PAGES[0][:-5]),
-    ],
-    ids=str,
-)
+PAST_DATE = "Sat, 21 Nov 2026 10:00:00 GMT"
+PASSING = {
+    "429": {"status": 429},
+    "Retry-After in seconds": {"status": 429, "headers": {"Retry-After": "0"}},
+    "Retry-After as a date": {"status": 503, "headers": {"Retry-After": PAST_DATE}},
+    "Retry-After of years": {"status": 429, "headers": {"Retry-After": "999999999999"}},
+    "Retry-After before now": {"status": 429, "headers": {"Retry-After": "-5"}},
+    "Retry-After that is none": {"status": 429, "headers": {"Retry-After": "soon"}},
+    "500": {"status": 500},
+    "503": {"status": 503},
+    "reset": {"reset": True},
+    "drip": {"drip": 0.01},
+    "silence": {"delay": 0.6},
+    "cut body": {"cut": 5},
+    "cut body without a length": {"cut": 5, "content_length": False},
+    "half of a JSON list, whole as a body": {"body": '[{"price": 1}, {"pri'},
+    "gzip": {"gzip": True},
+    "gzip cut short": {"gzip": True, "cut": 20, "content_length": False},
+    "gzip without its trailer": {"gzip": True, "cut": 8, "content_length": False},
+    "HTML": {"body": "<html>busy</html>"},
+    "object": {"body": '{"error": "busy"}'},
+    "null": {"body": "null"},
+    "list of numbers": {"body": "[1]"},
+    "NaN alone": {"body": "NaN"},
+    "BOM": {"bom": True},
+    "nothing": {"body": ""},
+}
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+@pytest.mark.parametrize("number", [1, 2])
 def test_an_answer_that_is_no_page_is_asked_for_again(
-    api: ScriptedApi, sales_api: SalesApi, first: Answer
+    api: ScriptedApi, fault: dict[str, Any], number: int
 ) -> None:
     api.days[DAY] = PAGES
-    api.script.append(first)
-    assert list(sales_api.pages(DAY)) == PAGES
+    api.fail(**fault, page=number, times=1)
+    client = open_sales_api(api.url, read_timeout=0.4, request_timeout=0.5, retry_after_cap=0.01)
+    day = client.pages(DAY)
+    assert list(day) == PAGES
+    assert day.metadata["retries"] == 1
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+def test_an_answer_that_is_never_a_page_fails_the_day(
+    api: ScriptedApi, fault: dict[str, Any]
+) -> None:
+    api.days[DAY] = PAGES
+    api.fail(**fault, page=2)
+    client = open_sales_api(
+        api.url, read_timeout=0.1, request_timeout=0.2, max_attempts=2, retry_after_cap=0.01
+    )
+    with pytest.raises(SalesApiError, match=r"2022-08-09: page 2 .* could not be had"):
+        list(client.pages(DAY))
 
 
 def test_giving_up_names_the_page_the_attempts_and_the_reason(
     api: ScriptedApi, sales_api: SalesApi
 ) -> None:
-    api.script.extend([Answer(500)] * 3)
-    with pytest.raises(SalesApiError, match=r"2022-08-09: page 1 .* in 3 attempts.*HTTP 500"):
+    api.fail(status=500)
+    with pytest.raises(SalesApiError, match=r"2022-08-09: page 1 .* 3 attempts .*HTTP 500"):
         list(sales_api.pages(DAY))
-
-
-def test_html_with_status_200_fails_in_the_end(api: ScriptedApi, sales_api: SalesApi) -> None:
-    api.script.extend([Answer(body=b"<html>")] * 3)
-    with pytest.raises(SalesApiError, match="no complete JSON list of objects"):
-        list(sales_api.pages(DAY))
+    assert len(api.requests) == 3
 
 
 def test_a_server_that_is_not_there_fails_in_the_end(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.__exit__(None, None, None)
-    with pytest.raises(SalesApiError, match=r"in 3 attempts.*ConnectionError"):
+    with pytest.raises(SalesApiError, match=r"3 attempts .*ConnectionError"):
         list(sales_api.pages(DAY))
 
 
-def test_retry_after_is_followed_only_up_to_the_cap(api: ScriptedApi) -> None:
+def test_retry_after_is_followed(api: ScriptedApi) -> None:
     api.days[DAY] = PAGES
-    api.script.append(Answer(429, headers={"Retry-After": "86400"}))
-    patient = open_sales_api(api.url, retry_after_cap=0.01)
-    assert list(patient.pages(DAY)) == PAGES
+    api.fail(status=429, headers={"Retry-After": "1"}, times=1)
+    client = open_sales_api(api.url, day_timeout=0.9)
+    with pytest.raises(SalesApiError, match=r"0.9 s for the day.*HTTP 429"):
+        list(client.pages(DAY))
+    assert len(api.requests) == 1
+
+
+def test_a_day_that_takes_too_long_fails(api: ScriptedApi) -> None:
+    api.days[DAY] = PAGES
+    api.fail(delay=0.1)
+    with pytest.raises(SalesApiError, match=r"0\.25 s for the day"):
+        list(open_sales_api(api.url, day_timeout=0.25).pages(DAY))
+
+
+def full_pages(count: int) -> list[bytes]:
+    """Give pages of a hundred different rows each."""
+    numbers = range(count * 100)
+    return [page(*[sale(price=n) for n in numbers[at : at + 100]]) for at in numbers[::100]]
+
+
+def test_a_page_missing_for_a_moment_is_not_the_end_of_the_day(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.days[DAY] = full_pages(3)
+    api.fail(status=404, page=3, times=1)
+    with pytest.raises(DayChangedError, match="run this day again"):
+        list(sales_api.pages(DAY))
+
+
+def test_a_page_missing_for_good_is_not_the_end_of_a_day_that_goes_on(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.days[DAY] = full_pages(4)
+    api.fail(status=404, page=3)
+    with pytest.raises(DayChangedError):
+        list(sales_api.pages(DAY))
+
+
+def test_rows_that_come_in_while_the_day_is_read_are_noticed(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.days[DAY] = [*full_pages(2), PAGES[0]]
+    pages = iter(sales_api.pages(DAY))
+    next(pages)
+    next(pages)
+    next(pages)
+    api.fail(shift=1)
+    with pytest.raises(DayChangedError):
+        list(pages)
+
+
+def test_a_day_of_full_pages_ends_all_the_same(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days[DAY] = full_pages(2)
+    day = sales_api.pages(DAY)
+    assert list(day) == full_pages(2)
+    assert day.metadata["ended"] == "404 after page 2"
+
+
+def test_pages_of_more_than_100_rows_are_taken_as_they_are(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.days[DAY] = full_pages(4)
+    api.fail(page_size=250)
+    assert [len(json.loads(body)) for body in sales_api.pages(DAY)] == [250, 150]
+
+
+def test_the_same_page_for_ever_fails_the_day(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days[DAY] = PAGES
+    api.fail(serve_page=1)
+    with pytest.raises(SalesApiError, match="page 2 is page 1 again"):
+        list(sales_api.pages(DAY))
+
+
+def test_an_empty_list_for_ever_is_a_day_without_sales(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.fail(body="[]")
+    day = sales_api.pages(DAY)
+    assert list(day) == [b"[]"]
+    assert day.metadata["ended"] == "an empty list after page 1"
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_token_fails_at_once_and_names_the_variable(
     api: ScriptedApi, sales_api: SalesApi, status: int
 ) -> None:
-    api.script.append(Answer(status))
+    api.fail(status=status)
     with pytest.raises(SalesApiAuthError, match="AUTH_TOKEN"):
         list(sales_api.pages(DAY))
     assert len(api.requests) == 1
 
 
 def test_a_redirect_is_not_followed(api: ScriptedApi, sales_api: SalesApi) -> None:
-    api.script.append(Answer(302, headers={"Location": f"{api.url}/sales"}))
+    api.fail(status=302, headers={"Location": "http://localhost:1/sales"})
     with pytest.raises(SalesApiError, match="redirects"):
         list(sales_api.pages(DAY))
     assert len(api.requests) == 1
 
 
 def test_any_other_status_fails_at_once(api: ScriptedApi, sales_api: SalesApi) -> None:
-    api.script.append(Answer(400))
+    api.fail(status=400)
     with pytest.raises(SalesApiError, match="HTTP 400"):
         list(sales_api.pages(DAY))
     assert len(api.requests) == 1

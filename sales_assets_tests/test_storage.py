@@ -1,21 +1,25 @@
 """The IO manager, with real Dagster instances, on disk and on a store that cannot rename."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.errors import DagsterExecutionInterruptedError
 from upath import UPath
 
-from sales_assets.day_stream import DayStream, PagesByDay
+from sales_assets.day_stream import DayStream, EveryDayFailsError, PagesByDay
 from sales_assets.formats import JsonPages
+from sales_assets.publish import ReplacedError
 from sales_assets.storage import (
+    FailedDaysError,
     MissingPartitionError,
     NoPartitionsError,
     PartitionDirectoryIOManager,
 )
-from sales_assets_tests.conftest import DAY
+from sales_assets_tests.conftest import DAY, tree
 
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`")
 
@@ -23,18 +27,34 @@ DAYS = dg.DailyPartitionsDefinition(DAY)
 RANGE = ("2022-08-09", "2022-08-10", "2022-08-11")
 
 
-@pytest.fixture(params=["local", "file URL", "memory"])
+@pytest.fixture(params=["local", "memory"])
 def base_dir(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where to store: each kind of base directory."""
-    return {
-        "local": str(tmp_path),
-        "file URL": tmp_path.as_uri(),
-        "memory": f"memory://{tmp_path.name}",
-    }[request.param]
+    return str(tmp_path) if request.param == "local" else f"memory://{tmp_path.name}"
 
 
 def content(directory: UPath) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+class Unreadable(list[bytes]):
+    """The pages of a day that cannot be read to their end."""
+
+    def __init__(self, error: BaseException) -> None:
+        """Fail with `error` after a page."""
+        super().__init__()
+        self._error = error
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give a page, and fail."""
+        yield b"[0]"
+        raise self._error
+
+
+def recorded(instance: dg.DagsterInstance) -> dict[str | None, int]:
+    """Count the materializations of each day."""
+    records = instance.fetch_materializations(dg.AssetKey("raw_things"), limit=100).records
+    return dict(Counter(record.partition_key for record in records))
 
 
 def run(
@@ -78,6 +98,14 @@ def test_a_partition_is_stored_in_its_directory_and_read_back(
         f"things_{DAY}_1.json": b"[1]",
         f"things_{DAY}_2.json": b"[2]",
     }
+
+
+def test_a_file_url_is_a_local_path(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    (tmp_path / "raw/things" / DAY).mkdir(parents=True)
+    before = (tmp_path / "raw/things" / DAY).stat().st_ino
+    run(tmp_path.as_uri(), instance, {DAY: [b"[1]"]})
+    assert tree(tmp_path) == {f"raw/things/{DAY}/things_{DAY}.json": b"[1]"}
+    assert (tmp_path / "raw/things" / DAY).stat().st_ino != before
 
 
 def test_a_range_is_one_directory_a_day(base_dir: str, instance: dg.DagsterInstance) -> None:
@@ -127,3 +155,95 @@ def test_a_reversed_range_fails_and_records_nothing(
     with pytest.raises(NoPartitionsError, match="no partition is selected"):
         run(base_dir, instance, pages, RANGE[-1], RANGE[0])
     assert not instance.fetch_materializations(dg.AssetKey("raw_things"), limit=1).records
+
+
+def test_a_day_that_fails_keeps_what_it_had_and_the_others_land(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    run(base_dir, instance, {day: [b"[1]"] for day in RANGE}, RANGE[0], RANGE[-1])
+    pages = {day: [b"[2]"] for day in RANGE} | {RANGE[1]: Unreadable(OSError("broken"))}
+    with pytest.raises(FailedDaysError, match="1 of 3 days failed"):
+        run(base_dir, instance, pages, RANGE[0], RANGE[-1])
+    stored = [content(UPath(base_dir) / "raw" / "things" / day) for day in RANGE]
+    assert [list(files.values()) for files in stored] == [[b"[2]"], [b"[1]"], [b"[2]"]]
+    assert recorded(instance) == {RANGE[0]: 2, RANGE[1]: 1, RANGE[2]: 2}
+
+
+def test_a_day_that_lands_in_a_failed_range_is_recorded_with_its_metadata(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    pages = {day: [b"[2]"] for day in RANGE} | {RANGE[1]: Unreadable(OSError("broken"))}
+    with pytest.raises(FailedDaysError):
+        run(base_dir, instance, pages, RANGE[0], RANGE[-1])
+    [last, first] = instance.fetch_materializations(dg.AssetKey("raw_things"), limit=9).records
+    assert [first.partition_key, last.partition_key] == [RANGE[0], RANGE[2]]
+    for record in (first, last):
+        assert record.asset_materialization is not None
+        assert record.asset_materialization.metadata["source"].value == record.partition_key
+        assert record.asset_materialization.metadata["bytes"].value == 3
+
+
+def test_the_error_of_a_range_can_be_pasted_into_the_next_one(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    broken = [f"2022-08-{day}" for day in (10, 11, 13)]
+    days = [f"2022-08-{day}" for day in ("09", 10, 11, 12, 13)]
+    pages: dict[str, list[bytes]] = {day: [b"[]"] for day in days}
+    pages |= {day: Unreadable(dg.Failure(f"{day}: no\nanswer")) for day in broken}
+    with pytest.raises(FailedDaysError) as failure:
+        run(base_dir, instance, pages, days[0], days[-1])
+    assert str(failure.value).splitlines() == [
+        "raw_things: 3 of 5 days failed; what lay there stays",
+        "  2022-08-10: no answer",
+        "  2022-08-11: no answer",
+        "  2022-08-13: no answer",
+        "2 days were stored and are recorded; assets downstream of raw_things were not run for "
+        "them",
+        "to run the missing days again:",
+        "  --partition-range 2022-08-10...2022-08-11",
+        "  --partition-range 2022-08-13...2022-08-13",
+        "or as a backfill: --partitions 2022-08-10,2022-08-11,2022-08-13",
+    ]
+
+
+def test_what_fails_every_day_stops_the_range_at_once(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    pages = {day: [b"[]"] for day in RANGE} | {RANGE[1]: Unreadable(EveryDayFailsError("refused"))}
+    with pytest.raises(FailedDaysError, match="1 more were not tried") as failure:
+        run(base_dir, instance, pages, RANGE[0], RANGE[-1])
+    assert "--partition-range 2022-08-10...2022-08-11" in str(failure.value)
+    assert recorded(instance) == {RANGE[0]: 1}
+
+
+def test_a_run_of_one_day_fails_with_the_error_of_that_day(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    with pytest.raises(dg.Failure, match=r"^no answer$"):
+        run(base_dir, instance, {DAY: Unreadable(dg.Failure("no answer"))})
+
+
+def test_a_range_that_is_stopped_records_the_days_that_landed(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    pages = {day: [b"[]"] for day in RANGE} | {RANGE[2]: Unreadable(KeyboardInterrupt())}
+    with pytest.raises((KeyboardInterrupt, DagsterExecutionInterruptedError)):
+        run(base_dir, instance, pages, RANGE[0], RANGE[-1])
+    assert recorded(instance) == {RANGE[0]: 1, RANGE[1]: 1}
+
+
+def test_a_day_replaced_while_it_is_read_fails_the_reader(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    run(base_dir, instance, {DAY: [b"[1]", b"[2]"]})
+    context = dg.build_input_context(
+        asset_key=dg.AssetKey("raw_things"),
+        asset_partitions_def=DAYS,
+        asset_partition_key_range=dg.PartitionKeyRange(DAY, DAY),
+    )
+    manager = PartitionDirectoryIOManager(base_dir, JsonPages())
+    pages = iter(manager.load_input(context)[DAY])
+    assert next(pages) == b"[1]"
+    run(base_dir, instance, {DAY: [b"[3]", b"[4]"]})
+    with pytest.raises(ReplacedError, match="run again"):
+        list(pages)
