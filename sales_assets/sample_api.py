@@ -17,7 +17,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,20 +31,7 @@ from typing_extensions import Self
 
 from sales_assets.sales_api import SalesApi
 from sales_assets.sample_faults import Fault, Faults
-
-PAGE_SIZE = 100
-
-_ROWS_BY_WEEKDAY = (290, 300, 310, 330, 400, 460, 370)
-_FIRST_NAMES = ("Amelia", "Arthur", "Carlos", "Chloe", "Daniel", "Elena", "Farid", "Grace")
-_LAST_NAMES = ("Adams", "Bauer", "Castro", "Diaz", "Evans", "Fischer", "Garcia", "Hughes", "Ito")
-_PRODUCTS = {
-    "TV": (500, 2500),
-    "Laptop": (500, 3500),
-    "Phone": (150, 1500),
-    "coffee machine": (400, 4900),
-    "Vacuum cleaner": (80, 800),
-    "Microwave oven": (100, 600),
-}
+from sales_assets.sample_sales import PAGE_SIZE, sample_page
 
 
 class Answer(NamedTuple):
@@ -54,48 +41,6 @@ class Answer(NamedTuple):
     body: bytes = b""
     headers: Mapping[str, str] = {"Content-Type": "application/json"}
     fault: Fault = Fault()
-
-
-def rows_of_day(day: datetime.date) -> int:
-    """How many sales the sample API has for a day: a few hundred, most of them on Saturdays."""
-    return int(_ROWS_BY_WEEKDAY[day.weekday()] * (0.9 + 0.2 * random.Random(f"{day}").random()))  # noqa: S311
-
-
-def sample_page(day: datetime.date, page: int, rows: int | None = None) -> bytes | None:
-    """Invent one page of a day, without need of the pages before it.
-
-    Args:
-        day: The day of the sales.
-        page: Number of the page, from 1.
-        rows: How many rows the day has; `rows_of_day` unless given.
-
-    Returns:
-        A JSON list of up to `PAGE_SIZE` sales; None past the last page.
-    """
-    total = rows_of_day(day) if rows is None else rows
-    count = min(PAGE_SIZE, total - (page - 1) * PAGE_SIZE)
-    if page < 1 or count <= 0:
-        return None
-    # Only random() promises the same numbers in every version of Python.
-    draw = random.Random(f"{day} {page}").random  # noqa: S311
-
-    def one_of(choices: Sequence[str]) -> str:
-        return choices[int(draw() * len(choices))]
-
-    products = list(_PRODUCTS)
-    sales = []
-    for _ in range(count):
-        product = one_of(products)
-        low, high = _PRODUCTS[product]
-        sales.append(
-            {
-                "client": f"{one_of(_FIRST_NAMES)} {one_of(_LAST_NAMES)}",
-                "purchase_date": day.isoformat(),
-                "product": product,
-                "price": low + int(draw() * (high - low)),
-            }
-        )
-    return json.dumps(sales).encode()
 
 
 class SampleApi:

@@ -122,7 +122,7 @@ class PartitionDirectoryIOManager(dg.IOManager):
         streams = {}
         for day in context.asset_partition_keys:
             directory, stem = self._place(context.asset_key, day)
-            if not directory.is_dir():
+            if not directory.exists():
                 raise MissingPartitionError(
                     f"{context.asset_key.to_user_string()} has no {day} ({directory} does not "
                     f"exist): materialize it first"

@@ -17,7 +17,8 @@ import pytest
 
 from sales_assets import formats, publish, storage
 from sales_assets.formats import AvroFile, JsonPages
-from sales_assets.publish import WORK, PublishError
+from sales_assets.publish import PublishError, local
+from sales_assets.publish.local import WORK
 from sales_assets.sales import raw_sales, stg_sales
 from sales_assets.sales_api import SalesApi
 from sales_assets.sales_record import SALES_SCHEMA
@@ -26,7 +27,7 @@ from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale, tree
 
 OLD = [page(sale(client="old", price=n)) for n in range(3)]
 NEW = [page(sale(client="new", price=n)) for n in range(2)]
-TRACED = {module.__file__ for module in (formats, publish, storage, shutil)}
+TRACED = {module.__file__ for module in (formats, publish, local, storage, shutil)}
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What the Dagster UI does, sent to a real `dagster dev` the way the UI sends it."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ import dagster as dg
 import pytest
 import requests
 
+from sales_assets.sample_api import SampleApi
+from sales_assets.sample_faults import Fault, Faults
 from sales_assets_tests.conftest import DAY, PROJECT, tree
 
 LOCATION = {
@@ -36,23 +39,30 @@ def wait_for(what: str, ready: Callable[[], Any], seconds: float = 90) -> Any:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A DAGSTER_HOME whose databases are there before several processes use them."""
+    """A DAGSTER_HOME as the README has it made."""
     path = tmp_path_factory.mktemp("dagster_home")
-    (path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    with dg.DagsterInstance.from_config(str(path)) as instance:
-        instance.get_runs(limit=1)
-        instance.fetch_materializations(dg.AssetKey("raw_sales"), limit=1)
+    shutil.copy(PROJECT / "dagster.yaml", path)
+    migrate = [sys.executable, "-m", "dagster", "instance", "migrate"]
+    subprocess.run(migrate, env={**os.environ, "DAGSTER_HOME": str(path)}, check=True)  # noqa: S603
     return path
 
 
-def environment(home: Path) -> dict[str, str]:
-    """The environment of everything here: sample sales, stored below `home`."""
-    storage = {"DAGSTER_HOME": str(home), "BASE_DIR": str(home / "storage")}
-    return {**os.environ, **storage, "SALES_API_URL": "sample"}
+@pytest.fixture(scope="module")
+def sample() -> Iterator[SampleApi]:
+    """The API that everything here talks to."""
+    with SampleApi() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def graphql(home: Path) -> Iterator[Query]:
+def settings(home: Path, sample: SampleApi) -> dict[str, str]:
+    """The environment of every process here."""
+    storage = {"DAGSTER_HOME": str(home), "BASE_DIR": str(home / "storage")}
+    return {**os.environ, **storage, "SALES_API_URL": sample.url, "AUTH_TOKEN": sample.token}
+
+
+@pytest.fixture(scope="module")
+def graphql(settings: dict[str, str]) -> Iterator[Query]:
     """The GraphQL endpoint of a `dagster dev` that serves this project's workspace.yaml."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -60,7 +70,7 @@ def graphql(home: Path) -> Iterator[Query]:
     server = subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)],
         cwd=PROJECT,
-        env=environment(home),
+        env=settings,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -115,8 +125,9 @@ def test_the_workspace_holds_both_assets_in_their_group(graphql: Query) -> None:
         assert by_name[name]["description"]
 
 
-def test_one_partition_is_materialized_from_the_ui(graphql: Query, home: Path) -> None:
-    launched = graphql(
+def launch(graphql: Query, day: str) -> str:
+    """Materialize a day as the UI does; give the id of the run."""
+    answer = graphql(
         "mutation($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params)"
         " { __typename ... on LaunchRunSuccess { run { runId } } } }",
         params={
@@ -127,13 +138,39 @@ def test_one_partition_is_materialized_from_the_ui(graphql: Query, home: Path) -
                 "assetCheckSelection": [],
             },
             "mode": "default",
-            "executionMetadata": {"tags": [{"key": "dagster/partition", "value": DAY}]},
+            "executionMetadata": {"tags": [{"key": "dagster/partition", "value": day}]},
         },
-    )["launchPipelineExecution"]
-    run_id = launched["run"]["runId"]
+    )
+    return str(answer["launchPipelineExecution"]["run"]["runId"])
+
+
+def test_one_partition_is_materialized_from_the_ui(graphql: Query, home: Path) -> None:
+    run_id = launch(graphql, DAY)
     [run] = wait_for("the run", lambda: finished(graphql, runIds=[run_id]))
     assert run["status"] == "SUCCESS"
     assert f"sales_{DAY}.avro" in {Path(name).name for name in tree(home / "storage")}
+
+
+def test_a_run_that_is_killed_is_found_out_and_started_again(
+    graphql: Query, home: Path, sample: SampleApi
+) -> None:
+    day = "2022-12-24"
+    fault = {"date": day, "page": 2, "delay": 60, "times": 1}
+    sample.faults = Faults([Fault.model_validate(fault)])
+    run_id = launch(graphql, day)
+
+    def process(instance: dg.DagsterInstance) -> int | None:
+        events = [entry.dagster_event for entry in instance.all_logs(run_id)]
+        steps = [event for event in events if event and event.event_type_value == "STEP_OUTPUT"]
+        return steps[0].pid if steps else None
+
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        os.kill(wait_for("the process of the run", lambda: process(instance)), signal.SIGKILL)
+    [run] = wait_for("the run to be found out", lambda: finished(graphql, runIds=[run_id]))
+    assert run["status"] == "FAILURE"
+    again = {"key": "dagster/parent_run_id", "value": run_id}
+    [run] = wait_for("the run that follows", lambda: finished(graphql, tags=[again]))
+    assert run["status"] == "SUCCESS"
 
 
 def test_a_backfill_of_31_days_from_the_ui_is_one_run(graphql: Query, home: Path) -> None:
@@ -151,13 +188,13 @@ def test_a_backfill_of_31_days_from_the_ui_is_one_run(graphql: Query, home: Path
     assert {f"sales_{day}.avro" for day in days} <= stored
 
 
-def test_dagster_job_backfill_works(graphql: Query, home: Path) -> None:
+def test_dagster_job_backfill_works(graphql: Query, home: Path, settings: dict[str, str]) -> None:
     days = ["2023-02-01", "2023-02-02"]
     backfill = ["dagster", "job", "backfill", "-j", "sales", "--partitions", ",".join(days)]
     subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", *backfill, "--noprompt"],
         cwd=PROJECT,
-        env=environment(home),
+        env=settings,
         check=True,
         timeout=120,
     )

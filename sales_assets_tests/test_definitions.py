@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
@@ -150,6 +151,26 @@ def test_a_reversed_range_fails(dagster: Command, tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "no partition is selected" in result.stderr
     assert tree(tmp_path / "storage") == {}
+
+
+def test_a_future_range_fails(dagster: Command, tmp_path: Path) -> None:
+    result = dagster(*BOTH, "--partition-range", "2099-01-01...2099-01-02", SALES_API_URL="sample")
+    assert result.returncode == 1
+    assert "2099-01-01" in result.stderr
+    assert not (tmp_path / "storage").exists()
+
+
+def test_two_runs_that_start_together_on_a_fresh_instance_both_succeed(
+    dagster: Command, tmp_path: Path
+) -> None:
+    assert dagster("instance", "migrate").returncode == 0
+    with ThreadPoolExecutor() as pool:
+        runs = [
+            pool.submit(dagster, *BOTH, "--partition", day, SALES_API_URL="sample")
+            for day in (DAY, "2022-08-10")
+        ]
+    assert [run.result().returncode for run in runs] == [0, 0]
+    assert len(list((tmp_path / "storage/stg/sales").iterdir())) == 2
 
 
 def test_the_schedule_is_off_and_materializes_yesterday() -> None:

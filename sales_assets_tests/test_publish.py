@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from sales_assets.publish import WORK, PublishError, _move_in_two_steps, replacing
+from sales_assets.publish import PublishError, reading, replacing
+from sales_assets.publish.local import WORK, _move_in_two_steps
 from sales_assets_tests.conftest import tree
 
+DAY_DIR = "raw/sales/D"
 OLD = {"raw/sales/D/1": b"old 1", "raw/sales/D/2": b"old 2"}
 NEW = {"raw/sales/D/1": b"new 1"}
 
@@ -23,7 +25,7 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> UPath:
 
 
 def publish(base: UPath, files: dict[str, bytes]) -> None:
-    with replacing(base / "raw/sales/D", base) as new:
+    with replacing(base / DAY_DIR, base) as new:
         for name, content in files.items():
             (new / Path(name).name).write_bytes(content)
 
@@ -110,6 +112,49 @@ def test_a_symlink_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> N
     with pytest.raises(PublishError, match="is no directory"):
         publish(UPath(tmp_path / "base"), NEW)
     assert tree(elsewhere) == {"mine": b"mine"}
+
+
+def test_a_directory_that_leads_out_of_the_storage_is_refused(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "sales/D").mkdir(parents=True)
+    (elsewhere / "sales/D/mine").write_bytes(b"mine")
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/raw").symlink_to(elsewhere)
+    base = UPath(tmp_path / "base")
+    with pytest.raises(PublishError, match="leads out of BASE_DIR"):
+        publish(base, NEW)
+    with pytest.raises(PublishError, match="leads out of BASE_DIR"), reading(base / DAY_DIR, base):
+        pass
+    assert tree(elsewhere) == {"sales/D/mine": b"mine"}
+
+
+def test_a_base_with_two_dots_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(PublishError, match="leads out of BASE_DIR"):
+        publish(UPath(tmp_path / "a" / ".." / "b"), NEW)
+    assert tree(tmp_path) == {}
+
+
+def test_a_work_directory_that_is_a_symlink_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere/mine").mkdir(parents=True)
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / WORK).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PublishError, match="is a symlink"):
+        publish(UPath(tmp_path / "base"), NEW)
+    assert (tmp_path / "elsewhere/mine").is_dir()
+
+
+def test_a_base_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(PublishError, match="cannot be written to"):
+        publish(UPath(tmp_path / "file/base"), NEW)
+
+
+def test_a_base_that_is_a_symlink_is_as_good_as_its_target(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "base").symlink_to(tmp_path / "real")
+    publish(UPath(tmp_path / "base"), NEW)
+    assert tree(tmp_path / "real") == NEW
 
 
 def test_a_published_directory_has_the_permissions_of_any_new_one(tmp_path: Path) -> None:

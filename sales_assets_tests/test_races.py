@@ -11,7 +11,8 @@ import fastavro
 import pytest
 
 from sales_assets.formats import AvroFile, JsonPages
-from sales_assets.publish import WORK, ReplacedError
+from sales_assets.publish import ReplacedError
+from sales_assets.publish.local import WORK
 from sales_assets.sales import raw_sales, stg_sales
 from sales_assets.sales_api import SalesApi
 from sales_assets.sales_record import SALES_SCHEMA

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from moto.server import ThreadedMotoServer
 from upath import UPath
 
-from sales_assets.publish import ReplacedError, reading, replacing
+from sales_assets.publish import PublishError, ReplacedError, reading, replacing
 from sales_assets_tests.conftest import DAY, Command, ScriptedApi, page, sale
 
 BUCKET = "sales"
@@ -146,3 +148,19 @@ def test_a_day_replaced_while_it_is_read_fails_the_reader(base: UPath) -> None:
     publish(base, {"1": b"old"})
     with pytest.raises(ReplacedError), reading(base / "raw/sales/D", base):
         publish(base, {"1": b"new"})
+
+
+def test_two_runs_that_write_a_day_at_once_leave_it_whole_or_readers_notice(base: UPath) -> None:
+    days = [{"1": b"a", "2": b"a"}, {"1": b"b", "3": b"b"}]
+
+    def write(files: dict[str, bytes]) -> None:
+        for _ in range(10):
+            with suppress(PublishError):
+                publish(base, files)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(write, days))
+    with suppress(ReplacedError):
+        assert read(base) in days
+    publish(base, days[0])
+    assert read(base) == days[0]

@@ -8,7 +8,8 @@ import requests
 
 from sales_assets.sales_api import SalesApi
 from sales_assets.sales_record import sales_of_pages
-from sales_assets.sample_api import PAGE_SIZE, SampleApi, rows_of_day, sample_page
+from sales_assets.sample_api import SampleApi
+from sales_assets.sample_sales import PAGE_SIZE, rows_of_day, sample_page
 from sales_assets_tests.conftest import DAY, open_sales_api, sale
 
 DATE = datetime.date.fromisoformat(DAY)
