@@ -5,7 +5,7 @@ thousand days are the same code and memory holds a page, never a day. What the i
 are, and where they come from or go to, does not belong here.
 """
 
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Generic, TypeVar
 
 import dagster as dg
@@ -17,8 +17,12 @@ class EveryDayFailsError(dg.Failure):
     """What keeps this day from being read keeps every other day from it, too."""
 
 
+class StaleDayError(dg.Failure):
+    """What was read of a day is void, since the day changed; reading it again may go well."""
+
+
 class DayStream(Generic[T]):
-    """The items of one day in order, to be read once.
+    """The items of one day in order.
 
     Attributes:
         metadata: What is known of the day, by the names under which Dagster shows it. A stream
@@ -27,21 +31,34 @@ class DayStream(Generic[T]):
     """
 
     def __init__(
-        self, items: Iterable[T], metadata: MutableMapping[str, Any] | None = None
+        self, read: Callable[[], Iterable[T]], metadata: MutableMapping[str, Any] | None = None
     ) -> None:
-        """Carry `items`; `metadata` may be filled in by whoever yields them."""
-        self._items = items
+        """Carry what `read` gives; who yields it may fill `metadata` in."""
+        self._read = read
         self.metadata = {} if metadata is None else metadata
 
     def __iter__(self) -> Iterator[T]:
-        """Read the day; a second reading gets nothing."""
-        return iter(self._items)
+        """Read the day from its beginning, once more if need be."""
+        return iter(self._read())
+
+
+class StreamsByDay(dict[str, DayStream[T]]):
+    """Day (`YYYY-MM-DD`, the partition key) to the stream of that day.
+
+    Attributes:
+        side_by_side: How many of the streams are worth reading at the same time.
+    """
+
+    def __init__(self, streams: Mapping[str, DayStream[T]], side_by_side: int = 1) -> None:
+        """Map these days."""
+        super().__init__(streams)
+        self.side_by_side = side_by_side
 
 
 # Classes, not aliases: Dagster checks an asset's value against a plain class.
-class PagesByDay(dict[str, DayStream[bytes]]):
-    """Day (`YYYY-MM-DD`, the partition key) to the pages of that day, as the API sent them."""
+class PagesByDay(StreamsByDay[bytes]):
+    """The pages of each day, as the API sent them."""
 
 
-class RowsByDay(dict[str, DayStream[dict[str, Any]]]):
-    """Day (`YYYY-MM-DD`, the partition key) to the typed rows of that day."""
+class RowsByDay(StreamsByDay[dict[str, Any]]):
+    """The typed rows of each day."""

@@ -16,7 +16,7 @@ import dagster as dg
 import fastavro
 from upath import UPath
 
-from sales_assets.day_stream import DayStream, PagesByDay, RowsByDay
+from sales_assets.day_stream import PagesByDay, RowsByDay, StreamsByDay
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class PartitionFormat(ABC, Generic[T]):
         streams: The mapping from day to stream that carries this format's items.
     """
 
-    streams: ClassVar[type[dict[str, DayStream[Any]]]]
+    streams: ClassVar[type[StreamsByDay[Any]]]
 
     @abstractmethod
     def write(self, items: Iterable[T], directory: Path, stem: str) -> None:

@@ -72,6 +72,7 @@ class HttpClient:
         max_attempts: int,
         backoff: float,
         retry_after_cap: float,
+        max_per_second: float | None = None,
     ) -> None:
         """Describe the manners of the client; nothing is opened yet.
 
@@ -83,6 +84,7 @@ class HttpClient:
             max_attempts: How often a request is sent before the last reason is raised.
             backoff: Seconds of the first pause between attempts, on average; it doubles each time.
             retry_after_cap: Seconds beyond which a server's `Retry-After` is not followed.
+            max_per_second: Requests that begin in a second, over all threads; None for any number.
         """
         self._auth = auth
         self._connect_timeout = connect_timeout
@@ -91,6 +93,9 @@ class HttpClient:
         self._max_attempts = max_attempts
         self._retry_after_cap = retry_after_cap
         self._backoff = tenacity.wait_random_exponential(multiplier=2 * backoff, max=60)
+        self._interval = 1 / max_per_second if max_per_second else 0.0
+        self._next_start = 0.0
+        self._lock = threading.Lock()
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
 
@@ -143,6 +148,7 @@ class HttpClient:
         self._sessions.clear()
 
     def _ask(self, url: str, params: Mapping[str, str], deadline: float) -> HttpAnswer:
+        self._wait_for_turn()
         end = min(deadline, time.monotonic() + self._request_timeout)
         left = max(0.001, end - time.monotonic())
         timeout = (min(self._connect_timeout, left), min(self._read_timeout, left))
@@ -158,6 +164,14 @@ class HttpClient:
                 f"HTTP {response.status_code} {response.reason}", _retry_after(response)
             )
         return HttpAnswer(response.status_code, response.reason, body)
+
+    def _wait_for_turn(self) -> None:
+        if not self._interval:
+            return
+        with self._lock:
+            start = max(self._next_start, time.monotonic())
+            self._next_start = start + self._interval
+        time.sleep(max(0.0, start - time.monotonic()))
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)

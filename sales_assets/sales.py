@@ -65,7 +65,8 @@ def raw_sales(
         {
             day: _described_pages(sales_api.pages(day), config.allow_empty_day)
             for day in context.partition_keys
-        }
+        },
+        side_by_side=sales_api.max_in_flight,
     )
 
 
@@ -117,7 +118,7 @@ def _described_pages(day: DayStream[bytes], allow_empty: bool) -> DayStream[byte
             yield page
         metadata.update(pages=number, **summary.metadata())
 
-    return DayStream(pages(), metadata)
+    return DayStream(pages, metadata)
 
 
 def _or_empty(day: Iterable[bytes]) -> Iterator[bytes]:
@@ -137,7 +138,7 @@ def _described_rows(pages: Iterable[bytes], day: str) -> DayStream[dict[str, Any
             yield from page
         metadata.update(summary.metadata())
 
-    return DayStream(rows(), metadata)
+    return DayStream(rows, metadata)
 
 
 def _markdown_table(rows: list[dict[str, Any]]) -> str:

@@ -9,6 +9,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,8 +17,9 @@ import dagster as dg
 import requests
 from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError
 
-from sales_assets.day_stream import DayStream, EveryDayFailsError
+from sales_assets.day_stream import DayStream, EveryDayFailsError, StaleDayError
 from sales_assets.http_client import HttpAnswer, HttpClient, TokenAuth, TransientHttpError
+from sales_assets.read_ahead import ReadAhead
 
 TOKEN_VARIABLE = "AUTH_TOKEN"  # noqa: S105 - the name of the variable, not a token
 
@@ -36,7 +38,7 @@ class NoSuchDayError(SalesApiError):
     """The API knows nothing of the day: 404 on its first page."""
 
 
-class DayChangedError(SalesApiError):
+class DayChangedError(SalesApiError, StaleDayError):
     """The day was another one at the end of reading it than at the beginning."""
 
 
@@ -64,11 +66,18 @@ class SalesApi(dg.ConfigurableResource[Any]):
     retry_after_cap: float = Field(
         default=120, ge=0, description="Longest Retry-After, in seconds, that is honoured."
     )
+    max_in_flight: int = Field(
+        default=8, ge=1, description="Requests at a time, over all days of a run; be polite."
+    )
+    max_per_second: float | None = Field(
+        default=None, gt=0, description="Requests a second, over all days of a run."
+    )
     max_pages: int = Field(
         default=1_000_000, ge=1, description="Pages after which a day is taken to have no end."
     )
 
     _client: HttpClient = PrivateAttr()
+    _read_ahead: ReadAhead = PrivateAttr()
     _address: str = PrivateAttr()
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -82,6 +91,7 @@ class SalesApi(dg.ConfigurableResource[Any]):
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Close all connections."""
+        self._read_ahead.close()
         self._client.close()
 
     @property
@@ -90,7 +100,7 @@ class SalesApi(dg.ConfigurableResource[Any]):
         return self._address
 
     def pages(self, day: str) -> DayStream[bytes]:
-        """Ask for the pages of a day, one by one and as they are taken.
+        """Ask for the pages of a day, in order and not far ahead of their being taken.
 
         When the end is met, the last page is read once more, so that a day that changes while it
         is read does not pass for a whole one.
@@ -110,47 +120,56 @@ class SalesApi(dg.ConfigurableResource[Any]):
             SalesApiError: A page could not be had, or the day has no end.
         """
         metadata: dict[str, Any] = {"source": self.source}
-        return DayStream(self._pages(day, metadata), metadata)
+        return DayStream(lambda: self._pages(day, metadata), metadata)
 
     def _pages(self, day: str, metadata: dict[str, Any]) -> Iterator[bytes]:
         deadline = time.monotonic() + self.day_timeout
         retries: list[None] = []
+        full = 1
 
         def ask(number: int) -> _Page | None:
             return self._page(day, number, deadline, lambda: retries.append(None))
 
-        first = last = ask(1)
-        if first is None or last is None:
+        def is_full(page: _Page | None) -> bool:
+            return page is not None and page.rows >= full
+
+        last = None
+        number = 0
+        with closing(self._read_ahead.in_order(ask, goes_on=is_full)) as pages:
+            for page in pages:
+                if page is None or (page.rows == 0 and last):
+                    break
+                number += 1
+                if last is None:
+                    full = max(full, page.rows)
+                elif page.body == last.body:
+                    raise SalesApiError(
+                        f"{day}: page {number} is page {number - 1} again; "
+                        f"{self.source} does not page"
+                    )
+                if number > self.max_pages:
+                    raise SalesApiError(f"{day}: no end after {self.max_pages} pages (max_pages)")
+                yield page.body
+                last = page
+                if page.rows == 0:
+                    break
+        if last is None:
             raise NoSuchDayError(
                 f"{day}: {self.source} has nothing for this day (404 on page 1). "
                 "A day without sales answers an empty list"
             )
-        number = 1
-        while True:
-            yield last.body
-            page = ask(number + 1) if last.rows else None
-            if page is None or page.rows == 0:
-                break
-            number += 1
-            if page.body == last.body:
-                raise SalesApiError(
-                    f"{day}: page {number} is page {number - 1} again; {self.source} does not page"
-                )
-            if number > self.max_pages:
-                raise SalesApiError(f"{day}: no end after {self.max_pages} pages (max_pages)")
-            last = page
 
-        again = ask(number)
+        again = self._read_ahead.call(ask, number)
         # Only after a full page can there be more, behind a page that was missing for a moment.
-        beyond = [ask(number + 1), ask(number + 2)] if last.rows >= first.rows > 0 else []
-        if again is None or again.body != last.body or any(page and page.rows for page in beyond):
+        places = (number + 1, number + 2) if is_full(last) else ()
+        beyond = [self._read_ahead.call(ask, place) for place in places]
+        if again is None or again.body != last.body or any(more and more.rows for more in beyond):
             raise DayChangedError(
                 f"{day}: {self.source} changed the day while it was read ({number} pages): "
                 "run this day again"
             )
         metadata["retries"] = len(retries)
-        metadata["ended"] = "404" if page is None and last.rows else "an empty list"
-        metadata["ended"] += f" after page {number}"
+        metadata["ended"] = f"{'404' if page is None else 'an empty list'} after page {number}"
 
     def _connect(self, address: str, token: str) -> None:
         parts = urlsplit(address)
@@ -168,7 +187,9 @@ class SalesApi(dg.ConfigurableResource[Any]):
             max_attempts=self.max_attempts,
             backoff=self.backoff,
             retry_after_cap=self.retry_after_cap,
+            max_per_second=self.max_per_second,
         )
+        self._read_ahead = ReadAhead(self.max_in_flight)
 
     def _page(
         self, day: str, number: int, deadline: float, on_retry: Callable[[], object]

@@ -5,53 +5,25 @@ files in a directory are the business of a format (`formats`), their safe replac
 `publish`; it knows neither assets nor where streams come from.
 """
 
-import datetime
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import dagster as dg
+import tenacity
 from upath import UPath
 
-from sales_assets.day_stream import DayStream, EveryDayFailsError
+from sales_assets.day_batch import DayBatch
+from sales_assets.day_stream import DayStream, StaleDayError, StreamsByDay
 from sales_assets.formats import PartitionFormat, content_sha256
-from sales_assets.publish import reading, replacing
+from sales_assets.progress import Progress
+from sales_assets.publish import ReplacedError, reading, replacing
+
+_READINGS = 3
 
 
 class NoPartitionsError(dg.Failure):
     """A run asks for no partition at all."""
-
-
-class FailedDaysError(dg.Failure):
-    """Some days of a range could not be stored; the others were, and are recorded."""
-
-    def __init__(
-        self, asset: str, failed: Mapping[str, Exception], left: Sequence[str], stored: int
-    ) -> None:
-        """Name the days and why they failed, in a form that the next run can take.
-
-        Args:
-            asset: What was to be stored.
-            failed: Why, by day.
-            left: Days that were not tried, since they could not but fail too.
-            stored: How many days were.
-        """
-        days = sorted([*failed, *left])
-        lines = [
-            f"{asset}: {len(failed)} of {len(days) + stored} days failed; what lay there stays"
-        ]
-        lines += [f"  {_one_line(error)}" for error in failed.values()]
-        if left:
-            lines.append(f"{len(left)} more were not tried after that")
-        if stored:
-            lines.append(
-                f"{stored} days were stored and are recorded; assets downstream of {asset} were "
-                "not run for them"
-            )
-        lines.append("to run the missing days again:")
-        lines += [f"  --partition-range {first}...{last}" for first, last in _ranges(days)]
-        lines.append(f"or as a backfill: --partitions {','.join(days)}")
-        super().__init__("\n".join(lines))
 
 
 class MissingPartitionError(dg.Failure):
@@ -72,7 +44,7 @@ class PartitionDirectoryIOManager(dg.IOManager):
         self._format = partition_format
 
     def handle_output(  # type: ignore[override]  # a generator is welcome, too
-        self, context: dg.OutputContext, obj: dict[str, DayStream[Any]]
+        self, context: dg.OutputContext, obj: StreamsByDay[Any]
     ) -> Iterator[dg.DagsterEvent]:
         """Replace the directory of each day, and record for each day what was stored.
 
@@ -88,32 +60,29 @@ class PartitionDirectoryIOManager(dg.IOManager):
                 f"{context.asset_key.to_user_string()}: no partition is selected. A range goes "
                 "from its first day to its last, as in 2022-08-09...2022-09-08"
             )
-        stored: dict[str, dict[str, Any]] = {}
-        failed: dict[str, Exception] = {}
+        asset = context.asset_key.to_user_string()
+        batch = DayBatch(asset, days)
+
+        def store(day: str) -> dict[str, Any]:
+            return self._store(context.asset_key, day, obj[day], batch)
+
         try:
-            for day in days:
-                try:
-                    stored[day] = self._store(context.asset_key, day, obj[day])
-                except Exception as error:
-                    failed[day] = error
-                    if isinstance(error, EveryDayFailsError):
-                        break
-            if failed:
-                self._raise(context, days, stored, failed)
+            with Progress(asset, len(days), context.log) as progress:
+                batch.run(store, obj.side_by_side, progress)
         except BaseException:
             # Dagster records nothing of an asset that fails, or whose run is stopped.
-            for day, metadata in stored.items():
+            for day, metadata in sorted(batch.stored.items()):
                 materialization = dg.AssetMaterialization(
                     context.asset_key, metadata=metadata, partition=day
                 )
                 yield dg.DagsterEvent.asset_materialization(context.step_context, materialization)
             raise
-        for day, metadata in stored.items():
+        for day, metadata in sorted(batch.stored.items()):
             context.step_context.add_asset_metadata(
                 metadata, asset_key=context.asset_key, partition_key=day
             )
 
-    def load_input(self, context: dg.InputContext) -> dict[str, DayStream[Any]]:
+    def load_input(self, context: dg.InputContext) -> StreamsByDay[Any]:
         """Open the days that a run asks for; each is read only when its stream is.
 
         Raises:
@@ -127,29 +96,26 @@ class PartitionDirectoryIOManager(dg.IOManager):
                     f"{context.asset_key.to_user_string()} has no {day} ({directory} does not "
                     f"exist): materialize it first"
                 )
-            streams[day] = DayStream(self._read(directory, stem))
+            streams[day] = DayStream(partial(self._read, directory, stem))
         return self._format.streams(streams)
 
-    def _store(self, key: dg.AssetKey, day: str, stream: DayStream[Any]) -> dict[str, Any]:
+    def _store(
+        self, key: dg.AssetKey, day: str, stream: DayStream[Any], batch: DayBatch
+    ) -> dict[str, Any]:
         directory, stem = self._place(key, day)
-        with replacing(directory, self._base) as new:
-            self._format.write(stream, new, stem)
-            stored = self._describe(UPath(new), stem)
-        return {**stream.metadata, "path": dg.MetadataValue.path(str(directory)), **stored}
 
-    def _raise(
-        self,
-        context: dg.OutputContext,
-        days: Sequence[str],
-        stored: Mapping[str, object],
-        failed: Mapping[str, Exception],
-    ) -> None:
-        last = list(failed.values())[-1]
-        if len(days) == 1:
-            raise last
-        left = [day for day in days if day not in stored and day not in failed]
-        asset = context.asset_key.to_user_string()
-        raise FailedDaysError(asset, failed, left, len(stored)) from last
+        def write() -> dict[str, Any]:
+            with replacing(directory, self._base) as new:
+                self._format.write(batch.until_stopped(stream), new, stem)
+                return self._describe(UPath(new), stem)
+
+        again_if_stale = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((StaleDayError, ReplacedError)),
+            stop=tenacity.stop_after_attempt(_READINGS),
+            reraise=True,
+        )
+        stored = again_if_stale(write)
+        return {**stream.metadata, "path": dg.MetadataValue.path(str(directory)), **stored}
 
     def _read(self, directory: UPath, stem: str) -> Iterator[Any]:
         with reading(directory, self._base):
@@ -166,15 +132,3 @@ class PartitionDirectoryIOManager(dg.IOManager):
             "bytes": sum(path.stat().st_size for path in files),
             "sha256": content_sha256(files),
         }
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) if isinstance(error, dg.Failure) else repr(error)
-
-
-def _ranges(days: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Give the first and the last day of each row of days without a gap."""
-    ordinals = [datetime.date.fromisoformat(day).toordinal() - n for n, day in enumerate(days)]
-    for _, row in itertools.groupby(zip(ordinals, days, strict=True), key=lambda pair: pair[0]):
-        same = [day for _, day in row]
-        yield same[0], same[-1]

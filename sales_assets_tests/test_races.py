@@ -10,13 +10,14 @@ import dagster as dg
 import fastavro
 import pytest
 
+from sales_assets.day_batch import FailedDaysError
 from sales_assets.formats import AvroFile, JsonPages
 from sales_assets.publish import ReplacedError
 from sales_assets.publish.local import WORK
 from sales_assets.sales import raw_sales, stg_sales
 from sales_assets.sales_api import SalesApi
 from sales_assets.sales_record import SALES_SCHEMA
-from sales_assets.storage import FailedDaysError, PartitionDirectoryIOManager
+from sales_assets.storage import PartitionDirectoryIOManager
 from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale, tree
 
 RANGE = [f"2022-08-{day:02}" for day in range(9, 15)]

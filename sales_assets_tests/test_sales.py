@@ -1,6 +1,7 @@
 """The assets themselves, without storage: what goes in, what comes out, what is said of it."""
 
 import datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -58,7 +59,7 @@ def test_a_missing_day_fails_unless_the_run_allows_it_to_be_empty(
 
 def test_stg_sales_is_the_typed_rows_of_each_day() -> None:
     pages = {DAY: [page(sale(price=1)), page(sale(price=2))], NEXT_DAY: [b"[]"]}
-    streams = PagesByDay({day: DayStream(bodies) for day, bodies in pages.items()})
+    streams = PagesByDay({day: DayStream(partial(iter, bodies)) for day, bodies in pages.items()})
     days = days_of(stg_sales(raw_sales=streams))
     date = datetime.date.fromisoformat(DAY)
     assert {day: list(stream) for day, stream in days.items()} == {
@@ -68,7 +69,7 @@ def test_stg_sales_is_the_typed_rows_of_each_day() -> None:
 
 
 def test_stg_sales_describes_a_day_once_it_is_read() -> None:
-    pages = PagesByDay({DAY: DayStream([page(*[sale(price=n) for n in range(10)])])})
+    pages = PagesByDay({DAY: DayStream(lambda: [page(*[sale(price=n) for n in range(10)])])})
     [stream] = days_of(stg_sales(raw_sales=pages)).values()
     list(stream)
     assert stream.metadata["dagster/row_count"] == 10
@@ -88,14 +89,14 @@ def test_stg_sales_describes_a_day_once_it_is_read() -> None:
 
 
 def test_a_preview_cell_cannot_break_the_table() -> None:
-    pages = PagesByDay({DAY: DayStream([page(sale(client="A | B\nC"))])})
+    pages = PagesByDay({DAY: DayStream(lambda: [page(sale(client="A | B\nC"))])})
     [stream] = days_of(stg_sales(raw_sales=pages)).values()
     list(stream)
     assert stream.metadata["preview"].value.splitlines()[2].startswith("| A \\| B C | 2022")
 
 
 def test_a_bad_row_fails_stg_sales() -> None:
-    pages = PagesByDay({DAY: DayStream([page(sale(price="1"))])})
+    pages = PagesByDay({DAY: DayStream(lambda: [page(sale(price="1"))])})
     [stream] = days_of(stg_sales(raw_sales=pages)).values()
     with pytest.raises(InvalidSalesError, match="page 1, row 1, price"):
         list(stream)

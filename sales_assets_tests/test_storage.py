@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 from upath import UPath
 
+from sales_assets.day_batch import FailedDaysError
 from sales_assets.day_stream import DayStream, EveryDayFailsError, PagesByDay
 from sales_assets.formats import JsonPages
 from sales_assets.publish import ReplacedError
 from sales_assets.storage import (
-    FailedDaysError,
     MissingPartitionError,
     NoPartitionsError,
     PartitionDirectoryIOManager,
@@ -70,7 +71,10 @@ def run(
     @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
     def raw_things(context: dg.AssetExecutionContext) -> PagesByDay:
         return PagesByDay(
-            {day: DayStream(pages[day], {"source": day}) for day in context.partition_keys}
+            {
+                day: DayStream(partial(iter, pages[day]), {"source": day})
+                for day in context.partition_keys
+            }
         )
 
     @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())

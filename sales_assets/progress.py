@@ -1,0 +1,61 @@
+"""How far a range has come: a bar on a terminal, a line every few seconds in the log."""
+
+import logging
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from tqdm import tqdm
+from typing_extensions import Self
+
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+class Progress:
+    """Reports on the days of an asset while the `with` block lasts."""
+
+    def __init__(self, asset: str, days: int, log: logging.Logger) -> None:
+        """Report on so many days."""
+        self._asset = asset
+        self._days = days
+        self._log = log
+        self._started = time.monotonic()
+        self._next_line = self._started + _SECONDS_BETWEEN_LINES
+        # Without a terminal, tqdm shows no bar by itself (None); for one day there is no need.
+        self._bar = tqdm(total=days, desc=asset, unit="day", disable=None if days > 1 else True)
+
+    def show(self, stored: Mapping[str, Mapping[str, Any]], failed: int) -> None:
+        """Bring the bar up to date, and write a line to the log if it is time for one.
+
+        Args:
+            stored: The metadata of each day that is done.
+            failed: How many days failed.
+        """
+        done = len(stored) + failed
+        rows = sum(metadata.get("dagster/row_count", 0) for metadata in list(stored.values()))
+        if done > self._bar.n:
+            self._bar.set_postfix_str(f"{rows:,} rows", refresh=False)
+            self._bar.update(done - self._bar.n)
+        now = time.monotonic()
+        if now >= self._next_line:
+            self._next_line = now + _SECONDS_BETWEEN_LINES
+            seconds = now - self._started
+            left = f"{seconds / done * (self._days - done):.0f} s" if done else "unknown time"
+            self._log.info(
+                f"{self._asset}: {done} of {self._days} days, {rows:,} rows, "
+                f"{rows / seconds:,.0f} rows/s, {left} left"
+            )
+
+    def __enter__(self) -> Self:
+        """Show the bar."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the bar as it is."""
+        self._bar.close()

@@ -1,0 +1,89 @@
+"""Calls made ahead of their use: several at a time, taken in order, never far too many.
+
+One bound holds for everything that shares a `ReadAhead`: so many calls at a time, and no more
+results than that lie ready, beside the one that each sequence needs next. What is called does not
+matter here.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from multiprocessing.pool import AsyncResult, ThreadPool
+from typing import TypeVar, cast
+
+T = TypeVar("T")
+
+
+class ReadAhead:
+    """Threads that call ahead for any number of sequences."""
+
+    def __init__(self, max_in_flight: int) -> None:
+        """Make at most `max_in_flight` calls at a time."""
+        # The threads of this pool are daemons: a call that hangs keeps no process from ending.
+        self._pool = ThreadPool(max_in_flight)
+        self._room = max_in_flight
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Make no more calls."""
+        self._pool.terminate()
+
+    def call(self, function: Callable[[int], T], argument: int) -> T:
+        """Make one call among the others, and wait for it."""
+        return self._pool.apply(_guarded, (function, argument))
+
+    def in_order(
+        self, call: Callable[[int], T], goes_on: Callable[[T], bool]
+    ) -> Generator[T, None, None]:
+        """Give `call(1)`, `call(2)` and so on, as long as they are taken.
+
+        A sequence that has given n results is called up to n further ahead while there is room:
+        most sequences are short, and calls past their end are in vain.
+
+        Args:
+            call: Made in another thread; what it raises is raised here, in its turn.
+            goes_on: Whether more results are likely after this one. If not, only the next is asked
+                for.
+        """
+        ahead: deque[AsyncResult[T | None]] = deque()
+        over = threading.Event()
+        asked = taken = 0
+        likely = True
+
+        def call_unless_over(number: int) -> T | None:
+            return None if over.is_set() else _guarded(call, number)
+
+        try:
+            while True:
+                while self._may_ask(needed=not ahead, likely=likely and asked < 2 * taken):
+                    asked += 1
+                    ahead.append(self._pool.apply_async(call_unless_over, (asked,)))
+                result = cast(T, ahead.popleft().get())
+                self._make_room(1)
+                taken += 1
+                likely = goes_on(result)
+                yield result
+        finally:
+            over.set()
+            self._make_room(len(ahead))
+
+    def _may_ask(self, *, needed: bool, likely: bool) -> bool:
+        with self._lock:
+            if needed or (likely and self._room > 0):
+                self._room -= 1
+                return True
+        return False
+
+    def _make_room(self, calls: int) -> None:
+        with self._lock:
+            self._room += calls
+
+
+def _guarded(function: Callable[[int], T], argument: int) -> T:
+    try:
+        return function(argument)
+    except Exception:
+        raise
+    except BaseException as error:
+        # A thread of the pool would die of it, and its result would never come.
+        raise RuntimeError(repr(error)) from error
