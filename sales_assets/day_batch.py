@@ -69,6 +69,7 @@ class DayBatch:
         self._asset = asset
         self._days = days
         self._stop = threading.Event()
+        self._threads = False
 
     def run(
         self, action: Callable[[str], dict[str, Any]], side_by_side: int, progress: Progress
@@ -100,7 +101,13 @@ class DayBatch:
         self._raise_failures()
 
     def until_stopped(self, items: Iterable[T]) -> Iterator[T]:
-        """Pass items on, for an action to use, as long as the run is not to stop."""
+        """Pass items on, for an action to use, as long as the run is not to stop.
+
+        A day that is done in this thread needs none of that: what stops a run interrupts it.
+        """
+        return self._watched(items) if self._threads else iter(items)
+
+    def _watched(self, items: Iterable[T]) -> Iterator[T]:
         for item in items:
             if self._stop.is_set():
                 raise _StoppedError
@@ -116,6 +123,7 @@ class DayBatch:
                 # A thread of the pool would die of it, and its result would never come.
                 raise RuntimeError(f"{day}: {error!r}") from error
 
+        self._threads = True
         # Daemon threads: a day that hangs does not keep a run that is stopped from ending.
         pool = ThreadPool(min(side_by_side, len(self._days)))
         results = [pool.apply_async(guarded, (day,)) for day in self._days]

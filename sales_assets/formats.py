@@ -4,13 +4,16 @@ A format writes a stream into an empty local directory and reads it back from an
 knows the names of its files; where the directory lies and how it gets there is not known here.
 """
 
+import datetime
 import hashlib
+import io
 import itertools
 import re
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import IO, Any, ClassVar, Generic, TypeVar, cast
 
 import dagster as dg
 import fastavro
@@ -21,6 +24,8 @@ from sales_assets.day_stream import PagesByDay, RowsByDay, StreamsByDay
 T = TypeVar("T")
 
 _SYNC_SIZE = 16
+_NO_MARKER = bytes(_SYNC_SIZE)
+_BLOCK_BYTES = 64_000
 _REPAIR = "materialize this partition again, which replaces the whole directory"
 
 
@@ -102,26 +107,42 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
     streams = RowsByDay
 
     def __init__(self, schema: dict[str, Any]) -> None:
-        """Read and write rows of `schema`, an Avro schema as parsed JSON."""
+        """Read and write rows of `schema`, an Avro record as parsed JSON."""
         self._schema = fastavro.parse_schema(schema)
+        # A logical type says how to read a value and changes nothing in how it is written; to
+        # fastavro it costs half a microsecond a row, a quarter of the time.
+        plain = [{**field, "type": _plain_type(field["type"])} for field in schema["fields"]]
+        self._plain_schema = fastavro.parse_schema({**schema, "fields": plain})
+        self._dates = [field["name"] for field in schema["fields"] if _is_date(field["type"])]
 
     def write(self, items: Iterable[dict[str, Any]], directory: Path, stem: str) -> None:
         """Write `STEM.avro`.
 
         Other readers fail on an empty file that claims to be deflated, so that one has no codec.
         """
-        path = directory / f"{stem}.avro"
-        rows = iter(items)
+        rows = self._plain_rows(items)
         first = list(itertools.islice(rows, 1))
-        with path.open("wb") as file:
+        codec = "deflate" if first else "null"
+        header = io.BytesIO()
+        fastavro.writer(header, self._schema, [], codec=codec, sync_marker=_NO_MARKER)
+        with tempfile.TemporaryFile(dir=directory.parent) as blocks:
             fastavro.writer(
-                file,
-                self._schema,
+                blocks,
+                self._plain_schema,
                 itertools.chain(first, rows),
-                codec="deflate" if first else "null",
-                sync_marker=bytes(_SYNC_SIZE),
+                codec=codec,
+                sync_interval=_BLOCK_BYTES,
+                sync_marker=_NO_MARKER,
             )
-        _set_sync_marker(path)
+            with (directory / f"{stem}.avro").open("wb") as file:
+                _assemble(header.getvalue(), blocks, file)
+
+    def _plain_rows(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        days = _DaysSinceEpoch()
+        for row in rows:
+            for name in self._dates:
+                row[name] = days[row[name]]
+            yield row
 
     def files(self, directory: UPath, stem: str) -> list[UPath]:
         """List the one file."""
@@ -147,17 +168,44 @@ def content_sha256(files: Iterable[UPath]) -> str:
     return digest.hexdigest()
 
 
-def _set_sync_marker(path: Path) -> None:
-    """Replace the all-zero sync marker of an Avro file by one derived from its content.
+def _is_date(avro_type: Any) -> bool:
+    return isinstance(avro_type, dict) and avro_type.get("logicalType") == "date"
 
-    fastavro would draw a random one. A fixed one for all files would do for the same bytes again,
-    but blocks of two versions of a file would then fit each other. The marker ends the header and
-    every block (https://avro.apache.org/docs/1.12.0/specification/#object-container-files).
+
+def _plain_type(avro_type: Any) -> Any:
+    return avro_type["type"] if _is_date(avro_type) else avro_type
+
+
+class _DaysSinceEpoch(dict[datetime.date, int]):
+    """How Avro writes a date; a partition has few of them, and each is counted out once."""
+
+    _epoch = datetime.date(1970, 1, 1)
+
+    def __missing__(self, date: datetime.date) -> int:
+        self[date] = (date - self._epoch).days
+        return self[date]
+
+
+def _assemble(header: bytes, blocks: IO[bytes], file: IO[bytes]) -> None:
+    """Write an Avro file of a header and of the blocks that another one has.
+
+    Its sync marker is derived from its content. fastavro would draw a random one, and a fixed one
+    for all files would do for the same bytes again, but then blocks of two versions of a file would
+    fit each other. The marker ends the header and every block
+    (https://avro.apache.org/docs/1.12.0/specification/#object-container-files).
     """
-    marker = bytes.fromhex(content_sha256([UPath(path)]))[:_SYNC_SIZE]
-    with path.open("r+b") as file:
-        blocks = fastavro.block_reader(file)
-        ends = [file.tell(), *(block.offset + block.size for block in blocks)]
-        for end in ends:
-            file.seek(end - _SYNC_SIZE)
-            file.write(marker)
+    blocks.seek(0)
+    places = [(block.offset, block.size) for block in fastavro.block_reader(blocks)]
+
+    def contents() -> Iterator[bytes]:
+        yield header[:-_SYNC_SIZE]
+        for offset, size in places:
+            blocks.seek(offset)
+            yield blocks.read(size - _SYNC_SIZE)
+
+    digest = hashlib.sha256()
+    for content in contents():
+        digest.update(content)
+    marker = digest.digest()[:_SYNC_SIZE]
+    for content in contents():
+        file.write(content + marker)

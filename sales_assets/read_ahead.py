@@ -30,7 +30,7 @@ class ReadAhead:
 
     def call(self, function: Callable[[int], T], argument: int) -> T:
         """Make one call among the others, and wait for it."""
-        return self._pool.apply(_guarded, (function, argument))
+        return cast(T, self._pool.apply(_guarded, (function, argument)))
 
     def in_order(
         self, call: Callable[[int], T], goes_on: Callable[[T], bool]

@@ -103,6 +103,7 @@ class SampleApi:
         return Answer(body=body)
 
     def _faulty(self, fault: Fault, day: datetime.date, number: int) -> Answer:
+        time.sleep(fault.delay + fault.jitter * random.random())  # noqa: S311
         number = fault.serve_page or number
         if fault.page_size or fault.shift:
             size = fault.page_size or PAGE_SIZE
@@ -191,7 +192,6 @@ def _handler(answer: Callable[[str, Mapping[str, str]], Answer]) -> type[BaseHTT
 
         def do_GET(self) -> None:
             status, body, headers, fault = answer(self.path, self.headers)  # type: ignore[arg-type]
-            time.sleep(fault.delay + fault.jitter * random.random())  # noqa: S311
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

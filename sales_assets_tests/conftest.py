@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class ScriptedApi(SampleApi):
     Attributes:
         days: Pages by day; a day that is not there has none.
         requests: The paths asked for so far.
+        most_at_once: How many requests were under way at the same time, at most.
     """
 
     def __init__(self) -> None:
@@ -45,11 +47,20 @@ class ScriptedApi(SampleApi):
         super().__init__(page=self._page)
         self.days: dict[str, list[bytes]] = {}
         self.requests: list[str] = []
+        self.most_at_once = 0
+        self._under_way = 0
+        self._lock = threading.Lock()
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
         """Remember the request, and answer it."""
-        self.requests.append(path)
-        return super().answer(path, headers)
+        with self._lock:
+            self.requests.append(path)
+            self._under_way += 1
+            self.most_at_once = max(self.most_at_once, self._under_way)
+        answer = super().answer(path, headers)
+        with self._lock:
+            self._under_way -= 1
+        return answer
 
     def fail(self, **fault: Any) -> None:
         """Let one thing go wrong, in the words of a file of faults."""

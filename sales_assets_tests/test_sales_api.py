@@ -1,6 +1,8 @@
 """The API client, against a real server."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -275,3 +277,65 @@ def test_the_resource_does_not_show_its_token(api: ScriptedApi, sales_api: Sales
     api.days[DAY] = PAGES
     list(sales_api.pages(DAY))
     assert api.token not in f"{sales_api!r} {sales_api} {sales_api.__dict__}"
+
+
+IN_FLIGHT = pytest.mark.parametrize("max_in_flight", [1, 2, 8, 64])
+
+
+@IN_FLIGHT
+@pytest.mark.parametrize("count", [1, 2, 5, 30])
+def test_pages_come_in_order_and_complete_however_many_are_asked_for_at_once(
+    api: ScriptedApi, max_in_flight: int, count: int
+) -> None:
+    api.days[DAY] = [*full_pages(count), PAGES[0]]
+    api.fail(jitter=0.01)
+    client = open_sales_api(api.url, max_in_flight=max_in_flight)
+    assert list(client.pages(DAY)) == api.days[DAY]
+
+
+@IN_FLIGHT
+def test_a_missing_page_leaves_no_hole_however_many_are_asked_for_at_once(
+    api: ScriptedApi, max_in_flight: int
+) -> None:
+    api.days[DAY] = full_pages(20)
+    api.fail(status=404, page=11)
+    with pytest.raises(DayChangedError):
+        list(open_sales_api(api.url, max_in_flight=max_in_flight).pages(DAY))
+
+
+@IN_FLIGHT
+def test_no_more_requests_are_in_flight_than_allowed(api: ScriptedApi, max_in_flight: int) -> None:
+    days = [f"2022-08-{day:02}" for day in range(10, 18)]
+    api.days = dict.fromkeys(days, full_pages(9))
+    api.fail(delay=0.002)
+    client = open_sales_api(api.url, max_in_flight=max_in_flight)
+    with ThreadPoolExecutor(len(days)) as pool:
+        for pages in pool.map(lambda day: list(client.pages(day)), days):
+            assert pages == full_pages(9)
+    assert api.most_at_once <= max_in_flight
+
+
+def test_a_small_day_costs_few_requests_in_vain(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days[DAY] = [*full_pages(3), PAGES[0]]
+    list(sales_api.pages(DAY))
+    needed = 4 + 1 + 1
+    assert len(api.requests) <= needed + 2
+
+
+def test_an_error_in_one_day_does_not_touch_another(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days = {DAY: full_pages(6), "2022-08-10": full_pages(6)}
+    api.fail(date=DAY, page=3, status=400)
+    other = iter(sales_api.pages("2022-08-10"))
+    pages = [next(other)]
+    with pytest.raises(SalesApiError, match="HTTP 400"):
+        list(sales_api.pages(DAY))
+    assert [*pages, *other] == full_pages(6)
+
+
+def test_requests_are_spread_over_time_when_so_many_a_second_are_allowed(
+    api: ScriptedApi,
+) -> None:
+    api.days[DAY] = PAGES
+    started = time.monotonic()
+    list(open_sales_api(api.url, max_per_second=50).pages(DAY))
+    assert time.monotonic() - started >= (len(api.requests) - 1) / 50

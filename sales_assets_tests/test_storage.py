@@ -12,7 +12,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from upath import UPath
 
 from sales_assets.day_batch import FailedDaysError
-from sales_assets.day_stream import DayStream, EveryDayFailsError, PagesByDay
+from sales_assets.day_stream import DayStream, EveryDayFailsError, PagesByDay, StaleDayError
 from sales_assets.formats import JsonPages
 from sales_assets.publish import ReplacedError
 from sales_assets.storage import (
@@ -25,6 +25,7 @@ from sales_assets_tests.conftest import DAY, tree
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`")
 
 DAYS = dg.DailyPartitionsDefinition(DAY)
+SIDE_BY_SIDE = pytest.mark.parametrize("side_by_side", [1, 4])
 RANGE = ("2022-08-09", "2022-08-10", "2022-08-11")
 
 
@@ -64,6 +65,7 @@ def run(
     pages: Mapping[str, list[bytes]],
     first: str = DAY,
     last: str | None = None,
+    side_by_side: int = 1,
 ) -> dict[str, list[bytes]]:
     """Store pages with one asset and read them with the next; give what the second one got."""
     seen: dict[str, list[bytes]] = {}
@@ -74,7 +76,8 @@ def run(
             {
                 day: DayStream(partial(iter, pages[day]), {"source": day})
                 for day in context.partition_keys
-            }
+            },
+            side_by_side,
         )
 
     @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
@@ -161,41 +164,44 @@ def test_a_reversed_range_fails_and_records_nothing(
     assert not instance.fetch_materializations(dg.AssetKey("raw_things"), limit=1).records
 
 
+@SIDE_BY_SIDE
 def test_a_day_that_fails_keeps_what_it_had_and_the_others_land(
-    base_dir: str, instance: dg.DagsterInstance
+    base_dir: str, instance: dg.DagsterInstance, side_by_side: int
 ) -> None:
-    run(base_dir, instance, {day: [b"[1]"] for day in RANGE}, RANGE[0], RANGE[-1])
+    run(base_dir, instance, {day: [b"[1]"] for day in RANGE}, RANGE[0], RANGE[-1], side_by_side)
     pages = {day: [b"[2]"] for day in RANGE} | {RANGE[1]: Unreadable(OSError("broken"))}
     with pytest.raises(FailedDaysError, match="1 of 3 days failed"):
-        run(base_dir, instance, pages, RANGE[0], RANGE[-1])
+        run(base_dir, instance, pages, RANGE[0], RANGE[-1], side_by_side)
     stored = [content(UPath(base_dir) / "raw" / "things" / day) for day in RANGE]
     assert [list(files.values()) for files in stored] == [[b"[2]"], [b"[1]"], [b"[2]"]]
     assert recorded(instance) == {RANGE[0]: 2, RANGE[1]: 1, RANGE[2]: 2}
 
 
+@SIDE_BY_SIDE
 def test_a_day_that_lands_in_a_failed_range_is_recorded_with_its_metadata(
-    base_dir: str, instance: dg.DagsterInstance
+    base_dir: str, instance: dg.DagsterInstance, side_by_side: int
 ) -> None:
     pages = {day: [b"[2]"] for day in RANGE} | {RANGE[1]: Unreadable(OSError("broken"))}
     with pytest.raises(FailedDaysError):
-        run(base_dir, instance, pages, RANGE[0], RANGE[-1])
-    [last, first] = instance.fetch_materializations(dg.AssetKey("raw_things"), limit=9).records
-    assert [first.partition_key, last.partition_key] == [RANGE[0], RANGE[2]]
-    for record in (first, last):
+        run(base_dir, instance, pages, RANGE[0], RANGE[-1], side_by_side)
+    records = instance.fetch_materializations(dg.AssetKey("raw_things"), limit=9).records
+    assert [record.partition_key for record in records] == [RANGE[2], RANGE[0]]
+    for record in records:
         assert record.asset_materialization is not None
         assert record.asset_materialization.metadata["source"].value == record.partition_key
         assert record.asset_materialization.metadata["bytes"].value == 3
 
 
+@SIDE_BY_SIDE
 def test_the_error_of_a_range_can_be_pasted_into_the_next_one(
-    base_dir: str, instance: dg.DagsterInstance
+    base_dir: str, instance: dg.DagsterInstance, side_by_side: int
 ) -> None:
     broken = [f"2022-08-{day}" for day in (10, 11, 13)]
     days = [f"2022-08-{day}" for day in ("09", 10, 11, 12, 13)]
     pages: dict[str, list[bytes]] = {day: [b"[]"] for day in days}
     pages |= {day: Unreadable(dg.Failure(f"{day}: no\nanswer")) for day in broken}
     with pytest.raises(FailedDaysError) as failure:
-        run(base_dir, instance, pages, days[0], days[-1])
+        run(base_dir, instance, pages, days[0], days[-1], side_by_side)
     assert str(failure.value).splitlines() == [
         "raw_things: 3 of 5 days failed; what lay there stays",
         "  2022-08-10: no answer",
@@ -251,3 +257,28 @@ def test_a_day_replaced_while_it_is_read_fails_the_reader(
     run(base_dir, instance, {DAY: [b"[3]", b"[4]"]})
     with pytest.raises(ReplacedError, match="run again"):
         list(pages)
+
+
+def test_days_side_by_side_are_all_stored_and_recorded(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    days = [f"2022-09-{day:02}" for day in range(1, 31)]
+    pages = {day: [f"{day} {n}".encode() for n in range(3)] for day in days}
+    assert run(base_dir, instance, pages, days[0], days[-1], side_by_side=8) == pages
+    assert recorded(instance) == dict.fromkeys(days, 1)
+
+
+def test_a_day_that_changed_while_it_was_read_is_read_again(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    class Changing(list[bytes]):
+        readings = 0
+
+        def __iter__(self) -> Iterator[bytes]:
+            self.readings += 1
+            yield f"[{self.readings}]".encode()
+            if self.readings < 3:
+                raise StaleDayError("changed")
+
+    run(base_dir, instance, {DAY: Changing()})
+    assert content(UPath(base_dir) / "raw" / "things" / DAY) == {f"things_{DAY}.json": b"[3]"}
