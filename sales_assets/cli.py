@@ -3,6 +3,7 @@
 import os
 
 import click
+from dotenv import load_dotenv
 
 from sales_assets.sales_api import TOKEN_VARIABLE
 
@@ -33,3 +34,33 @@ def sample_api(port: int) -> None:
         api.serve_forever()
     except KeyboardInterrupt:
         click.echo("stopped")
+
+
+@main.command("pull-rides")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0, max=86400),
+    default=5,
+    show_default=True,
+    help="Seconds between an answer and the next call.",
+)
+def pull_rides(interval: float) -> None:
+    """Pull rides into SQLite until SIGTERM or Ctrl-C, without a Dagster run.
+
+    Reads RIDES_API_URL and RIDES_DB as the asset `rides` does, and may run beside it.
+    """
+    load_dotenv(".env", override=True)
+    import logging
+
+    import dagster as dg
+
+    from sales_assets.definitions import rides_api, rides_database
+    from sales_assets.rides_pull import serve
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    try:
+        with rides_api.yield_for_execution(dg.build_init_resource_context()) as api:
+            tally = serve(api, rides_database, interval)
+    except dg.Failure as failure:
+        raise click.ClickException(str(failure)) from failure
+    click.echo(f"stopped: {tally}")

@@ -7,6 +7,7 @@ asked, and what an answer means, belongs to the resources that use the client.
 import threading
 from collections.abc import Callable, Mapping
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import dagster as dg
 import requests
@@ -142,6 +143,17 @@ class HttpClient:
         asked = error.retry_after if isinstance(error, TransientHttpError) else None
         own = self._backoff(state)
         return own if asked is None else max(own, min(asked, self._retry_after_cap))
+
+
+def is_base_address(address: str) -> bool:
+    """Tell whether this is `http[s]://host[:port][/path]`, without a user name or password."""
+    try:
+        parts = urlsplit(address)
+        # A port that is no number is only noticed when it is asked for.
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and named and parts.username is None
 
 
 def _retry_after(response: requests.Response) -> float | None:

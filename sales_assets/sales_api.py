@@ -10,13 +10,12 @@ import os
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import dagster as dg
 import requests
 from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError
 
-from sales_assets.http_client import HttpClient, TokenAuth, TransientHttpError
+from sales_assets.http_client import HttpClient, TokenAuth, TransientHttpError, is_base_address
 
 TOKEN_VARIABLE = "AUTH_TOKEN"  # noqa: S105 - the name of the variable, not a token
 
@@ -119,8 +118,7 @@ class SalesApi(dg.ConfigurableResource[Any]):
             previous = page.body
 
     def _connect(self, address: str, token: str) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        if not is_base_address(address):
             raise SalesApiError(
                 "SALES_API_URL is not an address of the form https://host[/path] without a user "
                 "name or password in it"

@@ -1,15 +1,19 @@
-"""The embedded sample API: a real HTTP server on loopback that behaves like the sales API.
+"""The embedded sample API: a real HTTP server on loopback that behaves like the real ones.
 
-Its sales are invented, but plausible and always the same for a day. It serves runs on a machine
-without a token (`SALES_API_URL=sample`), people who try the project, and the tests.
+Its sales are invented, but plausible and always the same for a day; so are its rides for a seed
+(`sample_rides`). It serves runs on a machine without a token (`SALES_API_URL=sample`) or without a
+rides API, people who try the project, and the tests.
 """
 
 import datetime
+import functools
 import hmac
+import itertools
 import json
 import random
 import secrets
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -22,7 +26,9 @@ import dagster as dg
 from pydantic import Field
 from typing_extensions import Self
 
+from sales_assets.rides_api import RidesApi
 from sales_assets.sales_api import SalesApi
+from sales_assets.sample_rides import sample_ride
 
 PAGE_SIZE = 100
 
@@ -95,6 +101,7 @@ class SampleApi:
     Attributes:
         token: What a request has to send as `Authorization`.
         page: Gives a page of a day as bytes, or None past the last one.
+        ride: Gives a ride by its number, from 1; each request gets the next, and needs no token.
     """
 
     def __init__(
@@ -102,6 +109,7 @@ class SampleApi:
         token: str | None = None,
         page: Callable[[datetime.date, int], bytes | None] = sample_page,
         port: int = 0,
+        ride: Callable[[int], bytes] = sample_ride,
     ) -> None:
         """Listen on loopback.
 
@@ -109,9 +117,12 @@ class SampleApi:
             token: A token of its own for this server, unless given.
             page: Where the pages come from.
             port: Any free one, unless given.
+            ride: Where the rides come from.
         """
         self.token = token or secrets.token_urlsafe()
         self.page = page
+        self.ride = ride
+        self._ride_numbers = itertools.count(1)
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self.answer))
         self._server.daemon_threads = True
 
@@ -123,6 +134,8 @@ class SampleApi:
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
         """Answer a GET request for a path with its query."""
         address = urlsplit(path)
+        if address.path == "/ride":
+            return Answer(body=self.ride(next(self._ride_numbers)))
         if address.path != "/sales":
             return _error(HTTPStatus.NOT_FOUND, f"there is no {address.path} here")
         sent = headers.get("Authorization", "")
@@ -174,6 +187,28 @@ class SampleSalesApi(SalesApi):
         """Start the server, and use it with a token of its own."""
         with SampleApi() as api:
             self._connect(api.url, api.token)
+            try:
+                yield self
+            finally:
+                self.teardown_after_execution(context)
+
+
+class SampleRidesApi(RidesApi):
+    """The rides API resource, talking to a sample API that lives as long as the run does."""
+
+    url: str = Field(default="sample", description="The embedded sample API: invented rides.")
+
+    @property
+    def source(self) -> str:
+        """Say that these rides are none."""
+        return "embedded sample API: INVENTED rides, not real ones"
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
+        """Start the server, with rides that no other run has seen: the run's id is their seed."""
+        seed = context.run_id or str(uuid.uuid4())
+        with SampleApi(ride=functools.partial(sample_ride, seed=seed)) as api:
+            self._connect(api.url)
             try:
                 yield self
             finally:
