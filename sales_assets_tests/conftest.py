@@ -32,6 +32,29 @@ def page(*sales: Any) -> bytes:
     return json.dumps(sales).encode()
 
 
+def ride_answer(ride: str = "r1", driver: str = "d1", **changes: Any) -> dict[str, Any]:
+    """Give a good answer of the rides API, with some fields of the ride changed."""
+    return {
+        "ride": {
+            "ride_uuid": ride,
+            "user_uuid": "u1",
+            "driver_uuid": driver,
+            "distance": 2.5,
+            "price": 7.0,
+            **changes,
+        },
+        "driver": {
+            "driver_uuid": driver,
+            "name": "Ada",
+            "surname": "Byron",
+            "car_uuid": "c1",
+            "effective_from": "2020-01-01",
+            "expiry_date": "2030-01-01",
+        },
+        "user": {"user_uuid": "u1", "name": "Bob", "surname": "Babbage", "is_driver": False},
+    }
+
+
 class ScriptedApi(SampleApi):
     """The sample API with chosen pages and, before them, any answers that a test lines up.
 
@@ -95,7 +118,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     home = tmp_path / "dagster_home"
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    ours = {name for name in os.environ if name.startswith(("SALES_", "DAGSTER_"))}
+    ours = {name for name in os.environ if name.startswith(("SALES_", "RIDES_", "DAGSTER_"))}
     inherited = {
         name: value
         for name, value in os.environ.items()
