@@ -33,7 +33,8 @@ def daily_sales_schedule(hour: int) -> dg.ScheduleDefinition:
 
 
 rides_job = dg.define_asset_job(
-    "rides",
+    # Not "rides": Dagster takes a job and an asset of one name for two definitions of it.
+    "pull_rides",
     selection=[rides, driver_statistics],
     description="Pull rides for a while and sum up what each driver has driven.",
 )
