@@ -32,7 +32,7 @@ def page(*sales: Any) -> bytes:
     return json.dumps(sales).encode()
 
 
-def ride_answer(ride: str = "r1", driver: str = "d1", **changes: Any) -> dict[str, Any]:
+def ride_answer(ride: str = "r1", driver: str = "d1", **changes: Any) -> Any:
     """Give a good answer of the rides API, with some fields of the ride changed."""
     return {
         "ride": {
