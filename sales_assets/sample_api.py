@@ -206,7 +206,7 @@ class SampleRidesApi(RidesApi):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
         """Start the server, with rides that no other run has seen: the run's id is their seed."""
-        seed = context.run_id or str(uuid.uuid4())
+        seed = context.run.run_id if context.run else str(uuid.uuid4())
         with SampleApi(ride=functools.partial(sample_ride, seed=seed)) as api:
             self._connect(api.url)
             try:
