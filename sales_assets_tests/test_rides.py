@@ -1,4 +1,4 @@
-"""The rides assets and their checks, materialized with a server on a real socket and a real file."""
+"""The rides assets and their checks, materialized with a real server and a real file."""
 
 import json
 from pathlib import Path
