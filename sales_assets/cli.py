@@ -57,9 +57,10 @@ def pull_rides(interval: float) -> None:
     from sales_assets.definitions import rides_api, rides_database
     from sales_assets.rides_pull import serve
 
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("sales_assets").setLevel(logging.INFO)
     try:
-        with rides_api.yield_for_execution(dg.build_init_resource_context()) as api:
+        with rides_api.open() as api:
             tally = serve(api, rides_database, interval)
     except dg.Failure as failure:
         raise click.ClickException(str(failure)) from failure

@@ -17,7 +17,8 @@ from sales_assets.rides_pull import Tally, pull
 SUMS_AGREE = "sums_agree_with_rides"
 
 _TOP = """
-    SELECT name, surname, driver_uuid, total_distance, rides, total_price, average_distance
+    SELECT name, surname, driver_uuid, ROUND(total_distance, 2) AS distance, rides,
+           ROUND(total_price, 2) AS price, ROUND(average_distance, 2) AS average_distance
     FROM driver_statistics LEFT JOIN drivers USING (driver_uuid)
     ORDER BY total_distance DESC, driver_uuid
     LIMIT 10

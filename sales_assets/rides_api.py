@@ -8,11 +8,13 @@ here, and what a ride is says `ride_record`.
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import dagster as dg
 import requests
 from pydantic import Field, PrivateAttr
+from typing_extensions import Self
 
 from sales_assets.http_client import HttpClient, TransientHttpError, is_base_address
 from sales_assets.ride_record import InvalidRideError, RideAnswer, read_ride
@@ -50,17 +52,27 @@ class RidesApi(dg.ConfigurableResource[Any]):
     _client: HttpClient = PrivateAttr()
     _address: str = PrivateAttr()
 
-    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Get ready to ask, without asking yet.
+    @contextmanager
+    def open(self, run_id: str | None = None) -> Iterator[Self]:
+        """Get ready to ask, without asking yet, and close all connections in the end.
+
+        Args:
+            run_id: The Dagster run that asks, if it is one.
 
         Raises:
             RidesApiError: The address is none.
         """
         self._connect(self.url)
+        try:
+            yield self
+        finally:
+            self._client.close()
 
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Close all connections."""
-        self._client.close()
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
+        """Be open for the length of a run."""
+        with self.open(context.run.run_id if context.run else None) as api:
+            yield api
 
     @property
     def source(self) -> str:

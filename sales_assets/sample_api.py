@@ -204,15 +204,15 @@ class SampleRidesApi(RidesApi):
         return "embedded sample API: INVENTED rides, not real ones"
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
-        """Start the server, with rides that no other run has seen: the run's id is their seed."""
-        seed = context.run.run_id if context.run else str(uuid.uuid4())
-        with SampleApi(ride=functools.partial(sample_ride, seed=seed)) as api:
+    def open(self, run_id: str | None = None) -> Iterator[Self]:
+        """Start the server, with rides of its own: their seed is the run's id, or a new one."""
+        ride = functools.partial(sample_ride, seed=run_id or str(uuid.uuid4()))
+        with SampleApi(ride=ride) as api:
             self._connect(api.url)
             try:
                 yield self
             finally:
-                self.teardown_after_execution(context)
+                self._client.close()
 
 
 def _error(status: HTTPStatus, message: str) -> Answer:

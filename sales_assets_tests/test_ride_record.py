@@ -45,7 +45,7 @@ def test_an_unknown_field_does_no_harm() -> None:
         ("ride", "distance", float("nan"), "finite number"),
         ("ride", "distance", float("-inf"), "finite number"),
         ("ride", "price", float("inf"), "finite number"),
-        ("ride", "price", 10**400, "finite number"),
+        pytest.param("ride", "price", 10**400, "number", id="a price of 401 digits"),
         ("ride", "price", [7.0], "valid number"),
         ("ride", "ride_uuid", 7, "valid string"),
         ("ride", "ride_uuid", "", "at least 1 character"),

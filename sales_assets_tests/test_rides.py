@@ -106,7 +106,7 @@ def test_the_statistics_show_the_ten_longest_distances(
     told = metadata(run(client(api), path, instance, polls=12), "driver_statistics")
     header, _, first, *others = told["longest_distances"].splitlines()
     assert header == (
-        "| name | surname | driver_uuid | total_distance | rides | total_price | average_distance |"
+        "| name | surname | driver_uuid | distance | rides | price | average_distance |"
     )
     assert first == "| Ada | Byron | d11 | 11.0 | 1 | 7.0 | 11.0 |"
     assert len(others) == 9

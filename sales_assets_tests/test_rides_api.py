@@ -3,9 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-import dagster as dg
 import pytest
 
 from sales_assets.rides_api import NoRide, RidesApi, RidesApiError
@@ -13,20 +11,12 @@ from sales_assets.sample_api import Answer
 from sales_assets_tests.conftest import ScriptedApi, ride_answer
 
 
-def open_rides_api(url: str, **fields: Any) -> RidesApi:
-    """Set the client up as a run does; it hardly waits."""
-    client = RidesApi(url=url, **{"backoff": 0, **fields})
-    client.setup_for_execution(dg.build_init_resource_context())
-    return client
-
-
 @pytest.fixture
 def rides_api(api: ScriptedApi) -> Iterator[RidesApi]:
-    """The client of an API whose rides are called 1, 2, 3 and so on."""
+    """The client of an API whose rides are called 1, 2, 3 and so on; it hardly waits."""
     api.ride = lambda number: json.dumps(ride_answer(str(number))).encode()
-    client = open_rides_api(api.url)
-    yield client
-    client.teardown_after_execution(dg.build_init_resource_context())
+    with RidesApi(url=api.url, backoff=0).open() as client:
+        yield client
 
 
 def test_each_poll_brings_the_next_ride(api: ScriptedApi, rides_api: RidesApi) -> None:
@@ -90,7 +80,8 @@ def test_the_pause_is_the_interval(rides_api: RidesApi) -> None:
 
 def test_after_no_ride_the_pause_is_the_backoff_at_least(api: ScriptedApi) -> None:
     api.script.append(Answer(500))
-    assert pauses_of(open_rides_api(api.url, backoff=3), 1, polls=3) == [3, 1]
+    with RidesApi(url=api.url, backoff=3).open() as client:
+        assert pauses_of(client, 1, polls=3) == [3, 1]
 
 
 def test_retry_after_is_followed_up_to_the_cap(api: ScriptedApi, rides_api: RidesApi) -> None:
@@ -114,8 +105,8 @@ def test_no_token_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 
     sent: list[str | None] = []
     monkeypatch.setenv("AUTH_TOKEN", "of-the-sales-api")
-    with Watched() as server:
-        assert len(list(open_rides_api(server.url).rides(0, polls=1))) == 1
+    with Watched() as server, RidesApi(url=server.url).open() as client:
+        assert len(list(client.rides(0, polls=1))) == 1
     assert sent == [None]
 
 
@@ -123,5 +114,5 @@ def test_no_token_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     "url", ["", "ftp://host", "host:80", "https://", "https://me:pw@host", "http://h:x", "http://["]
 )
 def test_an_address_that_is_none_fails_before_any_request(url: str) -> None:
-    with pytest.raises(RidesApiError, match="RIDES_API_URL"):
-        open_rides_api(url)
+    with pytest.raises(RidesApiError, match="RIDES_API_URL"), RidesApi(url=url).open():
+        pass

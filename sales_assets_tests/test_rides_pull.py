@@ -15,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pytest
 
 from sales_assets.rides_api import RidesApi
@@ -94,8 +93,7 @@ def holds_rides(path: Path) -> bool:
 
 def serve_rides(url: str, path: str) -> None:
     """Be a service without pauses."""
-    context = dg.build_init_resource_context()
-    with RidesApi(url=url, backoff=0).yield_for_execution(context) as api:
+    with RidesApi(url=url, backoff=0).open() as api:
         serve(api, RidesDatabase(path=path), 0)
 
 
@@ -241,8 +239,7 @@ def test_while_the_database_is_locked_the_ride_in_hand_waits(
 
 def serve_patiently(url: str, path: str) -> None:
     """Be a service that notices a lock soon."""
-    context = dg.build_init_resource_context()
-    with RidesApi(url=url).yield_for_execution(context) as api:
+    with RidesApi(url=url).open() as api:
         serve(api, RidesDatabase(path=path, busy_timeout=0.05), 0.01)
 
 
