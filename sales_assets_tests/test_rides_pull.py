@@ -179,6 +179,7 @@ def test_a_signal_ends_the_pause_of_the_service_at_once_and_cleanly(
     output, log = end(service, number)
     assert service.returncode == 0, log
     assert "stopped: 1 rides pulled (1 new, 0 updated), 0 answers skipped" in output
+    assert "stopped before" not in log
     assert stored(path) == set(server.served)
 
 
@@ -205,6 +206,7 @@ def test_a_server_that_does_not_answer_does_not_keep_the_service_from_stopping(
     output, log = end(service, signal.SIGTERM)
     assert service.returncode == 0
     assert "0 rides pulled" in output
+    assert "stopped before the answer in hand was there" in log
     assert "Traceback" not in log
 
 
