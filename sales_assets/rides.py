@@ -4,6 +4,7 @@ Both keep what they make in the database of the resource, so they have neither I
 partition. There is no HTTP and no SQL of theirs here but what their metadata asks.
 """
 
+import math
 from typing import Any
 
 import dagster as dg
@@ -121,7 +122,8 @@ def driver_statistics(rides_database: RidesDatabase) -> dg.MaterializeResult:  #
         disagreeing = store.disagreeing_drivers()
         [totals] = store.rows(_TOTALS)
         metadata = {
-            **{f"total_{name}": value for name, value in totals.items()},
+            # Dagster's UI cannot show an infinite number, which absurd distances add up to.
+            **{f"total_{k}": v if math.isfinite(v) else str(v) for k, v in totals.items()},
             "longest_distances": dg.MetadataValue.md(markdown_table(store.rows(_TOP))),
             **_table(store, "driver_statistics"),
         }
