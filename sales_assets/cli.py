@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import click
+from dotenv import load_dotenv
 
 from sales_assets.sales_api import TOKEN_VARIABLE
 
@@ -43,3 +44,34 @@ def sample_api(port: int, faults: Path | None) -> None:
         api.serve_forever()
     except KeyboardInterrupt:
         click.echo("stopped")
+
+
+@main.command("pull-rides")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0, max=86400),
+    default=5,
+    show_default=True,
+    help="Seconds between an answer and the next call.",
+)
+def pull_rides(interval: float) -> None:
+    """Pull rides into SQLite until SIGTERM or Ctrl-C, without a Dagster run.
+
+    Reads RIDES_API_URL and RIDES_DB as the asset `rides` does, and may run beside it.
+    """
+    load_dotenv(".env", override=True)
+    import logging
+
+    import dagster as dg
+
+    from sales_assets.definitions import rides_api, rides_database
+    from sales_assets.rides_pull import serve
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("sales_assets").setLevel(logging.INFO)
+    try:
+        with rides_api.open() as api:
+            tally = serve(api, rides_database, interval)
+    except dg.Failure as failure:
+        raise click.ClickException(str(failure)) from failure
+    click.echo(f"stopped: {tally}")

@@ -9,10 +9,14 @@ import os
 import dagster as dg
 
 from sales_assets.formats import AvroFile, JsonPages
+from sales_assets.rides import driver_statistics, rides
+from sales_assets.rides_api import RidesApi
+from sales_assets.rides_checks import distances_are_plausible, every_ride_has_its_driver
+from sales_assets.rides_database import RidesDatabase
 from sales_assets.sales import raw_sales, stg_sales
 from sales_assets.sales_api import SalesApi
 from sales_assets.sales_record import SALES_SCHEMA
-from sales_assets.schedules import daily_sales_schedule, sales_job
+from sales_assets.schedules import daily_sales_schedule, rides_job, rides_schedule, sales_job
 from sales_assets.storage import PartitionDirectoryIOManager
 
 SAMPLE = "sample"
@@ -24,19 +28,36 @@ def _setting(name: str, default: str) -> str:
 
 def _sales_api(address: str) -> SalesApi:
     if address == SAMPLE:
-        from sales_assets.sample_api import SampleSalesApi
+        from sales_assets.sample_resources import SampleSalesApi
 
         return SampleSalesApi()
     return SalesApi(url=address)
 
 
+def _rides_api(address: str) -> RidesApi:
+    if address == SAMPLE:
+        from sales_assets.sample_resources import SampleRidesApi
+
+        return SampleRidesApi()
+    return RidesApi(url=address)
+
+
+rides_api = _rides_api(_setting("RIDES_API_URL", SAMPLE))
+rides_database = RidesDatabase(path=_setting("RIDES_DB", "file_storage/rides.db"))
+
 _base_dir = _setting("BASE_DIR", "file_storage")
 
 defs = dg.Definitions(
-    assets=[raw_sales, stg_sales],
-    jobs=[sales_job],
-    schedules=[daily_sales_schedule(int(_setting("SALES_SCHEDULE_HOUR", "1")))],
+    assets=[raw_sales, stg_sales, rides, driver_statistics],
+    asset_checks=[distances_are_plausible, every_ride_has_its_driver],
+    jobs=[sales_job, rides_job],
+    schedules=[
+        daily_sales_schedule(int(_setting("SALES_SCHEDULE_HOUR", "1"))),
+        rides_schedule,
+    ],
     resources={
+        "rides_api": rides_api,
+        "rides_database": rides_database,
         "sales_api": _sales_api(
             _setting("SALES_API_URL", "https://fake-api-vycpfa6oca-uc.a.run.app")
         ),

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import dagster as dg
 import requests
@@ -177,7 +178,8 @@ class HttpClient:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = requests.Session()
-            session.auth = self._auth
+            # With no auth at all, requests would send what ~/.netrc has for the host.
+            session.auth = self._auth or _unsigned
             session.headers["Accept-Encoding"] = "identity"
             self._local.session = session
             self._sessions.append(session)
@@ -188,6 +190,21 @@ class HttpClient:
         asked = error.retry_after if isinstance(error, TransientHttpError) else None
         own = self._backoff(state)
         return own if asked is None else max(own, min(asked, self._retry_after_cap))
+
+
+def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def is_base_address(address: str) -> bool:
+    """Tell whether this is `http[s]://host[:port][/path]`, without a user name or password."""
+    try:
+        parts = urlsplit(address)
+        # A port that is no number is only noticed when it is asked for.
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and named and parts.username is None
 
 
 def _read_body(response: requests.Response, end: float) -> bytes:

@@ -13,6 +13,7 @@ from pydantic import Field
 from pydantic_core import from_json
 
 from sales_assets.day_stream import DayStream, PagesByDay, RowsByDay
+from sales_assets.markdown_table import markdown_table
 from sales_assets.sales_api import NoSuchDayError, SalesApi
 from sales_assets.sales_record import column_schema, sales_of_pages
 
@@ -99,7 +100,7 @@ class _Summary:
             "dagster/row_count": self._rows,
             "dagster/partition_row_count": self._rows,
             "price_sum": self._price_sum,
-            "preview": dg.MetadataValue.md(_markdown_table(self._preview)),
+            "preview": dg.MetadataValue.md(markdown_table(self._preview)),
             "dagster/column_schema": column_schema(),
         }
 
@@ -139,16 +140,3 @@ def _described_rows(pages: Iterable[bytes], day: str) -> DayStream[dict[str, Any
         metadata.update(summary.metadata())
 
     return DayStream(rows, metadata)
-
-
-def _markdown_table(rows: list[dict[str, Any]]) -> str:
-    if not rows:
-        return "no rows"
-
-    def line(cells: Iterable[Any]) -> str:
-        texts = (" ".join(str(cell).split()).replace("|", "\\|") for cell in cells)
-        return f"| {' | '.join(texts)} |"
-
-    columns = list(rows[0])
-    table = [line(columns), line("---" for _ in columns)]
-    return "\n".join(table + [line(row.get(column, "") for column in columns) for row in rows])

@@ -11,14 +11,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import dagster as dg
 import requests
 from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError
 
 from sales_assets.day_stream import DayStream, EveryDayFailsError, StaleDayError
-from sales_assets.http_client import HttpAnswer, HttpClient, TokenAuth, TransientHttpError
+from sales_assets.http_client import (
+    HttpAnswer,
+    HttpClient,
+    TokenAuth,
+    TransientHttpError,
+    is_base_address,
+)
 from sales_assets.read_ahead import ReadAhead
 
 TOKEN_VARIABLE = "AUTH_TOKEN"  # noqa: S105 - the name of the variable, not a token
@@ -172,8 +177,7 @@ class SalesApi(dg.ConfigurableResource[Any]):
         metadata["ended"] = f"{'404' if page is None else 'an empty list'} after page {number}"
 
     def _connect(self, address: str, token: str) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        if not is_base_address(address):
             raise SalesApiError(
                 "SALES_API_URL is not an address of the form https://host[/path] without a user "
                 "name or password in it"

@@ -1,7 +1,8 @@
-"""The embedded sample API: a real HTTP server on loopback that behaves like the sales API.
+"""The embedded sample API: a real HTTP server on loopback that behaves like the real ones.
 
-Its sales are invented, but plausible and always the same for a day. It serves runs on a machine
-without a token (`SALES_API_URL=sample`), people who try the project, and the tests.
+Its sales are invented, but plausible and always the same for a day; so are its rides for a seed
+(`sample_rides`). It serves runs on a machine without a token (`SALES_API_URL=sample`) or without a
+rides API, people who try the project, and the tests.
 """
 
 import codecs
@@ -17,20 +18,17 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-import dagster as dg
-from pydantic import Field
 from typing_extensions import Self
 
-from sales_assets.sales_api import SalesApi
 from sales_assets.sample_faults import Fault, Faults
+from sales_assets.sample_rides import sample_ride
 from sales_assets.sample_sales import PAGE_SIZE, sample_page
 
 
@@ -50,6 +48,7 @@ class SampleApi:
         token: What a request has to send as `Authorization`.
         page: Gives a page of a day as bytes, or None past the last one.
         faults: What goes wrong.
+        ride: Gives a ride by its number, from 1; each request gets the next, and needs no token.
     """
 
     def __init__(
@@ -58,6 +57,7 @@ class SampleApi:
         page: Callable[[datetime.date, int], bytes | None] = sample_page,
         port: int = 0,
         faults: Faults | None = None,
+        ride: Callable[[int], bytes] = sample_ride,
     ) -> None:
         """Listen on loopback.
 
@@ -65,11 +65,14 @@ class SampleApi:
             token: A token of its own for this server, unless given.
             page: Where the pages come from.
             port: Any free one, unless given.
-            faults: What goes wrong; nothing, unless given.
+            faults: What goes wrong with sales; nothing, unless given.
+            ride: Where the rides come from.
         """
         self.token = token or secrets.token_urlsafe()
         self.page = page
         self.faults = faults or Faults()
+        self.ride = ride
+        self._ride_numbers = itertools.count(1)
         self._server = _Server(("127.0.0.1", port), _handler(self.answer))
 
     @property
@@ -80,6 +83,8 @@ class SampleApi:
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
         """Answer a GET request for a path with its query."""
         address = urlsplit(path)
+        if address.path == "/ride":
+            return Answer(body=self.ride(next(self._ride_numbers)))
         if address.path != "/sales":
             return _error(HTTPStatus.NOT_FOUND, f"there is no {address.path} here")
         sent = headers.get("Authorization", "")
@@ -143,27 +148,6 @@ class SampleApi:
         """Stop to answer."""
         self._server.shutdown()
         self._server.server_close()
-
-
-class SampleSalesApi(SalesApi):
-    """The sales API resource, talking to a sample API that lives as long as the run does."""
-
-    url: str = Field(default="sample", description="The embedded sample API: invented sales.")
-
-    @property
-    def source(self) -> str:
-        """Say that these sales are none."""
-        return "embedded sample API: INVENTED sales, not real ones"
-
-    @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
-        """Start the server, and use it with a token of its own."""
-        with SampleApi() as api:
-            self._connect(api.url, api.token)
-            try:
-                yield self
-            finally:
-                self.teardown_after_execution(context)
 
 
 def _error(status: int, message: str) -> Answer:

@@ -1,7 +1,8 @@
-"""The job over both sales assets, and when it runs by itself."""
+"""The jobs over the sales and the rides assets, and when they run by themselves."""
 
 import dagster as dg
 
+from sales_assets.rides import driver_statistics, rides
 from sales_assets.sales import raw_sales, stg_sales
 
 sales_job = dg.define_asset_job(
@@ -29,3 +30,19 @@ def daily_sales_schedule(hour: int) -> dg.ScheduleDefinition:
         description="Materialize the sales of yesterday (UTC).",
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )
+
+
+rides_job = dg.define_asset_job(
+    # Not "rides": Dagster takes a job and an asset of one name for two definitions of it.
+    "pull_rides",
+    selection=[rides, driver_statistics],
+    description="Pull rides for a while and sum up what each driver has driven.",
+)
+
+rides_schedule = dg.ScheduleDefinition(
+    name="rides_each_minute",
+    job=rides_job,
+    cron_schedule="* * * * *",
+    description="Pull rides and update the driver statistics; off until it is switched on.",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+)

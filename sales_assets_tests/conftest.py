@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,35 @@ def page(*sales: Any) -> bytes:
     return json.dumps(sales).encode()
 
 
+def ride_answer(ride: str = "r1", driver: str = "d1", **changes: Any) -> Any:
+    """Give a good answer of the rides API, with some fields of the ride changed."""
+    return {
+        "ride": {
+            "ride_uuid": ride,
+            "user_uuid": "u1",
+            "driver_uuid": driver,
+            "distance": 2.5,
+            "price": 7.0,
+            **changes,
+        },
+        "driver": {
+            "driver_uuid": driver,
+            "name": "Ada",
+            "surname": "Byron",
+            "car_uuid": "c1",
+            "effective_from": "2020-01-01",
+            "expiry_date": "2030-01-01",
+        },
+        "user": {"user_uuid": "u1", "name": "Bob", "surname": "Babbage", "is_driver": False},
+    }
+
+
 class ScriptedApi(SampleApi):
     """The sample API with chosen pages, and a memory.
 
     Attributes:
         days: Pages by day; a day that is not there has none.
+        script: Answers for the next requests, whatever they ask for.
         requests: The paths asked for so far.
         most_at_once: How many requests were under way at the same time, at most.
     """
@@ -46,6 +71,7 @@ class ScriptedApi(SampleApi):
         """Serve no day yet."""
         super().__init__(page=self._page)
         self.days: dict[str, list[bytes]] = {}
+        self.script: deque[Answer] = deque()
         self.requests: list[str] = []
         self.most_at_once = 0
         self._under_way = 0
@@ -57,7 +83,7 @@ class ScriptedApi(SampleApi):
             self.requests.append(path)
             self._under_way += 1
             self.most_at_once = max(self.most_at_once, self._under_way)
-        answer = super().answer(path, headers)
+        answer = self.script.popleft() if self.script else super().answer(path, headers)
         with self._lock:
             self._under_way -= 1
         return answer
@@ -109,7 +135,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     home = tmp_path / "dagster_home"
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    ours = {name for name in os.environ if name.startswith(("SALES_", "DAGSTER_"))}
+    ours = {name for name in os.environ if name.startswith(("SALES_", "RIDES_", "DAGSTER_"))}
     inherited = {
         name: value
         for name, value in os.environ.items()

@@ -185,3 +185,15 @@ def test_the_schedule_is_off_and_materializes_yesterday() -> None:
         )
         [request] = schedule.evaluate_tick(context).run_requests or []
     assert request.partition_key == "2026-11-20"
+
+
+def test_the_schedule_of_the_rides_is_off_and_runs_both_assets_each_minute() -> None:
+    repository = defs.get_repository_def()
+    schedule = repository.get_schedule_def("rides_each_minute")
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    assert schedule.cron_schedule == "* * * * *"
+    job = repository.get_job(schedule.job_name)
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == {
+        "rides",
+        "driver_statistics",
+    }

@@ -1,0 +1,91 @@
+"""The ride contract: what an answer of the rides API is, and what is wrong with one that is none.
+
+An answer is validated straight from its bytes and nothing is ever coerced. Whether a distance makes
+sense is not judged here (`rides_checks` does that); what is stored is what the API said.
+"""
+
+import json
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+Id = Annotated[str, Field(min_length=1)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Ride(TypedDict):
+    """One ride: who was driven by whom, how far and for how much."""
+
+    ride_uuid: Id
+    user_uuid: Id
+    driver_uuid: Id
+    distance: Number
+    price: Number
+
+
+class Driver(TypedDict):
+    """A driver as of the ride; the dates stay text as they came, and there may be no expiry."""
+
+    driver_uuid: Id
+    name: str
+    surname: str
+    car_uuid: str
+    effective_from: str
+    expiry_date: str | None
+
+
+class User(TypedDict):
+    """The user who took the ride."""
+
+    user_uuid: Id
+    name: str
+    surname: str
+    is_driver: bool
+
+
+class RideAnswer(TypedDict):
+    """A whole answer: a ride with its driver and its user."""
+
+    ride: Ride
+    driver: Driver
+    user: User
+
+
+class InvalidRideError(ValueError):
+    """An answer is not a whole, well-typed ride; the text names the field, value and reason."""
+
+
+_answer = TypeAdapter(RideAnswer)
+
+
+def read_ride(body: bytes) -> RideAnswer:
+    """Make a ride of the body of an answer; unknown fields are left out.
+
+    Raises:
+        InvalidRideError: It is no JSON, lacks something, holds a value of the wrong type, or
+            brings another driver or user than the ride's.
+    """
+    try:
+        answer = _answer.validate_json(body, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"])) or "(answer)"
+        value = "" if first["type"] == "missing" else f" = {_shown(first['input'])}"
+        raise InvalidRideError(f"{field}{value}: {first['msg']}") from None
+    ride = answer["ride"]
+    for field, known in (
+        ("driver_uuid", answer["driver"]["driver_uuid"]),
+        ("user_uuid", answer["user"]["user_uuid"]),
+    ):
+        if ride[field] != known:  # type: ignore[literal-required]
+            raise InvalidRideError(
+                f"ride.{field} = {_shown(ride[field])}: "  # type: ignore[literal-required]
+                f"Input should be that of the answer, {_shown(known)}"
+            )
+    return answer
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, default=str, ensure_ascii=True)
+    return text if len(text) <= 80 else f"{text[:77]}..."
