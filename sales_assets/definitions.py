@@ -30,7 +30,14 @@ def _sales_api(address: str) -> SalesApi:
     return SalesApi(url=address)
 
 
-_base_dir = _setting("BASE_DIR", "file_storage")
+def _storage(base_dir: str) -> dict[str, dg.IOManager]:
+    return {
+        "json_pages": PartitionDirectoryIOManager(base_dir, JsonPages()),
+        "avro_file": PartitionDirectoryIOManager(base_dir, AvroFile(SALES_SCHEMA)),
+    }
+
+
+BASE_DIR = _setting("BASE_DIR", "file_storage")
 
 defs = dg.Definitions(
     assets=[raw_sales, stg_sales],
@@ -40,9 +47,18 @@ defs = dg.Definitions(
         "sales_api": _sales_api(
             _setting("SALES_API_URL", "https://fake-api-vycpfa6oca-uc.a.run.app")
         ),
-        "json_pages": PartitionDirectoryIOManager(_base_dir, JsonPages()),
-        "avro_file": PartitionDirectoryIOManager(_base_dir, AvroFile(SALES_SCHEMA)),
+        **_storage(BASE_DIR),
     },
     # The default executor starts a process per step, which costs seconds a run.
     executor=dg.in_process_executor,
 )
+
+
+def defs_for(base_dir: str) -> dg.Definitions:
+    """Wire the same graph to another root of the storage, a local path or a URL."""
+    return dg.Definitions(
+        assets=defs.assets,
+        asset_checks=defs.asset_checks,
+        resources={**(defs.resources or {}), **_storage(base_dir)},
+        executor=defs.executor,
+    )
