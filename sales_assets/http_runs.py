@@ -1,9 +1,15 @@
 """Materializes one day of one asset, in this process and on the configured Dagster instance.
 
-Keeps the runs of the HTTP jobs from getting in each other's way: a few at a time, a day only once,
-none after the server was told to stop. HTTP itself, and who may write where, is not known here.
+Keeps the runs of the HTTP jobs from getting in each other's way: one after the other, a day only
+once at a time, none after the server was told to stop. HTTP itself, and who may write where, is not
+known here.
+
+Runs take turns because Dagster's are not made for several threads of a process: each reconfigures
+`logging` and redirects the file descriptors 1 and 2 for the whole process. Side by side, they stop
+each other for good within seconds, or lose events.
 """
 
+import logging
 import os
 import threading
 import uuid
@@ -17,18 +23,10 @@ from sales_assets.definitions import defs_for
 from sales_assets.http_directories import StoredDay
 
 MAX_ACCEPTED = 60
-"""How many requests are accepted at a time, running or waiting for others to end."""
+"""How many requests are accepted at a time: the one that is running, and those that wait."""
 
-_MAX_RUNNING = 4
 
-# Capturing what a run prints redirects the file descriptors 1 and 2 of the whole process, which
-# runs in several threads would do to each other. Events and logs of a run are not concerned.
-_OVERRIDES: Any = {
-    "compute_logs": {
-        "module": "dagster._core.storage.noop_compute_log_manager",
-        "class": "NoOpComputeLogManager",
-    }
-}
+_log = logging.getLogger(__name__)
 
 
 class DayBusyError(Exception):
@@ -68,7 +66,7 @@ class Runs:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._accepted: set[StoredDay] = set()
-        self._running = threading.BoundedSemaphore(_MAX_RUNNING)
+        self._turn = threading.Lock()
 
     def stop(self) -> None:
         """Accept nothing more; what was accepted carries on."""
@@ -84,7 +82,7 @@ class Runs:
             raise NotNowError("the server is stopping: try again once it is back")
 
     def materialize(self, asset: str, day: StoredDay, tags: Mapping[str, str]) -> Run:
-        """Materialize an asset for a day, waiting for a free place to run in.
+        """Materialize an asset for a day, waiting for its turn.
 
         Args:
             asset: Name of the asset.
@@ -97,7 +95,7 @@ class Runs:
             NotNowError: Nothing is accepted at the moment.
             RunFailedError: The run failed.
         """
-        with self._accept(day), self._running:
+        with self._accept(day), self._turn:
             run_id = str(uuid.uuid4())
             try:
                 result = (
@@ -141,16 +139,10 @@ def open_instance() -> dg.DagsterInstance:
     Raises:
         dg.DagsterInvariantViolationError: `DAGSTER_HOME` is no absolute path of a directory.
     """
-    home = os.environ.get("DAGSTER_HOME")
-    if not home:
-        dg.get_dagster_logger(__name__).warning(
-            "DAGSTER_HOME is not set: the runs are kept in a temporary directory, where the UI "
-            "does not see them, and are gone when the server stops"
-        )
-        return dg.DagsterInstance.local_temp(overrides=_OVERRIDES)
-    with (
-        dg.DagsterInstance.get()
-    ):  # Says what is wrong with DAGSTER_HOME, and creates what it lacks.
-        pass
-    # Despite its name, this opens any home, and it is the one public way to override settings.
-    return dg.DagsterInstance.local_temp(os.path.expanduser(home), overrides=_OVERRIDES)  # noqa: PTH111
+    if os.environ.get("DAGSTER_HOME"):
+        return dg.DagsterInstance.get()
+    _log.warning(
+        "DAGSTER_HOME is not set: the runs are kept in a temporary directory, where the UI does "
+        "not see them, and are gone when the server stops"
+    )
+    return dg.DagsterInstance.local_temp()
