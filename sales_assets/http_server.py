@@ -7,10 +7,9 @@ second signal ends it at once. What the applications do is not known here.
 import json
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
-from wsgiref.types import WSGIApplication
 
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
@@ -53,11 +52,11 @@ class HttpServer:
         self._threads = threads
         self._sockets: dict[int, Any] = {}
 
-    def listen(self, app: WSGIApplication, port: int) -> str:
+    def listen(self, app: Callable[..., Iterable[bytes]], port: int) -> str:
         """Open a port for an application; it is not served before `run`.
 
         Args:
-            app: The application.
+            app: The WSGI application.
             port: 0 for any free one.
 
         Returns:
