@@ -62,7 +62,7 @@ def http_jobs(
 
     When SALES_HTTP_TOKEN is set, requests have to carry it as `Authorization: Bearer TOKEN`.
     """
-    token = os.environ.get("SALES_HTTP_TOKEN")
+    token = os.environ.get("SALES_HTTP_TOKEN") or None
     if token and not re.fullmatch(r"[\x21-\x7e]+", token):
         raise click.UsageError("SALES_HTTP_TOKEN holds white space or a character beyond ASCII")
     if not token and not _is_loopback(host):

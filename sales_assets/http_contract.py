@@ -98,12 +98,13 @@ REFUSALS = {
 """Status of each refusal, and when it is given."""
 
 
-def openapi(asset: str, request: type[BaseModel]) -> dict[str, Any]:
+def openapi(asset: str, request: type[BaseModel], guarded: bool) -> dict[str, Any]:
     """Describe one job as an OpenAPI 3.1 document.
 
     Args:
         asset: Name of the asset that the job materializes.
         request: The model of its requests.
+        guarded: Whether requests have to carry a token.
     """
     models, definitions = models_json_schema(
         [
@@ -129,7 +130,7 @@ def openapi(asset: str, request: type[BaseModel]) -> dict[str, Any]:
                 "post": {
                     "operationId": asset,
                     "summary": request.__doc__,
-                    "security": [{}, {"token": []}],
+                    "security": [{"token": []}] if guarded else [],
                     "requestBody": {"required": True, "content": content(request)},
                     "responses": {"201": answer(Stored), **refusals},
                 }

@@ -85,7 +85,7 @@ def create_app(job: HttpJob, runs: Runs, roots: Sequence[Path], token: str | Non
     """
     app = Flask(job.asset, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    description = openapi(job.asset, job.request)
+    description = openapi(job.asset, job.request, guarded=token is not None)
 
     @app.before_request
     def check_accepting() -> None:
@@ -95,7 +95,7 @@ def create_app(job: HttpJob, runs: Runs, roots: Sequence[Path], token: str | Non
     def materialize() -> Response:
         if "Origin" in request.headers:
             return _refuse(HTTPStatus.FORBIDDEN, "requests of web pages (with Origin) are refused")
-        if token and not _carries(token):
+        if token is not None and not _carries(token):
             answer = _refuse(HTTPStatus.UNAUTHORIZED, "send Authorization: Bearer SALES_HTTP_TOKEN")
             answer.headers["WWW-Authenticate"] = "Bearer"
             return answer

@@ -19,7 +19,6 @@ from sales_assets_tests.http_jobs_server import HttpJobs, running_http_jobs
 DAYS = ("2022-08-09", "2022-08-10")
 # Stands for the root of the storage, which has no path yet when these strategies are made.
 ROOT = "ROOT"
-AnyCase = schemathesis.Case[Any]
 
 
 def _directories(layer: str) -> st.SearchStrategy[str]:
@@ -47,7 +46,7 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpJobs]:
         yield server
 
 
-def send(jobs: HttpJobs, case: AnyCase) -> None:
+def send(jobs: HttpJobs, case: "schemathesis.Case[Any]") -> None:
     """Send a made-up request, and hold its answer and the files against the description."""
     if isinstance(case.body, dict):
         case.body = {
@@ -91,7 +90,7 @@ def test_made_up_requests_are_answered_as_described_and_leave_no_file_outside(
 
             @given(case=operation.as_strategy(generation_mode=mode))
             @bounds
-            def check(case: AnyCase) -> None:
+            def check(case: "schemathesis.Case[Any]") -> None:
                 send(jobs, case)
 
             check()

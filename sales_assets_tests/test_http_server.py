@@ -96,6 +96,11 @@ def test_a_request_with_the_token_is_let_in(guarded_jobs: HttpJobs) -> None:
     assert post(guarded_jobs).status_code == 201
 
 
+def test_the_description_asks_for_the_token(guarded_jobs: HttpJobs) -> None:
+    document = requests.get(f"{guarded_jobs.urls['raw_sales']}openapi.json", timeout=30).json()
+    assert document["paths"]["/"]["post"]["security"] == [{"token": []}]
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104
 def test_listening_beyond_loopback_takes_a_token(python: Command, host: str) -> None:
     result = python(*START, "--host", host)
