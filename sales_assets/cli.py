@@ -1,6 +1,9 @@
 """The command `sales-assets`: what there is to run beside Dagster's own commands."""
 
+import ipaddress
+import logging
 import os
+import re
 from pathlib import Path
 
 import click
@@ -12,6 +15,7 @@ from sales_assets.sales_api import TOKEN_VARIABLE
 @click.group()
 def main() -> None:
     """Tools of the sales_assets project."""
+    load_dotenv(".env", override=True)  # As Dagster's own commands do.
 
 
 @main.command("sample-api")
@@ -46,6 +50,76 @@ def sample_api(port: int, faults: Path | None) -> None:
         click.echo("stopped")
 
 
+@main.command("http-jobs")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--raw-port", type=click.IntRange(0, 65535), default=8081, show_default=True)
+@click.option("--stg-port", type=click.IntRange(0, 65535), default=8082, show_default=True)
+@click.option("--only", type=click.Choice(["raw", "stg"]), help="Serve one of the jobs.")
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    envvar="SALES_HTTP_ROOTS",
+    show_envvar=True,
+    help="Absolute path below which requests may name directories, besides BASE_DIR.",
+)
+def http_jobs(
+    host: str, raw_port: int, stg_port: int, only: str | None, roots: tuple[Path, ...]
+) -> None:
+    """Serve raw_sales and stg_sales as HTTP jobs until Ctrl-C or SIGTERM.
+
+    When SALES_HTTP_TOKEN is set, requests have to carry it as `Authorization: Bearer TOKEN`.
+    """
+    token = os.environ.get("SALES_HTTP_TOKEN") or None
+    if token and not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise click.UsageError("SALES_HTTP_TOKEN holds white space or a character beyond ASCII")
+    if not token and not _is_loopback(host):
+        raise click.UsageError(
+            f"--host {host} can be reached from elsewhere: set SALES_HTTP_TOKEN, which clients "
+            "then send as Authorization: Bearer ..., or use --host 127.0.0.1"
+        )
+    for root in roots:
+        if not root.is_absolute():
+            raise click.UsageError(f"root {root} of --root or SALES_HTTP_ROOTS is no absolute path")
+
+    import dagster as dg
+    from upath import UPath
+
+    from sales_assets.definitions import BASE_DIR
+    from sales_assets.http_jobs import HTTP_JOBS, create_app
+    from sales_assets.http_runs import MAX_ACCEPTED, Runs, open_instance
+    from sales_assets.http_server import HttpServer
+
+    base = UPath(BASE_DIR)
+    if isinstance(base, Path) or base.protocol in ("file", "local"):
+        roots = (Path(base.path).absolute(), *roots)
+    if not roots:
+        raise click.UsageError(f"BASE_DIR {base} is no local path: set SALES_HTTP_ROOTS")
+    # A few threads more than requests that can be accepted, so that /health is always answered.
+    server = HttpServer(host, threads=MAX_ACCEPTED + 4)
+    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("sales_assets").setLevel(logging.INFO)
+    try:
+        instance = open_instance()
+    except dg.DagsterInvariantViolationError as error:
+        raise click.UsageError(str(error)) from error
+    with instance:
+        runs = Runs(instance)
+        for name, port in (("raw", raw_port), ("stg", stg_port)):
+            if only in (None, name):
+                app = create_app(HTTP_JOBS[name], runs, roots, token)
+                try:
+                    url = server.listen(app, port)
+                except OSError as error:
+                    raise click.ClickException(
+                        f"cannot listen on {host}:{port}: {error}"
+                    ) from error
+                click.echo(f"{HTTP_JOBS[name].asset}: POST {url}")
+        server.run(on_stop=runs.stop)
+    click.echo("stopped")
+
+
 @main.command("pull-rides")
 @click.option(
     "--interval",
@@ -59,9 +133,6 @@ def pull_rides(interval: float) -> None:
 
     Reads RIDES_API_URL and RIDES_DB as the asset `rides` does, and may run beside it.
     """
-    load_dotenv(".env", override=True)
-    import logging
-
     import dagster as dg
 
     from sales_assets.definitions import rides_api, rides_database
@@ -75,3 +146,14 @@ def pull_rides(interval: float) -> None:
     except dg.Failure as failure:
         raise click.ClickException(str(failure)) from failure
     click.echo(f"stopped: {tally}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+if __name__ == "__main__":
+    main()

@@ -42,10 +42,17 @@ def _rides_api(address: str) -> RidesApi:
     return RidesApi(url=address)
 
 
+def _storage(base_dir: str) -> dict[str, dg.IOManager]:
+    return {
+        "json_pages": PartitionDirectoryIOManager(base_dir, JsonPages()),
+        "avro_file": PartitionDirectoryIOManager(base_dir, AvroFile(SALES_SCHEMA)),
+    }
+
+
+BASE_DIR = _setting("BASE_DIR", "file_storage")
+
 rides_api = _rides_api(_setting("RIDES_API_URL", SAMPLE))
 rides_database = RidesDatabase(path=_setting("RIDES_DB", "file_storage/rides.db"))
-
-_base_dir = _setting("BASE_DIR", "file_storage")
 
 defs = dg.Definitions(
     assets=[raw_sales, stg_sales, rides, driver_statistics],
@@ -61,9 +68,18 @@ defs = dg.Definitions(
         "sales_api": _sales_api(
             _setting("SALES_API_URL", "https://fake-api-vycpfa6oca-uc.a.run.app")
         ),
-        "json_pages": PartitionDirectoryIOManager(_base_dir, JsonPages()),
-        "avro_file": PartitionDirectoryIOManager(_base_dir, AvroFile(SALES_SCHEMA)),
+        **_storage(BASE_DIR),
     },
     # The default executor starts a process per step, which costs seconds a run.
     executor=dg.in_process_executor,
 )
+
+
+def defs_for(base_dir: str) -> dg.Definitions:
+    """Wire the same graph to another root of the storage, a local path or a URL."""
+    return dg.Definitions(
+        assets=defs.assets,
+        asset_checks=defs.asset_checks,
+        resources={**(defs.resources or {}), **_storage(base_dir)},
+        executor=defs.executor,
+    )

@@ -1,0 +1,150 @@
+"""What the HTTP jobs and their clients say to each other, and its OpenAPI description.
+
+The models validate requests and make answers, and the description is generated from them, so that
+it cannot say anything else. What a request sets off is not known here.
+"""
+
+import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.json_schema import models_json_schema
+
+
+def _real_date(text: str) -> str:
+    datetime.date.fromisoformat(text)
+    return text
+
+
+Day = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        description="The partition, YYYY-MM-DD: from SALES_START_DATE to yesterday (UTC).",
+        examples=["2022-08-09"],
+        json_schema_extra={"format": "date"},
+    ),
+    AfterValidator(_real_date),
+]
+
+
+def _directory(layer: str) -> Any:
+    return Field(
+        description=f"ROOT/{layer}/sales/YYYY-MM-DD, an absolute path; ROOT lies within BASE_DIR "
+        "or a root of SALES_HTTP_ROOTS.",
+        examples=[f"/path/to/my_dir/{layer}/sales/2022-08-09"],
+        # No standard format: it lets tools that send test requests make up their own directories.
+        json_schema_extra={"format": f"{layer}-sales-directory"},
+    )
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class RawRequest(_Request):
+    """Pull a day's sales from the API into `raw_dir`, replacing what is there."""
+
+    date: Day
+    raw_dir: str = _directory("raw")
+
+
+class StgRequest(_Request):
+    """Turn the pages in `raw_dir` into one Avro file in `stg_dir`, replacing what is there."""
+
+    raw_dir: str = _directory("raw")
+    stg_dir: str = _directory("stg")
+    # Not None, which a client could then send; "" is no date.
+    date: Day = Field(
+        default_factory=str, description="The partition; that of the directories unless given."
+    )
+
+
+class Stored(BaseModel):
+    """A day was stored."""
+
+    message: str
+    run_id: str = Field(description="The run in Dagster.")
+    partition: str = Field(description="The day, YYYY-MM-DD.")
+    rows: int
+    files: int = Field(description="How many files the directory holds now.")
+
+
+class Refusal(BaseModel):
+    """The request was refused, or its run failed."""
+
+    message: str = Field(description="What is wrong, and what to do.")
+    run_id: str | None = Field(default=None, description="The run in Dagster, if there was one.")
+
+
+class Health(BaseModel):
+    """The server takes requests."""
+
+    status: str
+
+
+REFUSALS = {
+    400: "Malformed JSON, a missing, mistyped or unknown field, a date that is no partition, or "
+    "directories that do not fit.",
+    401: "SALES_HTTP_TOKEN is set, and the request does not carry it as a bearer token.",
+    403: "The request comes from a web page (it has an Origin header).",
+    404: "The API has no sales for the day, or there is no whole day in raw_dir.",
+    409: "The same day below the same root is being written by another request.",
+    413: "The body is too large.",
+    500: "A fault of this server; the log and the run say more.",
+    502: "The sales API failed, or what it sent are no sales of the day.",
+    503: "The server is stopping, or has too much to do.",
+}
+"""Status of each refusal, and when it is given."""
+
+
+def openapi(asset: str, request: type[BaseModel], guarded: bool) -> dict[str, Any]:
+    """Describe one job as an OpenAPI 3.1 document.
+
+    Args:
+        asset: Name of the asset that the job materializes.
+        request: The model of its requests.
+        guarded: Whether requests have to carry a token.
+    """
+    models, definitions = models_json_schema(
+        [
+            (request, "validation"),
+            *((model, "serialization") for model in (Stored, Refusal, Health)),
+        ],
+        ref_template="#/components/schemas/{model}",
+    )
+
+    def content(model: type[BaseModel]) -> dict[str, Any]:
+        mode = "validation" if model is request else "serialization"
+        return {"application/json": {"schema": models[(model, mode)]}}  # type: ignore[index]
+
+    def answer(model: type[BaseModel], text: str | None = None) -> dict[str, Any]:
+        return {"description": text or model.__doc__, "content": content(model)}
+
+    refusals = {str(status): answer(Refusal, text) for status, text in REFUSALS.items()}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"Job {asset}", "version": "1", "description": request.__doc__},
+        "paths": {
+            "/": {
+                "post": {
+                    "operationId": asset,
+                    "summary": request.__doc__,
+                    "security": [{"token": []}] if guarded else [],
+                    "requestBody": {"required": True, "content": content(request)},
+                    "responses": {"201": answer(Stored), **refusals},
+                }
+            },
+            "/health": {
+                "get": {
+                    "operationId": "health",
+                    "summary": "Tell whether requests are taken.",
+                    "responses": {"200": answer(Health), "503": refusals["503"]},
+                }
+            },
+        },
+        "components": {
+            "schemas": definitions["$defs"],
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
