@@ -4,10 +4,9 @@ Settings come from the environment, into which Dagster also loads `.env`. The ex
 token, which only `sales_api` reads, when a run starts, and the first partition (`sales`).
 """
 
-import os
-
 import dagster as dg
 
+from sales_assets import settings
 from sales_assets.formats import AvroFile, JsonPages
 from sales_assets.rides import driver_statistics, rides
 from sales_assets.rides_api import RidesApi
@@ -20,10 +19,6 @@ from sales_assets.schedules import daily_sales_schedule, rides_job, rides_schedu
 from sales_assets.storage import PartitionDirectoryIOManager
 
 SAMPLE = "sample"
-
-
-def _setting(name: str, default: str) -> str:
-    return os.environ.get(name) or default
 
 
 def _sales_api(address: str) -> SalesApi:
@@ -49,24 +44,24 @@ def _storage(base_dir: str) -> dict[str, dg.IOManager]:
     }
 
 
-BASE_DIR = _setting("BASE_DIR", "file_storage")
+BASE_DIR = settings.text("BASE_DIR", "file_storage")
 
-rides_api = _rides_api(_setting("RIDES_API_URL", SAMPLE))
-rides_database = RidesDatabase(path=_setting("RIDES_DB", "file_storage/rides.db"))
+rides_api = _rides_api(settings.text("RIDES_API_URL", SAMPLE))
+rides_database = RidesDatabase(path=settings.text("RIDES_DB", "file_storage/rides.db"))
 
 defs = dg.Definitions(
     assets=[raw_sales, stg_sales, rides, driver_statistics],
     asset_checks=[distances_are_plausible, every_ride_has_its_driver],
     jobs=[sales_job, rides_job],
     schedules=[
-        daily_sales_schedule(int(_setting("SALES_SCHEDULE_HOUR", "1"))),
+        daily_sales_schedule(settings.whole_number("SALES_SCHEDULE_HOUR", 1, least=0, most=23)),
         rides_schedule,
     ],
     resources={
         "rides_api": rides_api,
         "rides_database": rides_database,
         "sales_api": _sales_api(
-            _setting("SALES_API_URL", "https://fake-api-vycpfa6oca-uc.a.run.app")
+            settings.text("SALES_API_URL", "https://fake-api-vycpfa6oca-uc.a.run.app")
         ),
         **_storage(BASE_DIR),
     },

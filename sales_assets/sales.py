@@ -12,15 +12,17 @@ import dagster as dg
 from pydantic import Field
 from pydantic_core import from_json
 
+from sales_assets import settings
 from sales_assets.day_stream import DayStream, PagesByDay, RowsByDay
 from sales_assets.markdown_table import markdown_table
 from sales_assets.sales_api import NoSuchDayError, SalesApi
 from sales_assets.sales_record import column_schema, sales_of_pages
 
-# Dagster needs the first partition when it imports an asset, so this setting is read here.
+# Dagster needs these two settings when it imports an asset, so they are read here.
 SALES_DAYS = dg.DailyPartitionsDefinition(
-    dg.EnvVar("SALES_START_DATE").get_value() or "2022-08-09", timezone="UTC"
+    settings.day("SALES_START_DATE", "2022-08-09"), timezone="UTC"
 )
+_DAYS_PER_RUN = settings.whole_number("SALES_DAYS_PER_RUN", 0, least=0, most=100_000)
 
 _PREVIEW_ROWS = 5
 
@@ -30,14 +32,20 @@ def _daily_sales_asset(
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """`dg.asset` with what both assets share.
 
-    A range is one run (`BackfillPolicy.single_run`): a run for each day would cost seconds a day.
-    The policy is a beta feature, of which our users need no reminder at each command.
+    A range is one run: a run for each day would cost seconds a day. Installations whose runs go to
+    many machines can have a backfill cut into runs of `SALES_DAYS_PER_RUN` days; the range of
+    `dagster asset materialize` needs the single run. The policy is a beta feature, of which our
+    users need no reminder at each command.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
         decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
             partitions_def=SALES_DAYS,
-            backfill_policy=dg.BackfillPolicy.single_run(),
+            backfill_policy=(
+                dg.BackfillPolicy.multi_run(_DAYS_PER_RUN)
+                if _DAYS_PER_RUN
+                else dg.BackfillPolicy.single_run()
+            ),
             group_name="sales",
             **arguments,
         )

@@ -22,6 +22,7 @@ from sales_assets.publish.local import WORK
 from sales_assets.sales import raw_sales, stg_sales
 from sales_assets.sales_api import SalesApi
 from sales_assets.sales_record import SALES_SCHEMA
+from sales_assets.sample_faults import Fault, Faults
 from sales_assets.storage import PartitionDirectoryIOManager
 from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale, tree
 
@@ -152,11 +153,13 @@ def test_kill_9_at_every_step_leaves_each_day_old_or_new(
     assert kill_and_check(api, base, states, iter(range(1, 10_000))) >= 200
 
 
-def started(environment: dict[str, str], base: Path, *, url: str, token: str) -> Any:
-    """Start `dagster asset materialize` for the day in another process."""
+def started(
+    environment: dict[str, str], base: Path, *days: str, url: str, token: str
+) -> "subprocess.Popen[str]":
+    """Start `dagster asset materialize` for these options in another process."""
     command = "dagster asset materialize -m sales_assets.definitions --select raw_sales,stg_sales"
     return subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", *command.split(), "--partition", DAY],
+        [sys.executable, "-m", *command.split(), *days],
         cwd=base.parent,
         env={**environment, "BASE_DIR": str(base), "SALES_API_URL": url, "AUTH_TOKEN": token},
         stdout=subprocess.DEVNULL,
@@ -174,7 +177,7 @@ def test_a_run_that_is_stopped_leaves_the_old_day_and_no_litter(
     stop: signal.Signals,
 ) -> None:
     api.fail(page=2, delay=0.3, status=503)
-    process = started(environment, base, url=api.url, token=api.token)
+    process = started(environment, base, "--partition", DAY, url=api.url, token=api.token)
     deadline = time.monotonic() + 60
     api.requests.clear()
     while len(api.requests) < 2 and time.monotonic() < deadline:
@@ -183,6 +186,27 @@ def test_a_run_that_is_stopped_leaves_the_old_day_and_no_litter(
     process.communicate(timeout=60)
     assert process.returncode != 0
     assert tree(base) == states[0]
+    assert not any((base / WORK).iterdir())
+
+
+def test_a_range_that_is_stopped_records_just_the_days_that_it_stored(
+    api: ScriptedApi, base: Path, environment: dict[str, str]
+) -> None:
+    days = [f"2022-08-{day:02}" for day in range(9, 29)]
+    api.days = {day: [page(sale(purchase_date=day))] for day in days}
+    api.faults = Faults([Fault(times=30), Fault(delay=0.5)])
+    span = f"{days[0]}...{days[-1]}"
+    process = started(environment, base, "--partition-range", span, url=api.url, token=api.token)
+    deadline = time.monotonic() + 60
+    while len(api.requests) < 40 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    stored = {path.name for path in (base / "raw/sales").iterdir()}
+    assert 0 < len(stored) < len(days)
+    with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
+        assert instance.get_materialized_partitions(dg.AssetKey("raw_sales")) == stored
     assert not any((base / WORK).iterdir())
 
 

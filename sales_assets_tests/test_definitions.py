@@ -153,6 +153,21 @@ def test_a_reversed_range_fails(dagster: Command, tmp_path: Path) -> None:
     assert tree(tmp_path / "storage") == {}
 
 
+def test_a_refused_token_stops_a_range_at_once(api: ScriptedApi, dagster: Command) -> None:
+    refused = {**settings(api), "AUTH_TOKEN": "no-" + api.token}
+    result = dagster(*BOTH, "--partition-range", "2022-08-09...2023-08-08", **refused)
+    assert result.returncode == 1
+    assert "refuses the token in AUTH_TOKEN" in result.stderr
+    assert "--partition-range 2022-08-09...2023-08-08" in result.stderr
+    assert len(api.requests) < 30
+
+
+def test_a_backfill_is_cut_into_runs_of_so_many_days_when_set(python: Command) -> None:
+    code = "from sales_assets.sales import raw_sales; print(raw_sales.backfill_policy)"
+    assert "max_partitions_per_run=10" in python("-c", code, SALES_DAYS_PER_RUN="10").stdout
+    assert "single_run" in python("-c", code).stdout
+
+
 def test_a_future_range_fails(dagster: Command, tmp_path: Path) -> None:
     result = dagster(*BOTH, "--partition-range", "2099-01-01...2099-01-02", SALES_API_URL="sample")
     assert result.returncode == 1
