@@ -1,7 +1,7 @@
-"""Wires the code location together, and reads the settings; nothing else does either.
+"""Wires the code location together, and reads the settings.
 
-Settings come from the environment, into which Dagster also loads `.env`. The exceptions are the
-token, which only `sales_api` reads, when a run starts, and the first partition (`sales`).
+Two things are read elsewhere: the token, by `sales_api` when a run starts, and what Dagster has to
+know of the partitions when it imports the assets, by `sales`.
 """
 
 import dagster as dg

@@ -1,4 +1,4 @@
-"""Settings: environment variables, into which Dagster also loads `.env`; an empty one is not set."""
+"""Settings: environment variables, among which Dagster loads `.env`; an empty one is not set."""
 
 import datetime
 import os
