@@ -6,6 +6,7 @@ Both are a mapping from day to lazy stream. There is no path, no HTTP and no fil
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import dagster as dg
@@ -143,7 +144,7 @@ def _described_rows(pages: Iterable[bytes], day: str) -> DayStream[dict[str, Any
     def rows() -> Iterator[dict[str, Any]]:
         summary = _Summary()
         for page in sales_of_pages(pages, day):
-            summary.add(page, [row["price"] for row in page])
+            summary.add(page, map(itemgetter("price"), page))
             yield from page
         metadata.update(summary.metadata())
 
