@@ -24,7 +24,6 @@ from sales_assets.day_stream import PagesByDay, RowsByDay, StreamsByDay
 T = TypeVar("T")
 
 _SYNC_SIZE = 16
-_NO_MARKER = bytes(_SYNC_SIZE)
 # Blocks of four times fastavro's size make up for a level that takes half the time.
 _BLOCK_BYTES = 64_000
 _COMPRESSION = 3
@@ -126,7 +125,7 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
         first = list(itertools.islice(rows, 1))
         codec = "deflate" if first else "null"
         header = io.BytesIO()
-        fastavro.writer(header, self._schema, [], codec=codec, sync_marker=_NO_MARKER)
+        fastavro.writer(header, self._schema, [], codec=codec)
         with tempfile.TemporaryFile(dir=directory.parent) as blocks:
             fastavro.writer(
                 blocks,
@@ -135,7 +134,6 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
                 codec=codec,
                 sync_interval=_BLOCK_BYTES,
                 codec_compression_level=_COMPRESSION,
-                sync_marker=_NO_MARKER,
             )
             with (directory / f"{stem}.avro").open("wb") as file:
                 _assemble(header.getvalue(), blocks, file)
@@ -192,7 +190,7 @@ class _DaysSinceEpoch(dict[datetime.date, int]):
 def _assemble(header: bytes, blocks: IO[bytes], file: IO[bytes]) -> None:
     """Write an Avro file of a header and of the blocks that another one has.
 
-    Its sync marker is derived from its content. fastavro would draw a random one, and a fixed one
+    Its sync marker is derived from its content. fastavro draws a random one, and a fixed one
     for all files would do for the same bytes again, but then blocks of two versions of a file would
     fit each other. The marker ends the header and every block
     (https://avro.apache.org/docs/1.12.0/specification/#object-container-files).

@@ -111,6 +111,15 @@ def test_an_answer_that_is_never_a_page_fails_the_day(
         list(client.pages(DAY))
 
 
+def test_an_answer_that_is_compressed_unasked_is_named(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.days[DAY] = PAGES
+    api.fail(gzip=True)
+    with pytest.raises(SalesApiError, match="compressed, though that was not asked for"):
+        list(sales_api.pages(DAY))
+
+
 def test_giving_up_names_the_page_the_attempts_and_the_reason(
     api: ScriptedApi, sales_api: SalesApi
 ) -> None:
