@@ -48,7 +48,7 @@ class PartitionFormat(ABC, Generic[T]):
         """Write a partition.
 
         Args:
-            items: What to write, read once and never held as a whole.
+            items: What to write, read once and never held as a whole; taken over, not copied.
             directory: An empty directory.
             stem: What the names of the files begin with, such as `sales_2022-08-09`.
         """

@@ -101,7 +101,8 @@ class _Summary:
         """Count the rows of one more page."""
         self._rows += len(rows)
         self._price_sum += sum(prices)
-        self._preview += islice(rows, _PREVIEW_ROWS - len(self._preview))
+        # Copies, since whoever takes the rows may change them.
+        self._preview += map(dict, islice(rows, _PREVIEW_ROWS - len(self._preview)))
 
     def metadata(self) -> dict[str, Any]:
         """Say it under the names that Dagster and its UI know."""
