@@ -15,13 +15,20 @@ _SECONDS_BETWEEN_LINES = 5.0
 class Progress:
     """Reports on the days of an asset while the `with` block lasts."""
 
-    def __init__(self, asset: str, days: int, log: logging.Logger) -> None:
+    def __init__(
+        self,
+        asset: str,
+        days: int,
+        log: logging.Logger,
+        seconds_between_lines: float = _SECONDS_BETWEEN_LINES,
+    ) -> None:
         """Report on so many days."""
         self._asset = asset
         self._days = days
         self._log = log
         self._started = time.monotonic()
-        self._next_line = self._started + _SECONDS_BETWEEN_LINES
+        self._pause = seconds_between_lines
+        self._next_line = self._started + self._pause
         # Without a terminal, tqdm shows no bar by itself (None); for one day there is no need.
         self._bar = tqdm(total=days, desc=asset, unit="day", disable=None if days > 1 else True)
 
@@ -39,7 +46,7 @@ class Progress:
             self._bar.update(done - self._bar.n)
         now = time.monotonic()
         if now >= self._next_line:
-            self._next_line = now + _SECONDS_BETWEEN_LINES
+            self._next_line = now + self._pause
             seconds = now - self._started
             left = f"{seconds / done * (self._days - done):.0f} s" if done else "unknown time"
             self._log.info(
