@@ -10,11 +10,11 @@ from typing import Any
 
 import dagster as dg
 from pydantic import Field
-from pydantic_core import from_json
 
 from sales_assets.day_stream import DayStream, PagesByDay, RowsByDay
+from sales_assets.json_rows import values_of_page
 from sales_assets.sales_api import NoSuchDayError, SalesApi
-from sales_assets.sales_record import column_schema, sales_of_pages
+from sales_assets.sales_record import Judgement, column_schema, sales_of_pages
 
 # Dagster needs the first partition when it imports an asset, so this setting is read here.
 SALES_DAYS = dg.DailyPartitionsDefinition(
@@ -22,6 +22,7 @@ SALES_DAYS = dg.DailyPartitionsDefinition(
 )
 
 _PREVIEW_ROWS = 5
+_BEYOND_ANY_PRICE = 2**63
 
 
 def _daily_sales_asset(
@@ -69,13 +70,30 @@ def raw_sales(
     )
 
 
+class StgSalesConfig(dg.Config):
+    """What a run may be told about bad rows."""
+
+    max_rejected_rows: int = Field(
+        default=0,
+        ge=0,
+        description="How many bad rows a day may have: they go to the quarantine, and the day is "
+        "stored without them. More than that, and the day fails.",
+    )
+
+
 @_daily_sales_asset(kinds={"python", "avro"}, io_manager_key="avro_file")
-def stg_sales(raw_sales: PagesByDay) -> RowsByDay:
+def stg_sales(config: StgSalesConfig, raw_sales: PagesByDay) -> RowsByDay:
     """The sales of a day as typed rows, one Avro file.
 
-    Every row is checked against the contract; a day with a row that breaks it is not stored.
+    Every row is checked against the contract. A row that breaks it is never changed to fit: unless
+    the run allows for bad rows, the day is not stored, and if it does, they are put aside.
     """
-    return RowsByDay({day: _described_rows(pages, day) for day, pages in raw_sales.items()})
+    return RowsByDay(
+        {
+            day: _described_rows(pages, day, config.max_rejected_rows)
+            for day, pages in raw_sales.items()
+        }
+    )
 
 
 class _Summary:
@@ -110,10 +128,10 @@ def _described_pages(day: DayStream[bytes], allow_empty: bool) -> DayStream[byte
         summary = _Summary()
         number = 0
         for number, page in enumerate(_or_empty(day) if allow_empty else day, 1):  # noqa: B007
-            rows = from_json(page)
+            rows = values_of_page(page)
             # Nothing has checked these rows yet: count what is a price.
             prices = (row.get("price") for row in rows)
-            summary.add(rows, [price for price in prices if type(price) is int])
+            summary.add(rows, [p for p in prices if type(p) is int and abs(p) < _BEYOND_ANY_PRICE])
             yield page
         metadata.update(pages=number, **summary.metadata())
 
@@ -127,17 +145,20 @@ def _or_empty(day: Iterable[bytes]) -> Iterator[bytes]:
         yield b"[]"
 
 
-def _described_rows(pages: Iterable[bytes], day: str) -> DayStream[dict[str, Any]]:
+def _described_rows(
+    pages: Iterable[bytes], day: str, max_rejected_rows: int
+) -> DayStream[dict[str, Any]]:
     metadata: dict[str, Any] = {}
+    judgement = Judgement(max_rejected_rows)
 
     def rows() -> Iterator[dict[str, Any]]:
         summary = _Summary()
-        for page in sales_of_pages(pages, day):
+        for page in sales_of_pages(pages, day, judgement):
             summary.add(page, [row["price"] for row in page])
             yield from page
-        metadata.update(summary.metadata())
+        metadata.update(summary.metadata(), unknown_fields=judgement.unknown_fields)
 
-    return DayStream(rows(), metadata)
+    return DayStream(rows(), metadata, judgement.rejected)
 
 
 def _markdown_table(rows: list[dict[str, Any]]) -> str:
@@ -146,7 +167,8 @@ def _markdown_table(rows: list[dict[str, Any]]) -> str:
 
     def line(cells: Iterable[Any]) -> str:
         texts = (" ".join(str(cell).split()).replace("|", "\\|") for cell in cells)
-        return f"| {' | '.join(texts)} |"
+        # What is no valid Unicode could not be recorded.
+        return f"| {' | '.join(texts)} |".encode(errors="backslashreplace").decode()
 
     columns = list(rows[0])
     table = [line(columns), line("---" for _ in columns)]

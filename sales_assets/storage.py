@@ -16,6 +16,7 @@ from upath import UPath
 from sales_assets.day_stream import DayStream, EveryDayFailsError
 from sales_assets.formats import PartitionFormat, content_sha256
 from sales_assets.publish import reading, replacing
+from sales_assets.quarantine import Quarantine
 
 
 class NoPartitionsError(dg.Failure):
@@ -132,9 +133,16 @@ class PartitionDirectoryIOManager(dg.IOManager):
 
     def _store(self, key: dg.AssetKey, day: str, stream: DayStream[Any]) -> dict[str, Any]:
         directory, stem = self._place(key, day)
+        quarantine = Quarantine(self._base, directory.parent.name, day)
         with replacing(directory, self._base) as new:
             self._format.write(stream, new, stem)
             stored = self._describe(UPath(new), stem)
+            if stream.rejected is not None:
+                stored["rejected_rows"] = len(stream.rejected)
+            if stream.rejected:
+                stored |= quarantine.publish(stream.rejected)
+        if stream.rejected is not None and not stream.rejected:
+            quarantine.clear()
         return {**stream.metadata, "path": dg.MetadataValue.path(str(directory)), **stored}
 
     def _raise(

@@ -14,7 +14,7 @@ from upath import UPath
 from sales_assets.publish import local, objects
 from sales_assets.publish.errors import PublishError, ReplacedError
 
-__all__ = ["PublishError", "ReplacedError", "reading", "replacing"]
+__all__ = ["PublishError", "ReplacedError", "reading", "remove", "replacing"]
 
 
 def replacing(directory: UPath, base: UPath) -> AbstractContextManager[Path]:
@@ -38,6 +38,18 @@ def replacing(directory: UPath, base: UPath) -> AbstractContextManager[Path]:
     if isinstance(base, Path):
         return local.replacing(Path(directory), base)
     return objects.replacing(directory, base)
+
+
+def remove(directory: UPath, base: UPath) -> None:
+    """Remove `directory` with all that is in it, if it is there.
+
+    Raises:
+        PublishError: As for `replacing`.
+    """
+    if isinstance(base, Path):
+        local.remove(Path(directory), base)
+    else:
+        objects.remove(directory, base)
 
 
 @contextmanager

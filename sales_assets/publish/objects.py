@@ -26,6 +26,13 @@ def replacing(directory: UPath, base: UPath) -> Iterator[Path]:
         _upload(Path(temporary), directory, _mark(directory, base))
 
 
+def remove(directory: UPath, base: UPath) -> None:
+    """See `publish.remove`; a directory is there as long as it has an object."""
+    if _listing(directory) or _content(_mark(directory, base)) is not None:
+        with replacing(directory, base):
+            pass
+
+
 @contextmanager
 def version(directory: UPath, base: UPath) -> Iterator[Callable[[], bool]]:
     """Give a function that tells whether a directory is still the one it was.
