@@ -11,6 +11,7 @@ import dagster as dg
 from sales_assets.formats import AvroFile, JsonPages
 from sales_assets.sales import raw_sales, stg_sales
 from sales_assets.sales_api import SalesApi
+from sales_assets.sales_checks import SALES_CHECKS
 from sales_assets.sales_record import SALES_SCHEMA
 from sales_assets.schedules import daily_sales_schedule, sales_job
 from sales_assets.storage import PartitionDirectoryIOManager
@@ -34,6 +35,7 @@ _base_dir = _setting("BASE_DIR", "file_storage")
 
 defs = dg.Definitions(
     assets=[raw_sales, stg_sales],
+    asset_checks=SALES_CHECKS,
     jobs=[sales_job],
     schedules=[daily_sales_schedule(int(_setting("SALES_SCHEDULE_HOUR", "1")))],
     resources={

@@ -8,6 +8,7 @@ files in a directory are the business of a format (`formats`), their safe replac
 import datetime
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -130,6 +131,21 @@ class PartitionDirectoryIOManager(dg.IOManager):
                 )
             streams[day] = DayStream(self._read(directory, stem))
         return self._format.streams(streams)
+
+    @contextmanager
+    def files(self, asset_key: dg.AssetKey, day: str) -> Iterator[list[UPath]]:
+        """Give the files of a stored day, in the order of their content, for as long as it lasts.
+
+        Raises:
+            MissingPartitionError: The day has no directory.
+            InvalidPartitionError: The directory holds something else, or lacks something.
+            ReplacedError: The day was replaced meanwhile.
+        """
+        directory, stem = self._place(asset_key, day)
+        if not directory.exists():
+            raise MissingPartitionError(f"{directory} does not exist: materialize it")
+        with reading(directory, self._base):
+            yield self._format.files(directory, stem)
 
     def _store(self, key: dg.AssetKey, day: str, stream: DayStream[Any]) -> dict[str, Any]:
         directory, stem = self._place(key, day)

@@ -172,7 +172,7 @@ def test_kill_9_never_leaves_a_row_in_neither_the_day_nor_its_quarantine(
     shutil.copytree(base, saved)
     api.days[DAY] = good if bad_before else bad
     between = {storage.__file__, quarantine.__file__}
-    for step in range(1, 10_000, 2):
+    for step in range(36, 10_000, 3):
         if not killed_at(step, lambda: run(base, api.url, 1), between):
             break
         [avro] = base.glob("stg/**/*.avro")
