@@ -8,12 +8,11 @@ far as it must: hashes, block headers, a page or a row at a time. What makes a r
 import datetime
 import hashlib
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import dagster as dg
 import fastavro
-from upath import UPath
 
 from sales_assets.formats import content_sha256
 from sales_assets.json_rows import values_of_page
@@ -121,7 +120,7 @@ def stg_sales_is_as_recorded(
 
     def judge(day: str) -> Finding:
         with avro_file.files(stg_sales.key, day) as files:
-            rows = count_avro_rows(files)
+            rows = avro_file.format.count_rows(files)
             problem = _as_recorded(content_sha256(files), recorded.get(day))
         rejected = recorded.get(day, {}).get("rejected_rows", 0)
         # A day of raw that was put there by hand has no record.
@@ -210,15 +209,6 @@ SALES_CHECKS = [
     stg_sales_row_count_is_usual,
     stg_sales_has_no_unknown_fields,
 ]
-
-
-def count_avro_rows(files: Collection[UPath]) -> int:
-    """Count the rows of Avro files by the headers of their blocks."""
-    rows = 0
-    for path in files:
-        with path.open("rb") as file:
-            rows += sum(block.num_records for block in fastavro.block_reader(file))
-    return rows
 
 
 def _evaluate(

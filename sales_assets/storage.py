@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 from upath import UPath
 
+from sales_assets.changes import changes
 from sales_assets.day_stream import DayStream, EveryDayFailsError
 from sales_assets.formats import PartitionFormat, content_sha256
 from sales_assets.publish import reading, replacing
@@ -64,14 +65,18 @@ class PartitionDirectoryIOManager(dg.IOManager):
     """Stores each day of a mapping as a directory, and reads such directories back lazily.
 
     Not built on Dagster's `UPathIOManager`, which refuses several partitions at once.
+
+    Attributes:
+        base: Root of the storage.
+        format: What a directory holds.
     """
 
     def __init__(self, base_dir: str, partition_format: PartitionFormat[Any]) -> None:
         """Keep partitions of `partition_format` below `base_dir`, a local path or a URL."""
         base = UPath(base_dir)
         # Only a plain local path can be published by a rename; file://... is one, too.
-        self._base = UPath(base.path) if base.protocol in ("file", "local") else base
-        self._format = partition_format
+        self.base = UPath(base.path) if base.protocol in ("file", "local") else base
+        self.format = partition_format
 
     def handle_output(  # type: ignore[override]  # a generator is welcome, too
         self, context: dg.OutputContext, obj: dict[str, DayStream[Any]]
@@ -130,7 +135,15 @@ class PartitionDirectoryIOManager(dg.IOManager):
                     f"exist): materialize it first"
                 )
             streams[day] = DayStream(self._read(directory, stem))
-        return self._format.streams(streams)
+        return self.format.streams(streams)
+
+    def directory(self, asset_key: dg.AssetKey, day: str) -> UPath:
+        """Give the directory of a day, which need not be there."""
+        return self._place(asset_key, day)[0]
+
+    def quarantine(self, asset_key: dg.AssetKey, day: str) -> Quarantine:
+        """Give the place of the records that a day was stored without."""
+        return Quarantine(self.base, self._place(asset_key, day)[0].parent.name, day)
 
     @contextmanager
     def files(self, asset_key: dg.AssetKey, day: str) -> Iterator[list[UPath]]:
@@ -144,15 +157,16 @@ class PartitionDirectoryIOManager(dg.IOManager):
         directory, stem = self._place(asset_key, day)
         if not directory.exists():
             raise MissingPartitionError(f"{directory} does not exist: materialize it")
-        with reading(directory, self._base):
-            yield self._format.files(directory, stem)
+        with reading(directory, self.base):
+            yield self.format.files(directory, stem)
 
     def _store(self, key: dg.AssetKey, day: str, stream: DayStream[Any]) -> dict[str, Any]:
         directory, stem = self._place(key, day)
-        quarantine = Quarantine(self._base, directory.parent.name, day)
-        with replacing(directory, self._base) as new:
-            self._format.write(stream, new, stem)
+        quarantine = self.quarantine(key, day)
+        with replacing(directory, self.base) as new:
+            self.format.write(stream, new, stem)
             stored = self._describe(UPath(new), stem)
+            stored |= self._change(key, day, UPath(new), stored["sha256"])
             if stream.rejected is not None:
                 stored["rejected_rows"] = len(stream.rejected)
             if stream.rejected:
@@ -176,15 +190,31 @@ class PartitionDirectoryIOManager(dg.IOManager):
         raise FailedDaysError(asset, failed, left, len(stored)) from last
 
     def _read(self, directory: UPath, stem: str) -> Iterator[Any]:
-        with reading(directory, self._base):
-            yield from self._format.read(self._format.files(directory, stem))
+        with reading(directory, self.base):
+            yield from self.format.read(self.format.files(directory, stem))
 
     def _place(self, key: dg.AssetKey, day: str) -> tuple[UPath, str]:
         layer, _, name = key.path[-1].partition("_")
-        return self._base / layer / name / day, f"{name}_{day}"
+        return self.base / layer / name / day, f"{name}_{day}"
+
+    def _change(self, key: dg.AssetKey, day: str, new: UPath, digest: str) -> dict[str, Any]:
+        """Say what a day that is about to be published changes against the one it replaces."""
+        if not self.directory(key, day).exists():
+            return {"change": "first version"}
+        try:
+            with self.files(key, day) as old:
+                if content_sha256(old) == digest:
+                    return {"change": "unchanged", "rows_added": 0, "rows_removed": 0}
+                _, stem = self._place(key, day)
+                return changes(
+                    self.format.rows(old), self.format.rows(self.format.files(new, stem))
+                )
+        except Exception as error:
+            # A damaged day fails in any way, and must not keep a whole one from replacing it.
+            return {"change": f"replaces a day that could not be read: {_one_line(error)}"}
 
     def _describe(self, directory: UPath, stem: str) -> dict[str, Any]:
-        files = self._format.files(directory, stem)
+        files = self.format.files(directory, stem)
         return {
             "files": len(files),
             "bytes": sum(path.stat().st_size for path in files),

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
@@ -16,6 +16,9 @@ import pytest
 from sales_assets.sales_api import SalesApi
 from sales_assets.sample_api import Answer, SampleApi
 from sales_assets.sample_faults import Fault, Faults
+
+if TYPE_CHECKING:
+    from sales_assets_tests.pipeline import Pipeline
 
 PROJECT = Path(__file__).parents[1]
 DAY = "2022-08-09"
@@ -87,6 +90,14 @@ def instance() -> Iterator[dg.DagsterInstance]:
     """A Dagster instance on disk."""
     with dg.DagsterInstance.local_temp() as local:
         yield local
+
+
+@pytest.fixture
+def pipeline(api: ScriptedApi, tmp_path: Path, instance: dg.DagsterInstance) -> "Pipeline":
+    """The graph with its checks, and three days to be had."""
+    from sales_assets_tests.pipeline import Pipeline
+
+    return Pipeline(api, tmp_path / "storage", instance)
 
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -49,6 +49,23 @@ def remove(directory: Path, base: Path) -> None:
             _sync(directory.parent)
 
 
+def leftovers(base: Path) -> list[str]:
+    """See `publish.leftovers`; what a living process works on is locked, and none."""
+    left = []
+    for path in (base / WORK).iterdir() if (base / WORK).is_dir() else ():
+        with suppress(FileNotFoundError, BlockingIOError), _opened(path) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.append(f"{WORK}/{path.name}")
+    return sorted(left)
+
+
+def sweep(base: Path) -> None:
+    """See `publish.sweep`."""
+    if leftovers(base):
+        with _work_directory(base):
+            pass
+
+
 @contextmanager
 def version(directory: Path, base: Path) -> Iterator[Callable[[], bool]]:
     """Give a function that tells whether a directory is still the one it was."""

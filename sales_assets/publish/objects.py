@@ -33,6 +33,13 @@ def remove(directory: UPath, base: UPath) -> None:
             pass
 
 
+def leftovers(base: UPath) -> list[str]:
+    """See `publish.leftovers`; a mark of a day that is just being written is among them."""
+    base.fs.invalidate_cache()
+    prefix = base.path.rstrip("/") + "/"
+    return sorted(path.removeprefix(prefix) for path in base.fs.find(f"{prefix}{_WORK}"))
+
+
 @contextmanager
 def version(directory: UPath, base: UPath) -> Iterator[Callable[[], bool]]:
     """Give a function that tells whether a directory is still the one it was.
