@@ -1,10 +1,13 @@
 """The command `sales-assets`: what there is to run beside Dagster's own commands."""
 
+import datetime
 import ipaddress
+import json
 import logging
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 from dotenv import load_dotenv
@@ -146,6 +149,71 @@ def pull_rides(interval: float) -> None:
     except dg.Failure as failure:
         raise click.ClickException(str(failure)) from failure
     click.echo(f"stopped: {tally}")
+
+
+@main.command()
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day; all before.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day; all after.")
+@click.option("--fix", is_flag=True, help="Record whole days that were not; sweep leftovers.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def verify(
+    context: click.Context,
+    first: datetime.datetime | None,
+    last: datetime.datetime | None,
+    fix: bool,
+    as_json: bool,
+) -> None:
+    """Compare what Dagster has recorded of each day with what lies in the storage.
+
+    One line is printed for each day that differs. The exit status is 0 only when all agree, or
+    when all that differed could be fixed. A day is never deleted.
+    """
+    if not os.environ.get("DAGSTER_HOME"):
+        raise click.UsageError(
+            "DAGSTER_HOME is not set: set it to the directory of the Dagster instance that has "
+            "recorded the days (export DAGSTER_HOME=...)"
+        )
+    import dagster as dg
+    from tqdm import tqdm
+
+    from sales_assets.definitions import defs
+    from sales_assets.sales import raw_sales, stg_sales
+    from sales_assets.verify import Difference, Layer, Verification
+
+    resources: Any = defs.resources
+    with dg.DagsterInstance.get() as instance:
+        verification = Verification(
+            instance,
+            Layer(raw_sales.key, resources["json_pages"]),
+            Layer(stg_sales.key, resources["avro_file"]),
+        )
+        days = verification.days(
+            f"{first:%Y-%m-%d}" if first else "", f"{last:%Y-%m-%d}" if last else "9999"
+        )
+        found: list[tuple[str, Difference]] = []
+
+        def report(day: str, differences: list[Difference]) -> None:
+            found.extend((day, difference) for difference in differences)
+            if differences and not as_json:
+                texts = (
+                    f"{one.where}: {one.kind}{' (fixed)' if one.fixed else ''}: {one.detail}"
+                    for one in differences
+                )
+                tqdm.write(f"{day or 'storage'}  {'; '.join(texts)}")
+
+        for difference in verification.storage(fix=fix):
+            report("", [difference])
+        # The bar is for people: it keeps quiet where there is no terminal.
+        for day in tqdm(days, unit="day", disable=None, leave=False):
+            report(day, verification.day(day, fix=fix))
+    left = [difference for _, difference in found if not difference.fixed]
+    if as_json:
+        items = [{"day": day or None, **one._asdict()} for day, one in found]
+        click.echo(json.dumps({"days": len(days), "differences": items}, indent=2))
+    elif not left:
+        click.echo(f"{len(days)} days are as recorded")
+    context.exit(1 if left else 0)
 
 
 def _is_loopback(host: str) -> bool:

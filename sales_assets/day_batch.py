@@ -40,7 +40,7 @@ class FailedDaysError(dg.Failure):
         lines = [
             f"{asset}: {len(failed)} of {len(days) + stored} days failed; what lay there stays"
         ]
-        lines += [f"  {_one_line(error)}" for _, error in sorted(failed.items())]
+        lines += [f"  {one_line(error)}" for _, error in sorted(failed.items())]
         if left:
             lines.append(f"{len(left)} more were not tried after that")
         if stored:
@@ -157,7 +157,8 @@ class _StoppedError(Exception):
     """This day was not finished, since the run stops."""
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """Say what an error says, in one line."""
     return " ".join(str(error).split()) if isinstance(error, dg.Failure) else repr(error)
 
 

@@ -5,7 +5,7 @@ thousand days are the same code and memory holds a page, never a day. What the i
 are, and where they come from or go to, does not belong here.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import dagster as dg
@@ -28,14 +28,20 @@ class DayStream(Generic[T]):
         metadata: What is known of the day, by the names under which Dagster shows it. A stream
             that describes what it carries fills this in while it is read: it is complete once the
             last item has been taken.
+        rejected: Records of the day that are not among its items, to be kept elsewhere; filled in
+            likewise. None for a stream whose items nobody judges.
     """
 
     def __init__(
-        self, read: Callable[[], Iterable[T]], metadata: MutableMapping[str, Any] | None = None
+        self,
+        read: Callable[[], Iterable[T]],
+        metadata: MutableMapping[str, Any] | None = None,
+        rejected: Sequence[dict[str, Any]] | None = None,
     ) -> None:
-        """Carry what `read` gives; who yields it may fill `metadata` in."""
+        """Carry what `read` gives; the rest may be filled in by whoever yields it."""
         self._read = read
         self.metadata = {} if metadata is None else metadata
+        self.rejected = rejected
 
     def __iter__(self) -> Iterator[T]:
         """Read the day from its beginning, once more if need be."""

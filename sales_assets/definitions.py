@@ -14,6 +14,7 @@ from sales_assets.rides_checks import distances_are_plausible, every_ride_has_it
 from sales_assets.rides_database import RidesDatabase
 from sales_assets.sales import raw_sales, stg_sales
 from sales_assets.sales_api import SalesApi
+from sales_assets.sales_checks import SALES_CHECKS
 from sales_assets.sales_record import SALES_SCHEMA
 from sales_assets.schedules import daily_sales_schedule, rides_job, rides_schedule, sales_job
 from sales_assets.storage import PartitionDirectoryIOManager
@@ -51,7 +52,7 @@ rides_database = RidesDatabase(path=settings.text("RIDES_DB", "file_storage/ride
 
 defs = dg.Definitions(
     assets=[raw_sales, stg_sales, rides, driver_statistics],
-    asset_checks=[distances_are_plausible, every_ride_has_its_driver],
+    asset_checks=[*SALES_CHECKS, distances_are_plausible, every_ride_has_its_driver],
     jobs=[sales_job, rides_job],
     schedules=[
         daily_sales_schedule(settings.whole_number("SALES_SCHEDULE_HOUR", 1, least=0, most=23)),

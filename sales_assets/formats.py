@@ -20,6 +20,7 @@ import fastavro
 from upath import UPath
 
 from sales_assets.day_stream import PagesByDay, RowsByDay, StreamsByDay
+from sales_assets.json_rows import values_of_page
 
 T = TypeVar("T")
 
@@ -32,6 +33,10 @@ _REPAIR = "materialize this partition again, which replaces the whole directory"
 
 class InvalidPartitionError(dg.Failure):
     """A partition directory does not hold what its format says, or would not."""
+
+
+class ForeignFileError(InvalidPartitionError):
+    """A partition directory holds something that nobody here has put there."""
 
 
 class PartitionFormat(ABC, Generic[T]):
@@ -48,7 +53,7 @@ class PartitionFormat(ABC, Generic[T]):
         """Write a partition.
 
         Args:
-            items: What to write, read once and never held as a whole; taken over, not copied.
+            items: What to write, read once and never held as a whole.
             directory: An empty directory.
             stem: What the names of the files begin with, such as `sales_2022-08-09`.
         """
@@ -64,6 +69,14 @@ class PartitionFormat(ABC, Generic[T]):
     @abstractmethod
     def read(self, files: list[UPath]) -> Iterator[T]:
         """Read what `write` has written, item by item."""
+
+    @abstractmethod
+    def rows(self, files: list[UPath]) -> Iterator[Any]:
+        """Read row by row, whatever the items of `read` are."""
+
+    @abstractmethod
+    def count_rows(self, files: list[UPath]) -> int:
+        """Count the rows of a partition, at less cost than that of reading them where possible."""
 
 
 class JsonPages(PartitionFormat[bytes]):
@@ -88,7 +101,7 @@ class JsonPages(PartitionFormat[bytes]):
         for path in directory.iterdir():
             match = pattern.fullmatch(path.name)
             if match is None:
-                raise InvalidPartitionError(f"{path} is no page of {stem}: {_REPAIR}")
+                raise ForeignFileError(f"{path} is no page of {stem}: {_REPAIR}")
             by_number[int(match[1] or 0)] = path
         numbers = sorted(by_number)
         if not numbers or numbers not in ([0], list(range(1, len(numbers) + 1))):
@@ -100,6 +113,14 @@ class JsonPages(PartitionFormat[bytes]):
     def read(self, files: list[UPath]) -> Iterator[bytes]:
         """Read page by page."""
         return (path.read_bytes() for path in files)
+
+    def rows(self, files: list[UPath]) -> Iterator[Any]:
+        """Parse page by page."""
+        return (row for page in self.read(files) for row in values_of_page(page))
+
+    def count_rows(self, files: list[UPath]) -> int:
+        """Count page by page."""
+        return sum(len(values_of_page(page)) for page in self.read(files))
 
 
 class AvroFile(PartitionFormat[dict[str, Any]]):
@@ -141,22 +162,38 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
     def _plain_rows(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         days = _DaysSinceEpoch()
         for row in rows:
+            plain = row.copy()
             for name in self._dates:
-                row[name] = days[row[name]]
-            yield row
+                plain[name] = days[row[name]]
+            yield plain
 
     def files(self, directory: UPath, stem: str) -> list[UPath]:
         """List the one file."""
         files = list(directory.iterdir())
         if [path.name for path in files] != [f"{stem}.avro"]:
-            raise InvalidPartitionError(f"{directory} does not hold {stem}.avro alone: {_REPAIR}")
+            error = ForeignFileError if files else InvalidPartitionError
+            raise error(f"{directory} does not hold {stem}.avro alone: {_REPAIR}")
         return files
 
     def read(self, files: list[UPath]) -> Iterator[dict[str, Any]]:
         """Read row by row."""
         for path in files:
             with path.open("rb") as file:
-                yield from cast(Iterator[dict[str, Any]], fastavro.reader(file))
+                # A file may be older than the schema; new fields get their defaults.
+                rows = fastavro.reader(file, reader_schema=self._schema)
+                yield from cast(Iterator[dict[str, Any]], rows)
+
+    def rows(self, files: list[UPath]) -> Iterator[Any]:
+        """Read as `read` does."""
+        return self.read(files)
+
+    def count_rows(self, files: list[UPath]) -> int:
+        """Count by the headers of the blocks."""
+        rows = 0
+        for path in files:
+            with path.open("rb") as file:
+                rows += sum(block.num_records for block in fastavro.block_reader(file))
+        return rows
 
 
 def content_sha256(files: Iterable[UPath]) -> str:

@@ -19,7 +19,8 @@ def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
     def line(cells: Iterable[Any]) -> str:
         texts = (re.sub(r"([\\|<])", r"\\\1", " ".join(str(cell).split())) for cell in cells)
-        return f"| {' | '.join(texts)} |"
+        # What is no valid Unicode could not be recorded.
+        return f"| {' | '.join(texts)} |".encode(errors="backslashreplace").decode()
 
     columns = list(rows[0])
     table = [line(columns), line("---" for _ in columns)]

@@ -11,13 +11,13 @@ from typing import Any
 
 import dagster as dg
 from pydantic import Field
-from pydantic_core import from_json
 
 from sales_assets import settings
 from sales_assets.day_stream import DayStream, PagesByDay, RowsByDay
+from sales_assets.json_rows import values_of_page
 from sales_assets.markdown_table import markdown_table
 from sales_assets.sales_api import NoSuchDayError, SalesApi
-from sales_assets.sales_record import column_schema, sales_of_pages
+from sales_assets.sales_record import Judgement, column_schema, sales_of_pages
 
 # Dagster needs these two settings when it imports an asset, so they are read here.
 SALES_DAYS = dg.DailyPartitionsDefinition(
@@ -26,6 +26,7 @@ SALES_DAYS = dg.DailyPartitionsDefinition(
 _DAYS_PER_RUN = settings.whole_number("SALES_DAYS_PER_RUN", 0, least=0, most=100_000)
 
 _PREVIEW_ROWS = 5
+_BEYOND_ANY_PRICE = 2**63
 
 
 def _daily_sales_asset(
@@ -80,13 +81,30 @@ def raw_sales(
     )
 
 
+class StgSalesConfig(dg.Config):
+    """What a run may be told about bad rows."""
+
+    max_rejected_rows: int = Field(
+        default=0,
+        ge=0,
+        description="How many bad rows a day may have: they go to the quarantine, and the day is "
+        "stored without them. More than that, and the day fails.",
+    )
+
+
 @_daily_sales_asset(kinds={"python", "avro"}, io_manager_key="avro_file")
-def stg_sales(raw_sales: PagesByDay) -> RowsByDay:
+def stg_sales(config: StgSalesConfig, raw_sales: PagesByDay) -> RowsByDay:
     """The sales of a day as typed rows, one Avro file.
 
-    Every row is checked against the contract; a day with a row that breaks it is not stored.
+    Every row is checked against the contract. A row that breaks it is never changed to fit: unless
+    the run allows for bad rows, the day is not stored, and if it does, they are put aside.
     """
-    return RowsByDay({day: _described_rows(pages, day) for day, pages in raw_sales.items()})
+    return RowsByDay(
+        {
+            day: _described_rows(pages, day, config.max_rejected_rows)
+            for day, pages in raw_sales.items()
+        }
+    )
 
 
 class _Summary:
@@ -101,8 +119,7 @@ class _Summary:
         """Count the rows of one more page."""
         self._rows += len(rows)
         self._price_sum += sum(prices)
-        # Copies, since whoever takes the rows may change them.
-        self._preview += map(dict, islice(rows, _PREVIEW_ROWS - len(self._preview)))
+        self._preview += islice(rows, _PREVIEW_ROWS - len(self._preview))
 
     def metadata(self) -> dict[str, Any]:
         """Say it under the names that Dagster and its UI know."""
@@ -122,10 +139,10 @@ def _described_pages(day: DayStream[bytes], allow_empty: bool) -> DayStream[byte
         summary = _Summary()
         number = 0
         for number, page in enumerate(_or_empty(day) if allow_empty else day, 1):  # noqa: B007
-            rows = from_json(page)
+            rows = values_of_page(page)
             # Nothing has checked these rows yet: count what is a price.
             prices = (row.get("price") for row in rows)
-            summary.add(rows, [price for price in prices if type(price) is int])
+            summary.add(rows, [p for p in prices if type(p) is int and abs(p) < _BEYOND_ANY_PRICE])
             yield page
         metadata.update(pages=number, **summary.metadata())
 
@@ -139,14 +156,19 @@ def _or_empty(day: Iterable[bytes]) -> Iterator[bytes]:
         yield b"[]"
 
 
-def _described_rows(pages: Iterable[bytes], day: str) -> DayStream[dict[str, Any]]:
+def _described_rows(
+    pages: Iterable[bytes], day: str, max_rejected_rows: int
+) -> DayStream[dict[str, Any]]:
     metadata: dict[str, Any] = {}
+    rejected: list[dict[str, Any]] = []
 
     def rows() -> Iterator[dict[str, Any]]:
         summary = _Summary()
-        for page in sales_of_pages(pages, day):
+        judgement = Judgement(max_rejected_rows)
+        for page in sales_of_pages(pages, day, judgement):
             summary.add(page, map(itemgetter("price"), page))
             yield from page
-        metadata.update(summary.metadata())
+        metadata.update(summary.metadata(), unknown_fields=judgement.unknown_fields)
+        rejected[:] = judgement.rejected
 
-    return DayStream(rows, metadata)
+    return DayStream(rows, metadata, rejected)

@@ -24,6 +24,7 @@ from sales_assets.http_client import (
     TransientHttpError,
     is_base_address,
 )
+from sales_assets.json_rows import InvalidPageError, values_of_page
 from sales_assets.read_ahead import ReadAhead
 
 TOKEN_VARIABLE = "AUTH_TOKEN"  # noqa: S105 - the name of the variable, not a token
@@ -220,14 +221,7 @@ def _read_page(answer: HttpAnswer) -> _Page | None:
     """Make a page of an answer; None for the 404 that ends a day."""
     match answer.status:
         case 200:
-            try:
-                return _Page(answer.body, len(_rows.validate_json(answer.body)))
-            except ValidationError as error:
-                first = error.errors(include_url=False)[0]
-                row = f" at row {first['loc'][0] + 1}" if first["loc"] else ""  # type: ignore[operator]
-                raise TransientHttpError(
-                    f"HTTP 200, but no complete JSON list of objects: {first['msg']}{row}"
-                ) from error
+            return _Page(answer.body, _count_rows(answer.body))
         case 404:
             return None
         case 401 | 403:
@@ -242,6 +236,33 @@ def _read_page(answer: HttpAnswer) -> _Page | None:
             )
         case status:
             raise SalesApiError(f"the sales API answered HTTP {status} {answer.reason}")
+
+
+def _count_rows(body: bytes) -> int:
+    """Count the rows of a page, which may be bad ones but have to be complete.
+
+    Raises:
+        TransientHttpError: It is no complete JSON list of objects.
+    """
+    try:
+        return len(_rows.validate_json(body))
+    except ValidationError as refused:
+        first = refused.errors(include_url=False)[0]
+        row = f" at row {first['loc'][0] + 1}" if first["loc"] else ""  # type: ignore[operator]
+        error = TransientHttpError(
+            f"HTTP 200, but no complete JSON list of objects: {first['msg']}{row}"
+        )
+        if first["type"] != "json_invalid":
+            raise error from refused
+        # One row of bad text makes the whole page invalid to this parser, and is no reason to ask
+        # again.
+        try:
+            values = values_of_page(body)
+        except InvalidPageError:
+            raise error from refused
+        if not all(isinstance(value, dict) for value in values):
+            raise error from refused
+        return len(values)
 
 
 def _token_from_environment() -> str:

@@ -6,6 +6,7 @@ files in a directory are the business of a format (`formats`), their safe replac
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -13,11 +14,13 @@ import dagster as dg
 import tenacity
 from upath import UPath
 
-from sales_assets.day_batch import DayBatch
+from sales_assets.changes import changes
+from sales_assets.day_batch import DayBatch, one_line
 from sales_assets.day_stream import DayStream, StaleDayError, StreamsByDay
 from sales_assets.formats import PartitionFormat, content_sha256
 from sales_assets.progress import Progress
 from sales_assets.publish import ReplacedError, reading, replacing
+from sales_assets.quarantine import Quarantine
 
 _READINGS = 3
 
@@ -34,14 +37,18 @@ class PartitionDirectoryIOManager(dg.IOManager):
     """Stores each day of a mapping as a directory, and reads such directories back lazily.
 
     Not built on Dagster's `UPathIOManager`, which refuses several partitions at once.
+
+    Attributes:
+        base: Root of the storage.
+        format: What a directory holds.
     """
 
     def __init__(self, base_dir: str, partition_format: PartitionFormat[Any]) -> None:
         """Keep partitions of `partition_format` below `base_dir`, a local path or a URL."""
         base = UPath(base_dir)
         # Only a plain local path can be published by a rename; file://... is one, too.
-        self._base = UPath(base.path) if base.protocol in ("file", "local") else base
-        self._format = partition_format
+        self.base = UPath(base.path) if base.protocol in ("file", "local") else base
+        self.format = partition_format
 
     def handle_output(  # type: ignore[override]  # a generator is welcome, too
         self, context: dg.OutputContext, obj: StreamsByDay[Any]
@@ -97,17 +104,50 @@ class PartitionDirectoryIOManager(dg.IOManager):
                     f"exist): materialize it first"
                 )
             streams[day] = DayStream(partial(self._read, directory, stem))
-        return self._format.streams(streams)
+        return self.format.streams(streams)
+
+    def directory(self, asset_key: dg.AssetKey, day: str) -> UPath:
+        """Give the directory of a day, which need not be there."""
+        return self._place(asset_key, day)[0]
+
+    def quarantine(self, asset_key: dg.AssetKey, day: str) -> Quarantine:
+        """Give the place of the records that a day was stored without."""
+        return Quarantine(self.base, self._place(asset_key, day)[0].parent.name, day)
+
+    @contextmanager
+    def files(self, asset_key: dg.AssetKey, day: str) -> Iterator[list[UPath]]:
+        """Give the files of a stored day, in the order of their content, for as long as it lasts.
+
+        Raises:
+            MissingPartitionError: The day has no directory.
+            InvalidPartitionError: The directory holds something else, or lacks something.
+            ReplacedError: The day was replaced meanwhile.
+        """
+        directory, stem = self._place(asset_key, day)
+        if not directory.exists():
+            raise MissingPartitionError(f"{directory} does not exist: materialize it")
+        with reading(directory, self.base):
+            yield self.format.files(directory, stem)
 
     def _store(
         self, key: dg.AssetKey, day: str, stream: DayStream[Any], batch: DayBatch
     ) -> dict[str, Any]:
         directory, stem = self._place(key, day)
 
+        quarantine = self.quarantine(key, day)
+
         def write() -> dict[str, Any]:
-            with replacing(directory, self._base) as new:
-                self._format.write(batch.until_stopped(stream), new, stem)
-                return self._describe(UPath(new), stem)
+            with replacing(directory, self.base) as new:
+                self.format.write(batch.until_stopped(stream), new, stem)
+                stored = self._describe(UPath(new), stem)
+                stored |= self._change(key, day, UPath(new), stored["sha256"])
+                if stream.rejected is not None:
+                    stored["rejected_rows"] = len(stream.rejected)
+                if stream.rejected:
+                    stored |= quarantine.publish(stream.rejected)
+            if stream.rejected is not None and not stream.rejected:
+                quarantine.clear()
+            return stored
 
         again_if_stale = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((StaleDayError, ReplacedError)),
@@ -118,15 +158,31 @@ class PartitionDirectoryIOManager(dg.IOManager):
         return {**stream.metadata, "path": dg.MetadataValue.path(str(directory)), **stored}
 
     def _read(self, directory: UPath, stem: str) -> Iterator[Any]:
-        with reading(directory, self._base):
-            yield from self._format.read(self._format.files(directory, stem))
+        with reading(directory, self.base):
+            yield from self.format.read(self.format.files(directory, stem))
 
     def _place(self, key: dg.AssetKey, day: str) -> tuple[UPath, str]:
         layer, _, name = key.path[-1].partition("_")
-        return self._base / layer / name / day, f"{name}_{day}"
+        return self.base / layer / name / day, f"{name}_{day}"
+
+    def _change(self, key: dg.AssetKey, day: str, new: UPath, digest: str) -> dict[str, Any]:
+        """Say what a day that is about to be published changes against the one it replaces."""
+        if not self.directory(key, day).exists():
+            return {"change": "first version"}
+        try:
+            with self.files(key, day) as old:
+                if content_sha256(old) == digest:
+                    return {"change": "unchanged", "rows_added": 0, "rows_removed": 0}
+                _, stem = self._place(key, day)
+                return changes(
+                    self.format.rows(old), self.format.rows(self.format.files(new, stem))
+                )
+        except Exception as error:
+            # A damaged day fails in any way, and must not keep a whole one from replacing it.
+            return {"change": f"replaces a day that could not be read: {one_line(error)}"}
 
     def _describe(self, directory: UPath, stem: str) -> dict[str, Any]:
-        files = self._format.files(directory, stem)
+        files = self.format.files(directory, stem)
         return {
             "files": len(files),
             "bytes": sum(path.stat().st_size for path in files),

@@ -29,7 +29,7 @@ from upath import UPath
 
 from sales_assets.day_stream import DayStream, PagesByDay
 from sales_assets.formats import AvroFile, JsonPages
-from sales_assets.sales import stg_sales
+from sales_assets.sales import StgSalesConfig, stg_sales
 from sales_assets.sales_api import SalesApi
 from sales_assets.sales_record import SALES_SCHEMA
 from sales_assets.sample_api import Answer, SampleApi
@@ -191,7 +191,9 @@ def convert(rows: int, rounds: int) -> Iterator[Benchmark]:
 
         def ours() -> None:
             pages_of_day = DayStream(lambda: JsonPages().read(files))
-            streams = stg_sales(raw_sales=PagesByDay({str(FIRST): pages_of_day}))
+            streams = stg_sales(
+                config=StgSalesConfig(), raw_sales=PagesByDay({str(FIRST): pages_of_day})
+            )
             assert isinstance(streams, dict)
             out = directory / "out"
             out.mkdir(exist_ok=True)

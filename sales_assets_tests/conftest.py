@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
@@ -18,6 +18,9 @@ import pytest
 from sales_assets.sales_api import SalesApi
 from sales_assets.sample_api import Answer, SampleApi
 from sales_assets.sample_faults import Fault, Faults
+
+if TYPE_CHECKING:
+    from sales_assets_tests.pipeline import Pipeline
 
 PROJECT = Path(__file__).parents[1]
 DAY = "2022-08-09"
@@ -124,6 +127,14 @@ def instance() -> Iterator[dg.DagsterInstance]:
     """A Dagster instance on disk."""
     with dg.DagsterInstance.local_temp() as local:
         yield local
+
+
+@pytest.fixture
+def pipeline(api: ScriptedApi, tmp_path: Path, instance: dg.DagsterInstance) -> "Pipeline":
+    """The graph with its checks, and three days to be had."""
+    from sales_assets_tests.pipeline import Pipeline
+
+    return Pipeline(api, tmp_path / "storage", instance)
 
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -7,15 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import dagster as dg
+import fastavro
 import pytest
 
-from sales_assets import formats, publish, storage
+from sales_assets import formats, publish, quarantine, storage
 from sales_assets.formats import AvroFile, JsonPages
 from sales_assets.publish import PublishError, local
 from sales_assets.publish.local import WORK
@@ -28,7 +29,7 @@ from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale, tree
 
 OLD = [page(sale(client="old", price=n)) for n in range(3)]
 NEW = [page(sale(client="new", price=n)) for n in range(2)]
-TRACED = {module.__file__ for module in (formats, publish, local, storage, shutil)}
+TRACED = {module.__file__ for module in (formats, publish, local, quarantine, storage, shutil)}
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def base(tmp_path: Path) -> Path:
     return tmp_path / "storage"
 
 
-def run(base: Path, url: str) -> None:
+def run(base: Path, url: str, max_rejected_rows: int = 0) -> None:
     """Materialize the day for real."""
     dg.materialize(
         [raw_sales, stg_sales],
@@ -47,6 +48,9 @@ def run(base: Path, url: str) -> None:
             "json_pages": PartitionDirectoryIOManager(str(base), JsonPages()),
             "avro_file": PartitionDirectoryIOManager(str(base), AvroFile(SALES_SCHEMA)),
         },
+        run_config=dg.RunConfig(
+            {"stg_sales": {"config": {"max_rejected_rows": max_rejected_rows}}}
+        ),
     )
 
 
@@ -63,7 +67,9 @@ def in_child(action: Callable[[], object]) -> int:
     return os.waitpid(child, 0)[1]
 
 
-def killed_at(step: int, action: Callable[[], object]) -> bool:
+def killed_at(
+    step: int, action: Callable[[], object], traced_files: Collection[str | None] = TRACED
+) -> bool:
     """Run in a child that gets SIGKILL before the `step`-th line of our storage code.
 
     Returns:
@@ -72,7 +78,7 @@ def killed_at(step: int, action: Callable[[], object]) -> bool:
     left = [step]
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
-        if frame.f_code.co_filename not in TRACED:
+        if frame.f_code.co_filename not in traced_files:
             return None
         if event == "line":
             left[0] -= 1
@@ -151,6 +157,34 @@ def test_kill_9_at_every_step_leaves_each_day_old_or_new(
     api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]]
 ) -> None:
     assert kill_and_check(api, base, states, iter(range(1, 10_000))) >= 200
+
+
+@pytest.mark.parametrize("bad_before", [True, False])
+def test_kill_9_never_leaves_a_row_in_neither_the_day_nor_its_quarantine(
+    api: ScriptedApi, base: Path, bad_before: bool
+) -> None:
+    saved = base.with_name("saved")
+    good, bad = (
+        [page(sale(client="kept"), sale(price=1))],
+        [page(sale(client="kept"), sale(price="1"))],
+    )
+    api.days[DAY] = bad if bad_before else good
+    run(base, api.url, 1)
+    shutil.copytree(base, saved)
+    api.days[DAY] = good if bad_before else bad
+    between = {storage.__file__, quarantine.__file__}
+    for step in range(36, 10_000, 3):
+        if not killed_at(step, lambda: run(base, api.url, 1), between):
+            break
+        [avro] = base.glob("stg/**/*.avro")
+        with avro.open("rb") as file:
+            rows = len(list(fastavro.reader(file)))
+        aside = sum(path.read_bytes().count(b"\n") for path in base.glob("quarantine/**/*.jsonl"))
+        assert rows + aside >= 2, step
+        shutil.rmtree(base)
+        shutil.copytree(saved, base)
+    assert step > 20
+    assert bool([*base.glob("quarantine/**/*.jsonl")]) != bad_before
 
 
 def started(

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from sales_assets.day_stream import DayStream, PagesByDay
-from sales_assets.sales import SALES_DAYS, RawSalesConfig, raw_sales, stg_sales
+from sales_assets.sales import SALES_DAYS, RawSalesConfig, StgSalesConfig, raw_sales, stg_sales
 from sales_assets.sales_api import NoSuchDayError, SalesApi
 from sales_assets.sales_record import InvalidSalesError
 from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale
@@ -33,7 +33,10 @@ def test_raw_sales_is_the_pages_of_each_day_unread(api: ScriptedApi, sales_api: 
 
 
 def test_raw_sales_describes_a_day_once_it_is_read(api: ScriptedApi, sales_api: SalesApi) -> None:
-    api.days[DAY] = [page(sale(price=3), sale(price="4")), page(sale(price=True), {})]
+    api.days[DAY] = [
+        page(sale(price=3), sale(price="4")),
+        page(sale(price=True), sale(price=10**4200)),
+    ]
     context = dg.build_asset_context(partition_key=DAY)
     [stream] = days_of(raw_sales(context=context, config=CONFIG, sales_api=sales_api)).values()
     list(stream)
@@ -60,7 +63,7 @@ def test_a_missing_day_fails_unless_the_run_allows_it_to_be_empty(
 def test_stg_sales_is_the_typed_rows_of_each_day() -> None:
     pages = {DAY: [page(sale(price=1)), page(sale(price=2))], NEXT_DAY: [b"[]"]}
     streams = PagesByDay({day: DayStream(partial(iter, bodies)) for day, bodies in pages.items()})
-    days = days_of(stg_sales(raw_sales=streams))
+    days = days_of(stg_sales(config=StgSalesConfig(), raw_sales=streams))
     date = datetime.date.fromisoformat(DAY)
     assert {day: list(stream) for day, stream in days.items()} == {
         DAY: [sale(price=1, purchase_date=date), sale(price=2, purchase_date=date)],
@@ -70,7 +73,7 @@ def test_stg_sales_is_the_typed_rows_of_each_day() -> None:
 
 def test_stg_sales_describes_a_day_once_it_is_read() -> None:
     pages = PagesByDay({DAY: DayStream(lambda: [page(*[sale(price=n) for n in range(10)])])})
-    [stream] = days_of(stg_sales(raw_sales=pages)).values()
+    [stream] = days_of(stg_sales(config=StgSalesConfig(), raw_sales=pages)).values()
     list(stream)
     assert stream.metadata["dagster/row_count"] == 10
     assert stream.metadata["price_sum"] == 45
@@ -90,14 +93,14 @@ def test_stg_sales_describes_a_day_once_it_is_read() -> None:
 
 def test_a_preview_cell_cannot_break_the_table() -> None:
     pages = PagesByDay({DAY: DayStream(lambda: [page(sale(client="A | B\nC"))])})
-    [stream] = days_of(stg_sales(raw_sales=pages)).values()
+    [stream] = days_of(stg_sales(config=StgSalesConfig(), raw_sales=pages)).values()
     list(stream)
     assert stream.metadata["preview"].value.splitlines()[2].startswith("| A \\| B C | 2022")
 
 
 def test_a_bad_row_fails_stg_sales() -> None:
     pages = PagesByDay({DAY: DayStream(lambda: [page(sale(price="1"))])})
-    [stream] = days_of(stg_sales(raw_sales=pages)).values()
+    [stream] = days_of(stg_sales(config=StgSalesConfig(), raw_sales=pages)).values()
     with pytest.raises(InvalidSalesError, match="page 1, row 1, price"):
         list(stream)
 

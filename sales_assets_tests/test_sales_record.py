@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sales_assets.sales_record import InvalidSalesError, bad_values, sales_of_pages
+from sales_assets.sales_record import InvalidSalesError, Judgement, sales_of_pages
 from sales_assets_tests.conftest import DAY, page, sale
 
 
@@ -59,24 +59,51 @@ def test_a_missing_field_is_refused_with_its_place(field: str) -> None:
 
 def test_every_bad_value_of_a_page_is_found() -> None:
     rows = [sale(price="1", client=None), sale(), sale(purchase_date="2022-08-10")]
-    assert [(bad.row, bad.field) for bad in bad_values(page(*rows), 1, DAY)] == [
-        (1, "client"),
-        (1, "price"),
-        (3, "purchase_date"),
-    ]
+    judgement = Judgement(max_rejected_rows=2)
+    [good] = sales_of_pages([page(*rows)], DAY, judgement)
+    assert len(good) == 1
+    assert [
+        (bad["row"], problem["field"]) for bad in judgement.rejected for problem in bad["problems"]
+    ] == [(1, "client"), (1, "price"), (3, "purchase_date")]
 
 
-def test_the_error_shows_ten_values_and_counts_them_all() -> None:
-    with pytest.raises(InvalidSalesError, match="2022-08-09: 25 bad values") as failure:
-        list(sales_of_pages([page(*[sale(price="1")] * 25)], DAY))
-    assert len(str(failure.value).splitlines()) == 12
+def test_the_error_shows_ten_values_and_counts_all_rows_of_the_day() -> None:
+    pages = [page(*[sale(price="1")] * 25), page(sale(), sale(price=None))]
+    with pytest.raises(InvalidSalesError, match="2022-08-09: 26 of 27 rows are bad") as failure:
+        list(sales_of_pages(pages, DAY))
+    lines = str(failure.value).splitlines()
+    assert len(lines) == 1 + 10 + 1
+    assert lines[-1] == "  and 16 more bad values"
 
 
 def test_a_long_value_is_shown_short() -> None:
-    [bad] = bad_values(page(sale(price="x" * 10_000)), 1, DAY)
-    assert len(str(bad)) < 200
+    with pytest.raises(InvalidSalesError) as failure:
+        list(sales_of_pages([page(sale(price="x" * 10_000))], DAY))
+    assert max(map(len, str(failure.value).splitlines())) < 200
 
 
 def test_a_row_that_is_no_object_is_refused() -> None:
     with pytest.raises(InvalidSalesError, match=r"page 1, row 1, \(row\) = 1"):
         list(sales_of_pages([json.dumps([1]).encode()], DAY))
+
+
+@pytest.mark.parametrize("body", [b"", b"[", b"{}", b"[{}] x", b'[{"a": 1},]', b'[{"a": 1} {}]'])
+def test_a_page_that_is_no_list_fails_whatever_is_allowed(body: bytes) -> None:
+    with pytest.raises(InvalidSalesError, match="page 2 is not a complete JSON list"):
+        list(sales_of_pages([page(sale()), body], DAY, Judgement(max_rejected_rows=99)))
+
+
+def test_a_field_that_is_not_in_the_contract_is_noted_with_its_place() -> None:
+    judgement = Judgement()
+    pages = [page(sale()), page(sale(), sale(colour="red"), sale(colour=1, size=2))]
+    assert len([row for rows in sales_of_pages(pages, DAY, judgement) for row in rows]) == 4
+    assert judgement.unknown_fields == {
+        "colour": {"first": "page 2, row 2", "rows": 2},
+        "size": {"first": "page 2, row 3", "rows": 1},
+    }
+
+
+def test_no_more_than_20_fields_are_noted() -> None:
+    judgement = Judgement()
+    list(sales_of_pages([page(sale(**{f"field_{n}": n for n in range(50)}))], DAY, judgement))
+    assert len(judgement.unknown_fields) == 20

@@ -14,7 +14,15 @@ from upath import UPath
 from sales_assets.publish import local, objects
 from sales_assets.publish.errors import PublishError, ReplacedError
 
-__all__ = ["PublishError", "ReplacedError", "reading", "replacing"]
+__all__ = [
+    "PublishError",
+    "ReplacedError",
+    "leftovers",
+    "reading",
+    "remove",
+    "replacing",
+    "sweep",
+]
 
 
 def replacing(directory: UPath, base: UPath) -> AbstractContextManager[Path]:
@@ -38,6 +46,33 @@ def replacing(directory: UPath, base: UPath) -> AbstractContextManager[Path]:
     if isinstance(base, Path):
         return local.replacing(Path(directory), base)
     return objects.replacing(directory, base)
+
+
+def remove(directory: UPath, base: UPath) -> None:
+    """Remove `directory` with all that is in it, if it is there.
+
+    Raises:
+        PublishError: As for `replacing`.
+    """
+    if isinstance(base, Path):
+        local.remove(Path(directory), base)
+    else:
+        objects.remove(directory, base)
+
+
+def leftovers(base: UPath) -> list[str]:
+    """Name what processes that died have left in the work directory of a storage."""
+    return local.leftovers(base) if isinstance(base, Path) else objects.leftovers(base)
+
+
+def sweep(base: UPath) -> None:
+    """Clear away `leftovers`, as far as that loses nothing.
+
+    What an object store has are marks of days that are neither old nor new. They stay, since a
+    reader would take such a day for a whole one; materializing the day again clears its mark.
+    """
+    if isinstance(base, Path):
+        local.sweep(base)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from sales_assets.publish.errors import PublishError
 WORK = ".work"
 _NEW = "new"
 _OLD = "old"
+_REMOVED = "removed"
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -37,6 +38,32 @@ def replacing(directory: Path, base: Path) -> Iterator[Path]:
         yield new
         _make_durable(new)
         _exchange(new, base, directory.relative_to(base), work)
+
+
+def remove(directory: Path, base: Path) -> None:
+    """See `publish.remove`; in one step, too."""
+    _refuse_strangers(directory, base)
+    if directory.exists():
+        with _work_directory(base) as work:
+            directory.rename(work / _REMOVED)
+            _sync(directory.parent)
+
+
+def leftovers(base: Path) -> list[str]:
+    """See `publish.leftovers`; what a living process works on is locked, and none."""
+    left = []
+    for path in (base / WORK).iterdir() if (base / WORK).is_dir() else ():
+        with suppress(FileNotFoundError, BlockingIOError), _opened(path) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.append(f"{WORK}/{path.name}")
+    return sorted(left)
+
+
+def sweep(base: Path) -> None:
+    """See `publish.sweep`."""
+    if leftovers(base):
+        with _work_directory(base):
+            pass
 
 
 @contextmanager

@@ -26,6 +26,20 @@ def replacing(directory: UPath, base: UPath) -> Iterator[Path]:
         _upload(Path(temporary), directory, _mark(directory, base))
 
 
+def remove(directory: UPath, base: UPath) -> None:
+    """See `publish.remove`; a directory is there as long as it has an object."""
+    if _listing(directory) or _content(_mark(directory, base)) is not None:
+        with replacing(directory, base):
+            pass
+
+
+def leftovers(base: UPath) -> list[str]:
+    """See `publish.leftovers`; a mark of a day that is just being written is among them."""
+    base.fs.invalidate_cache()
+    prefix = base.path.rstrip("/") + "/"
+    return sorted(path.removeprefix(prefix) for path in base.fs.find(f"{prefix}{_WORK}"))
+
+
 @contextmanager
 def version(directory: UPath, base: UPath) -> Iterator[Callable[[], bool]]:
     """Give a function that tells whether a directory is still the one it was.
