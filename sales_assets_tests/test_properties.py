@@ -35,7 +35,7 @@ values = st.recursive(
     | st.integers()
     | st.floats()
     | st.text(st.characters(exclude_categories=()), max_size=5)
-    | st.sampled_from([DAY, "900", 900, 2**63, 900.0]),
+    | st.sampled_from([DAY, "900", 900, 2**63, 900.0, "A\ud800"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=5,
 )
