@@ -175,6 +175,7 @@ class SalesApi(dg.ConfigurableResource[Any]):
                 "run this day again"
             )
         metadata["retries"] = len(retries)
+        metadata["rows_of_last_page"] = last.rows
         metadata["ended"] = f"{'404' if page is None else 'an empty list'} after page {number}"
 
     def _connect(self, address: str, token: str) -> None:

@@ -38,32 +38,13 @@ class Pipeline:
         allowed: int = 0,
     ) -> dict[str, dg.AssetCheckEvaluation]:
         """Materialize a range and check it; give the evaluations by the names of the checks."""
-        stored = selection is None
-        tags = {
-            "dagster/asset_partition_range_start": first,
-            "dagster/asset_partition_range_end": last or first,
-        }
-        job = dg.define_asset_job("some", selection or dg.AssetSelection.all())
-        definitions = dg.Definitions(
-            assets=[raw_sales, stg_sales],
-            asset_checks=SALES_CHECKS,
-            jobs=[job],
-            resources={
-                "sales_api": SalesApi(url=self.api.url, max_attempts=1),
-                "json_pages": self.json_pages,
-                "avro_file": self.avro_file,
-            },
-        )
-        config: Any = {"stg_sales": {"config": {"max_rejected_rows": allowed}}} if stored else {}
-        result = definitions.resolve_job_def("some").execute_in_process(
-            run_config=dg.RunConfig(config),
-            instance=self.instance,
-            raise_on_error=False,
-            # A job of checks alone is refused a partition key, but takes a range.
-            partition_key=first if stored and not last else None,
-            tags=None if stored and not last else tags,
-        )
+        result = self._result(first, last, selection, allowed)
         return {one.check_name: one for one in result.get_asset_check_evaluations()}
+
+    def error_of(self, first: str, last: str) -> str:
+        """Materialize a range that is to fail; give the error of stg_sales."""
+        data: Any = self._result(first, last).failure_data_for_node("stg_sales")
+        return str(data.user_failure_data.description)
 
     def check(
         self, first: str = DAY, last: str | None = None
@@ -82,3 +63,36 @@ class Pipeline:
     def stg(self, day: str = DAY) -> Path:
         """The file of a day of stg_sales."""
         return self.base / f"stg/sales/{day}/sales_{day}.avro"
+
+    def _result(
+        self,
+        first: str,
+        last: str | None,
+        selection: dg.AssetSelection | None = None,
+        allowed: int = 0,
+    ) -> dg.ExecuteInProcessResult:
+        stored = selection is None
+        tags = {
+            "dagster/asset_partition_range_start": first,
+            "dagster/asset_partition_range_end": last or first,
+        }
+        job = dg.define_asset_job("some", selection or dg.AssetSelection.all())
+        definitions = dg.Definitions(
+            assets=[raw_sales, stg_sales],
+            asset_checks=SALES_CHECKS,
+            jobs=[job],
+            resources={
+                "sales_api": SalesApi(url=self.api.url, max_attempts=1),
+                "json_pages": self.json_pages,
+                "avro_file": self.avro_file,
+            },
+        )
+        config: Any = {"stg_sales": {"config": {"max_rejected_rows": allowed}}} if stored else {}
+        return definitions.resolve_job_def("some").execute_in_process(
+            run_config=dg.RunConfig(config),
+            instance=self.instance,
+            raise_on_error=False,
+            # A job of checks alone is refused a partition key, but takes a range.
+            partition_key=first if stored and not last else None,
+            tags=None if stored and not last else tags,
+        )

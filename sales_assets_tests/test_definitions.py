@@ -125,6 +125,7 @@ def test_definitions_load_without_a_token_and_without_a_warning_of_ours(dagster:
     result = dagster("definitions", "validate", "-m", "sales_assets.definitions")
     assert result.returncode == 0, result.stderr
     assert "BetaWarning" not in result.stdout + result.stderr
+    assert "PreviewWarning" not in result.stdout + result.stderr
 
 
 def test_a_run_without_a_token_fails_and_says_how_to_set_it(dagster: Command) -> None:
@@ -150,6 +151,26 @@ def test_stg_sales_is_rebuilt_from_raw_without_a_token(dagster: Command, tmp_pat
     result = dagster(*MATERIALIZE, "stg_sales", "--partition", DAY)
     assert result.returncode == 0, result.stderr
     assert len(rows(tmp_path / f"storage/stg/sales/{DAY}/sales_{DAY}.avro")) == 1
+
+
+def test_a_range_is_rebuilt_from_raw_with_the_network_cut(dagster: Command, tmp_path: Path) -> None:
+    days = ["2022-08-09", "2022-08-10", "2022-08-11"]
+    for day in days:
+        raw = tmp_path / f"storage/raw/sales/{day}/sales_{day}.json"
+        raw.parent.mkdir(parents=True)
+        raw.write_bytes(page(sale(purchase_date=day)))
+    no_network = tmp_path / "sitecustomize.py"
+    no_network.write_text(
+        "import sys\n"
+        "def refuse(event, arguments):\n"
+        "    if event in ('socket.connect', 'socket.getaddrinfo'):\n"
+        "        raise OSError(f'the network is cut: {arguments}')\n"
+        "sys.addaudithook(refuse)\n"
+    )
+    command = [*MATERIALIZE, "stg_sales", "--partition-range", f"{days[0]}...{days[-1]}"]
+    result = dagster(*command, PYTHONPATH=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert [len(rows(path)) for path in sorted(tmp_path.glob("storage/stg/**/*.avro"))] == [1] * 3
 
 
 def test_a_reversed_range_fails(dagster: Command, tmp_path: Path) -> None:

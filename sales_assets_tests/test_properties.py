@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from upath import UPath
 
@@ -35,7 +35,7 @@ values = st.recursive(
     | st.integers()
     | st.floats()
     | st.text(st.characters(exclude_categories=()), max_size=5)
-    | st.sampled_from([DAY, "900", 900, 2**63, 900.0]),
+    | st.sampled_from([DAY, "900", 900, 2**63, 900.0, "A\ud800"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=5,
 )
@@ -86,6 +86,9 @@ def test_any_list_of_sales_comes_back_from_avro_equal(
     ),
     st.booleans(),
 )
+@example([(sale(), {"client": "A\ud800"})], True)
+@example([(sale(), {"product": "A\ud800"})], False)
+@example([(sale(), {"price": True}), (sale(), {})], True)
 def test_any_value_in_any_field_is_taken_as_it_is_or_rejected_with_its_place(
     parts: list[tuple[dict[str, Any], dict[str, Any]]], ascii_only: bool
 ) -> None:

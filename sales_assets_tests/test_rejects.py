@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 import fastavro
@@ -12,11 +12,13 @@ from upath import UPath
 from sales_assets.formats import AvroFile, JsonPages
 from sales_assets.publish import local
 from sales_assets.quarantine import Quarantine
+from sales_assets.recorded import recorded_days
 from sales_assets.sales import raw_sales, stg_sales
 from sales_assets.sales_api import SalesApi
 from sales_assets.sales_record import SALES_SCHEMA, InvalidSalesError
 from sales_assets.storage import PartitionDirectoryIOManager
 from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale, tree
+from sales_assets_tests.pipeline import Pipeline
 
 GOOD = json.dumps(sale())
 RAW = f"raw/sales/{DAY}/sales_{DAY}.json"
@@ -85,29 +87,75 @@ def stored_rows(base: Path) -> list[Any]:
         return list(fastavro.reader(file))
 
 
-@pytest.mark.parametrize("kind", BAD)
-def test_a_bad_row_is_kept_aside_with_its_place_and_raw_keeps_every_byte(
-    api: ScriptedApi, base: Path, instance: dg.DagsterInstance, kind: str
-) -> None:
-    row, field = BAD[kind]
-    body = b"[%b, %b]" % (GOOD.encode(), row)
-    api.days[DAY] = [body]
-    with pytest.raises(InvalidSalesError, match=rf"page 1, row 2, {field} = "):
-        run(api, base, instance)
-    assert tree(base) == {RAW: body}
+def day_of(kind: str) -> str:
+    """Give each kind of bad row a day of its own."""
+    return f"2022-09-{[*BAD].index(kind) + 1:02}"
 
-    metadata = run(api, base, instance, max_rejected_rows=1)
-    files = tree(base)
-    assert set(files) == {RAW, AVRO, QUARANTINE}
-    assert files[RAW] == body
-    assert [row["price"] for row in stored_rows(base)] == [900]
-    record = json.loads(files[QUARANTINE])
+
+def page_of(kind: str) -> bytes:
+    return b"[%b, %b]" % (GOOD.encode(), BAD[kind][0])
+
+
+class Outcome(NamedTuple):
+    """What a range with a bad row of each kind has led to, without and with leave to reject."""
+
+    error: str
+    refused: dict[str, bytes]
+    base: Path
+    recorded: dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """Run all days at once, which takes no longer than one."""
+    base = tmp_path_factory.mktemp("rejects") / "storage"
+    days = [day_of(kind) for kind in BAD]
+    with (
+        ScriptedApi() as api,
+        pytest.MonkeyPatch.context() as patch,
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
+        patch.setenv("AUTH_TOKEN", api.token)
+        for kind in BAD:
+            day = day_of(kind)
+            api.days[day] = [page_of(kind).replace(DAY.encode(), day.encode())]
+        pipeline = Pipeline(api, base, instance)
+        error = pipeline.error_of(days[0], days[-1])
+        refused = tree(base)
+        pipeline.run(days[0], days[-1], allowed=1)
+        recorded = recorded_days(instance, stg_sales.key)
+    return Outcome(error, refused, base, recorded)
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_row_fails_its_day_with_its_place_and_raw_keeps_every_byte(
+    outcome: Outcome, kind: str
+) -> None:
+    day, (_, field) = day_of(kind), BAD[kind]
+    line = next(line for line in outcome.error.splitlines() if line.startswith(f"  {day}"))
+    assert "1 of 2 rows are bad, 0 may be" in line
+    assert f"page 1, row 2, {field} = " in line
+    raw = f"raw/sales/{day}/sales_{day}.json"
+    assert outcome.refused[raw] == page_of(kind).replace(DAY.encode(), day.encode())
+    assert [path for path in outcome.refused if day in path] == [raw]
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_row_is_kept_aside_with_its_place_and_the_good_one_is_published(
+    outcome: Outcome, kind: str
+) -> None:
+    day, (row, field) = day_of(kind), BAD[kind]
+    with (outcome.base / f"stg/sales/{day}/sales_{day}.avro").open("rb") as file:
+        assert [stored["price"] for stored in fastavro.reader(file)] == [900]  # type: ignore[call-overload, index]
+    aside = outcome.base / f"quarantine/sales/{day}/sales_{day}.jsonl"
+    record = json.loads(aside.read_text())
     assert (record["page"], record["row"]) == (1, 2)
     assert field in [problem["field"] for problem in record["problems"]]
     assert all(problem["value"] and problem["reason"] for problem in record["problems"])
-    assert record["text"] == row.decode("utf-8", "backslashreplace")
+    assert record["text"] == row.decode("utf-8", "backslashreplace").replace(DAY, day)
+    metadata = outcome.recorded[day]
     assert (metadata["rejected_rows"], metadata["dagster/row_count"]) == (1, 1)
-    assert metadata["quarantine"] == str(base / QUARANTINE)
+    assert metadata["quarantine"] == str(aside)
 
 
 def test_more_bad_rows_than_allowed_change_nothing(

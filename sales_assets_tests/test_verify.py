@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -15,7 +15,7 @@ from sales_assets.publish.local import WORK
 from sales_assets.sales import raw_sales, stg_sales
 from sales_assets.sales_record import SALES_SCHEMA
 from sales_assets.verify import Difference, Layer, Verification
-from sales_assets_tests.conftest import DAY, Command, page, sale, tree
+from sales_assets_tests.conftest import DAY, Command, ScriptedApi, page, sale, tree
 from sales_assets_tests.pipeline import DAYS, Pipeline
 
 VERIFY = ("-c", "from sales_assets.cli import main; main()", "verify")
@@ -39,12 +39,29 @@ def kinds(differences: list[Difference]) -> list[tuple[str, str]]:
     return sorted((difference.where, difference.kind) for difference in differences)
 
 
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A storage and an instance with three days, one of them with a rejected row."""
+    place = tmp_path_factory.mktemp("healthy")
+    (place / "home").mkdir()
+    with (
+        ScriptedApi() as api,
+        pytest.MonkeyPatch.context() as patch,
+        dg.DagsterInstance.local_temp(str(place / "home")) as instance,
+    ):
+        patch.setenv("AUTH_TOKEN", api.token)
+        pipeline = Pipeline(api, place / "storage", instance)
+        pipeline.api.days[DAY] = [page(sale(), sale(price="1"))]
+        pipeline.run(DAYS[0], DAYS[-1], allowed=1)
+    return place
+
+
 @pytest.fixture
-def stored(pipeline: Pipeline) -> Pipeline:
-    """Three days, recorded and stored, one of them with a rejected row."""
-    pipeline.api.days[DAY] = [page(sale(), sale(price="1"))]
-    pipeline.run(DAYS[0], DAYS[-1], allowed=1)
-    return pipeline
+def stored(healthy: Path, tmp_path: Path, api: ScriptedApi) -> Iterator[Pipeline]:
+    """A copy of that, to be damaged."""
+    shutil.copytree(healthy, tmp_path / "copy")
+    with dg.DagsterInstance.local_temp(str(tmp_path / "copy/home")) as instance:
+        yield Pipeline(api, tmp_path / "copy/storage", instance)
 
 
 def test_a_healthy_storage_has_no_difference(stored: Pipeline) -> None:
