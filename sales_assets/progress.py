@@ -3,17 +3,15 @@
 import logging
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 from tqdm import tqdm
-from typing_extensions import Self
 
 _SECONDS_BETWEEN_LINES = 5.0
 
 
 class Progress:
-    """Reports on the days of an asset while the `with` block lasts."""
+    """Reports on the days of an asset, until it is closed."""
 
     def __init__(
         self,
@@ -54,15 +52,6 @@ class Progress:
                 f"{rows / seconds:,.0f} rows/s, {left} left"
             )
 
-    def __enter__(self) -> Self:
-        """Show the bar."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Leave the bar as it is."""
         self._bar.close()

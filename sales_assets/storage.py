@@ -6,7 +6,7 @@ files in a directory are the business of a format (`formats`), their safe replac
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -74,7 +74,7 @@ class PartitionDirectoryIOManager(dg.IOManager):
             return self._store(context.asset_key, day, obj[day], batch)
 
         try:
-            with Progress(asset, len(days), context.log) as progress:
+            with closing(Progress(asset, len(days), context.log)) as progress:
                 batch.run(store, obj.side_by_side, progress)
         except BaseException:
             # Dagster records nothing of an asset that fails, or whose run is stopped.

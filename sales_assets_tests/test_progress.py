@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import termios
+from contextlib import closing
 
 import pytest
 
@@ -18,7 +19,7 @@ LOG = logging.getLogger("test_progress")
 
 def test_the_log_says_days_rows_rate_and_time_left(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    with Progress("raw_sales", 4, LOG, seconds_between_lines=0) as progress:
+    with closing(Progress("raw_sales", 4, LOG, seconds_between_lines=0)) as progress:
         progress.show({"2022-08-09": {"dagster/row_count": 1338}}, failed=1)
     assert caplog.messages[0].startswith("raw_sales: 2 of 4 days, 1,338 rows, ")
     assert caplog.messages[0].endswith(" s left")
@@ -26,7 +27,7 @@ def test_the_log_says_days_rows_rate_and_time_left(caplog: pytest.LogCaptureFixt
 
 def test_the_log_gets_no_line_before_it_is_time(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    with Progress("raw_sales", 4, LOG) as progress:
+    with closing(Progress("raw_sales", 4, LOG)) as progress:
         for _ in range(100):
             progress.show({}, failed=0)
     assert caplog.messages == []
@@ -37,8 +38,9 @@ def show_in(days: int) -> list[str]:
         sys.executable,
         "-c",
         "import logging\n"
+        "from contextlib import closing\n"
         "from sales_assets.progress import Progress\n"
-        f"with Progress('raw_sales', {days}, logging.getLogger()) as progress:\n"
+        f"with closing(Progress('raw_sales', {days}, logging.getLogger())) as progress:\n"
         "    progress.show({'2022-08-09': {'dagster/row_count': 338}}, failed=0)\n",
     ]
 
