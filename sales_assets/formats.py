@@ -9,7 +9,6 @@ import hashlib
 import io
 import itertools
 import re
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,10 +23,11 @@ from sales_assets.json_rows import values_of_page
 
 T = TypeVar("T")
 
-_SYNC_SIZE = 16
+_NO_MARKER = b"no sync mark yet"
 # Blocks of four times fastavro's size make up for a level that takes half the time.
 _BLOCK_BYTES = 64_000
-_COMPRESSION = 3
+_COMPRESSION = 2
+_PAGE = re.compile(r"(?:_([1-9][0-9]*))?\.json")
 _REPAIR = "materialize this partition again, which replaces the whole directory"
 
 
@@ -96,11 +96,10 @@ class JsonPages(PartitionFormat[bytes]):
 
     def files(self, directory: UPath, stem: str) -> list[UPath]:
         """List the pages by number: 10 comes after 9."""
-        pattern = re.compile(rf"{re.escape(stem)}(?:_([1-9][0-9]*))?\.json")
         by_number: dict[int, UPath] = {}
         for path in directory.iterdir():
-            match = pattern.fullmatch(path.name)
-            if match is None:
+            match = _PAGE.fullmatch(path.name, len(stem))
+            if match is None or not path.name.startswith(stem):
                 raise ForeignFileError(f"{path} is no page of {stem}: {_REPAIR}")
             by_number[int(match[1] or 0)] = path
         numbers = sorted(by_number)
@@ -146,26 +145,24 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
         first = list(itertools.islice(rows, 1))
         codec = "deflate" if first else "null"
         header = io.BytesIO()
-        fastavro.writer(header, self._schema, [], codec=codec)
-        with tempfile.TemporaryFile(dir=directory.parent) as blocks:
+        fastavro.writer(header, self._schema, [], codec=codec, sync_marker=_NO_MARKER)
+        with (directory / f"{stem}.avro").open("wb") as file:
+            marked = _MarkedByContent(file, header.getvalue().removesuffix(_NO_MARKER))
             fastavro.writer(
-                blocks,
+                cast(IO[bytes], marked),
                 self._plain_schema,
                 itertools.chain(first, rows),
                 codec=codec,
                 sync_interval=_BLOCK_BYTES,
+                sync_marker=_NO_MARKER,
                 codec_compression_level=_COMPRESSION,
             )
-            with (directory / f"{stem}.avro").open("wb") as file:
-                _assemble(header.getvalue(), blocks, file)
+            marked.fill_in_markers()
 
     def _plain_rows(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        days = _DaysSinceEpoch()
-        for row in rows:
-            plain = row.copy()
-            for name in self._dates:
-                plain[name] = days[row[name]]
-            yield plain
+        for name in self._dates:
+            rows = _days_since_epoch(rows, name)
+        return iter(rows)
 
     def files(self, directory: UPath, stem: str) -> list[UPath]:
         """List the one file."""
@@ -215,7 +212,7 @@ def _plain_type(avro_type: Any) -> Any:
 
 
 class _DaysSinceEpoch(dict[datetime.date, int]):
-    """How Avro writes a date; a partition has few of them, and each is counted out once."""
+    """Number of each date; a partition has few of them, and each is counted out once."""
 
     _epoch = datetime.date(1970, 1, 1)
 
@@ -224,26 +221,48 @@ class _DaysSinceEpoch(dict[datetime.date, int]):
         return self[date]
 
 
-def _assemble(header: bytes, blocks: IO[bytes], file: IO[bytes]) -> None:
-    """Write an Avro file of a header and of the blocks that another one has.
+def _days_since_epoch(rows: Iterable[dict[str, Any]], name: str) -> Iterator[dict[str, Any]]:
+    """Put a date the way Avro writes it."""
+    days = _DaysSinceEpoch()
+    for row in rows:
+        plain = row.copy()
+        plain[name] = days[row[name]]
+        yield plain
 
-    Its sync marker is derived from its content. fastavro draws a random one, and a fixed one
-    for all files would do for the same bytes again, but then blocks of two versions of a file would
-    fit each other. The marker ends the header and every block
-    (https://avro.apache.org/docs/1.12.0/specification/#object-container-files).
+
+class _MarkedByContent(io.RawIOBase):
+    """An Avro file in the making, whose sync marker is derived from its content.
+
+    fastavro draws a random marker. A fixed one for all files would do for the same bytes again, but
+    then blocks of two versions of a file would fit each other. The marker ends the header and every
+    block (https://avro.apache.org/docs/1.12.0/specification/#object-container-files), and fastavro
+    writes it by itself: its places are remembered, and filled in at the end.
     """
-    blocks.seek(0)
-    places = [(block.offset, block.size) for block in fastavro.block_reader(blocks)]
 
-    def contents() -> Iterator[bytes]:
-        yield header[:-_SYNC_SIZE]
-        for offset, size in places:
-            blocks.seek(offset)
-            yield blocks.read(size - _SYNC_SIZE)
+    def __init__(self, file: IO[bytes], header: bytes) -> None:
+        """Begin a file with this header, instead of the one that is going to be written."""
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._places: list[int] = []
+        self._add(header)
 
-    digest = hashlib.sha256()
-    for content in contents():
-        digest.update(content)
-    marker = digest.digest()[:_SYNC_SIZE]
-    for content in contents():
-        file.write(content + marker)
+    def write(self, data: Any) -> int:
+        """Take what fastavro writes; its own header, up to the first marker, is left out."""
+        content = bytes(data).removesuffix(_NO_MARKER)
+        if self._places:
+            self._add(content)
+        if len(content) < len(data):
+            self._places.append(self._file.tell())
+            self._file.write(_NO_MARKER)
+        return len(data)
+
+    def fill_in_markers(self) -> None:
+        """Finish the file."""
+        marker = self._digest.digest()[: len(_NO_MARKER)]
+        for place in self._places:
+            self._file.seek(place)
+            self._file.write(marker)
+
+    def _add(self, data: bytes) -> None:
+        self._digest.update(data)
+        self._file.write(data)

@@ -1,14 +1,14 @@
 """How this project asks an HTTP API for something: patiently, and without leaking its token.
 
-A session per thread, timeouts and deadlines, retries with jittered backoff, `Retry-After`, no
-redirects, whole bodies only. What is asked, and what an answer means, belongs to the resources
+A session per thread and URL, timeouts and deadlines, retries with jittered backoff, `Retry-After`,
+no redirects, whole bodies only. What is asked, and what an answer means, belongs to the resources
 that use the client.
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import dagster as dg
@@ -58,6 +58,14 @@ class TokenAuth(AuthBase):
         """Sign one request."""
         request.headers["Authorization"] = self._token
         return request
+
+
+class _Endpoint(NamedTuple):
+    """What all requests of a thread to one URL share; they differ in their queries alone."""
+
+    session: requests.Session
+    request: requests.PreparedRequest
+    settings: dict[str, Any]
 
 
 class HttpClient:
@@ -154,8 +162,11 @@ class HttpClient:
         left = max(0.001, end - time.monotonic())
         timeout = (min(self._connect_timeout, left), min(self._read_timeout, left))
         try:
-            with self._session().get(
-                url, params=params, timeout=timeout, allow_redirects=False, stream=True
+            session, template, settings = self._endpoint(url)
+            request = template.copy()
+            request.prepare_url(url, params)
+            with session.send(
+                request, timeout=timeout, allow_redirects=False, **settings
             ) as response:
                 body = _read_body(response, end)
         except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
@@ -174,16 +185,20 @@ class HttpClient:
             self._next_start = start + self._interval
         time.sleep(max(0.0, start - time.monotonic()))
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
+    def _endpoint(self, url: str) -> _Endpoint:
+        """Prepare a request once; what requests does for each one costs as much as sending it."""
+        endpoint: _Endpoint | None = self._local.__dict__.get(url)
+        if endpoint is None:
             session = requests.Session()
             # With no auth at all, requests would send what ~/.netrc has for the host.
             session.auth = self._auth or _unsigned
             session.headers["Accept-Encoding"] = "identity"
-            self._local.session = session
+            request = session.prepare_request(requests.Request("GET", url))
+            # Proxies and certificates of the environment.
+            settings = dict(session.merge_environment_settings(url, {}, True, None, None))
+            endpoint = self._local.__dict__[url] = _Endpoint(session, request, settings)
             self._sessions.append(session)
-        return session
+        return endpoint
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None

@@ -21,6 +21,7 @@ class ReadAhead:
         """Make at most `max_in_flight` calls at a time."""
         # The threads of this pool are daemons: a call that hangs keeps no process from ending.
         self._pool = ThreadPool(max_in_flight)
+        self._in_flight = threading.BoundedSemaphore(max_in_flight)
         self._room = max_in_flight
         self._lock = threading.Lock()
 
@@ -29,8 +30,9 @@ class ReadAhead:
         self._pool.terminate()
 
     def call(self, function: Callable[[int], T], argument: int) -> T:
-        """Make one call among the others, and wait for it."""
-        return cast(T, self._pool.apply(_guarded, (function, argument)))
+        """Make one call among the others."""
+        with self._in_flight:
+            return function(argument)
 
     def in_order(
         self, call: Callable[[int], T], goes_on: Callable[[T], bool]
@@ -38,10 +40,11 @@ class ReadAhead:
         """Give `call(1)`, `call(2)` and so on, as long as they are taken.
 
         A sequence that has given n results is called up to n further ahead while there is room:
-        most sequences are short, and calls past their end are in vain.
+        most sequences are short, and calls past their end are in vain. What is needed at once is
+        called in the thread that needs it.
 
         Args:
-            call: Made in another thread; what it raises is raised here, in its turn.
+            call: Made in any thread; what it raises is raised here, in its turn.
             goes_on: Whether more results are likely after this one. If not, only the next is asked
                 for.
         """
@@ -51,15 +54,24 @@ class ReadAhead:
         likely = True
 
         def call_unless_over(number: int) -> T | None:
-            return None if over.is_set() else _guarded(call, number)
+            return None if over.is_set() else self.call(call, number)
 
         try:
             while True:
-                while self._may_ask(needed=not ahead, likely=likely and asked < 2 * taken):
+                needed = None
+                if not ahead:
+                    self._make_room(-1)
+                    needed = asked = asked + 1
+                while likely and asked < 2 * taken and self._has_room():
                     asked += 1
-                    ahead.append(self._pool.apply_async(call_unless_over, (asked,)))
-                result = cast(T, ahead.popleft().get())
-                self._make_room(1)
+                    ahead.append(self._pool.apply_async(_guarded, (call_unless_over, asked)))
+                try:
+                    if needed is not None:
+                        result = self.call(call, needed)
+                    else:
+                        result = cast(T, ahead.popleft().get())
+                finally:
+                    self._make_room(1)
                 taken += 1
                 likely = goes_on(result)
                 yield result
@@ -67,12 +79,13 @@ class ReadAhead:
             over.set()
             self._make_room(len(ahead))
 
-    def _may_ask(self, *, needed: bool, likely: bool) -> bool:
+    def _has_room(self) -> bool:
+        """Take a place if there is one."""
         with self._lock:
-            if needed or (likely and self._room > 0):
-                self._room -= 1
-                return True
-        return False
+            if self._room <= 0:
+                return False
+            self._room -= 1
+            return True
 
     def _make_room(self, calls: int) -> None:
         with self._lock:

@@ -25,6 +25,8 @@ SALES_DAYS = dg.DailyPartitionsDefinition(
 )
 _DAYS_PER_RUN = settings.whole_number("SALES_DAYS_PER_RUN", 0, least=0, most=100_000)
 
+_CONVERSIONS = 4
+"""Days converted at a time: while one waits for the disk to have it, others go on."""
 _PREVIEW_ROWS = 5
 _BEYOND_ANY_PRICE = 2**63
 
@@ -49,6 +51,7 @@ def _daily_sales_asset(
                 else dg.BackfillPolicy.single_run()
             ),
             group_name="sales",
+            metadata={"dagster/column_schema": column_schema()},
             **arguments,
         )
     return decorator
@@ -103,7 +106,8 @@ def stg_sales(config: StgSalesConfig, raw_sales: PagesByDay) -> RowsByDay:
         {
             day: _described_rows(pages, day, config.max_rejected_rows)
             for day, pages in raw_sales.items()
-        }
+        },
+        side_by_side=_CONVERSIONS,
     )
 
 
@@ -128,7 +132,6 @@ class _Summary:
             "dagster/partition_row_count": self._rows,
             "price_sum": self._price_sum,
             "preview": dg.MetadataValue.md(markdown_table(self._preview)),
-            "dagster/column_schema": column_schema(),
         }
 
 

@@ -87,9 +87,41 @@ def test_a_sequence_that_is_closed_makes_room() -> None:
     read_ahead.close()
 
 
-def test_what_is_no_exception_is_raised_too(read_ahead: ReadAhead) -> None:
-    def interrupt(_: int) -> None:
-        raise KeyboardInterrupt
+def test_what_is_no_exception_is_raised_too() -> None:
+    def interrupt(number: int) -> None:
+        # The fourth call is made ahead, in another thread.
+        if number == 4:
+            raise KeyboardInterrupt
 
+    read_ahead = ReadAhead(8)
+    results = read_ahead.in_order(interrupt, always)
+    assert len(list(islice(results, 3))) == 3
     with pytest.raises(RuntimeError, match="KeyboardInterrupt"):
-        next(read_ahead.in_order(interrupt, always))
+        next(results)
+    read_ahead.close()
+
+
+def test_no_more_calls_than_the_bound_are_made_at_a_time() -> None:
+    read_ahead = ReadAhead(3)
+    lock = threading.Lock()
+    now = most = 0
+
+    def call(_: int) -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        threading.Event().wait(0.001)
+        with lock:
+            now -= 1
+
+    def take() -> None:
+        list(islice(read_ahead.in_order(call, always), 30))
+
+    takers = [threading.Thread(target=take) for _ in range(8)]
+    for taker in takers:
+        taker.start()
+    for taker in takers:
+        taker.join()
+    read_ahead.close()
+    assert most == 3

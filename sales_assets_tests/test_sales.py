@@ -71,18 +71,19 @@ def test_stg_sales_is_the_typed_rows_of_each_day() -> None:
     }
 
 
+def test_both_assets_say_which_columns_they_have() -> None:
+    for asset in (raw_sales, stg_sales):
+        [metadata] = asset.metadata_by_key.values()
+        columns = [column.name for column in metadata["dagster/column_schema"].columns]
+        assert columns == ["client", "purchase_date", "product", "price"]
+
+
 def test_stg_sales_describes_a_day_once_it_is_read() -> None:
     pages = PagesByDay({DAY: DayStream(lambda: [page(*[sale(price=n) for n in range(10)])])})
     [stream] = days_of(stg_sales(config=StgSalesConfig(), raw_sales=pages)).values()
     list(stream)
     assert stream.metadata["dagster/row_count"] == 10
     assert stream.metadata["price_sum"] == 45
-    assert [column.name for column in stream.metadata["dagster/column_schema"].columns] == [
-        "client",
-        "purchase_date",
-        "product",
-        "price",
-    ]
     assert stream.metadata["preview"].value.splitlines()[:3] == [
         "| client | purchase_date | product | price |",
         "| --- | --- | --- | --- |",
