@@ -2,12 +2,14 @@
 
     python -m sales_assets_tests.benchmark run [NAME ...] [--rounds N] [--markdown FILE]
 
-The cases of a name alternate for some rounds; what is shown are medians and the ratio to the first
-case. No shared machine is quiet: a ratio of one run says something, a time says little.
+The cases of a name alternate for some rounds; what is shown are medians, the median ratio to the
+first case, and how the cost grows with days and rows (a Mermaid chart). No shared machine is quiet:
+a ratio of one run says something, a time says little.
 """
 
 import datetime
 import functools
+import itertools
 import json
 import os
 import platform
@@ -16,7 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -37,8 +40,9 @@ from sales_assets.sample_faults import Fault, Faults
 from sales_assets.sample_sales import PAGE_SIZE, sample_page
 
 FIRST = datetime.date(2022, 8, 9)
-OURS = ("sales_assets.definitions", "raw_sales,stg_sales")
 FLOOR = ("sales_assets_tests.empty_assets", "first,second")
+OURS = ("sales_assets_tests.unchecked_assets", "raw_sales,stg_sales")
+CHECKED = ("sales_assets.definitions", "raw_sales,stg_sales")
 NAIVE_SCHEMA = {
     "type": "record",
     "name": "Sale",
@@ -66,6 +70,29 @@ class Benchmark(NamedTuple):
 
     cases: dict[str, Case]
     rounds: int
+
+
+class Row(NamedTuple):
+    """A line of the table: the median of a case, and that of its ratios to the first case."""
+
+    benchmark: str
+    case: str
+    figure: Figure
+    ratio: float | None
+    rounds: int
+
+    def __str__(self) -> str:
+        """The line as Markdown."""
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
+        figure = f"{self.figure.value:,.4g} {self.figure.unit}"
+        return f"| {self.benchmark} | {self.case} | {figure} | {ratio} | {self.rounds} |"
+
+
+class Cost(NamedTuple):
+    """What a process cost: seconds of wall time, and megabytes at the most."""
+
+    seconds: float
+    megabytes: float
 
 
 def timed(action: Callable[[], object]) -> Figure:
@@ -117,12 +144,8 @@ def serve(rows: int, latency: float) -> None:
             time.sleep(60)
 
 
-def materialize(what: tuple[str, str], days: int, url: str) -> float:
-    """Run `dagster asset materialize` on a new instance and a new storage.
-
-    Returns:
-        Its peak memory in MB.
-    """
+def materialize(what: tuple[str, str], days: int, url: str) -> Cost:
+    """Run `dagster asset materialize` on a new instance and a new storage."""
     module, selection = what
     last = FIRST + datetime.timedelta(days=days - 1)
     span = ["--partition", str(FIRST)] if days == 1 else ["--partition-range", f"{FIRST}...{last}"]
@@ -130,6 +153,7 @@ def materialize(what: tuple[str, str], days: int, url: str) -> float:
         (Path(home) / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
         settings = {"DAGSTER_HOME": home, "BASE_DIR": f"{home}/storage", "SALES_API_URL": url}
         command = ["-m", "dagster", "asset", "materialize", "-m", module, "--select", selection]
+        started = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, *command, *span],
             env={**os.environ, **settings, "AUTH_TOKEN": "benchmark"},
@@ -137,18 +161,24 @@ def materialize(what: tuple[str, str], days: int, url: str) -> float:
             stderr=subprocess.DEVNULL,
         )
         _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0, f"{command} failed"
-        return usage.ru_maxrss / 1024
+        return Cost(seconds, usage.ru_maxrss / 1024)
 
 
 def days_against_floor(days: int, latency: float, rounds: int) -> Iterator[Benchmark]:
     with server(latency=latency) as url:
         materialize(OURS, days, url)  # has the server make its pages
+
+        def seconds(what: tuple[str, str]) -> Figure:
+            return Figure(materialize(what, days, url).seconds)
+
         yield Benchmark(
             {
-                "two empty assets": lambda: timed(lambda: materialize(FLOOR, days, url)),
-                "raw_sales and stg_sales": lambda: timed(lambda: materialize(OURS, days, url)),
+                "two empty assets": partial(seconds, FLOOR),
+                "raw_sales and stg_sales": partial(seconds, OURS),
+                "both with their checks": partial(seconds, CHECKED),
             },
             rounds,
         )
@@ -169,54 +199,68 @@ def run_per_day(days: int) -> Iterator[Benchmark]:
         )
 
 
+def convert_unchecked(raw: Path, out: Path) -> None:
+    """Convert a day the way one would who trusts every row."""
+
+    def rows() -> Iterator[object]:
+        for path in JsonPages().files(UPath(raw), "sales"):
+            with Path(str(path)).open() as file:
+                yield from json.load(file)
+
+    with (out / "unchecked.avro").open("wb") as file:
+        fastavro.writer(file, fastavro.parse_schema(NAIVE_SCHEMA), rows(), codec="deflate")
+
+
+def convert_checked(raw: Path, out: Path) -> None:
+    """Convert a day the way `stg_sales` does."""
+    pages = DayStream(lambda: JsonPages().read(JsonPages().files(UPath(raw), "sales")))
+    streams = stg_sales(config=StgSalesConfig(), raw_sales=PagesByDay({str(FIRST): pages}))
+    assert isinstance(streams, dict)
+    AvroFile(SALES_SCHEMA).write(streams[str(FIRST)], out, "sales")
+
+
 def convert(rows: int, rounds: int) -> Iterator[Benchmark]:
+    """Convert the same day twice, by one process or by two, as two runs at a time would."""
+    days = 2
+
+    def speed(action: Callable[[Path, Path], None], processes: int) -> Figure:
+        started = time.perf_counter()
+        with ProcessPoolExecutor(processes) as pool, tempfile.TemporaryDirectory() as name:
+            outs = [Path(name) / str(day) for day in range(days)]
+            for out in outs:
+                out.mkdir()
+            list(pool.map(action, [raw] * days, outs))
+        return Figure(days * rows / (time.perf_counter() - started), "rows/s")
+
     with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        raw = directory / "raw"
-        raw.mkdir()
+        raw = Path(name)
         made = functools.cache(lambda page: sample_page(FIRST, page, 10**9) or b"")
-        pages = range(rows // PAGE_SIZE)
-        JsonPages().write((made(page % 1000 + 1) for page in pages), raw, "sales")
-        files = JsonPages().files(UPath(raw), "sales")
-
-        def naive() -> None:
-            def read() -> Iterator[object]:
-                for path in files:
-                    with Path(str(path)).open() as file:
-                        yield from json.load(file)
-
-            with (directory / "naive.avro").open("wb") as file:
-                schema = fastavro.parse_schema(NAIVE_SCHEMA)
-                fastavro.writer(file, schema, read(), codec="deflate")
-
-        def ours() -> None:
-            pages_of_day = DayStream(lambda: JsonPages().read(files))
-            streams = stg_sales(
-                config=StgSalesConfig(), raw_sales=PagesByDay({str(FIRST): pages_of_day})
-            )
-            assert isinstance(streams, dict)
-            out = directory / "out"
-            out.mkdir(exist_ok=True)
-            AvroFile(SALES_SCHEMA).write(streams[str(FIRST)], out, "sales")
-
-        def speed(action: Callable[[], object]) -> Figure:
-            started = time.process_time()
-            action()
-            return Figure(rows / (time.process_time() - started), "rows/s of CPU time")
-
-        cases: dict[str, Case] = {
-            "json.load and fastavro.writer, unchecked": lambda: speed(naive),
-            "checked and typed": lambda: speed(ours),
-        }
-        yield Benchmark(cases, rounds)
+        pages = (made(page % 1000 + 1) for page in range(rows // PAGE_SIZE))
+        JsonPages().write(pages, raw, "sales")
+        yield Benchmark(
+            {
+                "json.load and fastavro.writer, unchecked": partial(speed, convert_unchecked, 1),
+                "stg_sales, checked and typed": partial(speed, convert_checked, 1),
+                "the same by two processes": partial(speed, convert_checked, 2),
+            },
+            rounds,
+        )
 
 
-def memory(*sizes: int) -> Iterator[Benchmark]:
-    def peak(rows: int) -> Figure:
+def rows_a_day(*sizes: int) -> Iterator[Benchmark]:
+    @functools.cache
+    def cost(rows: int) -> Cost:
         with server(rows) as url:
-            return Figure(materialize(OURS, 1, url), "MB at most")
+            return materialize(OURS, 1, url)
 
-    yield Benchmark({f"a day of {rows:,} rows": partial(peak, rows) for rows in sizes}, 1)
+    def seconds(rows: int) -> Figure:
+        return Figure(cost(rows).seconds)
+
+    def memory(rows: int) -> Figure:
+        return Figure(cost(rows).megabytes, "MB at most")
+
+    for measure in (seconds, memory):
+        yield Benchmark({f"a day of {rows:,} rows": partial(measure, rows) for rows in sizes}, 1)
 
 
 def in_vain() -> Iterator[Benchmark]:
@@ -249,12 +293,12 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Benchmark]]] = {
     "run-per-day": partial(run_per_day, 7),
     "convert-1m": partial(convert, 1_000_000, 3),
     "convert-10m": partial(convert, 10_000_000, 1),
-    "memory": partial(memory, 338, 100_000, 1_000_000, 10_000_000),
+    "rows-a-day": partial(rows_a_day, 338, 100_000, 1_000_000, 10_000_000),
     "in-vain": in_vain,
 }
 
 
-def rows_of(name: str, rounds: int | None) -> Iterator[str]:
+def rows_of(name: str, rounds: int | None) -> Iterator[Row]:
     """Run a benchmark; give the rows of its table."""
     for benchmark in BENCHMARKS[name]():
         figures: dict[str, list[Figure]] = {case: [] for case in benchmark.cases}
@@ -264,13 +308,35 @@ def rows_of(name: str, rounds: int | None) -> Iterator[str]:
         values = {case: [figure.value for figure in all_of] for case, all_of in figures.items()}
         first = next(iter(values.values()))
         for case, measured in values.items():
-            pairs = [one / base for one, base in zip(measured, first, strict=True) if base]
-            ratio = f"{statistics.median(pairs):.2f}" if pairs else ""
-            unit = figures[case][0].unit
-            yield (
-                f"| {name} | {case} | {statistics.median(measured):,.4g} {unit} "
-                f"| {ratio} | {len(measured)} |"
-            )
+            ratios = [one / base for one, base in zip(measured, first, strict=True) if base]
+            figure = Figure(statistics.median(measured), figures[case][0].unit)
+            ratio = statistics.median(ratios) if ratios else None
+            yield Row(name, case, figure, ratio, len(measured))
+
+
+def charts(rows: Sequence[Row]) -> Iterator[str]:
+    """Draw how cost grows, of those rows that say it."""
+    spans = {f"{days}-days": days for days in (31, 120, 365)} | {"one-day": 1}
+    by_case: dict[str, dict[int, float]] = {}
+    for row in rows:
+        if row.benchmark in spans:
+            by_case.setdefault(row.case, {})[spans[row.benchmark]] = row.figure.value
+    if by_case:
+        yield from chart("days of a range", by_case)
+    sizes = [row for row in rows if row.benchmark == "rows-a-day"]
+    for unit, same in itertools.groupby(sizes, key=lambda row: row.figure.unit):
+        line = {int(row.case.split()[3].replace(",", "")): row.figure.value for row in same}
+        yield from chart(f"rows of a day, {unit}", {"raw_sales and stg_sales": line})
+
+
+def chart(title: str, lines: Mapping[str, Mapping[int, float]]) -> Iterator[str]:
+    """Draw a chart as GitHub and others show it (https://mermaid.js.org/syntax/xyChart.html)."""
+    places = sorted(next(iter(lines.values())))
+    yield from ("", f"{title}: {', '.join(lines)}", "", "```mermaid", "xychart-beta")
+    yield f"    x-axis {places}"
+    for values in lines.values():
+        yield f"    line {[round(values[place], 1) for place in places]}"
+    yield "```"
 
 
 @click.group(invoke_without_command=False)
@@ -292,11 +358,13 @@ def run(names: tuple[str, ...], rounds: int | None, markdown: Path | None) -> No
         "| --- | --- | --- | --- | --- |",
     ]
     click.echo("\n".join(lines))
+    rows: list[Row] = []
     for name in names or BENCHMARKS:
         for row in rows_of(name, rounds):
-            click.echo(row)
-            lines.append(row)
+            click.echo(str(row))
+            rows.append(row)
     if markdown:
+        lines += [*map(str, rows), *charts(rows)]
         markdown.write_text("\n".join(lines) + "\n")
 
 
