@@ -87,16 +87,16 @@ def http_jobs(
             raise click.UsageError(f"root {root} of --root or SALES_HTTP_ROOTS is no absolute path")
 
     import dagster as dg
-    from upath import UPath
 
     from sales_assets.definitions import BASE_DIR
     from sales_assets.http_jobs import HTTP_JOBS, create_app
     from sales_assets.http_runs import MAX_ACCEPTED, Runs, open_instance
     from sales_assets.http_server import HttpServer
+    from sales_assets.location import location
 
-    base = UPath(BASE_DIR)
-    if isinstance(base, Path) or base.protocol in ("file", "local"):
-        roots = (Path(base.path).absolute(), *roots)
+    base = location(BASE_DIR)
+    if isinstance(base, Path):
+        roots = (base.absolute(), *roots)
     if not roots:
         raise click.UsageError(f"BASE_DIR {base} is no local path: set SALES_HTTP_ROOTS")
     # A few threads more than requests that can be accepted, so that /health is always answered.

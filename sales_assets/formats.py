@@ -16,10 +16,10 @@ from typing import IO, Any, ClassVar, Generic, TypeVar, cast
 
 import dagster as dg
 import fastavro
-from upath import UPath
 
 from sales_assets.day_stream import PagesByDay, RowsByDay, StreamsByDay
 from sales_assets.json_rows import values_of_page
+from sales_assets.location import Location
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class PartitionFormat(ABC, Generic[T]):
         """
 
     @abstractmethod
-    def files(self, directory: UPath, stem: str) -> list[UPath]:
+    def files(self, directory: Location, stem: str) -> list[Location]:
         """List the files of a partition in the order of their content.
 
         Raises:
@@ -67,15 +67,15 @@ class PartitionFormat(ABC, Generic[T]):
         """
 
     @abstractmethod
-    def read(self, files: list[UPath]) -> Iterator[T]:
+    def read(self, files: list[Location]) -> Iterator[T]:
         """Read what `write` has written, item by item."""
 
     @abstractmethod
-    def rows(self, files: list[UPath]) -> Iterator[Any]:
+    def rows(self, files: list[Location]) -> Iterator[Any]:
         """Read row by row, whatever the items of `read` are."""
 
     @abstractmethod
-    def count_rows(self, files: list[UPath]) -> int:
+    def count_rows(self, files: list[Location]) -> int:
         """Count the rows of a partition, at less cost than that of reading them where possible."""
 
 
@@ -94,9 +94,9 @@ class JsonPages(PartitionFormat[bytes]):
         if number == 1:
             (directory / f"{stem}_1.json").rename(directory / f"{stem}.json")
 
-    def files(self, directory: UPath, stem: str) -> list[UPath]:
+    def files(self, directory: Location, stem: str) -> list[Location]:
         """List the pages by number: 10 comes after 9."""
-        by_number: dict[int, UPath] = {}
+        by_number: dict[int, Location] = {}
         for path in directory.iterdir():
             match = _PAGE.fullmatch(path.name, len(stem))
             if match is None or not path.name.startswith(stem):
@@ -109,15 +109,15 @@ class JsonPages(PartitionFormat[bytes]):
             )
         return [by_number[number] for number in numbers]
 
-    def read(self, files: list[UPath]) -> Iterator[bytes]:
+    def read(self, files: list[Location]) -> Iterator[bytes]:
         """Read page by page."""
         return (path.read_bytes() for path in files)
 
-    def rows(self, files: list[UPath]) -> Iterator[Any]:
+    def rows(self, files: list[Location]) -> Iterator[Any]:
         """Parse page by page."""
         return (row for page in self.read(files) for row in values_of_page(page))
 
-    def count_rows(self, files: list[UPath]) -> int:
+    def count_rows(self, files: list[Location]) -> int:
         """Count page by page."""
         return sum(len(values_of_page(page)) for page in self.read(files))
 
@@ -164,15 +164,15 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
             rows = _days_since_epoch(rows, name)
         return iter(rows)
 
-    def files(self, directory: UPath, stem: str) -> list[UPath]:
+    def files(self, directory: Location, stem: str) -> list[Location]:
         """List the one file."""
-        files = list(directory.iterdir())
+        files: list[Location] = [*directory.iterdir()]
         if [path.name for path in files] != [f"{stem}.avro"]:
             error = ForeignFileError if files else InvalidPartitionError
             raise error(f"{directory} does not hold {stem}.avro alone: {_REPAIR}")
         return files
 
-    def read(self, files: list[UPath]) -> Iterator[dict[str, Any]]:
+    def read(self, files: list[Location]) -> Iterator[dict[str, Any]]:
         """Read row by row."""
         for path in files:
             with path.open("rb") as file:
@@ -180,11 +180,11 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
                 rows = fastavro.reader(file, reader_schema=self._schema)
                 yield from cast(Iterator[dict[str, Any]], rows)
 
-    def rows(self, files: list[UPath]) -> Iterator[Any]:
+    def rows(self, files: list[Location]) -> Iterator[Any]:
         """Read as `read` does."""
         return self.read(files)
 
-    def count_rows(self, files: list[UPath]) -> int:
+    def count_rows(self, files: list[Location]) -> int:
         """Count by the headers of the blocks."""
         rows = 0
         for path in files:
@@ -193,7 +193,7 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
         return rows
 
 
-def content_sha256(files: Iterable[UPath]) -> str:
+def content_sha256(files: Iterable[Location]) -> str:
     """Hash the files of a partition, one after the other as if they were one."""
     digest = hashlib.sha256()
     for path in files:

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
-from upath import UPath
 
 from sales_assets.formats import content_sha256
+from sales_assets.location import Location
 from sales_assets.publish import remove, replacing
 
 LAYER = "quarantine"
@@ -30,7 +30,7 @@ class Quarantine:
         file: The only file in it.
     """
 
-    def __init__(self, base: UPath, name: str, day: str) -> None:
+    def __init__(self, base: Location, name: str, day: str) -> None:
         """Keep them below `base`, the root of the storage."""
         self._base = base
         self.directory = base / LAYER / name / day
@@ -49,7 +49,7 @@ class Quarantine:
             file = new / self.file.name
             with file.open("w", encoding="ascii", newline="\n") as lines:
                 lines.writelines(f"{json.dumps(record)}\n" for record in records)
-            digest = content_sha256([UPath(file)])
+            digest = content_sha256([file])
         return {
             "quarantine": dg.MetadataValue.path(str(self.file)),
             "quarantine_sha256": digest,

@@ -12,12 +12,12 @@ from typing import Any
 
 import dagster as dg
 import tenacity
-from upath import UPath
 
 from sales_assets.changes import changes
 from sales_assets.day_batch import DayBatch, one_line
 from sales_assets.day_stream import DayStream, StaleDayError, StreamsByDay
 from sales_assets.formats import PartitionFormat, content_sha256
+from sales_assets.location import Location, location
 from sales_assets.progress import Progress
 from sales_assets.publish import ReplacedError, reading, replacing
 from sales_assets.quarantine import Quarantine
@@ -45,9 +45,7 @@ class PartitionDirectoryIOManager(dg.IOManager):
 
     def __init__(self, base_dir: str, partition_format: PartitionFormat[Any]) -> None:
         """Keep partitions of `partition_format` below `base_dir`, a local path or a URL."""
-        base = UPath(base_dir)
-        # Only a plain local path can be published by a rename; file://... is one, too.
-        self.base = UPath(base.path) if base.protocol in ("file", "local") else base
+        self.base = location(base_dir)
         self.format = partition_format
 
     def handle_output(  # type: ignore[override]  # a generator is welcome, too
@@ -106,7 +104,7 @@ class PartitionDirectoryIOManager(dg.IOManager):
             streams[day] = DayStream(partial(self._read, directory, stem))
         return self.format.streams(streams)
 
-    def directory(self, asset_key: dg.AssetKey, day: str) -> UPath:
+    def directory(self, asset_key: dg.AssetKey, day: str) -> Location:
         """Give the directory of a day, which need not be there."""
         return self._place(asset_key, day)[0]
 
@@ -115,7 +113,7 @@ class PartitionDirectoryIOManager(dg.IOManager):
         return Quarantine(self.base, self._place(asset_key, day)[0].parent.name, day)
 
     @contextmanager
-    def files(self, asset_key: dg.AssetKey, day: str) -> Iterator[list[UPath]]:
+    def files(self, asset_key: dg.AssetKey, day: str) -> Iterator[list[Location]]:
         """Give the files of a stored day, in the order of their content, for as long as it lasts.
 
         Raises:
@@ -139,8 +137,8 @@ class PartitionDirectoryIOManager(dg.IOManager):
         def write() -> dict[str, Any]:
             with replacing(directory, self.base) as new:
                 self.format.write(batch.until_stopped(stream), new, stem)
-                stored = self._describe(UPath(new), stem)
-                stored |= self._change(key, day, UPath(new), stored["sha256"])
+                stored = self._describe(new, stem)
+                stored |= self._change(key, day, new, stored["sha256"])
                 if stream.rejected is not None:
                     stored["rejected_rows"] = len(stream.rejected)
                 if stream.rejected:
@@ -157,15 +155,15 @@ class PartitionDirectoryIOManager(dg.IOManager):
         stored = again_if_stale(write)
         return {**stream.metadata, "path": dg.MetadataValue.path(str(directory)), **stored}
 
-    def _read(self, directory: UPath, stem: str) -> Iterator[Any]:
+    def _read(self, directory: Location, stem: str) -> Iterator[Any]:
         with reading(directory, self.base):
             yield from self.format.read(self.format.files(directory, stem))
 
-    def _place(self, key: dg.AssetKey, day: str) -> tuple[UPath, str]:
+    def _place(self, key: dg.AssetKey, day: str) -> tuple[Location, str]:
         layer, _, name = key.path[-1].partition("_")
         return self.base / layer / name / day, f"{name}_{day}"
 
-    def _change(self, key: dg.AssetKey, day: str, new: UPath, digest: str) -> dict[str, Any]:
+    def _change(self, key: dg.AssetKey, day: str, new: Location, digest: str) -> dict[str, Any]:
         """Say what a day that is about to be published changes against the one it replaces."""
         if not self.directory(key, day).exists():
             return {"change": "first version"}
@@ -181,7 +179,7 @@ class PartitionDirectoryIOManager(dg.IOManager):
             # A damaged day fails in any way, and must not keep a whole one from replacing it.
             return {"change": f"replaces a day that could not be read: {one_line(error)}"}
 
-    def _describe(self, directory: UPath, stem: str) -> dict[str, Any]:
+    def _describe(self, directory: Location, stem: str) -> dict[str, Any]:
         files = self.format.files(directory, stem)
         return {
             "files": len(files),

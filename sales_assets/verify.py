@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import dagster as dg
-from upath import UPath
 
 from sales_assets.formats import ForeignFileError, InvalidPartitionError, content_sha256
+from sales_assets.location import Location
 from sales_assets.publish import PublishError, ReplacedError, leftovers, sweep
 from sales_assets.recorded import recorded_days
 from sales_assets.storage import MissingPartitionError, PartitionDirectoryIOManager
@@ -163,7 +163,7 @@ class Verification:
             )
         )
 
-    def _places(self) -> Iterator[UPath]:
+    def _places(self) -> Iterator[Location]:
         parents = {layer.storage.directory(layer.asset, "x").parent for layer in self._layers}
         stg = self._layers[1]
         parents.add(stg.storage.quarantine(stg.asset, "x").directory.parent)
@@ -205,12 +205,12 @@ def _compare_layer(name: str, recorded: Metadata | None, stored: Metadata) -> It
 
 
 def _compare_quarantine(
-    directory: UPath, recorded: Metadata | None, day_is_stored: bool
+    directory: Location, recorded: Metadata | None, day_is_stored: bool
 ) -> tuple[int, Iterable[Difference]]:
     """Count what is in quarantine, and compare it with what is recorded of the day."""
     name = "quarantine"
     expected = (recorded or {}).get("rejected_rows", 0)
-    paths = list(directory.iterdir()) if directory.is_dir() else []
+    paths: list[Location] = [*directory.iterdir()] if directory.is_dir() else []
     file_name = f"{directory.parent.name}_{directory.name}.jsonl"
     files = [path for path in paths if path.name == file_name]
     found = [
@@ -233,7 +233,7 @@ def _compare_quarantine(
     return lines, found
 
 
-def _lines(file: UPath) -> int:
+def _lines(file: Location) -> int:
     with file.open("rb") as lines:
         return sum(1 for _ in lines)
 

@@ -28,7 +28,6 @@ from typing import NamedTuple
 
 import click
 import fastavro
-from upath import UPath
 
 from sales_assets.day_stream import DayStream, PagesByDay
 from sales_assets.formats import AvroFile, JsonPages
@@ -203,7 +202,7 @@ def convert_unchecked(raw: Path, out: Path) -> None:
     """Convert a day the way one would who trusts every row."""
 
     def rows() -> Iterator[object]:
-        for path in JsonPages().files(UPath(raw), "sales"):
+        for path in JsonPages().files(raw, "sales"):
             with Path(str(path)).open() as file:
                 yield from json.load(file)
 
@@ -213,7 +212,7 @@ def convert_unchecked(raw: Path, out: Path) -> None:
 
 def convert_checked(raw: Path, out: Path) -> None:
     """Convert a day the way `stg_sales` does."""
-    pages = DayStream(lambda: JsonPages().read(JsonPages().files(UPath(raw), "sales")))
+    pages = DayStream(lambda: JsonPages().read(JsonPages().files(raw, "sales")))
     streams = stg_sales(config=StgSalesConfig(), raw_sales=PagesByDay({str(FIRST): pages}))
     assert isinstance(streams, dict)
     AvroFile(SALES_SCHEMA).write(streams[str(FIRST)], out, "sales")

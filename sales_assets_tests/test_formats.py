@@ -7,7 +7,6 @@ from typing import Any
 
 import fastavro
 import pytest
-from upath import UPath
 
 from sales_assets.formats import AvroFile, InvalidPartitionError, JsonPages, content_sha256
 from sales_assets.sales_record import SALES_SCHEMA
@@ -39,7 +38,7 @@ def test_a_day_without_a_page_is_refused(tmp_path: Path) -> None:
 def test_page_10_is_read_after_page_9(tmp_path: Path) -> None:
     pages = [b"[%d]" % number for number in range(1, 13)]
     JsonPages().write(pages, tmp_path, STEM)
-    files = JsonPages().files(UPath(tmp_path), STEM)
+    files = JsonPages().files(tmp_path, STEM)
     assert list(JsonPages().read(files)) == pages
 
 
@@ -61,7 +60,7 @@ def test_a_directory_that_is_no_day_of_pages_is_refused(tmp_path: Path, names: l
     for name in names:
         (tmp_path / name).write_bytes(b"[]")
     with pytest.raises(InvalidPartitionError, match="materialize this partition again"):
-        JsonPages().files(UPath(tmp_path), STEM)
+        JsonPages().files(tmp_path, STEM)
 
 
 @pytest.mark.parametrize("names", [[], [f"{STEM}.avro", "x"], ["sales.avro"]], ids=" ".join)
@@ -69,13 +68,13 @@ def test_a_directory_that_is_no_day_of_avro_is_refused(tmp_path: Path, names: li
     for name in names:
         (tmp_path / name).write_bytes(b"")
     with pytest.raises(InvalidPartitionError, match="materialize this partition again"):
-        AvroFile(SALES_SCHEMA).files(UPath(tmp_path), STEM)
+        AvroFile(SALES_SCHEMA).files(tmp_path, STEM)
 
 
 def test_rows_come_back_from_avro_as_they_were(tmp_path: Path) -> None:
     avro = AvroFile(SALES_SCHEMA)
     avro.write(iter(avro_rows(5_000)), tmp_path, STEM)
-    assert list(avro.read(avro.files(UPath(tmp_path), STEM))) == avro_rows(5_000)
+    assert list(avro.read(avro.files(tmp_path, STEM))) == avro_rows(5_000)
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
@@ -116,5 +115,5 @@ def test_an_empty_day_is_a_header_without_a_codec(tmp_path: Path) -> None:
 def test_the_hash_is_that_of_the_files_put_together(tmp_path: Path) -> None:
     JsonPages().write([b"[1]", b"[2]"], tmp_path, STEM)
     (tmp_path / "together").write_bytes(b"[1][2]")
-    parts = [UPath(tmp_path / f"{STEM}_{number}.json") for number in (1, 2)]
-    assert content_sha256(parts) == content_sha256([UPath(tmp_path / "together")])
+    parts = [tmp_path / f"{STEM}_{number}.json" for number in (1, 2)]
+    assert content_sha256(parts) == content_sha256([tmp_path / "together"])

@@ -9,7 +9,6 @@ from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from upath import UPath
 
 from sales_assets.formats import AvroFile, JsonPages
 from sales_assets.json_rows import InvalidPageError, Repeated, rows_of_page, values_of_page
@@ -74,7 +73,7 @@ def test_any_list_of_sales_comes_back_from_avro_equal(
     with tempfile.TemporaryDirectory() as directory:
         rows = (row for page in sales_of_pages(bodies, DAY) for row in page)
         avro.write(rows, Path(directory), "sales")
-        stored = list(avro.read(avro.files(UPath(directory), "sales")))
+        stored = list(avro.read(avro.files(Path(directory), "sales")))
     assert stored == [{**row, "purchase_date": DATE} for rows in pages for row in rows]
 
 
@@ -167,7 +166,7 @@ def test_a_page_that_is_cut_short_is_never_a_page(rows: list[Any], data: st.Data
 def test_raw_bytes_are_never_altered(pages: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         JsonPages().write(pages, Path(directory), "sales")
-        files = JsonPages().files(UPath(directory), "sales")
+        files = JsonPages().files(Path(directory), "sales")
         assert list(JsonPages().read(files)) == pages
 
 

@@ -257,6 +257,15 @@ def test_a_netrc_entry_does_not_replace_the_token(
     assert list(sales_api.pages(DAY)) == PAGES
 
 
+def test_a_proxy_of_the_environment_is_used(
+    api: ScriptedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", api.url)
+    api.days[DAY] = PAGES
+    assert list(open_sales_api("http://sales.example").pages(DAY)) == PAGES
+    assert api.requests[0] == f"http://sales.example/sales?date={DAY}&page=1"
+
+
 def test_a_missing_token_fails_before_any_request_and_says_how_to_set_it(
     api: ScriptedApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from upath import UPath
-
+from sales_assets.location import Location
 from sales_assets.publish import local, objects
 from sales_assets.publish.errors import PublishError, ReplacedError
 
@@ -25,7 +24,7 @@ __all__ = [
 ]
 
 
-def replacing(directory: UPath, base: UPath) -> AbstractContextManager[Path]:
+def replacing(directory: Location, base: Location) -> AbstractContextManager[Path]:
     """Give an empty local directory to fill, which then replaces `directory`.
 
     When the body raises, or the process dies, `directory` stays as it was. (On an object store it
@@ -43,29 +42,29 @@ def replacing(directory: UPath, base: UPath) -> AbstractContextManager[Path]:
         PublishError: `directory` is no directory or does not lie below `base`, or `base` cannot be
             written to, or (on an object store) two runs wrote the directory at the same time.
     """
-    if isinstance(base, Path):
-        return local.replacing(Path(directory), base)
+    if isinstance(directory, Path) or isinstance(base, Path):
+        return local.replacing(Path(str(directory)), Path(str(base)))
     return objects.replacing(directory, base)
 
 
-def remove(directory: UPath, base: UPath) -> None:
+def remove(directory: Location, base: Location) -> None:
     """Remove `directory` with all that is in it, if it is there.
 
     Raises:
         PublishError: As for `replacing`.
     """
-    if isinstance(base, Path):
-        local.remove(Path(directory), base)
+    if isinstance(directory, Path) or isinstance(base, Path):
+        local.remove(Path(str(directory)), Path(str(base)))
     else:
         objects.remove(directory, base)
 
 
-def leftovers(base: UPath) -> list[str]:
+def leftovers(base: Location) -> list[str]:
     """Name what processes that died have left in the work directory of a storage."""
     return local.leftovers(base) if isinstance(base, Path) else objects.leftovers(base)
 
 
-def sweep(base: UPath) -> None:
+def sweep(base: Location) -> None:
     """Clear away `leftovers`, as far as that loses nothing.
 
     What an object store has are marks of days that are neither old nor new. They stay, since a
@@ -76,15 +75,15 @@ def sweep(base: UPath) -> None:
 
 
 @contextmanager
-def reading(directory: UPath, base: UPath) -> Iterator[None]:
+def reading(directory: Location, base: Location) -> Iterator[None]:
     """Make sure that what the body reads in `directory` is one and the same version of it.
 
     Raises:
         ReplacedError: It was replaced meanwhile, or is just being replaced.
         PublishError: `directory` is no directory, or does not lie below `base`.
     """
-    if isinstance(base, Path):
-        version = local.version(Path(directory), base)
+    if isinstance(directory, Path) or isinstance(base, Path):
+        version = local.version(Path(str(directory)), Path(str(base)))
     else:
         version = objects.version(directory, base)
     message = f"{directory} was replaced while it was read: run again"
