@@ -34,14 +34,15 @@ CHECKS = {
         "stg_sales_row_count_is_usual",
     ],
 }
+BACKFILLED = 3
 Shoot = Callable[[str], None]
 
 
 @pytest.fixture(scope="module")
 def days() -> list[str]:
-    """The partitions, oldest first: a month, as the UI at first shows the last days only."""
-    yesterday = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)
-    return [f"{yesterday - datetime.timedelta(days=n)}" for n in range(29, -1, -1)]
+    """The partitions, oldest first; few, as the UI at first shows the last ones only."""
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    return [f"{today - datetime.timedelta(days=n)}" for n in range(30, 0, -1)]
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +65,6 @@ def dev(
     }
     with dagster_dev({**os.environ, **settings}) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def stored(dev: DagsterDev, days: list[str]) -> list[str]:
-    """The same days, all materialized in one run."""
-    run_id = dev.launch(asset_partition_range_start=days[0], asset_partition_range_end=days[-1])
-    [run] = wait_for("the month", lambda: dev.finished(runIds=[run_id]))
-    assert run["status"] == "SUCCESS"
-    return days
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +91,33 @@ def browser() -> Iterator[Browser]:
         expect.set_options(timeout=90_000)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="module")
+def stored(dev: DagsterDev, days: list[str]) -> list[str]:
+    """Days that are materialized, in one run."""
+    first, *_, last = stored = days[BACKFILLED:]
+    run_id = dev.launch(asset_partition_range_start=first, asset_partition_range_end=last)
+    [run] = wait_for("the run", lambda: dev.finished(runIds=[run_id]))
+    assert run["status"] == "SUCCESS"
+    return stored
+
+
+@pytest.fixture(scope="module")
+def backfill(browser: Browser, dev: DagsterDev, days: list[str]) -> str:
+    """The page of a backfill that was launched by clicking; it goes on while other tests run."""
+    with browser.new_context(base_url=dev.url) as window:
+        page = window.new_page()
+        launch(page, f"[{days[0]}...{days[BACKFILLED - 1]}]", "Launch backfill")
+        page.wait_for_url("**/runs/b/*")
+        return page.url
+
+
+@pytest.fixture
+def complete(page: Page, stored: list[str], backfill: str) -> None:
+    """All days are materialized."""
+    page.goto(backfill)
+    expect(page.get_by_text("100% completed")).to_have_count(2)
 
 
 @pytest.fixture
@@ -139,6 +158,11 @@ def row(page: Page, name: str) -> Locator:
     return page.get_by_role("row").filter(has=page.get_by_role("cell", name=name, exact=True).first)
 
 
+def test_a_backfill_is_launched_by_clicking(page: Page, backfill: str, days: list[str]) -> None:
+    page.goto(backfill)
+    expect(page.get_by_text(f"{days[0]}...{days[BACKFILLED - 1]}")).to_be_visible()
+
+
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_group_shows_all_of_its_assets(page: Page, group: str) -> None:
     page.goto(f"/locations/sales_assets.definitions/asset-groups/{group}")
@@ -146,28 +170,12 @@ def test_a_group_shows_all_of_its_assets(page: Page, group: str) -> None:
         expect(page.locator("svg").get_by_text(asset, exact=True)).to_be_visible()
 
 
-def test_a_group_with_all_of_its_days_says_so(page: Page, stored: list[str], shoot: Shoot) -> None:
-    page.goto("/locations/sales_assets.definitions/asset-groups/sales")
-    expect(page.get_by_text("100% filled")).to_have_count(2)
-    expect(page.get_by_text("2 / 2 Passed")).to_be_visible()
-    expect(page.get_by_text("4 / 4 Passed")).to_be_visible()
-    shoot("graph")
-
-
 def test_a_day_is_materialized_by_clicking(page: Page, days: list[str], shoot: Shoot) -> None:
-    launch(page, days[3], "Launch 1 run")
+    launch(page, days[-1], "Launch 1 run")
     expect(page.get_by_text("Success", exact=True)).to_be_visible()
     shoot("run")
-    page.goto(f"/assets/stg_sales?view=partitions&partition={days[3]}")
+    page.goto(f"/assets/stg_sales?view=partitions&partition={days[-1]}")
     expect(page.get_by_text("Materialized", exact=True)).to_be_visible()
-
-
-def test_a_backfill_of_some_days_is_launched_by_clicking_and_completes(
-    page: Page, days: list[str], shoot: Shoot
-) -> None:
-    launch(page, f"[{days[10]}...{days[12]}]", "Launch backfill")
-    expect(page.get_by_text("100% completed")).to_have_count(2)
-    shoot("backfill")
 
 
 def test_a_partition_shows_what_was_recorded_of_it(
@@ -207,17 +215,6 @@ def test_every_check_of_a_range_has_passed(
     shoot(f"checks_of_{asset}")
 
 
-def test_a_check_that_is_executed_by_itself_checks_all_recorded_days(
-    page: Page, stored: list[str]
-) -> None:
-    page.goto("/assets/stg_sales?view=checks&checkDetail=stg_sales_is_as_recorded")
-    page.get_by_role("button", name=re.compile("Execute$")).click()
-    page.get_by_role("link", name="View", exact=True).click()
-    expect(page.get_by_text("Success", exact=True)).to_be_visible()
-    page.goto("/assets/stg_sales?view=checks&checkDetail=stg_sales_is_as_recorded")
-    expect(page.get_by_text(f"all right: {len(stored)} days")).to_be_visible()
-
-
 def test_the_plots_show_rows_and_prices_by_day(page: Page, stored: list[str], shoot: Shoot) -> None:
     page.goto("/assets/stg_sales?view=overview")
     page.get_by_role("button", name="Plots").click()
@@ -233,3 +230,28 @@ def test_the_ui_asks_no_other_machine_for_anything(page: Page, dev: DagsterDev) 
     page.goto("/overview")
     expect(page.get_by_text("sales_assets.definitions")).to_be_visible()
     assert [url for url in asked if not url.startswith((dev.url, "data:", "blob:"))] == []
+
+
+def test_a_backfill_completes(page: Page, backfill: str, shoot: Shoot) -> None:
+    page.goto(backfill)
+    expect(page.get_by_text("100% completed")).to_have_count(2)
+    shoot("backfill")
+
+
+def test_a_group_with_all_of_its_days_says_so(page: Page, complete: None, shoot: Shoot) -> None:
+    page.goto("/locations/sales_assets.definitions/asset-groups/sales")
+    expect(page.get_by_text("100% filled")).to_have_count(2)
+    expect(page.get_by_text("2 / 2 Passed")).to_be_visible()
+    expect(page.get_by_text("4 / 4 Passed")).to_be_visible()
+    shoot("graph")
+
+
+def test_a_check_that_is_executed_by_itself_checks_all_recorded_days(
+    page: Page, complete: None, days: list[str]
+) -> None:
+    page.goto("/assets/stg_sales?view=checks&checkDetail=stg_sales_is_as_recorded")
+    page.get_by_role("button", name=re.compile("Execute$")).click()
+    page.get_by_role("link", name="View", exact=True).click()
+    expect(page.get_by_text("Success", exact=True)).to_be_visible()
+    page.goto("/assets/stg_sales?view=checks&checkDetail=stg_sales_is_as_recorded")
+    expect(page.get_by_text(f"all right: {len(days)} days")).to_be_visible()
