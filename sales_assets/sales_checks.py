@@ -196,7 +196,7 @@ SALES_CHECKS = [
 
 
 def _days(context: dg.AssetCheckExecutionContext) -> Sequence[str]:
-    """List the days of the run, or all that are recorded if it has none, as when the UI starts it.
+    """List the days of the run, or all recorded ones if it has none (*Execute* in the UI).
 
     The checks themselves have no partitions: Dagster takes the partition of an evaluation from the
     run, which for a range has none, and would call the check of each of its days skipped.
