@@ -18,16 +18,17 @@ from sales_assets.rides_pull import Tally, pull
 SUMS_AGREE = "sums_agree_with_rides"
 
 _TOP = """
-    SELECT name, surname, driver_uuid, ROUND(total_distance, 2) AS distance, rides,
-           ROUND(total_price, 2) AS price, ROUND(average_distance, 2) AS average_distance
+    SELECT name, surname, ROUND(total_distance, 2) AS distance, rides,
+           ROUND(total_price, 2) AS price, ROUND(average_distance, 2) AS average_distance,
+           driver_uuid
     FROM driver_statistics LEFT JOIN drivers USING (driver_uuid)
     ORDER BY total_distance DESC, driver_uuid
     LIMIT 10
 """
 _TOTALS = """
     SELECT COUNT(*) AS drivers, COALESCE(SUM(rides), 0) AS rides,
-           COALESCE(SUM(total_distance), 0.0) AS distance,
-           COALESCE(SUM(total_price), 0.0) AS price
+           ROUND(COALESCE(SUM(total_distance), 0.0), 2) AS distance,
+           ROUND(COALESCE(SUM(total_price), 0.0), 2) AS price
     FROM driver_statistics
 """
 

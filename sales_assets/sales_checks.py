@@ -7,8 +7,8 @@ far as it must: hashes, block headers, a page or a row at a time. What makes a r
 
 import datetime
 import hashlib
-import warnings
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -43,34 +43,13 @@ class Finding(NamedTuple):
     only_a_warning: bool = False
 
 
-def _daily_check(
-    asset: dg.AssetsDefinition, *, blocking: bool = False
-) -> Callable[[Callable[..., Any]], dg.AssetChecksDefinition]:
-    """`dg.asset_check` with what all of ours share.
-
-    Partitions of checks are a preview feature, of which our users need no reminder.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.PreviewWarning)
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        decorator: Callable[[Callable[..., Any]], dg.AssetChecksDefinition] = dg.asset_check(
-            asset=asset, partitions_def=SALES_DAYS, blocking=blocking
-        )
-
-    def quietly(check: Callable[..., Any]) -> dg.AssetChecksDefinition:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", dg.PreviewWarning)
-            return decorator(check)
-
-    return quietly
-
-
-@_daily_check(raw_sales, blocking=True)
+@dg.asset_check(asset=raw_sales, blocking=True)
 def raw_sales_is_as_recorded(
     context: dg.AssetCheckExecutionContext, json_pages: Storage
 ) -> dg.AssetCheckResult:
     """The pages are numbered without gaps, none is there twice, and the content is as recorded."""
-    recorded = _recorded(context, raw_sales)
+    days = _days(context)
+    recorded = recorded_days(context.instance, raw_sales.key, days)
 
     def judge(day: str) -> Finding:
         with json_pages.files(raw_sales.key, day) as files:
@@ -84,10 +63,10 @@ def raw_sales_is_as_recorded(
                     return Finding(f"page {number} is page {same} again", {"pages": len(files)})
         return Finding(_as_recorded(whole.hexdigest(), recorded.get(day)), {"pages": len(files)})
 
-    return _evaluate(context, judge)
+    return _evaluate(days, judge)
 
 
-@_daily_check(raw_sales)
+@dg.asset_check(asset=raw_sales)
 def raw_sales_pages_are_full(
     context: dg.AssetCheckExecutionContext, json_pages: Storage
 ) -> dg.AssetCheckResult:
@@ -95,6 +74,7 @@ def raw_sales_pages_are_full(
 
     It does not block: a page that is not full may be missing rows, but does not prove it.
     """
+    days = _days(context)
 
     def judge(day: str) -> Finding:
         with json_pages.files(raw_sales.key, day) as files:
@@ -107,16 +87,17 @@ def raw_sales_pages_are_full(
             return Finding(f"page {odd[0]} has {rows[odd[0] - 1]} rows, page 1 {rows[0]}", facts)
         return Finding("", facts)
 
-    return _evaluate(context, judge)
+    return _evaluate(days, judge)
 
 
-@_daily_check(stg_sales, blocking=True)
+@dg.asset_check(asset=stg_sales, blocking=True)
 def stg_sales_is_as_recorded(
     context: dg.AssetCheckExecutionContext, avro_file: Storage
 ) -> dg.AssetCheckResult:
     """The content is as recorded, and has the rows of raw_sales without the rejected ones."""
-    recorded = _recorded(context, stg_sales)
-    raw = _recorded(context, raw_sales)
+    days = _days(context)
+    recorded = recorded_days(context.instance, stg_sales.key, days)
+    raw = recorded_days(context.instance, raw_sales.key, days)
 
     def judge(day: str) -> Finding:
         with avro_file.files(stg_sales.key, day) as files:
@@ -129,14 +110,15 @@ def stg_sales_is_as_recorded(
             problem = f"{rows} rows and {rejected} rejected, but raw_sales has {expected}"
         return Finding(problem, {"rows": rows, "rejected_rows": rejected, "raw_rows": expected})
 
-    return _evaluate(context, judge)
+    return _evaluate(days, judge)
 
 
-@_daily_check(stg_sales, blocking=True)
+@dg.asset_check(asset=stg_sales, blocking=True)
 def stg_sales_rows_are_sales_of_the_day(
     context: dg.AssetCheckExecutionContext, avro_file: Storage
 ) -> dg.AssetCheckResult:
     """Every sale is of its day, with a client and a product; a price that is not positive warns."""
+    days = _days(context)
 
     def judge(day: str) -> Finding:
         date = datetime.date.fromisoformat(day)
@@ -156,15 +138,16 @@ def stg_sales_rows_are_sales_of_the_day(
         problem = ", ".join(f"{count} rows {what}" for what, count in counts.items() if count)
         return Finding(problem, counts, only_a_warning=not (other_day or no_text))
 
-    return _evaluate(context, judge)
+    return _evaluate(days, judge)
 
 
-@_daily_check(stg_sales)
+@dg.asset_check(asset=stg_sales)
 def stg_sales_row_count_is_usual(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     """The number of rows is not far off those of the same weekday in the four weeks before."""
-    before = {day: _same_weekdays_before(day) for day in context.partition_keys}
+    days = _days(context)
+    before = {day: _same_weekdays_before(day) for day in days}
     recorded = recorded_days(
-        context.instance, stg_sales.key, {*before, *(d for days in before.values() for d in days)}
+        context.instance, stg_sales.key, {*days, *itertools.chain(*before.values())}
     )
 
     def judge(day: str) -> Finding:
@@ -180,13 +163,14 @@ def stg_sales_row_count_is_usual(context: dg.AssetCheckExecutionContext) -> dg.A
         problem = "" if usual else f"{rows} rows, where {lowest} to {highest} are usual"
         return Finding(problem, facts, only_a_warning=True)
 
-    return _evaluate(context, judge)
+    return _evaluate(days, judge)
 
 
-@_daily_check(stg_sales)
+@dg.asset_check(asset=stg_sales)
 def stg_sales_has_no_unknown_fields(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     """The API sends no field that is not in the contract (raw_sales keeps those that it does)."""
-    recorded = _recorded(context, stg_sales)
+    days = _days(context)
+    recorded = recorded_days(context.instance, stg_sales.key, days)
 
     def judge(day: str) -> Finding:
         if day not in recorded:
@@ -198,7 +182,7 @@ def stg_sales_has_no_unknown_fields(context: dg.AssetCheckExecutionContext) -> d
         ]
         return Finding(", ".join(texts), {"fields": ", ".join(fields)}, only_a_warning=True)
 
-    return _evaluate(context, judge)
+    return _evaluate(days, judge)
 
 
 SALES_CHECKS = [
@@ -211,22 +195,29 @@ SALES_CHECKS = [
 ]
 
 
-def _evaluate(
-    context: dg.AssetCheckExecutionContext, judge: Callable[[str], Finding]
-) -> dg.AssetCheckResult:
-    """Judge each day of the run, in one evaluation.
+def _days(context: dg.AssetCheckExecutionContext) -> Sequence[str]:
+    """List the days of the run, or all recorded ones if it has none (*Execute* in the UI).
 
-    A run of a range can give no evaluation for each of its days: Dagster takes the partition of an
-    evaluation from the run, which for a range has none, and a result cannot name one itself. So
-    the days are named in the metadata.
+    The checks themselves have no partitions: Dagster takes the partition of an evaluation from the
+    run, which for a range has none, and would call the check of each of its days skipped.
     """
-    days = {day: _finding(judge, day) for day in context.partition_keys}
-    failed = {day: finding for day, finding in days.items() if finding.problem}
+    if context.has_partition_key:
+        return [context.partition_key]
+    if context.has_partition_key_range:
+        return SALES_DAYS.get_partition_keys_in_range(context.partition_key_range)
+    [spec] = context.check_specs
+    return sorted(context.instance.get_materialized_partitions(spec.asset_key))
+
+
+def _evaluate(days: Sequence[str], judge: Callable[[str], Finding]) -> dg.AssetCheckResult:
+    """Judge each day, in one evaluation, which names the days in its metadata."""
+    findings = {day: _finding(judge, day) for day in days}
+    failed = {day: finding for day, finding in findings.items() if finding.problem}
     warning = all(finding.only_a_warning for finding in failed.values())
     lines = [f"{day}: {finding.problem}" for day, finding in failed.items()]
     if len(lines) > _NAMED_DAYS:
         lines[_NAMED_DAYS:] = [f"and {len(lines) - _NAMED_DAYS} more days"]
-    columns = dict.fromkeys(name for finding in days.values() for name in finding.facts)
+    columns = dict.fromkeys(name for finding in findings.values() for name in finding.facts)
     table = [
         dg.TableRecord(
             {
@@ -235,19 +226,25 @@ def _evaluate(
                 **{name: finding.facts.get(name, "") for name in columns},
             }
         )
-        for day, finding in days.items()
+        for day, finding in findings.items()
     ]
     names = ("day", "problem", *columns)
     schema = dg.TableSchema([dg.TableColumn(name, "any") for name in names])
     return dg.AssetCheckResult(
         passed=not failed,
         severity=dg.AssetCheckSeverity.WARN if warning else dg.AssetCheckSeverity.ERROR,
-        description="; ".join(lines) or f"all right: {len(days)} days",
+        description="; ".join(lines) or f"all right: {_one_or_many(days)}",
         metadata={
+            "days_checked": len(days),
+            "days_failed": len(failed),
             "failed_days": [*failed],
             "days": dg.MetadataValue.table(records=table, schema=schema),
         },
     )
+
+
+def _one_or_many(days: Sequence[str]) -> str:
+    return days[0] if len(days) == 1 else f"{len(days)} days"
 
 
 def _finding(judge: Callable[[str], Finding], day: str) -> Finding:
@@ -256,10 +253,6 @@ def _finding(judge: Callable[[str], Finding], day: str) -> Finding:
     except Exception as error:
         # Damaged files fail in any way; one such day must not hide what is wrong with the others.
         return Finding(" ".join(str(error).split()) or repr(error), {})
-
-
-def _recorded(context: dg.AssetCheckExecutionContext, asset: dg.AssetsDefinition) -> Recorded:
-    return recorded_days(context.instance, asset.key, context.partition_keys)
 
 
 def _as_recorded(digest: str, recorded: Mapping[str, Any] | None) -> str:

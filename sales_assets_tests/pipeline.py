@@ -32,7 +32,7 @@ class Pipeline:
 
     def run(
         self,
-        first: str = DAY,
+        first: str | None = DAY,
         last: str | None = None,
         selection: dg.AssetSelection | None = None,
         allowed: int = 0,
@@ -47,9 +47,9 @@ class Pipeline:
         return str(data.user_failure_data.description)
 
     def check(
-        self, first: str = DAY, last: str | None = None
+        self, first: str | None = DAY, last: str | None = None
     ) -> dict[str, dg.AssetCheckEvaluation]:
-        """Check what is stored, without storing anything."""
+        """Check what is stored, without storing anything; without a first day, as the UI does."""
         return self.run(
             first,
             last,
@@ -66,13 +66,15 @@ class Pipeline:
 
     def _result(
         self,
-        first: str,
+        first: str | None,
         last: str | None,
         selection: dg.AssetSelection | None = None,
         allowed: int = 0,
     ) -> dg.ExecuteInProcessResult:
         stored = selection is None
-        tags = {
+        # A job of checks alone is refused a partition key, but takes a range.
+        by_key = first if stored and not last else None
+        by_range = {
             "dagster/asset_partition_range_start": first,
             "dagster/asset_partition_range_end": last or first,
         }
@@ -92,7 +94,6 @@ class Pipeline:
             run_config=dg.RunConfig(config),
             instance=self.instance,
             raise_on_error=False,
-            # A job of checks alone is refused a partition key, but takes a range.
-            partition_key=first if stored and not last else None,
-            tags=None if stored and not last else tags,
+            partition_key=by_key,
+            tags={k: v for k, v in by_range.items() if v and not by_key},
         )

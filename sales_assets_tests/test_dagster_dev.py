@@ -1,50 +1,25 @@
 """What the Dagster UI does, sent to a real `dagster dev` the way the UI sends it."""
 
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
-import requests
 
 from sales_assets.sample_api import SampleApi
 from sales_assets.sample_faults import Fault, Faults
 from sales_assets_tests.conftest import DAY, PROJECT, tree
-
-LOCATION = {
-    "repositoryLocationName": "sales_assets.definitions",
-    "repositoryName": "__repository__",
-}
-ASSETS = [{"path": ["raw_sales"]}, {"path": ["stg_sales"]}]
-Query = Callable[..., dict[str, Any]]
-
-
-def wait_for(what: str, ready: Callable[[], Any], seconds: float = 90) -> Any:
-    """Ask until there is an answer."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if answer := ready():
-            return answer
-        time.sleep(0.2)
-    raise AssertionError(f"waited {seconds} s for {what}")
+from sales_assets_tests.dagster_dev import ASSETS, DagsterDev, dagster_dev, make_home, wait_for
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DAGSTER_HOME as the README has it made."""
-    path = tmp_path_factory.mktemp("dagster_home")
-    shutil.copy(PROJECT / "dagster.yaml", path)
-    migrate = [sys.executable, "-m", "dagster", "instance", "migrate"]
-    subprocess.run(migrate, env={**os.environ, "DAGSTER_HOME": str(path)}, check=True)  # noqa: S603
-    return path
+    return make_home(tmp_path_factory.mktemp("dagster_home"))
 
 
 @pytest.fixture(scope="module")
@@ -62,60 +37,14 @@ def settings(home: Path, sample: SampleApi) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def graphql(settings: dict[str, str]) -> Iterator[Query]:
-    """The GraphQL endpoint of a `dagster dev` that serves this project's workspace.yaml."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)],
-        cwd=PROJECT,
-        env=settings,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-    def query(text: str, **variables: Any) -> dict[str, Any]:
-        answer = requests.post(
-            f"http://127.0.0.1:{port}/graphql",
-            json={"query": text, "variables": variables},
-            timeout=60,
-        ).json()
-        assert "errors" not in answer, answer["errors"]
-        return dict(answer["data"])
-
-    def loaded() -> bool:
-        try:
-            data = query("{ assetNodes { assetKey { path } groupName } }")
-        except requests.ConnectionError:
-            return False
-        return len(data["assetNodes"]) >= len(ASSETS)
-
-    try:
-        wait_for("dagster dev", loaded)
-        yield query
-    finally:
-        os.killpg(server.pid, signal.SIGINT)
-        try:
-            server.wait(20)
-        finally:
-            if server.poll() is None:
-                os.killpg(server.pid, signal.SIGKILL)
+def dev(settings: dict[str, str]) -> Iterator[DagsterDev]:
+    """A server of this project's workspace.yaml."""
+    with dagster_dev(settings) as server:
+        yield server
 
 
-def finished(graphql: Query, **filters: Any) -> list[dict[str, Any]]:
-    """Give the runs of a filter once there are some and all have ended."""
-    runs = graphql(
-        "query($filter: RunsFilter) { runsOrError(filter: $filter)"
-        " { ... on Runs { results { runId status } } } }",
-        filter=filters,
-    )["runsOrError"]["results"]
-    return runs if all(run["status"] in ("SUCCESS", "FAILURE") for run in runs) else []
-
-
-def test_the_workspace_holds_both_assets_in_their_group(graphql: Query) -> None:
-    nodes = graphql("{ assetNodes { assetKey { path } groupName kinds description } }")[
+def test_the_workspace_holds_both_assets_in_their_group(dev: DagsterDev) -> None:
+    nodes = dev.query("{ assetNodes { assetKey { path } groupName kinds description } }")[
         "assetNodes"
     ]
     by_name = {node["assetKey"]["path"][0]: node for node in nodes}
@@ -125,39 +54,20 @@ def test_the_workspace_holds_both_assets_in_their_group(graphql: Query) -> None:
         assert by_name[name]["description"]
 
 
-def launch(graphql: Query, day: str) -> str:
-    """Materialize a day as the UI does; give the id of the run."""
-    answer = graphql(
-        "mutation($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params)"
-        " { __typename ... on LaunchRunSuccess { run { runId } } } }",
-        params={
-            "selector": {
-                **LOCATION,
-                "pipelineName": "__ASSET_JOB",
-                "assetSelection": ASSETS,
-                "assetCheckSelection": [],
-            },
-            "mode": "default",
-            "executionMetadata": {"tags": [{"key": "dagster/partition", "value": day}]},
-        },
-    )
-    return str(answer["launchPipelineExecution"]["run"]["runId"])
-
-
-def test_one_partition_is_materialized_from_the_ui(graphql: Query, home: Path) -> None:
-    run_id = launch(graphql, DAY)
-    [run] = wait_for("the run", lambda: finished(graphql, runIds=[run_id]))
+def test_one_partition_is_materialized_from_the_ui(dev: DagsterDev, home: Path) -> None:
+    run_id = dev.launch(partition=DAY)
+    [run] = wait_for("the run", lambda: dev.finished(runIds=[run_id]))
     assert run["status"] == "SUCCESS"
     assert f"sales_{DAY}.avro" in {Path(name).name for name in tree(home / "storage")}
 
 
 def test_a_run_that_is_killed_is_found_out_and_started_again(
-    graphql: Query, home: Path, sample: SampleApi
+    dev: DagsterDev, home: Path, sample: SampleApi
 ) -> None:
     day = "2022-12-24"
     fault = {"date": day, "page": 2, "delay": 60, "times": 1}
     sample.faults = Faults([Fault.model_validate(fault)])
-    run_id = launch(graphql, day)
+    run_id = dev.launch(partition=day)
 
     def process(instance: dg.DagsterInstance) -> int | None:
         events = [entry.dagster_event for entry in instance.all_logs(run_id)]
@@ -166,29 +76,29 @@ def test_a_run_that_is_killed_is_found_out_and_started_again(
 
     with dg.DagsterInstance.from_config(str(home)) as instance:
         os.kill(wait_for("the process of the run", lambda: process(instance)), signal.SIGKILL)
-    [run] = wait_for("the run to be found out", lambda: finished(graphql, runIds=[run_id]))
+    [run] = wait_for("the run to be found out", lambda: dev.finished(runIds=[run_id]))
     assert run["status"] == "FAILURE"
     again = {"key": "dagster/parent_run_id", "value": run_id}
-    [run] = wait_for("the run that follows", lambda: finished(graphql, tags=[again]))
+    [run] = wait_for("the run that follows", lambda: dev.finished(tags=[again]))
     assert run["status"] == "SUCCESS"
 
 
-def test_a_backfill_of_31_days_from_the_ui_is_one_run(graphql: Query, home: Path) -> None:
+def test_a_backfill_of_31_days_from_the_ui_is_one_run(dev: DagsterDev, home: Path) -> None:
     days = [f"2023-01-{day:02}" for day in range(1, 32)]
-    launched = graphql(
+    launched = dev.query(
         "mutation($params: LaunchBackfillParams!) {"
         " launchPartitionBackfill(backfillParams: $params)"
         " { __typename ... on LaunchBackfillSuccess { backfillId } } }",
         params={"assetSelection": ASSETS, "partitionNames": days},
     )["launchPartitionBackfill"]
     tag = {"key": "dagster/backfill", "value": launched["backfillId"]}
-    runs = wait_for("the backfill", lambda: finished(graphql, tags=[tag]))
+    runs = wait_for("the backfill", lambda: dev.finished(tags=[tag]))
     assert [run["status"] for run in runs] == ["SUCCESS"]
     stored = {Path(name).name for name in tree(home / "storage")}
     assert {f"sales_{day}.avro" for day in days} <= stored
 
 
-def test_dagster_job_backfill_works(graphql: Query, home: Path, settings: dict[str, str]) -> None:
+def test_dagster_job_backfill_works(dev: DagsterDev, home: Path, settings: dict[str, str]) -> None:
     days = ["2023-02-01", "2023-02-02"]
     backfill = ["dagster", "job", "backfill", "-j", "sales", "--partitions", ",".join(days)]
     subprocess.run(  # noqa: S603 - our own command
@@ -198,7 +108,7 @@ def test_dagster_job_backfill_works(graphql: Query, home: Path, settings: dict[s
         check=True,
         timeout=120,
     )
-    runs = wait_for("the runs", lambda: finished(graphql, pipelineName="sales"))
+    runs = wait_for("the runs", lambda: dev.finished(pipelineName="sales"))
     assert len(runs) == len(days)
     assert {run["status"] for run in runs} == {"SUCCESS"}
     stored = {Path(name).name for name in tree(home / "storage")}

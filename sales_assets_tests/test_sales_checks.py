@@ -39,6 +39,15 @@ def test_a_day_without_sales_passes(pipeline: Pipeline, api: ScriptedApi) -> Non
     assert failed(pipeline.run()) == {}
 
 
+def test_checks_without_a_partition_are_of_all_recorded_days(pipeline: Pipeline) -> None:
+    pipeline.run(DAYS[0], DAYS[1])
+    evaluations = pipeline.check(None)
+    assert len(evaluations) == len(SALES_CHECKS)
+    for evaluation in evaluations.values():
+        assert [record["day"] for record in table(evaluation)] == [*DAYS[:2]]
+        assert evaluation.metadata["days_checked"].value == 2
+
+
 def test_a_damaged_day_of_a_range_is_named_and_the_others_are_not(pipeline: Pipeline) -> None:
     pipeline.run(DAYS[0], DAYS[-1])
     damaged = pipeline.raw(DAYS[1]) / f"sales_{DAYS[1]}_2.json"
