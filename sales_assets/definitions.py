@@ -4,9 +4,12 @@ Two things are read elsewhere: the token, by `sales_api` when a run starts, and 
 know of the partitions when it imports the assets, by `sales`.
 """
 
+from collections.abc import Iterable
+
 import dagster as dg
 
 from sales_assets import settings
+from sales_assets.alerts import ALERT_VARIABLE, failed_run_alerts
 from sales_assets.formats import AvroFile, JsonPages
 from sales_assets.rides import driver_statistics, rides
 from sales_assets.rides_api import RidesApi
@@ -16,7 +19,13 @@ from sales_assets.sales import raw_sales, stg_sales
 from sales_assets.sales_api import SalesApi
 from sales_assets.sales_checks import SALES_CHECKS
 from sales_assets.sales_record import SALES_SCHEMA
-from sales_assets.schedules import daily_sales_schedule, rides_job, rides_schedule, sales_job
+from sales_assets.schedules import (
+    daily_sales_freshness,
+    daily_sales_schedule,
+    rides_job,
+    rides_schedule,
+    sales_job,
+)
 from sales_assets.storage import PartitionDirectoryIOManager
 
 SAMPLE = "sample"
@@ -38,6 +47,14 @@ def _rides_api(address: str) -> RidesApi:
     return RidesApi(url=address)
 
 
+def _daily(assets: Iterable[dg.AssetsDefinition], hour: int) -> list[dg.AssetsDefinition]:
+    policy = daily_sales_freshness(hour)
+    return [
+        asset.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, policy))
+        for asset in assets
+    ]
+
+
 def _storage(base_dir: str) -> dict[str, dg.IOManager]:
     return {
         "json_pages": PartitionDirectoryIOManager(base_dir, JsonPages()),
@@ -45,19 +62,19 @@ def _storage(base_dir: str) -> dict[str, dg.IOManager]:
     }
 
 
+HOUR = settings.whole_number("SALES_SCHEDULE_HOUR", 1, least=0, most=23)
+ALERT_URL = settings.text(ALERT_VARIABLE, "")
 BASE_DIR = settings.text("BASE_DIR", "file_storage")
 
 rides_api = _rides_api(settings.text("RIDES_API_URL", SAMPLE))
 rides_database = RidesDatabase(path=settings.text("RIDES_DB", "file_storage/rides.db"))
 
 defs = dg.Definitions(
-    assets=[raw_sales, stg_sales, rides, driver_statistics],
+    assets=[*_daily([raw_sales, stg_sales], HOUR), rides, driver_statistics],
     asset_checks=[*SALES_CHECKS, distances_are_plausible, every_ride_has_its_driver],
     jobs=[sales_job, rides_job],
-    schedules=[
-        daily_sales_schedule(settings.whole_number("SALES_SCHEDULE_HOUR", 1, least=0, most=23)),
-        rides_schedule,
-    ],
+    schedules=[daily_sales_schedule(HOUR), rides_schedule],
+    sensors=[failed_run_alerts(ALERT_URL)] if ALERT_URL else [],
     resources={
         "rides_api": rides_api,
         "rides_database": rides_database,

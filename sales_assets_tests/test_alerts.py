@@ -1,0 +1,266 @@
+"""Alerts of failed runs, posted to a real webhook."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+import pytest
+
+from sales_assets.alerts import AlertError, InvalidAlertUrlError, failed_run_alerts
+from sales_assets_tests.conftest import DAY, Command, page, sale
+from sales_assets_tests.pipeline import DAYS, Pipeline
+from sales_assets_tests.webhook import Webhook
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    with Webhook() as server:
+        yield server
+
+
+class Ticks:
+    """The sensor, evaluated tick by tick as the daemon does, with the cursor kept in between."""
+
+    def __init__(self, url: str, instance: dg.DagsterInstance) -> None:
+        """Start now: runs that failed before are not told of."""
+        self.sensor = failed_run_alerts(url)
+        self._instance = instance
+        self._cursor: str | None = None
+        self.next()
+
+    def next(self) -> str:
+        """Evaluate once; give what the tick says."""
+        context = dg.build_sensor_context(
+            self._instance, cursor=self._cursor, sensor_name=self.sensor.name
+        )
+        data = self.sensor.evaluate_tick(context)
+        self._cursor = data.cursor
+        return data.skip_message or ""
+
+
+@pytest.fixture
+def ticks(webhook: Webhook, instance: dg.DagsterInstance) -> Ticks:
+    return Ticks(webhook.url, instance)
+
+
+def fail(pipeline: Pipeline, first: str = DAY, last: str | None = None) -> str:
+    """Run days of which the API knows nothing; give the id of the run."""
+    pipeline.api.days.clear()
+    pipeline.run(first, last)
+    [run] = pipeline.instance.get_runs(limit=1)
+    assert run.status == dg.DagsterRunStatus.FAILURE
+    return run.run_id
+
+
+def test_a_failed_day_is_posted_with_its_run_and_our_error(
+    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+) -> None:
+    run_id = fail(pipeline)
+    assert run_id in ticks.next()
+    [text] = webhook.texts
+    assert text.startswith(f"Failed: some, {DAY}\nRun {run_id}, 20")
+    assert f"NoSuchDayError: {DAY}: {pipeline.api.url} has nothing for this day" in text
+    assert json.loads(webhook.bodies[0]).keys() == {"text"}
+
+
+def test_a_failed_range_is_posted_with_the_days_that_are_missing(
+    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+) -> None:
+    del pipeline.api.days[DAYS[1]]
+    pipeline.run(DAYS[0], DAYS[-1])
+    ticks.next()
+    [text] = webhook.texts
+    assert text.startswith(f"Failed: some, {DAYS[0]}...{DAYS[-1]}\n")
+    assert "raw_sales: 1 of 3 days failed" in text
+    assert f"\n  --partition-range {DAYS[1]}...{DAYS[1]}\n" in text
+
+
+def test_a_run_of_selected_assets_is_posted_with_their_names(
+    webhook: Webhook, ticks: Ticks, instance: dg.DagsterInstance
+) -> None:
+    @dg.asset
+    def broken() -> None:
+        raise ValueError("a < b & <!channel> `c`")
+
+    job = dg.Definitions([broken]).resolve_implicit_global_asset_job_def()
+    job.execute_in_process(instance=instance, asset_selection=[broken.key], raise_on_error=False)
+    ticks.next()
+    assert webhook.texts[0].startswith("Failed: broken\n")
+    # Slack would call everybody, and end the block at a backtick.
+    assert "ValueError: a &lt; b &amp; &lt;!channel&gt; 'c'" in webhook.bodies[0]
+
+
+def test_a_blocking_check_that_fails_is_posted(
+    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+) -> None:
+    pages = pipeline.api.days[DAY]
+    pages[2] = pages[0]
+    pipeline.run()
+    ticks.next()
+    assert "blocking asset check failed" in webhook.texts[0]
+    assert f"raw_sales_is_as_recorded: {DAY}: page 3 is page 1 again" in webhook.texts[0]
+
+
+def test_a_check_that_does_not_block_is_not_posted(
+    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+) -> None:
+    pipeline.api.days[DAY][1:] = [page(sale(price=3)), page(sale(price=4), sale(price=5))]
+    checks = pipeline.run()
+    assert not checks["raw_sales_pages_are_full"].passed
+    ticks.next()
+    assert webhook.posts == 0
+
+
+def test_a_run_that_succeeds_is_not_posted(
+    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+) -> None:
+    pipeline.run()
+    ticks.next()
+    assert webhook.posts == 0
+
+
+def test_a_run_that_dagster_starts_again_says_so(
+    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+) -> None:
+    pipeline.instance.add_run_tags(fail(pipeline), {"dagster/will_retry": "true"})
+    ticks.next()
+    assert "Dagster will start it again by itself\n" in webhook.texts[0]
+
+
+def test_a_token_that_the_api_echoes_is_not_posted(
+    webhook: Webhook, ticks: Ticks, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = 'made-up-"word'  # noqa: S105
+    pipeline.api.token = token
+    monkeypatch.setenv("AUTH_TOKEN", token)
+    pipeline.api.days[DAY] = [json.dumps([{"client": 1, "price": f"for {token} only"}]).encode()]
+    pipeline.run()
+    ticks.next()
+    [body] = webhook.bodies
+    assert "for *** only" in body
+    assert "made-up" not in body
+
+
+def test_a_message_is_bounded_and_keeps_what_to_run(
+    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+) -> None:
+    fail(pipeline, "2022-08-09", "2022-09-08")
+    ticks.next()
+    [body] = webhook.bodies
+    assert len(json.loads(body)["text"]) <= 2000
+    assert "raw_sales: 31 of 31 days failed" in webhook.texts[0]
+    assert "--partition-range 2022-08-09...2022-09-08" in webhook.texts[0]
+
+
+def test_a_huge_error_in_one_line_is_cut_with_all_that_is_escaped(
+    webhook: Webhook, ticks: Ticks, instance: dg.DagsterInstance
+) -> None:
+    @dg.op
+    def broken() -> None:
+        raise ValueError("\n".join(["&" * 10_000] * 100))
+
+    @dg.job
+    def huge() -> None:
+        broken()
+
+    huge.execute_in_process(instance=instance, raise_on_error=False)
+    ticks.next()
+    text = json.loads(webhook.bodies[0])["text"]
+    assert len(text) <= 2000
+    assert text.endswith("&amp;\n```")
+
+
+@pytest.mark.parametrize("status", [429, 500])
+def test_a_webhook_that_fails_for_a_moment_is_asked_again(
+    webhook: Webhook, ticks: Ticks, pipeline: Pipeline, status: int
+) -> None:
+    webhook.statuses.append(status)
+    fail(pipeline)
+    ticks.next()
+    assert (webhook.posts, len(webhook.bodies)) == (2, 1)
+
+
+def test_an_alert_that_does_not_get_through_is_posted_by_a_later_tick_and_only_once(
+    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+) -> None:
+    first, second = fail(pipeline), fail(pipeline, DAYS[1])
+    ticks.next()
+    webhook.statuses.extend([500] * 3)
+    with pytest.raises(AlertError, match=f"run {second} failed.*HTTP 500; it is tried again"):
+        ticks.next()
+    ticks.next()
+    ticks.next()
+    assert [first in text for text in webhook.texts] == [True, False]
+    assert second in webhook.texts[1]
+
+
+@pytest.mark.parametrize(
+    ("status", "says"), [(404, "HTTP 404"), (302, "HTTP 302, and a redirect is not followed")]
+)
+def test_a_webhook_that_refuses_fails_the_tick_at_once(
+    webhook: Webhook, ticks: Ticks, pipeline: Pipeline, status: int, says: str
+) -> None:
+    webhook.statuses.append(status)
+    fail(pipeline)
+    with pytest.raises(AlertError, match=says):
+        ticks.next()
+    assert webhook.posts == 1
+
+
+def unreachable(webhook: Webhook) -> None:
+    webhook.__exit__(None, None, None)
+
+
+def refusing(webhook: Webhook) -> None:
+    webhook.statuses.append(403)
+
+
+@pytest.mark.parametrize("spoil", [unreachable, refusing])
+def test_the_address_is_in_no_error_and_no_log(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture, spoil: Callable[[Webhook], None]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with Webhook() as webhook:
+        ticks = Ticks(webhook.url, pipeline.instance)
+        fail(pipeline)
+        spoil(webhook)
+        with pytest.raises(AlertError) as raised:
+            ticks.next()
+        unreachable(webhook)
+    # With all that led to it, as Dagster keeps it.
+    shown = str(raised.getrepr(chain=True)) + caplog.text + repr(ticks.sensor)
+    assert "could not be posted to SALES_ALERT_URL" in shown
+    assert Webhook.secret not in shown
+    assert raised.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "hooks.example.com/services/secret",
+        "ftp://hooks.example.com/services/secret",
+        "https://user:secret@hooks.example.com/",
+        "https://hooks.example.com/services/secret\n",
+    ],
+)
+def test_an_address_that_is_none_is_refused_without_being_shown(url: str) -> None:
+    with pytest.raises(InvalidAlertUrlError, match="SALES_ALERT_URL is not") as raised:
+        failed_run_alerts(url)
+    assert "secret" not in str(raised.value)
+
+
+def test_without_the_setting_there_is_no_sensor_and_with_it_one_that_runs(python: Command) -> None:
+    code = (
+        "from dagster._core.remote_representation.external_data import RepositorySnap\n"
+        "from dagster_shared.serdes import serialize_value\n"
+        "from sales_assets.definitions import defs\n"
+        "print([(s.name, s.default_status.value) for s in defs.sensors])\n"
+        "print(serialize_value(RepositorySnap.from_def(defs.get_repository_def())))\n"
+    )
+    assert python("-c", code).stdout.startswith("[]\n")
+    url = f"https://hooks.example.com/services/{Webhook.secret}"
+    result = python("-c", code, SALES_ALERT_URL=url)
+    assert result.stdout.startswith("[('failed_run_alerts', 'RUNNING')]\n"), result.stderr
+    assert "failed_run_alerts" in result.stdout.splitlines()[1]
+    assert Webhook.secret not in result.stdout + result.stderr
