@@ -111,7 +111,9 @@ def _message(context: dg.RunFailureSensorContext, url: str) -> str:
 
 def _reason(failure: dg.DagsterEvent) -> str:
     """Give the first error that is not Dagster's own wrapping of another, if there is an error."""
-    error = failure.job_failure_data.error
+    data = failure.job_failure_data
+    # A run whose process was killed has no error, but only a message.
+    error = data.error if data else None
     while error and error.cause and (error.cls_name or "").startswith("Dagster"):
         error = error.cause
     return f"{failure.message or ''}\n{error.message if error else ''}".strip()

@@ -120,6 +120,20 @@ def test_a_run_that_succeeds_is_not_posted(
     assert webhook.posts == 0
 
 
+def test_a_run_whose_process_was_killed_is_posted(
+    webhook: Webhook, ticks: Ticks, instance: dg.DagsterInstance
+) -> None:
+    @dg.job
+    def killed() -> None:
+        """Do nothing."""
+
+    # What the monitoring of the daemon does.
+    instance.report_run_failed(instance.create_run_for_job(killed), "the worker is gone")
+    ticks.next()
+    assert webhook.texts[0].startswith("Failed: killed\n")
+    assert "the worker is gone" in webhook.texts[0]
+
+
 def test_a_run_that_dagster_starts_again_says_so(
     webhook: Webhook, ticks: Ticks, pipeline: Pipeline
 ) -> None:
