@@ -9,34 +9,19 @@ What is wrong with a day is said by the errors themselves; here they are only pa
 """
 
 import datetime
-import html
-import itertools
 import json
-import logging
 import os
-import re
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
 
 import dagster as dg
-import requests
-import tenacity
 
-from sales_assets.http_client import is_base_address
-
-ALERT_VARIABLE = "SALES_ALERT_URL"
+from sales_assets.webhook import Webhook, escaped
 
 _SECRETS = ("AUTH_TOKEN", "SALES_HTTP_TOKEN")
-_LONGEST_MESSAGE = 2000
-"""Characters; some services refuse or cut longer ones."""
+_LONGEST_HEAD, _LONGEST_REASON = 480, 1500
+"""Characters; some services refuse or cut messages of more than 2000."""
 _LONGEST_LINE = 240
 _FIRST_LINES, _LAST_LINES = 5, 3
-
-
-class InvalidAlertUrlError(ValueError):
-    """The address of the webhook is none; it is a secret, and so not named."""
 
 
 class AlertError(dg.DagsterError):
@@ -48,8 +33,8 @@ class AlertError(dg.DagsterError):
     """
 
 
-def failed_run_alerts(url: str) -> dg.SensorDefinition:
-    """Make the sensor that posts `{"text": ...}` for each failed run; it runs by default.
+def failed_run_alerts(webhook: Webhook) -> dg.SensorDefinition:
+    """Make the sensor that posts each failed run; it runs by default.
 
     A tick posts one alert, and the cursor moves on with it: none is lost while the webhook is not
     to be had, none is posted again because a later one failed. Only when an answer got lost, or a
@@ -58,27 +43,24 @@ def failed_run_alerts(url: str) -> dg.SensorDefinition:
     think better of it.
 
     Args:
-        url: A Slack-compatible incoming webhook. It is a secret, and never shown.
-
-    Raises:
-        InvalidAlertUrlError: It is no address.
+        webhook: Where to post.
     """
-    if not is_base_address(url) or not re.fullmatch(r"[\x21-\x7e]+", url):
-        raise InvalidAlertUrlError(
-            f"{ALERT_VARIABLE} is not an address of the form https://host/path without white "
-            "space, user name or password in it: set it to that, or unset it"
-        )
 
     @dg.run_failure_sensor(
         name="failed_run_alerts",
-        description=f"Post each failed run to the webhook in {ALERT_VARIABLE}.",
+        description="Post each failed run to the webhook in SALES_ALERT_URL.",
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def sensor(context: dg.RunFailureSensorContext) -> dg.SkipReason:
         run_id = context.dagster_run.run_id
-        if problem := _post(url, _message(context, url)).problem:
+        head, reason = _head(context), "\n".join([_reason(context), *_failed_checks(context)])
+        for secret in filter(None, [webhook.url, *map(os.environ.get, _SECRETS)]):
+            head, reason = _without(secret, head), _without(secret, reason)
+        # In a block of its own, which a backtick would end.
+        reason = escaped(_excerpt(reason.replace("`", "'")), _LONGEST_REASON)
+        if problem := webhook.post(f"{escaped(head, _LONGEST_HEAD)}\n```\n{reason}\n```").problem:
             raise AlertError(
-                f"run {run_id} failed, and the alert could not be posted to {ALERT_VARIABLE}: "
+                f"run {run_id} failed, and the alert could not be posted to SALES_ALERT_URL: "
                 f"{problem}; it is tried again at each tick, and later alerts wait"
             )
         # Returning something ends the tick here, with the cursor at this run.
@@ -87,30 +69,26 @@ def failed_run_alerts(url: str) -> dg.SensorDefinition:
     return sensor
 
 
-def _message(context: dg.RunFailureSensorContext, url: str) -> str:
-    """Say which run failed and why, in the markup of Slack."""
+def _head(context: dg.RunFailureSensorContext) -> str:
+    """Say which run failed, of which days, and when."""
     run = context.dagster_run
     names = run.asset_selection or run.asset_check_selection or ()
     what = ", ".join(sorted(name.to_user_string() for name in names)) or run.job_name
-    first = run.tags.get("dagster/asset_partition_range_start")
-    days = f"{first}...{run.tags.get('dagster/asset_partition_range_end')}" if first else ""
-    days = context.partition_key or days
+    first, last = (run.tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end"))
+    days = context.partition_key or (f"{first}...{last}" if first else "")
     record = context.instance.get_run_record_by_id(run.run_id)
-    ended = record.end_time if record else None
     head = f"Failed: {what}{f', {days}' if days else ''}\nRun {run.run_id}"
-    if ended:
-        head += f", {datetime.datetime.fromtimestamp(ended, datetime.timezone.utc):%F %T} UTC"
+    if record and record.end_time:
+        ended = datetime.datetime.fromtimestamp(record.end_time, datetime.timezone.utc)
+        head += f", {ended:%Y-%m-%d %H:%M:%S} UTC"
     if run.tags.get("dagster/will_retry") == "true":
         head += "; Dagster will start it again by itself"
-    secrets = [url, *filter(None, map(os.environ.get, _SECRETS))]
-    reason = "\n".join([_reason(context.failure_event), *_failed_checks(context)])
-    head, reason = _without(secrets, head), _without(secrets, reason)
-    reason = _bounded(_excerpt(reason.replace("`", "'")), _LONGEST_MESSAGE - 500)
-    return f"{_bounded(head, 480)}\n```\n{reason}\n```"
+    return head
 
 
-def _reason(failure: dg.DagsterEvent) -> str:
+def _reason(context: dg.RunFailureSensorContext) -> str:
     """Give the first error that is not Dagster's own wrapping of another, if there is an error."""
+    failure = context.failure_event
     data = failure.job_failure_data
     # A run whose process was killed has no error, but only a message.
     error = data.error if data else None
@@ -129,6 +107,11 @@ def _failed_checks(context: dg.RunFailureSensorContext) -> Iterator[str]:
             yield f"{found.check_name}: {found.description}"
 
 
+def _without(secret: str, text: str) -> str:
+    """Strike a secret out, also from JSON: an API may answer with the token that it was sent."""
+    return text.replace(secret, "***").replace(json.dumps(secret)[1:-1], "***")
+
+
 def _excerpt(text: str) -> str:
     """Keep the first lines, and the last ones, where the error of a range says what to run."""
     lines = [
@@ -139,84 +122,3 @@ def _excerpt(text: str) -> str:
         left = len(lines) - _FIRST_LINES - _LAST_LINES
         lines[_FIRST_LINES:-_LAST_LINES] = [f"... ({left} more lines)"]
     return "\n".join(lines)
-
-
-def _bounded(text: str, most: int) -> str:
-    """Escape a text for Slack, and cut it to so many characters, but not within an escape."""
-    escaped = [html.escape(character, quote=False) for character in text]
-    lengths = itertools.accumulate(map(len, escaped))
-    return "".join(part for part, length in zip(escaped, lengths, strict=True) if length <= most)
-
-
-def _without(secrets: list[str], text: str) -> str:
-    """Strike secrets out, also from JSON: an API may answer with the token that it was sent."""
-    for secret in secrets:
-        for shown in (secret, json.dumps(secret)[1:-1]):
-            text = text.replace(shown, "***")
-    return text
-
-
-class _Outcome(NamedTuple):
-    """What became of a post.
-
-    Attributes:
-        problem: Why it did not get through, without any part of the address; empty if it did.
-        transient: Whether the same post may well get through a little later.
-    """
-
-    problem: str
-    transient: bool = False
-
-
-# All of it has to be over before Dagster gives up on the tick, after 60 s.
-@tenacity.retry(
-    retry=tenacity.retry_if_result(lambda outcome: outcome.transient),
-    stop=tenacity.stop_any(tenacity.stop_after_attempt(3), tenacity.stop_before_delay(30)),
-    wait=tenacity.wait_random_exponential(multiplier=0.5, max=5),
-    retry_error_callback=lambda state: state.outcome.result(),  # type: ignore[union-attr]
-)
-def _post(url: str, text: str) -> _Outcome:
-    # Errors of requests have the address in their texts, so none of them leaves this function.
-    try:
-        with (
-            _unlogged(),
-            requests.post(
-                url,
-                json={"text": text},
-                timeout=(5, 10),
-                allow_redirects=False,
-                stream=True,
-                auth=lambda request: request,  # Nothing from ~/.netrc.
-            ) as response,
-        ):
-            status = response.status_code
-    except requests.RequestException as error:
-        transient = isinstance(error, (requests.ConnectionError, requests.Timeout))
-        return _Outcome(f"{type(error).__name__} ({type(_origin(error)).__name__})", transient)
-    if 200 <= status < 300:
-        return _Outcome("")
-    if 300 <= status < 400:
-        return _Outcome(f"HTTP {status}, and a redirect is not followed")
-    return _Outcome(f"HTTP {status}", transient=status == 429 or status >= 500)
-
-
-def _origin(error: BaseException) -> BaseException:
-    while error.__context__:
-        error = error.__context__
-    return error
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """Keep this thread's requests out of the log, to which urllib3 writes paths at level DEBUG."""
-    ours = threading.get_ident()
-    logger = logging.getLogger("urllib3.connectionpool")
-
-    def of_others(record: logging.LogRecord) -> bool:
-        return record.thread != ours
-
-    logger.addFilter(of_others)
-    try:
-        yield
-    finally:
-        logger.removeFilter(of_others)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from sales_assets import settings
-from sales_assets.alerts import ALERT_VARIABLE, failed_run_alerts
+from sales_assets.alerts import failed_run_alerts
 from sales_assets.formats import AvroFile, JsonPages
 from sales_assets.rides import driver_statistics, rides
 from sales_assets.rides_api import RidesApi
@@ -27,6 +27,7 @@ from sales_assets.schedules import (
     sales_job,
 )
 from sales_assets.storage import PartitionDirectoryIOManager
+from sales_assets.webhook import Webhook
 
 SAMPLE = "sample"
 
@@ -62,19 +63,19 @@ def _storage(base_dir: str) -> dict[str, dg.IOManager]:
     }
 
 
-HOUR = settings.whole_number("SALES_SCHEDULE_HOUR", 1, least=0, most=23)
-ALERT_URL = settings.text(ALERT_VARIABLE, "")
 BASE_DIR = settings.text("BASE_DIR", "file_storage")
 
+schedule_hour = settings.whole_number("SALES_SCHEDULE_HOUR", 1, least=0, most=23)
+alert_url = settings.text("SALES_ALERT_URL", "")
 rides_api = _rides_api(settings.text("RIDES_API_URL", SAMPLE))
 rides_database = RidesDatabase(path=settings.text("RIDES_DB", "file_storage/rides.db"))
 
 defs = dg.Definitions(
-    assets=[*_daily([raw_sales, stg_sales], HOUR), rides, driver_statistics],
+    assets=[*_daily([raw_sales, stg_sales], schedule_hour), rides, driver_statistics],
     asset_checks=[*SALES_CHECKS, distances_are_plausible, every_ride_has_its_driver],
     jobs=[sales_job, rides_job],
-    schedules=[daily_sales_schedule(HOUR), rides_schedule],
-    sensors=[failed_run_alerts(ALERT_URL)] if ALERT_URL else [],
+    schedules=[daily_sales_schedule(schedule_hour), rides_schedule],
+    sensors=[failed_run_alerts(Webhook(alert_url))] if alert_url else [],
     resources={
         "rides_api": rides_api,
         "rides_database": rides_database,

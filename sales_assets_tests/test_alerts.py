@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 import pytest
 
-from sales_assets.alerts import AlertError, InvalidAlertUrlError, failed_run_alerts
+from sales_assets.alerts import AlertError, failed_run_alerts
+from sales_assets.webhook import InvalidWebhookError, Webhook
 from sales_assets_tests.conftest import DAY, Command, page, sale
 from sales_assets_tests.pipeline import DAYS, Pipeline
-from sales_assets_tests.webhook import Webhook
+from sales_assets_tests.webhook_server import WebhookServer
 
 
 @pytest.fixture
-def webhook() -> Iterator[Webhook]:
-    with Webhook() as server:
+def webhook() -> Iterator[WebhookServer]:
+    with WebhookServer() as server:
         yield server
 
 
@@ -24,7 +25,7 @@ class Ticks:
 
     def __init__(self, url: str, instance: dg.DagsterInstance) -> None:
         """Start now: runs that failed before are not told of."""
-        self.sensor = failed_run_alerts(url)
+        self.sensor = failed_run_alerts(Webhook(url))
         self._instance = instance
         self._cursor: str | None = None
         self.next()
@@ -40,32 +41,43 @@ class Ticks:
 
 
 @pytest.fixture
-def ticks(webhook: Webhook, instance: dg.DagsterInstance) -> Ticks:
+def ticks(webhook: WebhookServer, instance: dg.DagsterInstance) -> Ticks:
     return Ticks(webhook.url, instance)
 
 
-def fail(pipeline: Pipeline, first: str = DAY, last: str | None = None) -> str:
-    """Run days of which the API knows nothing; give the id of the run."""
-    pipeline.api.days.clear()
-    pipeline.run(first, last)
-    [run] = pipeline.instance.get_runs(limit=1)
-    assert run.status == dg.DagsterRunStatus.FAILURE
-    return run.run_id
+@dg.op
+def broken(error: str) -> None:
+    raise ValueError(error)
+
+
+@dg.job
+def breaks() -> None:
+    broken()
+
+
+def fail(instance: dg.DagsterInstance, error: str = "broken") -> str:
+    """Let a run fail; give its id."""
+    config = {"ops": {"broken": {"inputs": {"error": error}}}}
+    return breaks.execute_in_process(
+        run_config=config, instance=instance, raise_on_error=False
+    ).run_id
 
 
 def test_a_failed_day_is_posted_with_its_run_and_our_error(
-    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
 ) -> None:
-    run_id = fail(pipeline)
-    assert run_id in ticks.next()
+    pipeline.api.days.clear()
+    pipeline.run()
+    [run] = pipeline.instance.get_runs()
+    assert run.run_id in ticks.next()
     [text] = webhook.texts
-    assert text.startswith(f"Failed: some, {DAY}\nRun {run_id}, 20")
+    assert text.startswith(f"Failed: some, {DAY}\nRun {run.run_id}, 20")
     assert f"NoSuchDayError: {DAY}: {pipeline.api.url} has nothing for this day" in text
     assert json.loads(webhook.bodies[0]).keys() == {"text"}
 
 
 def test_a_failed_range_is_posted_with_the_days_that_are_missing(
-    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
 ) -> None:
     del pipeline.api.days[DAYS[1]]
     pipeline.run(DAYS[0], DAYS[-1])
@@ -77,22 +89,22 @@ def test_a_failed_range_is_posted_with_the_days_that_are_missing(
 
 
 def test_a_run_of_selected_assets_is_posted_with_their_names(
-    webhook: Webhook, ticks: Ticks, instance: dg.DagsterInstance
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
 ) -> None:
     @dg.asset
-    def broken() -> None:
+    def lost() -> None:
         raise ValueError("a < b & <!channel> `c`")
 
-    job = dg.Definitions([broken]).resolve_implicit_global_asset_job_def()
-    job.execute_in_process(instance=instance, asset_selection=[broken.key], raise_on_error=False)
+    job = dg.Definitions([lost]).resolve_implicit_global_asset_job_def()
+    job.execute_in_process(instance=instance, asset_selection=[lost.key], raise_on_error=False)
     ticks.next()
-    assert webhook.texts[0].startswith("Failed: broken\n")
+    assert webhook.texts[0].startswith("Failed: lost\n")
     # Slack would call everybody, and end the block at a backtick.
     assert "ValueError: a &lt; b &amp; &lt;!channel&gt; 'c'" in webhook.bodies[0]
 
 
 def test_a_blocking_check_that_fails_is_posted(
-    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
 ) -> None:
     pages = pipeline.api.days[DAY]
     pages[2] = pages[0]
@@ -103,7 +115,7 @@ def test_a_blocking_check_that_fails_is_posted(
 
 
 def test_a_check_that_does_not_block_is_not_posted(
-    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
 ) -> None:
     pipeline.api.days[DAY][1:] = [page(sale(price=3)), page(sale(price=4), sale(price=5))]
     checks = pipeline.run()
@@ -113,7 +125,7 @@ def test_a_check_that_does_not_block_is_not_posted(
 
 
 def test_a_run_that_succeeds_is_not_posted(
-    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
 ) -> None:
     pipeline.run()
     ticks.next()
@@ -121,7 +133,7 @@ def test_a_run_that_succeeds_is_not_posted(
 
 
 def test_a_run_whose_process_was_killed_is_posted(
-    webhook: Webhook, ticks: Ticks, instance: dg.DagsterInstance
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
 ) -> None:
     @dg.job
     def killed() -> None:
@@ -135,15 +147,15 @@ def test_a_run_whose_process_was_killed_is_posted(
 
 
 def test_a_run_that_dagster_starts_again_says_so(
-    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
 ) -> None:
-    pipeline.instance.add_run_tags(fail(pipeline), {"dagster/will_retry": "true"})
+    instance.add_run_tags(fail(instance), {"dagster/will_retry": "true"})
     ticks.next()
     assert "Dagster will start it again by itself\n" in webhook.texts[0]
 
 
 def test_a_token_that_the_api_echoes_is_not_posted(
-    webhook: Webhook, ticks: Ticks, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = 'made-up-"word'  # noqa: S105
     pipeline.api.token = token
@@ -157,9 +169,10 @@ def test_a_token_that_the_api_echoes_is_not_posted(
 
 
 def test_a_message_is_bounded_and_keeps_what_to_run(
-    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
 ) -> None:
-    fail(pipeline, "2022-08-09", "2022-09-08")
+    pipeline.api.days.clear()
+    pipeline.run("2022-08-09", "2022-09-08")
     ticks.next()
     [body] = webhook.bodies
     assert len(json.loads(body)["text"]) <= 2000
@@ -168,17 +181,9 @@ def test_a_message_is_bounded_and_keeps_what_to_run(
 
 
 def test_a_huge_error_in_one_line_is_cut_with_all_that_is_escaped(
-    webhook: Webhook, ticks: Ticks, instance: dg.DagsterInstance
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
 ) -> None:
-    @dg.op
-    def broken() -> None:
-        raise ValueError("\n".join(["&" * 10_000] * 100))
-
-    @dg.job
-    def huge() -> None:
-        broken()
-
-    huge.execute_in_process(instance=instance, raise_on_error=False)
+    fail(instance, "\n".join(["&" * 10_000] * 100))
     ticks.next()
     text = json.loads(webhook.bodies[0])["text"]
     assert len(text) <= 2000
@@ -187,18 +192,18 @@ def test_a_huge_error_in_one_line_is_cut_with_all_that_is_escaped(
 
 @pytest.mark.parametrize("status", [429, 500])
 def test_a_webhook_that_fails_for_a_moment_is_asked_again(
-    webhook: Webhook, ticks: Ticks, pipeline: Pipeline, status: int
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance, status: int
 ) -> None:
     webhook.statuses.append(status)
-    fail(pipeline)
+    fail(instance)
     ticks.next()
     assert (webhook.posts, len(webhook.bodies)) == (2, 1)
 
 
 def test_an_alert_that_does_not_get_through_is_posted_by_a_later_tick_and_only_once(
-    webhook: Webhook, ticks: Ticks, pipeline: Pipeline
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
 ) -> None:
-    first, second = fail(pipeline), fail(pipeline, DAYS[1])
+    first, second = fail(instance), fail(instance)
     ticks.next()
     webhook.statuses.extend([500] * 3)
     with pytest.raises(AlertError, match=f"run {second} failed.*HTTP 500; it is tried again"):
@@ -213,39 +218,41 @@ def test_an_alert_that_does_not_get_through_is_posted_by_a_later_tick_and_only_o
     ("status", "says"), [(404, "HTTP 404"), (302, "HTTP 302, and a redirect is not followed")]
 )
 def test_a_webhook_that_refuses_fails_the_tick_at_once(
-    webhook: Webhook, ticks: Ticks, pipeline: Pipeline, status: int, says: str
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance, status: int, says: str
 ) -> None:
     webhook.statuses.append(status)
-    fail(pipeline)
+    fail(instance)
     with pytest.raises(AlertError, match=says):
         ticks.next()
     assert webhook.posts == 1
 
 
-def unreachable(webhook: Webhook) -> None:
+def unreachable(webhook: WebhookServer) -> None:
     webhook.__exit__(None, None, None)
 
 
-def refusing(webhook: Webhook) -> None:
+def refusing(webhook: WebhookServer) -> None:
     webhook.statuses.append(403)
 
 
 @pytest.mark.parametrize("spoil", [unreachable, refusing])
 def test_the_address_is_in_no_error_and_no_log(
-    pipeline: Pipeline, caplog: pytest.LogCaptureFixture, spoil: Callable[[Webhook], None]
+    instance: dg.DagsterInstance,
+    caplog: pytest.LogCaptureFixture,
+    spoil: Callable[[WebhookServer], None],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with Webhook() as webhook:
-        ticks = Ticks(webhook.url, pipeline.instance)
-        fail(pipeline)
+    with WebhookServer() as webhook:
+        ticks = Ticks(webhook.url, instance)
+        fail(instance)
         spoil(webhook)
         with pytest.raises(AlertError) as raised:
             ticks.next()
         unreachable(webhook)
     # With all that led to it, as Dagster keeps it.
-    shown = str(raised.getrepr(chain=True)) + caplog.text + repr(ticks.sensor)
+    shown = str(raised.getrepr(chain=True)) + caplog.text + repr(Webhook(webhook.url))
     assert "could not be posted to SALES_ALERT_URL" in shown
-    assert Webhook.secret not in shown
+    assert WebhookServer.secret not in shown
     assert raised.value.__context__ is None
 
 
@@ -259,8 +266,8 @@ def test_the_address_is_in_no_error_and_no_log(
     ],
 )
 def test_an_address_that_is_none_is_refused_without_being_shown(url: str) -> None:
-    with pytest.raises(InvalidAlertUrlError, match="SALES_ALERT_URL is not") as raised:
-        failed_run_alerts(url)
+    with pytest.raises(InvalidWebhookError, match="SALES_ALERT_URL is not") as raised:
+        Webhook(url)
     assert "secret" not in str(raised.value)
 
 
@@ -273,8 +280,8 @@ def test_without_the_setting_there_is_no_sensor_and_with_it_one_that_runs(python
         "print(serialize_value(RepositorySnap.from_def(defs.get_repository_def())))\n"
     )
     assert python("-c", code).stdout.startswith("[]\n")
-    url = f"https://hooks.example.com/services/{Webhook.secret}"
+    url = f"https://hooks.example.com/services/{WebhookServer.secret}"
     result = python("-c", code, SALES_ALERT_URL=url)
     assert result.stdout.startswith("[('failed_run_alerts', 'RUNNING')]\n"), result.stderr
     assert "failed_run_alerts" in result.stdout.splitlines()[1]
-    assert Webhook.secret not in result.stdout + result.stderr
+    assert WebhookServer.secret not in result.stdout + result.stderr

@@ -18,7 +18,7 @@ import requests
 from sales_assets.sample_api import SampleApi
 from sales_assets.sample_faults import Fault, Faults
 from sales_assets_tests.conftest import DAY, PROJECT, tree
-from sales_assets_tests.webhook import Webhook
+from sales_assets_tests.webhook_server import WebhookServer
 
 LOCATION = {
     "repositoryLocationName": "sales_assets.definitions",
@@ -56,14 +56,14 @@ def sample() -> Iterator[SampleApi]:
 
 
 @pytest.fixture(scope="module")
-def webhook() -> Iterator[Webhook]:
+def webhook() -> Iterator[WebhookServer]:
     """Where failed runs are told of."""
-    with Webhook() as server:
+    with WebhookServer() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def settings(home: Path, sample: SampleApi, webhook: Webhook) -> dict[str, str]:
+def settings(home: Path, sample: SampleApi, webhook: WebhookServer) -> dict[str, str]:
     """The environment of every process here."""
     return {
         **os.environ,
@@ -167,7 +167,7 @@ def test_one_partition_is_materialized_from_the_ui(graphql: Query, home: Path) -
 
 
 def test_a_run_that_fails_is_posted_to_the_webhook(
-    graphql: Query, sample: SampleApi, webhook: Webhook
+    graphql: Query, sample: SampleApi, webhook: WebhookServer
 ) -> None:
     day = "2022-12-26"
     sample.faults = Faults([Fault.model_validate({"date": day, "status": 404})])

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing_extensions import Self
 
 
-class Webhook:
+class WebhookServer:
     """A real HTTP server with a secret in its path, as incoming webhooks have.
 
     Attributes:
