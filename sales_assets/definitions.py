@@ -1,7 +1,7 @@
 """Wires the code location together, and reads the settings.
 
-Two things are read elsewhere: the token, by `sales_api` when a run starts, and what Dagster has to
-know of the partitions when it imports the assets, by `sales`.
+Two things are read elsewhere: the tokens, by what sends them, and by `alerts` in order not to; and
+what Dagster has to know of the partitions when it imports the assets, by `sales`.
 """
 
 from collections.abc import Iterable

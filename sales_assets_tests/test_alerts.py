@@ -190,6 +190,14 @@ def test_a_huge_error_in_one_line_is_cut_with_all_that_is_escaped(
     assert text.endswith("&amp;\n```")
 
 
+def test_a_long_line_does_not_push_out_the_lines_after_it(
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
+) -> None:
+    fail(instance, f"{'x' * 10_000}\nthe last line")
+    ticks.next()
+    assert webhook.texts[0].endswith("xxx...\nthe last line\n```")
+
+
 @pytest.mark.parametrize("status", [429, 500])
 def test_a_webhook_that_fails_for_a_moment_is_asked_again(
     webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance, status: int
