@@ -1,12 +1,15 @@
 """Wires the code location together, and reads the settings.
 
-Two things are read elsewhere: the token, by `sales_api` when a run starts, and what Dagster has to
-know of the partitions when it imports the assets, by `sales`.
+Two things are read elsewhere: the tokens, by what sends them, and by `alerts` in order not to; and
+what Dagster has to know of the partitions when it imports the assets, by `sales`.
 """
+
+from collections.abc import Iterable
 
 import dagster as dg
 
 from sales_assets import settings
+from sales_assets.alerts import failed_run_alerts
 from sales_assets.formats import AvroFile, JsonPages
 from sales_assets.rides import driver_statistics, rides
 from sales_assets.rides_api import RidesApi
@@ -16,8 +19,15 @@ from sales_assets.sales import raw_sales, stg_sales
 from sales_assets.sales_api import SalesApi
 from sales_assets.sales_checks import SALES_CHECKS
 from sales_assets.sales_record import SALES_SCHEMA
-from sales_assets.schedules import daily_sales_schedule, rides_job, rides_schedule, sales_job
+from sales_assets.schedules import (
+    daily_sales_freshness,
+    daily_sales_schedule,
+    rides_job,
+    rides_schedule,
+    sales_job,
+)
 from sales_assets.storage import PartitionDirectoryIOManager
+from sales_assets.webhook import Webhook
 
 SAMPLE = "sample"
 
@@ -38,6 +48,14 @@ def _rides_api(address: str) -> RidesApi:
     return RidesApi(url=address)
 
 
+def _daily(assets: Iterable[dg.AssetsDefinition], hour: int) -> list[dg.AssetsDefinition]:
+    policy = daily_sales_freshness(hour)
+    return [
+        asset.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, policy))
+        for asset in assets
+    ]
+
+
 def _storage(base_dir: str) -> dict[str, dg.IOManager]:
     return {
         "json_pages": PartitionDirectoryIOManager(base_dir, JsonPages()),
@@ -47,17 +65,17 @@ def _storage(base_dir: str) -> dict[str, dg.IOManager]:
 
 BASE_DIR = settings.text("BASE_DIR", "file_storage")
 
+schedule_hour = settings.whole_number("SALES_SCHEDULE_HOUR", 1, least=0, most=23)
+alert_url = settings.text("SALES_ALERT_URL", "")
 rides_api = _rides_api(settings.text("RIDES_API_URL", SAMPLE))
 rides_database = RidesDatabase(path=settings.text("RIDES_DB", "file_storage/rides.db"))
 
 defs = dg.Definitions(
-    assets=[raw_sales, stg_sales, rides, driver_statistics],
+    assets=[*_daily([raw_sales, stg_sales], schedule_hour), rides, driver_statistics],
     asset_checks=[*SALES_CHECKS, distances_are_plausible, every_ride_has_its_driver],
     jobs=[sales_job, rides_job],
-    schedules=[
-        daily_sales_schedule(settings.whole_number("SALES_SCHEDULE_HOUR", 1, least=0, most=23)),
-        rides_schedule,
-    ],
+    schedules=[daily_sales_schedule(schedule_hour), rides_schedule],
+    sensors=[failed_run_alerts(Webhook(alert_url))] if alert_url else [],
     resources={
         "rides_api": rides_api,
         "rides_database": rides_database,

@@ -1,9 +1,16 @@
-"""The jobs over the sales and the rides assets, and when they run by themselves."""
+"""The jobs over the sales and the rides assets, and when they run by themselves.
+
+Also by when the sales of a day have to be there, which follows from that.
+"""
+
+import datetime
 
 import dagster as dg
 
 from sales_assets.rides import driver_statistics, rides
 from sales_assets.sales import raw_sales, stg_sales
+
+_HOURS_FOR_A_DAY = 3
 
 sales_job = dg.define_asset_job(
     "sales",
@@ -29,6 +36,25 @@ def daily_sales_schedule(hour: int) -> dg.ScheduleDefinition:
         minute_of_hour=0,
         description="Materialize the sales of yesterday (UTC).",
         default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+
+
+def daily_sales_freshness(hour: int) -> dg.FreshnessPolicy:
+    """Expect a day each day: at the latest three hours after the schedule, which may be off.
+
+    What was materialized since midnight counts, as yesterday can be had from then on. Dagster looks
+    at the latest materialization of an asset and not at its partition, so that one of an older day
+    counts, too.
+
+    Args:
+        hour: When the schedule runs, in UTC (0 to 23).
+    """
+    deadline = hour + _HOURS_FOR_A_DAY
+    return dg.FreshnessPolicy.cron(
+        deadline_cron=f"0 {deadline % 24} * * *",
+        # Dagster takes no more than the interval of the cron.
+        lower_bound_delta=datetime.timedelta(hours=min(deadline, 24)),
+        timezone="UTC",
     )
 
 

@@ -14,6 +14,7 @@ from sales_assets.sample_api import SampleApi
 from sales_assets.sample_faults import Fault, Faults
 from sales_assets_tests.conftest import DAY, PROJECT, tree
 from sales_assets_tests.dagster_dev import ASSETS, DagsterDev, dagster_dev, make_home, wait_for
+from sales_assets_tests.webhook_server import WebhookServer
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +31,24 @@ def sample() -> Iterator[SampleApi]:
 
 
 @pytest.fixture(scope="module")
-def settings(home: Path, sample: SampleApi) -> dict[str, str]:
+def webhook() -> Iterator[WebhookServer]:
+    """Where failed runs are told of."""
+    with WebhookServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def settings(home: Path, sample: SampleApi, webhook: WebhookServer) -> dict[str, str]:
     """The environment of every process here."""
-    storage = {"DAGSTER_HOME": str(home), "BASE_DIR": str(home / "storage")}
-    return {**os.environ, **storage, "SALES_API_URL": sample.url, "AUTH_TOKEN": sample.token}
+    return {
+        **os.environ,
+        "DAGSTER_HOME": str(home),
+        "BASE_DIR": str(home / "storage"),
+        "SALES_API_URL": sample.url,
+        "AUTH_TOKEN": sample.token,
+        "SALES_ALERT_URL": webhook.url,
+        "FRESHNESS_DAEMON_INTERVAL_SECONDS": "2",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +74,30 @@ def test_one_partition_is_materialized_from_the_ui(dev: DagsterDev, home: Path) 
     [run] = wait_for("the run", lambda: dev.finished(runIds=[run_id]))
     assert run["status"] == "SUCCESS"
     assert f"sales_{DAY}.avro" in {Path(name).name for name in tree(home / "storage")}
+
+
+def test_a_run_that_fails_is_posted_to_the_webhook(
+    dev: DagsterDev, sample: SampleApi, webhook: WebhookServer
+) -> None:
+    day = "2022-12-26"
+    sample.faults = Faults([Fault.model_validate({"date": day, "status": 404})])
+    run_id = dev.launch(partition=day)
+    text = wait_for("the alert", lambda: [text for text in webhook.texts if run_id in text])[0]
+    assert text.startswith(f"Failed: raw_sales, stg_sales, {day}\n")
+    assert f"{day}: {sample.url} has nothing for this day" in text
+
+
+def test_assets_that_were_materialized_today_are_on_time(dev: DagsterDev) -> None:
+    run_id = dev.launch(partition=DAY)
+    wait_for("the run", lambda: dev.finished(runIds=[run_id]))
+
+    def on_time() -> bool:
+        data = dev.query("{ assetNodes { groupName freshnessStatusInfo { freshnessStatus } } }")
+        nodes = [node for node in data["assetNodes"] if node["groupName"] == "sales"]
+        states = [node["freshnessStatusInfo"]["freshnessStatus"] for node in nodes]
+        return states == ["HEALTHY", "HEALTHY"]
+
+    wait_for("both assets to be on time", on_time)
 
 
 def test_a_run_that_is_killed_is_found_out_and_started_again(

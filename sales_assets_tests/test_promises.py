@@ -23,7 +23,9 @@ def test_every_test_in_the_table_exists() -> None:
     assert set().union(*map(names_in, HERE.glob("test_*.py"))) >= NAMED
 
 
-@pytest.mark.parametrize("module", ["test_crashes.py", "test_races.py", "test_s3.py"])
+@pytest.mark.parametrize(
+    "module", ["test_alerts.py", "test_crashes.py", "test_races.py", "test_s3.py"]
+)
 def test_every_test_of_faults_is_in_the_table(module: str) -> None:
     assert names_in(HERE / module) <= NAMED
 
