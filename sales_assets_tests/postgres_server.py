@@ -1,6 +1,7 @@
 """A real Postgres of Debian's package: a cluster of its own, on loopback, for as long as needed."""
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 USER = DATABASE = "dagster"
 
@@ -17,6 +19,13 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+def as_user(name: str | None) -> dict[str, Any]:
+    """Give what has `subprocess` run a command as another user, or as whoever runs this."""
+    if not name:
+        return {}
+    return {"user": name, "group": pwd.getpwnam(name).pw_gid, "extra_groups": []}
 
 
 @contextmanager
@@ -45,7 +54,7 @@ def running_postgres(password: str) -> Iterator[int]:
                 [programs / program, *arguments],
                 cwd=directory,
                 env={**os.environ, "PGPASSWORD": password},
-                user=user,
+                **as_user(user),
                 check=True,
                 stdout=subprocess.DEVNULL,
                 timeout=60,

@@ -28,7 +28,8 @@ from upath import UPath
 
 from sales_assets_tests.conftest import PROJECT
 from sales_assets_tests.http_jobs_server import wait_until
-from sales_assets_tests.postgres_server import free_port, running_postgres
+from sales_assets_tests.image import Image
+from sales_assets_tests.postgres_server import as_user, free_port, running_postgres
 
 COMPOSE = ["docker-compose", "-f", str(PROJECT / "deploy/docker-compose.yml")]
 BUCKET = "sales"
@@ -70,7 +71,7 @@ class Topology:
         directory: Path,
         services: Mapping[str, Any],
         replaced: Mapping[str, str],
-        programs: Path = Path(sys.executable).parent,
+        image: Image | None = None,
         user: str | None = None,
     ) -> None:
         """Start nothing yet.
@@ -79,7 +80,8 @@ class Topology:
             directory: Where to put everything.
             services: Those of the compose file.
             replaced: Words of the compose file, and what stands for them here.
-            programs: Directory of the commands, first in `PATH`.
+            image: Where the commands and the configuration are; the environment of whoever runs
+                this and `deploy/`, unless given.
             user: Who runs the services; whoever runs this, unless given.
         """
         self.directory = directory
@@ -90,13 +92,19 @@ class Topology:
             "/data": str(directory),
             **replaced,
         }
-        self._home = directory / "dagster_home"
-        self._programs = programs
         self._user = user
-        # As the Dockerfile does.
-        self._home.mkdir()
-        for name in ("dagster.yaml", "workspace.yaml"):
-            shutil.copy(PROJECT / "deploy" / name, self._home)
+        if image:
+            self._variables = image.environment
+        else:
+            home = directory / "dagster_home"
+            self._variables = {
+                "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+                "DAGSTER_HOME": str(home),
+                "DAGSTER_COMPUTE_LOGS": str(directory / "compute_logs"),
+            }
+            home.mkdir()
+            for name in ("dagster.yaml", "workspace.yaml"):
+                shutil.copy(PROJECT / "deploy" / name, home)
 
     def up(self, *names: str) -> None:
         """Start services after those that they depend on, each once its conditions hold."""
@@ -118,11 +126,11 @@ class Topology:
         with (self.directory / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(  # noqa: S603 - our own command
                 [*self._here(self._services[name]["command"]), *arguments],
-                cwd=self._home,
+                cwd=self._variables["DAGSTER_HOME"],
                 env=self._environment(name),
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                user=self._user,
+                **as_user(self._user),
                 start_new_session=True,
             )
 
@@ -135,9 +143,9 @@ class Topology:
             assert self.processes[name].poll() is None, self.log(name)
             return not subprocess.run(  # noqa: S603 - our own command
                 command,
-                cwd=self._home,
+                cwd=self._variables["DAGSTER_HOME"],
                 env=self._environment(name),
-                user=self._user,
+                **as_user(self._user),
                 capture_output=True,
                 timeout=60,
                 check=False,
@@ -256,9 +264,7 @@ class Topology:
     def _environment(self, name: str) -> dict[str, str]:
         given = self._services[name].get("environment", {})
         return {
-            "PATH": f"{self._programs}:/usr/bin:/bin",
-            "DAGSTER_HOME": str(self._home),
-            "DAGSTER_COMPUTE_LOGS": str(self.directory / "compute_logs"),
+            **self._variables,
             **{key: self._here([value])[0] for key, value in given.items() if value is not None},
         }
 
@@ -280,12 +286,12 @@ def running_topology(
         limit: How many runs of backfills go at a time, when it is not to be that of the file.
         variables: More settings, as an operator would give them.
     """
-    password, token = _word(), _word()
+    password, token = word(), word()
     s3_port = free_port()
     s3 = f"http://127.0.0.1:{s3_port}"
     settings = {
         "POSTGRES_PASSWORD": password,
-        "SALES_HTTP_TOKEN": _word(),
+        "SALES_HTTP_TOKEN": word(),
         "AUTH_TOKEN": token,
         "SALES_API_URL": "http://sample-api:8000",
         "BASE_DIR": f"s3://{BUCKET}/topology",
@@ -326,7 +332,8 @@ def running_topology(
             topology.stop()
 
 
-def _word() -> str:
+def word() -> str:
+    """Make a password or a token up."""
     # Letters alone: nothing in it can be taken for a port that is replaced.
     return "".join(secrets.choice(string.ascii_letters) for _ in range(24))
 
