@@ -38,7 +38,7 @@ def instructions() -> list[Instruction]:
     return [Instruction(name, rest) for name, rest in found]
 
 
-def one(name: str) -> Instruction:
+def last(name: str) -> Instruction:
     """Give the last instruction of a name, which is that of the image."""
     return [step for step in instructions() if step.name == name][-1]
 
@@ -86,8 +86,8 @@ def build(root: Path) -> Image:
                 timeout=600,
             )
         elif step.name == "ENV":
-            given = (image.here(word).split("=", 1) for word in step.words())
-            image.environment.update(given)
+            for name, _, value in (word.partition("=") for word in step.words()):
+                image.environment[name] = image.here(value)
         elif step.name == "COPY" and "--from=" not in step.rest:
             [*sources, target] = step.words()
             for source in sources:

@@ -17,7 +17,7 @@ import yaml
 
 from sales_assets_tests.conftest import DAY, PROJECT
 from sales_assets_tests.http_jobs_server import wait_until
-from sales_assets_tests.image import Image, build, instructions, one
+from sales_assets_tests.image import Image, build, instructions, last
 from sales_assets_tests.postgres_server import as_user, free_port, running_postgres
 from sales_assets_tests.topology import Topology, compose_config, word
 
@@ -49,12 +49,12 @@ def test_what_the_image_copies_is_not_ignored_and_all_else_is() -> None:
 
 def test_the_image_is_a_code_location_unless_told_otherwise() -> None:
     code_location = services()["code-location"]
-    assert one("CMD").command() == code_location["command"]
-    assert one("HEALTHCHECK").command() == code_location["healthcheck"]["test"][1:]
+    assert last("CMD").command() == code_location["command"]
+    assert last("HEALTHCHECK").command() == code_location["healthcheck"]["test"][1:]
 
 
 def test_the_image_does_not_run_as_root() -> None:
-    assert int(one("USER").rest) > 0
+    assert int(last("USER").rest) > 0
 
 
 def test_the_token_of_the_api_goes_only_where_it_is_needed() -> None:
