@@ -226,7 +226,7 @@ def test_no_service_prints_a_secret(installed: Installed) -> None:
 
 
 @pytest.mark.topology
-def test_the_processes_of_heroku_run_on_its_database_and_port(image: Image, tmp_path: Path) -> None:
+def test_the_processes_of_heroku_run_on_its_database_and_port(image: Image) -> None:
     heroku, password, port = load("heroku.yml"), word(), free_port()
     with running_postgres(password) as postgres_port:
         environment = {
@@ -250,10 +250,7 @@ def test_the_processes_of_heroku_run_on_its_database_and_port(image: Image, tmp_
         [worker] = heroku["run"]["worker"]["command"]
         variable, _ = worker.split(" ", 1)
         liveness = shell(f"{variable} dagster-daemon liveness-check")
-        processes = [
-            subprocess.Popen(shell(command), start_new_session=True, **options)  # noqa: S603
-            for command in (heroku["run"]["web"], worker)
-        ]
+        processes: list[subprocess.Popen[bytes]] = []
 
         def answers() -> bool:
             try:
@@ -265,6 +262,10 @@ def test_the_processes_of_heroku_run_on_its_database_and_port(image: Image, tmp_
             return not subprocess.run(liveness, timeout=60, check=False, **options).returncode  # noqa: S603
 
         try:
+            for command in (heroku["run"]["web"], worker):
+                processes.append(
+                    subprocess.Popen(shell(command), start_new_session=True, **options)  # noqa: S603
+                )
             wait_until("web", answers, 90)
             wait_until("worker", lives, 90)
         finally:
