@@ -22,14 +22,15 @@ def main() -> None:
 
 
 @main.command("sample-api")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option(
     "--faults",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="YAML file that says what goes wrong; the README shows one.",
 )
-def sample_api(port: int, faults: Path | None) -> None:
-    """Serve the sample API on loopback until Ctrl-C.
+def sample_api(host: str, port: int, faults: Path | None) -> None:
+    """Serve the sample API until Ctrl-C.
 
     Its token is whatever AUTH_TOKEN holds.
     """
@@ -43,7 +44,7 @@ def sample_api(port: int, faults: Path | None) -> None:
             "where the assets run"
         )
     try:
-        api = SampleApi(token, port=port, faults=Faults.read(faults) if faults else None)
+        api = SampleApi(token, host=host, port=port, faults=Faults.read(faults) if faults else None)
     except InvalidFaultsError as error:
         raise click.UsageError(str(error)) from error
     click.echo(f"sample sales (invented) at {api.url}; use it with SALES_API_URL={api.url}")

@@ -58,8 +58,9 @@ class SampleApi:
         port: int = 0,
         faults: Faults | None = None,
         ride: Callable[[int], bytes] = sample_ride,
+        host: str = "127.0.0.1",
     ) -> None:
-        """Listen on loopback.
+        """Listen, on loopback unless told otherwise.
 
         Args:
             token: A token of its own for this server, unless given.
@@ -67,18 +68,20 @@ class SampleApi:
             port: Any free one, unless given.
             faults: What goes wrong with sales; nothing, unless given.
             ride: Where the rides come from.
+            host: The address to listen at.
         """
         self.token = token or secrets.token_urlsafe()
         self.page = page
         self.faults = faults or Faults()
         self.ride = ride
         self._ride_numbers = itertools.count(1)
-        self._server = _Server(("127.0.0.1", port), _handler(self.answer))
+        self._server = _Server((host, port), _handler(self.answer))
 
     @property
     def url(self) -> str:
         """The base address."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}"
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
         """Answer a GET request for a path with its query."""
