@@ -27,6 +27,9 @@ _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
+_living: set[str] = set()
+"""Work directories of this process, which a sweep need not try the lock of."""
+
 
 @contextmanager
 def replacing(directory: Path, base: Path) -> Iterator[Path]:
@@ -93,6 +96,8 @@ def _work_directory(base: Path) -> Iterator[Path]:
             # The lock on the root keeps a sweeper away from a directory that has no lock yet.
             with _locked(root):
                 _sweep(root, base)
+                _living.add(work.name)
+                stack.callback(_living.discard, work.name)
                 work.mkdir()
                 stack.enter_context(_locked(work))
         except OSError as error:
@@ -123,6 +128,8 @@ def _opened(path: Path) -> Iterator[int]:
 def _sweep(root: Path, base: Path) -> None:
     """Clear away what dead processes left, and give back a day that one was about to replace."""
     for left in root.iterdir():
+        if left.name in _living:
+            continue
         # A directory may go at any moment, when its living owner has finished with it.
         with suppress(FileNotFoundError, BlockingIOError), _opened(left) as descriptor:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
