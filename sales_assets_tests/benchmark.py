@@ -37,11 +37,13 @@ from sales_assets.sales_record import SALES_SCHEMA
 from sales_assets.sample_api import Answer, SampleApi
 from sales_assets.sample_faults import Fault, Faults
 from sales_assets.sample_sales import PAGE_SIZE, sample_page
+from sales_assets_tests.dagster_dev import dagster_dev, make_home, wait_for
 
 FIRST = datetime.date(2022, 8, 9)
 FLOOR = ("sales_assets_tests.empty_assets", "first,second")
 OURS = ("sales_assets_tests.unchecked_assets", "raw_sales,stg_sales")
 CHECKED = ("sales_assets.definitions", "raw_sales,stg_sales")
+IMPOLITE = ["--config-json", '{"resources": {"sales_api": {"config": {"max_in_flight": 32}}}}']
 NAIVE_SCHEMA = {
     "type": "record",
     "name": "Sale",
@@ -143,7 +145,7 @@ def serve(rows: int, latency: float) -> None:
             time.sleep(60)
 
 
-def materialize(what: tuple[str, str], days: int, url: str) -> Cost:
+def materialize(what: tuple[str, str], days: int, url: str, options: Sequence[str] = ()) -> Cost:
     """Run `dagster asset materialize` on a new instance and a new storage."""
     module, selection = what
     last = FIRST + datetime.timedelta(days=days - 1)
@@ -154,7 +156,7 @@ def materialize(what: tuple[str, str], days: int, url: str) -> Cost:
         command = ["-m", "dagster", "asset", "materialize", "-m", module, "--select", selection]
         started = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, *command, *span],
+            [sys.executable, *command, *span, *options],
             env={**os.environ, **settings, "AUTH_TOKEN": "benchmark"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -170,17 +172,17 @@ def days_against_floor(days: int, latency: float, rounds: int) -> Iterator[Bench
     with server(latency=latency) as url:
         materialize(OURS, days, url)  # has the server make its pages
 
-        def seconds(what: tuple[str, str]) -> Figure:
-            return Figure(materialize(what, days, url).seconds)
+        def seconds(what: tuple[str, str], *options: str) -> Figure:
+            return Figure(materialize(what, days, url, options).seconds)
 
-        yield Benchmark(
-            {
-                "two empty assets": partial(seconds, FLOOR),
-                "raw_sales and stg_sales": partial(seconds, OURS),
-                "both with their checks": partial(seconds, CHECKED),
-            },
-            rounds,
-        )
+        cases: dict[str, Case] = {
+            "two empty assets": partial(seconds, FLOOR),
+            "raw_sales and stg_sales": partial(seconds, OURS),
+            "both with their checks": partial(seconds, CHECKED),
+        }
+        if latency:
+            cases["both, 32 requests at a time"] = partial(seconds, OURS, *IMPOLITE)
+        yield Benchmark(cases, rounds)
 
 
 def run_per_day(days: int) -> Iterator[Benchmark]:
@@ -195,6 +197,33 @@ def run_per_day(days: int) -> Iterator[Benchmark]:
                 "a run for each day": lambda: timed(lambda: one_by_one(url)),
             },
             1,
+        )
+
+
+def from_the_ui(days: int, rounds: int) -> Iterator[Benchmark]:
+    partitions = [f"{FIRST + datetime.timedelta(days=n)}" for n in range(days)]
+
+    def backfill(url: str) -> Figure:
+        with tempfile.TemporaryDirectory() as home:
+            settings = {
+                "DAGSTER_HOME": str(make_home(Path(home))),
+                "BASE_DIR": f"{home}/storage",
+                "SALES_API_URL": url,
+                "AUTH_TOKEN": "benchmark",
+            }
+            with dagster_dev({**os.environ, **settings}) as dev:
+                tag = {"key": "dagster/backfill", "value": dev.backfill(partitions)}
+                [run] = wait_for("the backfill", lambda: dev.finished(tags=[tag]), 600)
+        assert run["status"] == "SUCCESS"
+        return Figure(run["endTime"] - run["startTime"])
+
+    with server() as url:
+        yield Benchmark(
+            {
+                "command line": lambda: Figure(materialize(CHECKED, days, url).seconds),
+                "the run of a backfill from the UI": lambda: backfill(url),
+            },
+            rounds,
         )
 
 
@@ -290,6 +319,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Benchmark]]] = {
     "365-days": partial(days_against_floor, 365, 0, 3),
     "365-days-50-ms": partial(days_against_floor, 365, 0.05, 3),
     "run-per-day": partial(run_per_day, 7),
+    "365-days-from-the-ui": partial(from_the_ui, 365, 3),
     "convert-1m": partial(convert, 1_000_000, 3),
     "convert-10m": partial(convert, 10_000_000, 1),
     "rows-a-day": partial(rows_a_day, 338, 100_000, 1_000_000, 10_000_000),

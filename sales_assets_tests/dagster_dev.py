@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ def make_home(path: Path) -> Path:
     """Make a DAGSTER_HOME of a directory, as the README has it made."""
     shutil.copy(PROJECT / "dagster.yaml", path)
     migrate = [sys.executable, "-m", "dagster", "instance", "migrate"]
-    subprocess.run(migrate, env={**os.environ, "DAGSTER_HOME": str(path)}, check=True)  # noqa: S603
+    environment = {**os.environ, "DAGSTER_HOME": str(path)}
+    subprocess.run(migrate, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     return path
 
 
@@ -84,11 +85,21 @@ class DagsterDev:
         )
         return str(answer["launchPipelineExecution"]["run"]["runId"])
 
+    def backfill(self, days: Sequence[str]) -> str:
+        """Launch a backfill of both sales assets as the UI does; give its id."""
+        launched = self.query(
+            "mutation($params: LaunchBackfillParams!) {"
+            " launchPartitionBackfill(backfillParams: $params)"
+            " { __typename ... on LaunchBackfillSuccess { backfillId } } }",
+            params={"assetSelection": ASSETS, "partitionNames": days},
+        )
+        return str(launched["launchPartitionBackfill"]["backfillId"])
+
     def finished(self, **filters: Any) -> list[dict[str, Any]]:
         """Give the runs of a filter once there are some and all have ended."""
         runs = self.query(
             "query($filter: RunsFilter) { runsOrError(filter: $filter)"
-            " { ... on Runs { results { runId status } } } }",
+            " { ... on Runs { results { runId status startTime endTime } } } }",
             filter=filters,
         )["runsOrError"]["results"]
         return runs if all(run["status"] in ("SUCCESS", "FAILURE") for run in runs) else []

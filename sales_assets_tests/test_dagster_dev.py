@@ -13,7 +13,7 @@ import pytest
 from sales_assets.sample_api import SampleApi
 from sales_assets.sample_faults import Fault, Faults
 from sales_assets_tests.conftest import DAY, PROJECT, tree
-from sales_assets_tests.dagster_dev import ASSETS, DagsterDev, dagster_dev, make_home, wait_for
+from sales_assets_tests.dagster_dev import DagsterDev, dagster_dev, make_home, wait_for
 from sales_assets_tests.webhook_server import WebhookServer
 
 
@@ -124,13 +124,7 @@ def test_a_run_that_is_killed_is_found_out_and_started_again(
 
 def test_a_backfill_of_31_days_from_the_ui_is_one_run(dev: DagsterDev, home: Path) -> None:
     days = [f"2023-01-{day:02}" for day in range(1, 32)]
-    launched = dev.query(
-        "mutation($params: LaunchBackfillParams!) {"
-        " launchPartitionBackfill(backfillParams: $params)"
-        " { __typename ... on LaunchBackfillSuccess { backfillId } } }",
-        params={"assetSelection": ASSETS, "partitionNames": days},
-    )["launchPartitionBackfill"]
-    tag = {"key": "dagster/backfill", "value": launched["backfillId"]}
+    tag = {"key": "dagster/backfill", "value": dev.backfill(days)}
     runs = wait_for("the backfill", lambda: dev.finished(tags=[tag]))
     assert [run["status"] for run in runs] == ["SUCCESS"]
     stored = {Path(name).name for name in tree(home / "storage")}

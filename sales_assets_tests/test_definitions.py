@@ -269,3 +269,10 @@ def test_the_schedule_of_the_rides_is_off_and_runs_both_assets_each_minute() -> 
         "rides",
         "driver_statistics",
     }
+
+
+def test_importing_the_definitions_leaves_out_what_only_some_runs_need(python: Command) -> None:
+    some = ("flask", "waitress", "s3fs", "fsspec", "upath", "sales_assets.http_jobs")
+    code = f"import sys, sales_assets.definitions; print(*sys.modules.keys() & set({some}))"
+    result = python("-c", code)
+    assert (result.returncode, result.stdout.split()) == (0, [])

@@ -5,15 +5,19 @@ not have. In between a mark, `BASE/.work/DIRECTORY`, says that the directory is 
 Two runs that write the same directory at the same time are told so, and the mark stays.
 """
 
+from __future__ import annotations
+
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from upath import UPath
+from typing import TYPE_CHECKING
 
 from sales_assets.publish.errors import PublishError, ReplacedError
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 _WORK = ".work"
 
