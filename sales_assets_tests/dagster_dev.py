@@ -1,4 +1,4 @@
-"""A `dagster dev` of this project, for the tests that talk to it as the UI does, or through it."""
+"""A `dagster dev` of this project, for the tests that talk to its UI, or as the UI does."""
 
 import os
 import shutil
@@ -6,31 +6,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import requests
 
 from sales_assets_tests.conftest import PROJECT
-
-LOCATION = {
-    "repositoryLocationName": "sales_assets.definitions",
-    "repositoryName": "__repository__",
-}
-ASSETS = [{"path": ["raw_sales"]}, {"path": ["stg_sales"]}]
-
-
-def wait_for(what: str, ready: Callable[[], Any], seconds: float = 90) -> Any:
-    """Ask until there is an answer."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if answer := ready():
-            return answer
-        time.sleep(0.2)
-    raise AssertionError(f"waited {seconds} s for {what}")
+from sales_assets_tests.dagster_ui import ASSETS, DagsterUi
+from sales_assets_tests.waiting import wait_for
 
 
 def make_home(path: Path) -> Path:
@@ -42,71 +26,8 @@ def make_home(path: Path) -> Path:
     return path
 
 
-class DagsterDev:
-    """A running `dagster dev`.
-
-    Attributes:
-        url: Where the UI is.
-    """
-
-    def __init__(self, url: str) -> None:
-        """Talk to the one at that address."""
-        self.url = url
-
-    def query(self, text: str, **variables: Any) -> dict[str, Any]:
-        """Ask its GraphQL endpoint."""
-        answer = requests.post(
-            f"{self.url}/graphql", json={"query": text, "variables": variables}, timeout=60
-        ).json()
-        assert "errors" not in answer, answer["errors"]
-        return dict(answer["data"])
-
-    def launch(self, **tags: str) -> str:
-        """Materialize and check both sales assets as the UI does; give the id of the run.
-
-        Args:
-            tags: Which days, without the `dagster/` before each name.
-        """
-        answer = self.query(
-            "mutation($params: ExecutionParams!) {"
-            " launchPipelineExecution(executionParams: $params)"
-            " { __typename ... on LaunchRunSuccess { run { runId } } } }",
-            params={
-                "selector": {
-                    **LOCATION,
-                    "pipelineName": "__ASSET_JOB",
-                    "assetSelection": ASSETS,
-                },
-                "mode": "default",
-                "executionMetadata": {
-                    "tags": [{"key": f"dagster/{k}", "value": v} for k, v in tags.items()]
-                },
-            },
-        )
-        return str(answer["launchPipelineExecution"]["run"]["runId"])
-
-    def backfill(self, days: Sequence[str]) -> str:
-        """Launch a backfill of both sales assets as the UI does; give its id."""
-        launched = self.query(
-            "mutation($params: LaunchBackfillParams!) {"
-            " launchPartitionBackfill(backfillParams: $params)"
-            " { __typename ... on LaunchBackfillSuccess { backfillId } } }",
-            params={"assetSelection": ASSETS, "partitionNames": days},
-        )
-        return str(launched["launchPartitionBackfill"]["backfillId"])
-
-    def finished(self, **filters: Any) -> list[dict[str, Any]]:
-        """Give the runs of a filter once there are some and all have ended."""
-        runs = self.query(
-            "query($filter: RunsFilter) { runsOrError(filter: $filter)"
-            " { ... on Runs { results { runId status startTime endTime } } } }",
-            filter=filters,
-        )["runsOrError"]["results"]
-        return runs if all(run["status"] in ("SUCCESS", "FAILURE") for run in runs) else []
-
-
 @contextmanager
-def dagster_dev(environment: Mapping[str, str]) -> Iterator[DagsterDev]:
+def dagster_dev(environment: Mapping[str, str]) -> Iterator[DagsterUi]:
     """Run the project's workspace.yaml in `dagster dev`, once it has loaded and until the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -119,7 +40,7 @@ def dagster_dev(environment: Mapping[str, str]) -> Iterator[DagsterDev]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    server = DagsterDev(f"http://127.0.0.1:{port}")
+    server = DagsterUi(f"http://127.0.0.1:{port}")
 
     def loaded() -> bool:
         try:

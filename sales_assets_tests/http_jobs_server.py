@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -128,11 +127,3 @@ def running_http_jobs(directory: Path, **variables: str) -> Iterator[HttpJobs]:
 def api_settings(api: ScriptedApi) -> dict[str, str]:
     """The environment of a server that uses an API."""
     return {"SALES_API_URL": api.url, "AUTH_TOKEN": api.token}
-
-
-def wait_until(what: str, ready: Callable[[], Any], seconds: float = 30) -> None:
-    """Ask again and again until something is so."""
-    end = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        time.sleep(0.02)

@@ -20,7 +20,9 @@ pytest.importorskip("playwright.sync_api", reason="needs the extra `browser`")
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from sales_assets.sales_record import SALES_SCHEMA
-from sales_assets_tests.dagster_dev import DagsterDev, dagster_dev, make_home, wait_for
+from sales_assets_tests.dagster_dev import dagster_dev, make_home
+from sales_assets_tests.dagster_ui import DagsterUi
+from sales_assets_tests.waiting import wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -54,7 +56,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def dev(
     days: list[str], storage: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[DagsterDev]:
+) -> Iterator[DagsterUi]:
     """A server with a fresh DAGSTER_HOME."""
     settings = {
         "DAGSTER_HOME": str(make_home(tmp_path_factory.mktemp("dagster_home"))),
@@ -94,7 +96,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def stored(dev: DagsterDev, days: list[str]) -> list[str]:
+def stored(dev: DagsterUi, days: list[str]) -> list[str]:
     """Days that are materialized, in one run."""
     first, *_, last = stored = days[BACKFILLED:]
     run_id = dev.launch(asset_partition_range_start=first, asset_partition_range_end=last)
@@ -104,7 +106,7 @@ def stored(dev: DagsterDev, days: list[str]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def backfill(browser: Browser, dev: DagsterDev, days: list[str]) -> str:
+def backfill(browser: Browser, dev: DagsterUi, days: list[str]) -> str:
     """The page of a backfill that was launched by clicking; it goes on while other tests run."""
     with browser.new_context(base_url=dev.url) as window:
         page = window.new_page()
@@ -121,7 +123,7 @@ def complete(page: Page, stored: list[str], backfill: str) -> None:
 
 
 @pytest.fixture
-def page(browser: Browser, dev: DagsterDev) -> Iterator[Page]:
+def page(browser: Browser, dev: DagsterUi) -> Iterator[Page]:
     """A page in a window that remembers nothing of the other tests."""
     with browser.new_context(
         base_url=dev.url, viewport={"width": 1200, "height": 800}, timezone_id="UTC"
@@ -224,7 +226,7 @@ def test_the_plots_show_rows_and_prices_by_day(page: Page, stored: list[str], sh
     shoot("plots")
 
 
-def test_the_ui_asks_no_other_machine_for_anything(page: Page, dev: DagsterDev) -> None:
+def test_the_ui_asks_no_other_machine_for_anything(page: Page, dev: DagsterUi) -> None:
     asked: set[str] = set()
     page.on("request", lambda request: asked.add(request.url))
     page.goto("/overview")

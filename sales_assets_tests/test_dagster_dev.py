@@ -13,7 +13,9 @@ import pytest
 from sales_assets.sample_api import SampleApi
 from sales_assets.sample_faults import Fault, Faults
 from sales_assets_tests.conftest import DAY, PROJECT, tree
-from sales_assets_tests.dagster_dev import DagsterDev, dagster_dev, make_home, wait_for
+from sales_assets_tests.dagster_dev import dagster_dev, make_home
+from sales_assets_tests.dagster_ui import DagsterUi
+from sales_assets_tests.waiting import wait_for
 from sales_assets_tests.webhook_server import WebhookServer
 
 
@@ -52,13 +54,13 @@ def settings(home: Path, sample: SampleApi, webhook: WebhookServer) -> dict[str,
 
 
 @pytest.fixture(scope="module")
-def dev(settings: dict[str, str]) -> Iterator[DagsterDev]:
+def dev(settings: dict[str, str]) -> Iterator[DagsterUi]:
     """A server of this project's workspace.yaml."""
     with dagster_dev(settings) as server:
         yield server
 
 
-def test_the_workspace_holds_both_assets_in_their_group(dev: DagsterDev) -> None:
+def test_the_workspace_holds_both_assets_in_their_group(dev: DagsterUi) -> None:
     nodes = dev.query("{ assetNodes { assetKey { path } groupName kinds description } }")[
         "assetNodes"
     ]
@@ -69,7 +71,7 @@ def test_the_workspace_holds_both_assets_in_their_group(dev: DagsterDev) -> None
         assert by_name[name]["description"]
 
 
-def test_one_partition_is_materialized_from_the_ui(dev: DagsterDev, home: Path) -> None:
+def test_one_partition_is_materialized_from_the_ui(dev: DagsterUi, home: Path) -> None:
     run_id = dev.launch(partition=DAY)
     [run] = wait_for("the run", lambda: dev.finished(runIds=[run_id]))
     assert run["status"] == "SUCCESS"
@@ -77,7 +79,7 @@ def test_one_partition_is_materialized_from_the_ui(dev: DagsterDev, home: Path) 
 
 
 def test_a_run_that_fails_is_posted_to_the_webhook(
-    dev: DagsterDev, sample: SampleApi, webhook: WebhookServer
+    dev: DagsterUi, sample: SampleApi, webhook: WebhookServer
 ) -> None:
     day = "2022-12-26"
     sample.faults = Faults([Fault.model_validate({"date": day, "status": 404})])
@@ -87,7 +89,7 @@ def test_a_run_that_fails_is_posted_to_the_webhook(
     assert f"{day}: {sample.url} has nothing for this day" in text
 
 
-def test_assets_that_were_materialized_today_are_on_time(dev: DagsterDev) -> None:
+def test_assets_that_were_materialized_today_are_on_time(dev: DagsterUi) -> None:
     run_id = dev.launch(partition=DAY)
     wait_for("the run", lambda: dev.finished(runIds=[run_id]))
 
@@ -101,7 +103,7 @@ def test_assets_that_were_materialized_today_are_on_time(dev: DagsterDev) -> Non
 
 
 def test_a_run_that_is_killed_is_found_out_and_started_again(
-    dev: DagsterDev, home: Path, sample: SampleApi
+    dev: DagsterUi, home: Path, sample: SampleApi
 ) -> None:
     day = "2022-12-24"
     fault = {"date": day, "page": 2, "delay": 60, "times": 1}
@@ -122,7 +124,7 @@ def test_a_run_that_is_killed_is_found_out_and_started_again(
     assert run["status"] == "SUCCESS"
 
 
-def test_a_backfill_of_31_days_from_the_ui_is_one_run(dev: DagsterDev, home: Path) -> None:
+def test_a_backfill_of_31_days_from_the_ui_is_one_run(dev: DagsterUi, home: Path) -> None:
     days = [f"2023-01-{day:02}" for day in range(1, 32)]
     tag = {"key": "dagster/backfill", "value": dev.backfill(days)}
     runs = wait_for("the backfill", lambda: dev.finished(tags=[tag]))
@@ -131,7 +133,7 @@ def test_a_backfill_of_31_days_from_the_ui_is_one_run(dev: DagsterDev, home: Pat
     assert {f"sales_{day}.avro" for day in days} <= stored
 
 
-def test_dagster_job_backfill_works(dev: DagsterDev, home: Path, settings: dict[str, str]) -> None:
+def test_dagster_job_backfill_works(dev: DagsterUi, home: Path, settings: dict[str, str]) -> None:
     days = ["2023-02-01", "2023-02-02"]
     backfill = ["dagster", "job", "backfill", "-j", "sales", "--partitions", ",".join(days)]
     subprocess.run(  # noqa: S603 - our own command

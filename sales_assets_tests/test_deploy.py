@@ -16,10 +16,10 @@ import requests
 import yaml
 
 from sales_assets_tests.conftest import DAY, PROJECT
-from sales_assets_tests.http_jobs_server import wait_until
 from sales_assets_tests.image import Image, build, instructions, last
 from sales_assets_tests.postgres_server import as_user, free_port, running_postgres
 from sales_assets_tests.topology import Topology, compose_config, word
+from sales_assets_tests.waiting import wait_for
 
 PORTS = ("3000", "4000", "8000", "8081", "8082")
 SECRETS = {"AUTH_TOKEN", "POSTGRES_PASSWORD", "SALES_HTTP_TOKEN", "AWS_SECRET_ACCESS_KEY"}
@@ -191,14 +191,14 @@ def test_a_run_in_the_image_stores_its_day_on_the_volume(installed: Installed) -
     topology = installed.topology
     for name in ("webserver", "daemon", "sample-api"):
         topology.wait_healthy(name)
-    run_id = topology.launch("sales", DAY)
+    run_id = topology.ui.launch("sales", partition=DAY)
 
     def succeeded() -> bool:
-        [run] = topology.runs(runIds=[run_id])
+        [run] = topology.ui.runs(runIds=[run_id])
         assert run["status"] not in ("FAILURE", "CANCELED"), topology.log("code-location")
         return bool(run["status"] == "SUCCESS")
 
-    wait_until("the run", succeeded, 90)
+    wait_for("the run", succeeded, 90)
     assert (topology.directory / f"storage/stg/sales/{DAY}/sales_{DAY}.avro").is_file()
     assert list((topology.directory / "compute_logs").rglob("*.err"))
 
@@ -215,7 +215,7 @@ def test_the_ride_puller_of_the_image_keeps_its_database_on_the_volume(
         with sqlite3.connect(database) as connection:
             return bool(connection.execute("SELECT count(*) FROM rides").fetchone()[0])
 
-    wait_until("a ride", pulled, 60)
+    wait_for("a ride", pulled, 60)
 
 
 @pytest.mark.topology
@@ -266,8 +266,8 @@ def test_the_processes_of_heroku_run_on_its_database_and_port(image: Image) -> N
                 processes.append(
                     subprocess.Popen(shell(command), start_new_session=True, **options)  # noqa: S603
                 )
-            wait_until("web", answers, 90)
-            wait_until("worker", lives, 90)
+            wait_for("web", answers, 90)
+            wait_for("worker", lives, 90)
         finally:
             for process in processes:
                 os.killpg(process.pid, signal.SIGKILL)

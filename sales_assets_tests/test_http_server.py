@@ -15,8 +15,8 @@ from sales_assets_tests.http_jobs_server import (
     HttpJobs,
     api_settings,
     running_http_jobs,
-    wait_until,
 )
+from sales_assets_tests.waiting import wait_for
 
 DAY = "2022-08-09"
 TOKEN = "some-words"  # noqa: S105
@@ -61,7 +61,7 @@ def test_on_sigterm_what_runs_gets_its_answer_and_what_comes_gets_503(
         try:
             assert held_api.waiting.wait(30)
             jobs.process.terminate()
-            wait_until("503", lambda: post(jobs).status_code == 503)
+            wait_for("503", lambda: post(jobs).status_code == 503)
             refused = post(jobs)
             assert refused.headers["Content-Type"] == "application/json"
             assert "stopping" in refused.json()["message"]

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from sales_assets_tests.http_jobs_server import wait_until
 from sales_assets_tests.topology import Topology, running_topology
+from sales_assets_tests.waiting import wait_for
 
 pytestmark = pytest.mark.topology
 
@@ -64,22 +64,22 @@ def wait_for_backfill(topology: Topology, backfill: str) -> None:
     """Wait until a backfill is complete."""
 
     def complete() -> bool:
-        status = topology.backfill_status(backfill)
+        status = topology.ui.backfill_status(backfill)
         assert status in ("REQUESTED", "COMPLETED_SUCCESS"), status
         return status == "COMPLETED_SUCCESS"
 
-    wait_until("the backfill", complete, 120)
+    wait_for("the backfill", complete, 120)
 
 
 def test_a_backfill_of_30_days_is_three_runs_of_which_two_go_at_a_time(topology: Topology) -> None:
     backfill = topology.backfill(CALM)
 
     def ended() -> bool:
-        statuses = [run["status"] for run in topology.runs_of(backfill)]
+        statuses = [run["status"] for run in topology.ui.runs_of(backfill)]
         return len(statuses) == 3 and set(statuses) <= {"SUCCESS", "FAILURE"}
 
-    wait_until("three runs", ended, 120)
-    runs = topology.runs_of(backfill)
+    wait_for("three runs", ended, 120)
+    runs = topology.ui.runs_of(backfill)
     assert [run["status"] for run in runs] == ["SUCCESS"] * 3
     assert most_at_once(runs) == 2
     assert stored(topology, CALM) == set(CALM)
@@ -108,7 +108,7 @@ def storm(topology: Topology) -> Storm:
     backfill = topology.backfill(STORMY)
 
     def workers() -> dict[str, int]:
-        ids = [run["runId"] for run in topology.runs_of(backfill)]
+        ids = [run["runId"] for run in topology.ui.runs_of(backfill)]
         rows = topology.sql(
             "SELECT run_id, event FROM event_logs"
             " WHERE dagster_event_type = 'STEP_START' AND run_id = ANY(:ids)",
@@ -116,14 +116,14 @@ def storm(topology: Topology) -> Storm:
         )
         return {run: json.loads(event)["dagster_event"]["pid"] for run, event in rows}
 
-    wait_until("two runs", lambda: len(workers()) == 2, 90)
-    scheduled = topology.launch("sales", SCHEDULED)
+    wait_for("two runs", lambda: len(workers()) == 2, 90)
+    scheduled = topology.ui.launch("sales", partition=SCHEDULED)
 
     def ended() -> bool:
-        [run] = topology.runs(runIds=[scheduled])
+        [run] = topology.ui.runs(runIds=[scheduled])
         return run["status"] in ("SUCCESS", "FAILURE")
 
-    wait_until("the run of the schedule", ended, 90)
+    wait_for("the run of the schedule", ended, 90)
     killed, process = next(iter(workers().items()))
     topology.kill("daemon")
     os.kill(process, signal.SIGKILL)
@@ -136,8 +136,8 @@ def storm(topology: Topology) -> Storm:
 def test_the_run_of_the_schedule_does_not_wait_for_a_backfill(
     topology: Topology, storm: Storm
 ) -> None:
-    [scheduled] = topology.runs(runIds=[storm.scheduled])
-    last = topology.runs_of(storm.backfill)[2]
+    [scheduled] = topology.ui.runs(runIds=[storm.scheduled])
+    last = topology.ui.runs_of(storm.backfill)[2]
     assert scheduled["status"] == "SUCCESS"
     assert last["stats"]["enqueuedTime"] < scheduled["stats"]["enqueuedTime"]
     assert scheduled["stats"]["launchTime"] < last["stats"]["launchTime"]
@@ -146,7 +146,7 @@ def test_the_run_of_the_schedule_does_not_wait_for_a_backfill(
 def test_a_killed_run_is_started_again_by_a_daemon_that_was_killed_too(
     topology: Topology, storm: Storm
 ) -> None:
-    runs = {run["runId"]: run for run in topology.runs_of(storm.backfill)}
+    runs = {run["runId"]: run for run in topology.ui.runs_of(storm.backfill)}
     [again] = [run for run in runs.values() if run["parentRunId"] == storm.killed]
     assert runs[storm.killed]["status"] == "FAILURE"
     assert again["status"] == "SUCCESS"

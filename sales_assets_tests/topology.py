@@ -27,17 +27,13 @@ import yaml
 from upath import UPath
 
 from sales_assets_tests.conftest import PROJECT
-from sales_assets_tests.http_jobs_server import wait_until
+from sales_assets_tests.dagster_ui import DagsterUi
 from sales_assets_tests.image import Image
 from sales_assets_tests.postgres_server import as_user, free_port, running_postgres
+from sales_assets_tests.waiting import wait_for
 
 COMPOSE = ["docker-compose", "-f", str(PROJECT / "deploy/docker-compose.yml")]
 BUCKET = "sales"
-ASSETS = [{"path": ["raw_sales"]}, {"path": ["stg_sales"]}]
-LOCATION = {
-    "repositoryLocationName": "sales_assets.definitions",
-    "repositoryName": "__repository__",
-}
 
 
 def compose_config(*arguments: str, **variables: str) -> dict[str, Any]:
@@ -64,6 +60,7 @@ class Topology:
     Attributes:
         directory: Stands for the volume; has the log of each service.
         processes: The running ones by name.
+        ui: The webserver.
     """
 
     def __init__(
@@ -92,6 +89,7 @@ class Topology:
             "/data": str(directory),
             **replaced,
         }
+        self.ui = DagsterUi(f"http://127.0.0.1:{self._replaced['3000']}")
         self._user = user
         if image:
             self._variables = image.environment
@@ -151,7 +149,7 @@ class Topology:
                 check=False,
             ).returncode
 
-        wait_until(name, healthy, 90)
+        wait_for(name, healthy, 90)
 
     def restart(self, name: str) -> None:
         """Start a service, after killing the one that runs, if one does."""
@@ -168,16 +166,6 @@ class Topology:
     def log(self, name: str) -> str:
         """What a service printed."""
         return (self.directory / f"{name}.log").read_text()
-
-    def graphql(self, text: str, **variables: Any) -> dict[str, Any]:
-        """Ask the webserver, as its UI does."""
-        answer = requests.post(
-            f"http://127.0.0.1:{self._replaced['3000']}/graphql",
-            json={"query": text, "variables": variables},
-            timeout=60,
-        ).json()
-        assert "errors" not in answer, answer["errors"]
-        return dict(answer["data"])
 
     def sql(self, text: str, **values: Any) -> list[Any]:
         """Ask the database."""
@@ -203,51 +191,9 @@ class Topology:
 
         The daemon starts anew after it: it looks for backfills when it starts, then each 30 s.
         """
-        launched = self.graphql(
-            "mutation($params: LaunchBackfillParams!) {"
-            " launchPartitionBackfill(backfillParams: $params)"
-            " { __typename ... on LaunchBackfillSuccess { backfillId } } }",
-            params={"assetSelection": ASSETS, "partitionNames": days},
-        )["launchPartitionBackfill"]
+        backfill = self.ui.backfill(days)
         self.restart("daemon")
-        return str(launched["backfillId"])
-
-    def backfill_status(self, backfill: str) -> str:
-        """Tell how a backfill stands."""
-        answer = self.graphql(
-            "query($id: String!) { partitionBackfillOrError(backfillId: $id)"
-            " { ... on PartitionBackfill { status } } }",
-            id=backfill,
-        )
-        return str(answer["partitionBackfillOrError"]["status"])
-
-    def launch(self, job: str, day: str) -> str:
-        """Launch a job for a day, as its schedule does; give the id of the run."""
-        answer = self.graphql(
-            "mutation($params: ExecutionParams!) {"
-            " launchPipelineExecution(executionParams: $params)"
-            " { __typename ... on LaunchRunSuccess { run { runId } } } }",
-            params={
-                "selector": {**LOCATION, "pipelineName": job},
-                "mode": "default",
-                "executionMetadata": {"tags": [{"key": "dagster/partition", "value": day}]},
-            },
-        )
-        return str(answer["launchPipelineExecution"]["run"]["runId"])
-
-    def runs(self, **filters: Any) -> list[dict[str, Any]]:
-        """Give the runs of a filter, the oldest first."""
-        runs = self.graphql(
-            "query($filter: RunsFilter) { runsOrError(filter: $filter) { ... on Runs { results {"
-            " runId parentRunId status tags { key value }"
-            " stats { ... on RunStatsSnapshot { enqueuedTime launchTime endTime } } } } } }",
-            filter=filters,
-        )["runsOrError"]["results"]
-        return list(reversed(runs))
-
-    def runs_of(self, backfill: str) -> list[dict[str, Any]]:
-        """Give the runs of a backfill, the oldest first."""
-        return self.runs(tags=[{"key": "dagster/backfill", "value": backfill}])
+        return backfill
 
     def stop(self) -> None:
         """End what runs: politely, then not."""
@@ -352,11 +298,13 @@ def measure(at_once: int, delay: float) -> None:
     ):
         begin = time.time()
         backfill = topology.backfill(days)
-        wait_until(
-            "the backfill", lambda: topology.backfill_status(backfill) != "REQUESTED", seconds=600
+        wait_for(
+            "the backfill",
+            lambda: topology.ui.backfill_status(backfill) != "REQUESTED",
+            seconds=600,
         )
         complete = time.time() - begin
-        stats = [run["stats"] for run in topology.runs_of(backfill)]
+        stats = [run["stats"] for run in topology.ui.runs_of(backfill)]
         for one in stats:
             at = {name: f"{one[name] - begin:5.1f} s" for name in sorted(one)}
             click.echo(f"run: {at}")

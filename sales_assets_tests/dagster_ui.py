@@ -1,0 +1,96 @@
+"""What the Dagster UI asks its server for, asked without a browser."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import requests
+
+LOCATION = {
+    "repositoryLocationName": "sales_assets.definitions",
+    "repositoryName": "__repository__",
+}
+ASSETS = [{"path": ["raw_sales"]}, {"path": ["stg_sales"]}]
+_ENDED = ("SUCCESS", "FAILURE", "CANCELED")
+
+
+class DagsterUi:
+    """The GraphQL API of a Dagster webserver.
+
+    Attributes:
+        url: Where the UI is.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Talk to the one at that address."""
+        self.url = url
+
+    def query(self, text: str, **variables: Any) -> dict[str, Any]:
+        """Ask for anything."""
+        answer = requests.post(
+            f"{self.url}/graphql", json={"query": text, "variables": variables}, timeout=60
+        ).json()
+        assert "errors" not in answer, answer["errors"]
+        return dict(answer["data"])
+
+    def launch(self, job: str | None = None, **tags: str) -> str:
+        """Launch a run; give its id.
+
+        Args:
+            job: The job; both sales assets with their checks unless given.
+            tags: Which days, without the `dagster/` before each name.
+        """
+        what = {"pipelineName": job} if job else _BOTH_ASSETS
+        answer = self.query(
+            "mutation($params: ExecutionParams!) {"
+            " launchPipelineExecution(executionParams: $params)"
+            " { __typename ... on LaunchRunSuccess { run { runId } } } }",
+            params={
+                "selector": {**LOCATION, **what},
+                "mode": "default",
+                "executionMetadata": {
+                    "tags": [{"key": f"dagster/{k}", "value": v} for k, v in tags.items()]
+                },
+            },
+        )
+        return str(answer["launchPipelineExecution"]["run"]["runId"])
+
+    def backfill(self, days: Sequence[str]) -> str:
+        """Launch a backfill of both sales assets; give its id."""
+        launched = self.query(
+            "mutation($params: LaunchBackfillParams!) {"
+            " launchPartitionBackfill(backfillParams: $params)"
+            " { __typename ... on LaunchBackfillSuccess { backfillId } } }",
+            params={"assetSelection": ASSETS, "partitionNames": days},
+        )
+        return str(launched["launchPartitionBackfill"]["backfillId"])
+
+    def backfill_status(self, backfill: str) -> str:
+        """Tell how a backfill stands."""
+        answer = self.query(
+            "query($id: String!) { partitionBackfillOrError(backfillId: $id)"
+            " { ... on PartitionBackfill { status } } }",
+            id=backfill,
+        )
+        return str(answer["partitionBackfillOrError"]["status"])
+
+    def runs(self, **filters: Any) -> list[dict[str, Any]]:
+        """Give the runs of a filter, the oldest first."""
+        runs = self.query(
+            "query($filter: RunsFilter) { runsOrError(filter: $filter) { ... on Runs { results {"
+            " runId parentRunId status stats { ... on RunStatsSnapshot"
+            " { enqueuedTime launchTime startTime endTime } } } } } }",
+            filter=filters,
+        )["runsOrError"]["results"]
+        return list(reversed(runs))
+
+    def runs_of(self, backfill: str) -> list[dict[str, Any]]:
+        """Give the runs of a backfill, the oldest first."""
+        return self.runs(tags=[{"key": "dagster/backfill", "value": backfill}])
+
+    def finished(self, **filters: Any) -> list[dict[str, Any]]:
+        """Give the runs of a filter once there are some and all have ended."""
+        runs = self.runs(**filters)
+        return runs if all(run["status"] in _ENDED for run in runs) else []
+
+
+_BOTH_ASSETS = {"pipelineName": "__ASSET_JOB", "assetSelection": ASSETS}
