@@ -10,9 +10,9 @@ import io
 import itertools
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, ClassVar, Generic, TypeVar, cast
+from typing import IO, Any, ClassVar, Generic, TypeVar, cast, overload
 
 import dagster as dg
 import fastavro
@@ -24,6 +24,7 @@ from sales_assets.location import Location
 T = TypeVar("T")
 
 _NO_MARKER = b"no sync mark yet"
+"""Stands for the sync marker of a file, which has 16 bytes, until its content is known."""
 # Blocks of four times fastavro's size make up for a level that takes half the time.
 _BLOCK_BYTES = 64_000
 _COMPRESSION = 2
@@ -59,7 +60,7 @@ class PartitionFormat(ABC, Generic[T]):
         """
 
     @abstractmethod
-    def files(self, directory: Location, stem: str) -> list[Location]:
+    def files(self, directory: Location, stem: str) -> Sequence[Location]:
         """List the files of a partition in the order of their content.
 
         Raises:
@@ -67,15 +68,15 @@ class PartitionFormat(ABC, Generic[T]):
         """
 
     @abstractmethod
-    def read(self, files: list[Location]) -> Iterator[T]:
+    def read(self, files: Sequence[Location]) -> Iterator[T]:
         """Read what `write` has written, item by item."""
 
     @abstractmethod
-    def rows(self, files: list[Location]) -> Iterator[Any]:
+    def rows(self, files: Sequence[Location]) -> Iterator[Any]:
         """Read row by row, whatever the items of `read` are."""
 
     @abstractmethod
-    def count_rows(self, files: list[Location]) -> int:
+    def count_rows(self, files: Sequence[Location]) -> int:
         """Count the rows of a partition, at less cost than that of reading them where possible."""
 
 
@@ -94,32 +95,62 @@ class JsonPages(PartitionFormat[bytes]):
         if number == 1:
             (directory / f"{stem}_1.json").rename(directory / f"{stem}.json")
 
-    def files(self, directory: Location, stem: str) -> list[Location]:
+    def files(self, directory: Location, stem: str) -> Sequence[Location]:
         """List the pages by number: 10 comes after 9."""
-        by_number: dict[int, Location] = {}
+        numbers: set[int] = set()
         for path in directory.iterdir():
             match = _PAGE.fullmatch(path.name, len(stem))
             if match is None or not path.name.startswith(stem):
                 raise ForeignFileError(f"{path} is no page of {stem}: {_REPAIR}")
-            by_number[int(match[1] or 0)] = path
-        numbers = sorted(by_number)
-        if not numbers or numbers not in ([0], list(range(1, len(numbers) + 1))):
+            numbers.add(int(match[1] or 0))
+        if numbers == {0}:
+            return [directory / f"{stem}.json"]
+        if not numbers or (min(numbers), max(numbers)) != (1, len(numbers)):
             raise InvalidPartitionError(
                 f"the pages in {directory} are not numbered from 1 without gaps: {_REPAIR}"
             )
-        return [by_number[number] for number in numbers]
+        return _NumberedPages(directory, stem, len(numbers))
 
-    def read(self, files: list[Location]) -> Iterator[bytes]:
+    def read(self, files: Sequence[Location]) -> Iterator[bytes]:
         """Read page by page."""
         return (path.read_bytes() for path in files)
 
-    def rows(self, files: list[Location]) -> Iterator[Any]:
+    def rows(self, files: Sequence[Location]) -> Iterator[Any]:
         """Parse page by page."""
         return (row for page in self.read(files) for row in values_of_page(page))
 
-    def count_rows(self, files: list[Location]) -> int:
+    def count_rows(self, files: Sequence[Location]) -> int:
         """Count page by page."""
         return sum(len(values_of_page(page)) for page in self.read(files))
+
+
+class _NumberedPages(Sequence[Location]):
+    """The pages of a day; a day can have very many, of which memory holds no list."""
+
+    def __init__(self, directory: Location, stem: str, pages: int) -> None:
+        """Count the pages from 1."""
+        self._numbers = range(1, pages + 1)
+        self._directory = directory
+        self._stem = stem
+
+    def __len__(self) -> int:
+        """The number of pages."""
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Location: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Location]: ...
+
+    def __getitem__(self, index: int | slice) -> "Location | Sequence[Location]":
+        """The path of a page, or of some."""
+        if isinstance(index, slice):
+            return [self._path(number) for number in self._numbers[index]]
+        return self._path(self._numbers[index])
+
+    def _path(self, number: int) -> Location:
+        return self._directory / f"{self._stem}_{number}.json"
 
 
 class AvroFile(PartitionFormat[dict[str, Any]]):
@@ -164,7 +195,7 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
             rows = _days_since_epoch(rows, name)
         return iter(rows)
 
-    def files(self, directory: Location, stem: str) -> list[Location]:
+    def files(self, directory: Location, stem: str) -> Sequence[Location]:
         """List the one file."""
         files: list[Location] = [*directory.iterdir()]
         if [path.name for path in files] != [f"{stem}.avro"]:
@@ -172,7 +203,7 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
             raise error(f"{directory} does not hold {stem}.avro alone: {_REPAIR}")
         return files
 
-    def read(self, files: list[Location]) -> Iterator[dict[str, Any]]:
+    def read(self, files: Sequence[Location]) -> Iterator[dict[str, Any]]:
         """Read row by row."""
         for path in files:
             with path.open("rb") as file:
@@ -180,11 +211,11 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
                 rows = fastavro.reader(file, reader_schema=self._schema)
                 yield from cast(Iterator[dict[str, Any]], rows)
 
-    def rows(self, files: list[Location]) -> Iterator[Any]:
+    def rows(self, files: Sequence[Location]) -> Iterator[Any]:
         """Read as `read` does."""
         return self.read(files)
 
-    def count_rows(self, files: list[Location]) -> int:
+    def count_rows(self, files: Sequence[Location]) -> int:
         """Count by the headers of the blocks."""
         rows = 0
         for path in files:

@@ -15,7 +15,7 @@ Location: TypeAlias = "Path | UPath"
 
 def location(address: str) -> Location:
     """Make a path of `address`, a local path or a URL."""
-    if "://" not in address:
+    if ":/" not in address:
         return Path(address)
     from upath import UPath
 

@@ -5,7 +5,7 @@ files in a directory are the business of a format (`formats`), their safe replac
 `publish`; it knows neither assets nor where streams come from.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
@@ -113,7 +113,7 @@ class PartitionDirectoryIOManager(dg.IOManager):
         return Quarantine(self.base, self._place(asset_key, day)[0].parent.name, day)
 
     @contextmanager
-    def files(self, asset_key: dg.AssetKey, day: str) -> Iterator[list[Location]]:
+    def files(self, asset_key: dg.AssetKey, day: str) -> Iterator[Sequence[Location]]:
         """Give the files of a stored day, in the order of their content, for as long as it lasts.
 
         Raises:

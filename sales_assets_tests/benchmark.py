@@ -195,8 +195,8 @@ def run_per_day(days: int) -> Iterator[Benchmark]:
     with server() as url:
         yield Benchmark(
             {
-                "one run for all": lambda: timed(lambda: materialize(OURS, days, url)),
-                "a run for each day": lambda: timed(lambda: one_by_one(url)),
+                f"one run for {days} days": lambda: timed(lambda: materialize(OURS, days, url)),
+                "a run for each of them": lambda: timed(lambda: one_by_one(url)),
             },
             1,
         )
@@ -353,11 +353,12 @@ def charts(rows: Sequence[Row]) -> Iterator[str]:
         if row.benchmark in spans:
             by_case.setdefault(row.case, {})[spans[row.benchmark]] = row.figure.value
     if by_case:
-        yield from chart("days of a range", by_case)
+        yield from chart("Seconds over days of a range", by_case)
     sizes = [row for row in rows if row.benchmark == "rows-a-day"]
     for unit, same in itertools.groupby(sizes, key=lambda row: row.figure.unit):
         line = {int(row.case.split()[3].replace(",", "")): row.figure.value for row in same}
-        yield from chart(f"rows of a day, {unit}", {"raw_sales and stg_sales": line})
+        what = "Seconds" if unit == "s" else unit
+        yield from chart(f"{what} over rows of a day", {"raw_sales and stg_sales": line})
 
 
 def chart(title: str, lines: Mapping[str, Mapping[int, float]]) -> Iterator[str]:
