@@ -12,7 +12,7 @@ from typing import Any
 import click
 from dotenv import load_dotenv
 
-from sales_assets.sales_api import TOKEN_VARIABLE
+from sales_assets.sales.api import TOKEN_VARIABLE
 
 
 @click.group()
@@ -34,8 +34,8 @@ def sample_api(host: str, port: int, faults: Path | None) -> None:
 
     Its token is whatever AUTH_TOKEN holds.
     """
-    from sales_assets.sample_api import SampleApi
-    from sales_assets.sample_faults import Faults, InvalidFaultsError
+    from sales_assets.sample.api import SampleApi
+    from sales_assets.sample.faults import Faults, InvalidFaultsError
 
     token = os.environ.get(TOKEN_VARIABLE)
     if not token:
@@ -90,10 +90,10 @@ def http_jobs(
     import dagster as dg
 
     from sales_assets.definitions import BASE_DIR
-    from sales_assets.http_jobs import HTTP_JOBS, create_app
-    from sales_assets.http_runs import MAX_ACCEPTED, Runs, open_instance
-    from sales_assets.http_server import HttpServer
-    from sales_assets.location import location
+    from sales_assets.http_jobs.app import HTTP_JOBS, create_app
+    from sales_assets.http_jobs.runs import MAX_ACCEPTED, Runs, open_instance
+    from sales_assets.http_jobs.server import HttpServer
+    from sales_assets.storage.location import location
 
     base = location(BASE_DIR)
     if isinstance(base, Path):
@@ -140,7 +140,7 @@ def pull_rides(interval: float) -> None:
     import dagster as dg
 
     from sales_assets.definitions import rides_api, rides_database
-    from sales_assets.rides_pull import serve
+    from sales_assets.rides.pull import serve
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("sales_assets").setLevel(logging.INFO)
@@ -179,7 +179,7 @@ def verify(
     from tqdm import tqdm
 
     from sales_assets.definitions import defs
-    from sales_assets.sales import raw_sales, stg_sales
+    from sales_assets.sales.assets import raw_sales, stg_sales
     from sales_assets.verify import Difference, Layer, Verification
 
     resources: Any = defs.resources

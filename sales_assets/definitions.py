@@ -9,16 +9,16 @@ from collections.abc import Iterable
 import dagster as dg
 
 from sales_assets import settings
-from sales_assets.alerts import failed_run_alerts
-from sales_assets.formats import AvroFile, JsonPages
-from sales_assets.rides import driver_statistics, rides
-from sales_assets.rides_api import RidesApi
-from sales_assets.rides_checks import distances_are_plausible, every_ride_has_its_driver
-from sales_assets.rides_database import RidesDatabase
-from sales_assets.sales import raw_sales, stg_sales
-from sales_assets.sales_api import SalesApi
-from sales_assets.sales_checks import SALES_CHECKS
-from sales_assets.sales_record import SALES_SCHEMA
+from sales_assets.alerts.sensors import failed_run_alerts
+from sales_assets.alerts.webhook import Webhook
+from sales_assets.rides.api import RidesApi
+from sales_assets.rides.assets import driver_statistics, rides
+from sales_assets.rides.checks import distances_are_plausible, every_ride_has_its_driver
+from sales_assets.rides.database import RidesDatabase
+from sales_assets.sales.api import SalesApi
+from sales_assets.sales.assets import raw_sales, stg_sales
+from sales_assets.sales.checks import SALES_CHECKS
+from sales_assets.sales.sale import SALES_SCHEMA
 from sales_assets.schedules import (
     daily_sales_freshness,
     daily_sales_schedule,
@@ -26,15 +26,15 @@ from sales_assets.schedules import (
     rides_schedule,
     sales_job,
 )
-from sales_assets.storage import PartitionDirectoryIOManager
-from sales_assets.webhook import Webhook
+from sales_assets.storage.formats import AvroFile, JsonPages
+from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 
 SAMPLE = "sample"
 
 
 def _sales_api(address: str) -> SalesApi:
     if address == SAMPLE:
-        from sales_assets.sample_resources import SampleSalesApi
+        from sales_assets.sample.resources import SampleSalesApi
 
         return SampleSalesApi()
     return SalesApi(url=address)
@@ -42,7 +42,7 @@ def _sales_api(address: str) -> SalesApi:
 
 def _rides_api(address: str) -> RidesApi:
     if address == SAMPLE:
-        from sales_assets.sample_resources import SampleRidesApi
+        from sales_assets.sample.resources import SampleRidesApi
 
         return SampleRidesApi()
     return RidesApi(url=address)

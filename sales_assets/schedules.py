@@ -7,8 +7,8 @@ import datetime
 
 import dagster as dg
 
-from sales_assets.rides import driver_statistics, rides
-from sales_assets.sales import raw_sales, stg_sales
+from sales_assets.rides.assets import driver_statistics, rides
+from sales_assets.sales.assets import raw_sales, stg_sales
 
 _HOURS_FOR_A_DAY = 3
 

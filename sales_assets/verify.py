@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
-from sales_assets.formats import ForeignFileError, InvalidPartitionError, content_sha256
-from sales_assets.location import Location
-from sales_assets.publish import PublishError, ReplacedError, leftovers, sweep
-from sales_assets.recorded import recorded_days
-from sales_assets.storage import MissingPartitionError, PartitionDirectoryIOManager
+from sales_assets.feed.recorded import recorded_days
+from sales_assets.storage.formats import ForeignFileError, InvalidPartitionError, content_sha256
+from sales_assets.storage.io_manager import MissingPartitionError, PartitionDirectoryIOManager
+from sales_assets.storage.location import Location
+from sales_assets.storage.replace import PublishError, ReplacedError, leftovers, sweep
 
 Metadata = Mapping[str, Any]
 

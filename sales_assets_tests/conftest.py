@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from sales_assets.sales_api import SalesApi
-from sales_assets.sample_api import Answer, SampleApi
-from sales_assets.sample_faults import Fault, Faults
+from sales_assets.sales.api import SalesApi
+from sales_assets.sample.api import Answer, SampleApi
+from sales_assets.sample.faults import Fault, Faults
 
 if TYPE_CHECKING:
-    from sales_assets_tests.pipeline import Pipeline
+    from sales_assets_tests.helpers.pipeline import Pipeline
 
 PROJECT = Path(__file__).parents[1]
 DAY = "2022-08-09"
@@ -132,7 +132,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 @pytest.fixture
 def pipeline(api: ScriptedApi, tmp_path: Path, instance: dg.DagsterInstance) -> "Pipeline":
     """The graph with its checks, and three days to be had."""
-    from sales_assets_tests.pipeline import Pipeline
+    from sales_assets_tests.helpers.pipeline import Pipeline
 
     return Pipeline(api, tmp_path / "storage", instance)
 

@@ -192,7 +192,7 @@ def test_a_refused_token_stops_a_range_at_once(api: ScriptedApi, dagster: Comman
 
 
 def test_a_backfill_is_cut_into_runs_of_so_many_days_when_set(python: Command) -> None:
-    code = "from sales_assets.sales import raw_sales; print(raw_sales.backfill_policy)"
+    code = "from sales_assets.sales.assets import raw_sales; print(raw_sales.backfill_policy)"
     assert "max_partitions_per_run=10" in python("-c", code, SALES_DAYS_PER_RUN="10").stdout
     assert "single_run" in python("-c", code).stdout
 
@@ -272,7 +272,7 @@ def test_the_schedule_of_the_rides_is_off_and_runs_both_assets_each_minute() -> 
 
 
 def test_importing_the_definitions_leaves_out_what_only_some_runs_need(python: Command) -> None:
-    some = ("flask", "waitress", "s3fs", "fsspec", "upath", "sales_assets.http_jobs")
+    some = ("flask", "waitress", "s3fs", "fsspec", "upath", "sales_assets.http_jobs.app")
     code = f"import sys, sales_assets.definitions; print(*sys.modules.keys() & set({some}))"
     result = python("-c", code)
     assert (result.returncode, result.stdout.split()) == (0, [])

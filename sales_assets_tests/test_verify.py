@@ -9,14 +9,14 @@ import dagster as dg
 import pytest
 from upath import UPath
 
-from sales_assets.formats import AvroFile
-from sales_assets.publish import leftovers, replacing, sweep
-from sales_assets.publish.local import WORK
-from sales_assets.sales import raw_sales, stg_sales
-from sales_assets.sales_record import SALES_SCHEMA
+from sales_assets.sales.assets import raw_sales, stg_sales
+from sales_assets.sales.sale import SALES_SCHEMA
+from sales_assets.storage.formats import AvroFile
+from sales_assets.storage.replace import leftovers, replacing, sweep
+from sales_assets.storage.replace.local import WORK
 from sales_assets.verify import Difference, Layer, Verification
 from sales_assets_tests.conftest import DAY, Command, ScriptedApi, page, sale, tree
-from sales_assets_tests.pipeline import DAYS, Pipeline
+from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
 
 VERIFY = ("-c", "from sales_assets.cli import main; main()", "verify")
 STEM = f"sales_{DAY}"

@@ -1,0 +1,1 @@
+"""What any daily feed shares: streams, paging, rows judged by a contract. It knows no sale."""

@@ -1,0 +1,170 @@
+"""The days of one run: dealt with side by side, and each with an outcome of its own.
+
+A day that fails does not keep the others from being done, unless it fails for a reason that holds
+for all of them. What is done with a day does not matter here.
+"""
+
+import datetime
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from multiprocessing.pool import ThreadPool
+from typing import Any, TypeVar
+
+import dagster as dg
+
+from sales_assets.feed.progress import Progress
+from sales_assets.feed.stream import EveryDayFailsError
+
+T = TypeVar("T")
+
+_SECONDS_TO_STOP = 5.0
+
+
+class FailedDaysError(dg.Failure):
+    """Some days of a range could not be stored; the others were, and are recorded."""
+
+    def __init__(
+        self, asset: str, failed: Mapping[str, Exception], left: Sequence[str], stored: int
+    ) -> None:
+        """Name the days and why they failed, in a form that the next run can take.
+
+        Args:
+            asset: What was to be stored.
+            failed: Why, by day.
+            left: Days that were not tried, since they could not but fail too.
+            stored: How many days were.
+        """
+        days = sorted([*failed, *left])
+        lines = [
+            f"{asset}: {len(failed)} of {len(days) + stored} days failed; what lay there stays"
+        ]
+        lines += [f"  {one_line(error)}" for _, error in sorted(failed.items())]
+        if left:
+            lines.append(f"{len(left)} more were not tried after that")
+        if stored:
+            lines.append(
+                f"{stored} days were stored and are recorded; assets downstream of {asset} were "
+                "not run for them"
+            )
+        lines.append("to run the missing days again:")
+        lines += [f"  --partition-range {first}...{last}" for first, last in _ranges(days)]
+        lines.append(f"or as a backfill: --partitions {','.join(days)}")
+        super().__init__("\n".join(lines))
+
+
+class DayBatch:
+    """Runs an action for each of some days.
+
+    Attributes:
+        stored: What the action returned, by day; also after a failure.
+        failed: What it raised, by day.
+    """
+
+    def __init__(self, asset: str, days: Sequence[str]) -> None:
+        """Plan these days of an asset; nothing is done yet."""
+        self.stored: dict[str, dict[str, Any]] = {}
+        self.failed: dict[str, Exception] = {}
+        self._asset = asset
+        self._days = days
+        self._stop = threading.Event()
+        self._threads = False
+
+    def run(
+        self, action: Callable[[str], dict[str, Any]], side_by_side: int, progress: Progress
+    ) -> None:
+        """Do all days, so many at a time; a single one in this thread.
+
+        Raises:
+            FailedDaysError: Days of a range failed. A single day raises its own error.
+        """
+
+        def attempt(day: str) -> None:
+            if self._stop.is_set():
+                return
+            try:
+                self.stored[day] = action(day)
+            except _StoppedError:
+                return
+            except Exception as error:
+                self.failed[day] = error
+                if isinstance(error, EveryDayFailsError):
+                    self._stop.set()
+
+        if min(side_by_side, len(self._days)) == 1:
+            for day in self._days:
+                attempt(day)
+                progress.show(self.stored, len(self.failed))
+        else:
+            self._run_in_threads(attempt, side_by_side, progress)
+        self._raise_failures()
+
+    def until_stopped(self, items: Iterable[T]) -> Iterator[T]:
+        """Pass items on, for an action to use, as long as the run is not to stop.
+
+        A day that is done in this thread needs none of that: what stops a run interrupts it.
+        """
+        return self._watched(items) if self._threads else iter(items)
+
+    def _watched(self, items: Iterable[T]) -> Iterator[T]:
+        for item in items:
+            if self._stop.is_set():
+                raise _StoppedError
+            yield item
+
+    def _run_in_threads(
+        self, attempt: Callable[[str], None], side_by_side: int, progress: Progress
+    ) -> None:
+        def guarded(day: str) -> None:
+            try:
+                attempt(day)
+            except BaseException as error:
+                # A thread of the pool would die of it, and its result would never come.
+                raise RuntimeError(f"{day}: {error!r}") from error
+
+        self._threads = True
+        # Daemon threads: a day that hangs does not keep a run that is stopped from ending.
+        pool = ThreadPool(min(side_by_side, len(self._days)))
+        results = [pool.apply_async(guarded, (day,)) for day in self._days]
+        try:
+            for result in results:
+                while not result.ready():
+                    result.wait(0.2)
+                    progress.show(self.stored, len(self.failed))
+                result.get()
+        except BaseException:
+            self._stop.set()
+            end = time.monotonic() + _SECONDS_TO_STOP
+            for result in results:
+                result.wait(max(0.0, end - time.monotonic()))
+            raise
+        finally:
+            progress.show(self.stored, len(self.failed))
+            pool.terminate()
+
+    def _raise_failures(self) -> None:
+        if not self.failed:
+            return
+        cause = next(iter(self.failed.values()))
+        if len(self._days) == 1:
+            raise cause
+        left = [day for day in self._days if day not in self.stored and day not in self.failed]
+        raise FailedDaysError(self._asset, self.failed, left, len(self.stored)) from cause
+
+
+class _StoppedError(Exception):
+    """This day was not finished, since the run stops."""
+
+
+def one_line(error: Exception) -> str:
+    """Say what an error says, in one line."""
+    return " ".join(str(error).split()) if isinstance(error, dg.Failure) else repr(error)
+
+
+def _ranges(days: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Give the first and the last day of each row of days without a gap."""
+    ordinals = [datetime.date.fromisoformat(day).toordinal() - n for n, day in enumerate(days)]
+    for _, row in itertools.groupby(zip(ordinals, days, strict=True), key=lambda pair: pair[0]):
+        same = [day for _, day in row]
+        yield same[0], same[-1]

@@ -1,0 +1,1 @@
+"""Asking an HTTP API: patiently, and without leaking a token."""

@@ -1,0 +1,1 @@
+"""The assets as jobs that are called over HTTP."""

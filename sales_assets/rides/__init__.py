@@ -1,0 +1,1 @@
+"""Taxi rides in SQLite, and what each driver has driven."""

@@ -1,0 +1,1 @@
+"""The embedded APIs: invented sales and rides, and their faults."""

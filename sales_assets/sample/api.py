@@ -1,0 +1,207 @@
+"""The embedded sample API: a real HTTP server on loopback that behaves like the real ones.
+
+Its sales are invented, but plausible and always the same for a day; so are its rides for a seed
+(`sample_rides`). It serves runs on a machine without a token (`SALES_API_URL=sample`) or without a
+rides API, people who try the project, and the tests.
+"""
+
+import codecs
+import datetime
+import gzip
+import hmac
+import itertools
+import json
+import random
+import secrets
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from typing_extensions import Self
+
+from sales_assets.sample.faults import Fault, Faults
+from sales_assets.sample.rides import sample_ride
+from sales_assets.sample.sales import PAGE_SIZE, sample_page
+
+
+class Answer(NamedTuple):
+    """An HTTP answer, and how it goes wrong on its way."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = {"Content-Type": "application/json"}
+    fault: Fault = Fault()
+
+
+class SampleApi:
+    """The server; runs in a thread of its own while the `with` block lasts.
+
+    Attributes:
+        token: What a request has to send as `Authorization`.
+        page: Gives a page of a day as bytes, or None past the last one.
+        faults: What goes wrong.
+        ride: Gives a ride by its number, from 1; each request gets the next, and needs no token.
+    """
+
+    def __init__(
+        self,
+        token: str | None = None,
+        page: Callable[[datetime.date, int], bytes | None] = sample_page,
+        port: int = 0,
+        faults: Faults | None = None,
+        ride: Callable[[int], bytes] = sample_ride,
+        host: str = "127.0.0.1",
+    ) -> None:
+        """Listen, on loopback unless told otherwise.
+
+        Args:
+            token: A token of its own for this server, unless given.
+            page: Where the pages come from.
+            port: Any free one, unless given.
+            faults: What goes wrong with sales; nothing, unless given.
+            ride: Where the rides come from.
+            host: The address to listen at.
+        """
+        self.token = token or secrets.token_urlsafe()
+        self.page = page
+        self.faults = faults or Faults()
+        self.ride = ride
+        self._ride_numbers = itertools.count(1)
+        self._server = _Server((host, port), _handler(self.answer))
+
+    @property
+    def url(self) -> str:
+        """The base address."""
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """Answer a GET request for a path with its query."""
+        address = urlsplit(path)
+        if address.path == "/ride":
+            return Answer(body=self.ride(next(self._ride_numbers)))
+        if address.path != "/sales":
+            return _error(HTTPStatus.NOT_FOUND, f"there is no {address.path} here")
+        sent = headers.get("Authorization", "")
+        if not hmac.compare_digest(sent.encode(), self.token.encode()):
+            return _error(HTTPStatus.UNAUTHORIZED, "Authorization is not the token of this API")
+        query = {name: values[-1] for name, values in parse_qs(address.query).items()}
+        try:
+            day = datetime.date.fromisoformat(query["date"])
+            number = int(query.get("page", "1"))
+        except (KeyError, ValueError):
+            return _error(HTTPStatus.BAD_REQUEST, "date=YYYY-MM-DD and page=N are expected")
+        fault = self.faults.next(day, number)
+        if fault is not None:
+            return self._faulty(fault, day, number)
+        return self._sound(day, number)
+
+    def _sound(self, day: datetime.date, number: int) -> Answer:
+        body = self.page(day, number)
+        if body is None:
+            return _error(HTTPStatus.NOT_FOUND, f"{day} has no page {number}")
+        return Answer(body=body)
+
+    def _faulty(self, fault: Fault, day: datetime.date, number: int) -> Answer:
+        time.sleep(fault.delay + fault.jitter * random.random())  # noqa: S311
+        number = fault.serve_page or number
+        if fault.page_size or fault.shift:
+            size = fault.page_size or PAGE_SIZE
+            pages = itertools.takewhile(bool, (self.page(day, n) for n in itertools.count(1)))
+            rows = [row for page in pages for row in json.loads(page or b"[]")]
+            rows = rows[: fault.shift] + rows
+            served = rows[(number - 1) * size : number * size]
+            answer = Answer(body=json.dumps(served).encode()) if served else _error(404, "no page")
+        else:
+            answer = self._sound(day, number)
+        headers = {**answer.headers, **fault.headers}
+        status = answer.status if fault.status is None else fault.status
+        body = answer.body if fault.body is None else fault.body.encode()
+        if fault.body is not None and fault.status is None:
+            status = 200
+        if fault.bom:
+            body = codecs.BOM_UTF8 + body
+        if fault.gzip:
+            body, headers["Content-Encoding"] = gzip.compress(body), "gzip"
+        return Answer(status, body, headers, fault)
+
+    def serve_forever(self) -> None:
+        """Answer requests in this thread until the process is told to stop."""
+        self._server.serve_forever()
+
+    def __enter__(self) -> Self:
+        """Start to answer."""
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop to answer."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _error(status: int, message: str) -> Answer:
+    return Answer(status, json.dumps({"message": message}).encode())
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close at once: the default says goodbye first, and a reset would not be one."""
+        self.close_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Let clients go that do not wait for an answer; show everything else."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def _handler(answer: Callable[[str, Mapping[str, str]], Answer]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        # Else the last packet of an answer waits for the client's ACK of the one before it.
+        disable_nagle_algorithm = True
+        wbufsize = -1
+
+        def do_GET(self) -> None:
+            status, body, headers, fault = answer(self.path, self.headers)  # type: ignore[arg-type]
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            if fault.content_length:
+                self.send_header("Content-Length", str(len(body)))
+            self.close_connection = bool(fault.cut or fault.reset or not fault.content_length)
+            self.end_headers()
+            self._send(body, fault)
+
+        def _send(self, body: bytes, fault: Fault) -> None:
+            sent = body[: len(body) // 2] if fault.reset else body[: len(body) - fault.cut]
+            for byte in sent if fault.drip else ():
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                time.sleep(fault.drip)
+            self.wfile.write(b"" if fault.drip else sent)
+            self.wfile.flush()
+            if fault.reset:
+                # Closing a socket that does not linger resets the connection.
+                linger = struct.pack("ii", 1, 0)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+        def log_message(self, *_: Any) -> None:
+            """Keep quiet; who asks knows what it asked for."""
+
+    return Handler

@@ -1,0 +1,61 @@
+"""The API resources on sample data: each talks to a sample API that lives as long as the run does.
+
+They say plainly, in the log and in the metadata of a run, that what comes from them is invented.
+"""
+
+import functools
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+from pydantic import Field
+from typing_extensions import Self
+
+from sales_assets.rides.api import RidesApi
+from sales_assets.sales.api import SalesApi
+from sales_assets.sample.api import SampleApi
+from sales_assets.sample.rides import sample_ride
+
+
+class SampleSalesApi(SalesApi):
+    """The sales API resource, talking to a sample API that lives as long as the run does."""
+
+    url: str = Field(default="sample", description="The embedded sample API: invented sales.")
+
+    @property
+    def source(self) -> str:
+        """Say that these sales are none."""
+        return "embedded sample API: INVENTED sales, not real ones"
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
+        """Start the server, and use it with a token of its own."""
+        with SampleApi() as api:
+            self._connect(api.url, api.token)
+            try:
+                yield self
+            finally:
+                self.teardown_after_execution(context)
+
+
+class SampleRidesApi(RidesApi):
+    """The rides API resource, talking to a sample API that lives as long as the run does."""
+
+    url: str = Field(default="sample", description="The embedded sample API: invented rides.")
+
+    @property
+    def source(self) -> str:
+        """Say that these rides are none."""
+        return "embedded sample API: INVENTED rides, not real ones"
+
+    @contextmanager
+    def open(self, run_id: str | None = None) -> Iterator[Self]:
+        """Start the server, with rides of its own: their seed is the run's id, or a new one."""
+        ride = functools.partial(sample_ride, seed=run_id or str(uuid.uuid4()))
+        with SampleApi(ride=ride) as api:
+            self._connect(api.url)
+            try:
+                yield self
+            finally:
+                self._client.close()

@@ -1,0 +1,1 @@
+"""A day is a directory, whole or not at all."""

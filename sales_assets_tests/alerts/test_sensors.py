@@ -1,0 +1,295 @@
+"""Alerts of failed runs, posted to a real webhook."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+import pytest
+
+from sales_assets.alerts.sensors import AlertError, failed_run_alerts
+from sales_assets.alerts.webhook import InvalidWebhookError, Webhook
+from sales_assets_tests.conftest import DAY, Command, page, sale
+from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
+from sales_assets_tests.helpers.webhook_server import WebhookServer
+
+
+@pytest.fixture
+def webhook() -> Iterator[WebhookServer]:
+    with WebhookServer() as server:
+        yield server
+
+
+class Ticks:
+    """The sensor, evaluated tick by tick as the daemon does, with the cursor kept in between."""
+
+    def __init__(self, url: str, instance: dg.DagsterInstance) -> None:
+        """Start now: runs that failed before are not told of."""
+        self.sensor = failed_run_alerts(Webhook(url))
+        self._instance = instance
+        self._cursor: str | None = None
+        self.next()
+
+    def next(self) -> str:
+        """Evaluate once; give what the tick says."""
+        context = dg.build_sensor_context(
+            self._instance, cursor=self._cursor, sensor_name=self.sensor.name
+        )
+        data = self.sensor.evaluate_tick(context)
+        self._cursor = data.cursor
+        return data.skip_message or ""
+
+
+@pytest.fixture
+def ticks(webhook: WebhookServer, instance: dg.DagsterInstance) -> Ticks:
+    return Ticks(webhook.url, instance)
+
+
+@dg.op
+def broken(error: str) -> None:
+    raise ValueError(error)
+
+
+@dg.job
+def breaks() -> None:
+    broken()
+
+
+def fail(instance: dg.DagsterInstance, error: str = "broken") -> str:
+    """Let a run fail; give its id."""
+    config = {"ops": {"broken": {"inputs": {"error": error}}}}
+    return breaks.execute_in_process(
+        run_config=config, instance=instance, raise_on_error=False
+    ).run_id
+
+
+def test_a_failed_day_is_posted_with_its_run_and_our_error(
+    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
+) -> None:
+    pipeline.api.days.clear()
+    pipeline.run()
+    [run] = pipeline.instance.get_runs()
+    assert run.run_id in ticks.next()
+    [text] = webhook.texts
+    assert text.startswith(f"Failed: some, {DAY}\nRun {run.run_id}, 20")
+    assert f"NoSuchDayError: {DAY}: {pipeline.api.url} has nothing for this day" in text
+    assert json.loads(webhook.bodies[0]).keys() == {"text"}
+
+
+def test_a_failed_range_is_posted_with_the_days_that_are_missing(
+    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
+) -> None:
+    del pipeline.api.days[DAYS[1]]
+    pipeline.run(DAYS[0], DAYS[-1])
+    ticks.next()
+    [text] = webhook.texts
+    assert text.startswith(f"Failed: some, {DAYS[0]}...{DAYS[-1]}\n")
+    assert "raw_sales: 1 of 3 days failed" in text
+    assert f"\n  --partition-range {DAYS[1]}...{DAYS[1]}\n" in text
+
+
+def test_a_run_of_selected_assets_is_posted_with_their_names(
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
+) -> None:
+    @dg.asset
+    def lost() -> None:
+        raise ValueError("a < b & <!channel> `c`")
+
+    job = dg.Definitions([lost]).resolve_implicit_global_asset_job_def()
+    job.execute_in_process(instance=instance, asset_selection=[lost.key], raise_on_error=False)
+    ticks.next()
+    assert webhook.texts[0].startswith("Failed: lost\n")
+    # Slack would call everybody, and end the block at a backtick.
+    assert "ValueError: a &lt; b &amp; &lt;!channel&gt; 'c'" in webhook.bodies[0]
+
+
+def test_a_blocking_check_that_fails_is_posted(
+    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
+) -> None:
+    pages = pipeline.api.days[DAY]
+    pages[2] = pages[0]
+    pipeline.run()
+    ticks.next()
+    assert "blocking asset check failed" in webhook.texts[0]
+    assert f"raw_sales_is_as_recorded: {DAY}: page 3 is page 1 again" in webhook.texts[0]
+
+
+def test_a_check_that_does_not_block_is_not_posted(
+    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
+) -> None:
+    pipeline.api.days[DAY][1:] = [page(sale(price=3)), page(sale(price=4), sale(price=5))]
+    checks = pipeline.run()
+    assert not checks["raw_sales_pages_are_full"].passed
+    ticks.next()
+    assert webhook.posts == 0
+
+
+def test_a_run_that_succeeds_is_not_posted(
+    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
+) -> None:
+    pipeline.run()
+    ticks.next()
+    assert webhook.posts == 0
+
+
+def test_a_run_whose_process_was_killed_is_posted(
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
+) -> None:
+    @dg.job
+    def killed() -> None:
+        """Do nothing."""
+
+    # What the monitoring of the daemon does.
+    instance.report_run_failed(instance.create_run_for_job(killed), "the worker is gone")
+    ticks.next()
+    assert webhook.texts[0].startswith("Failed: killed\n")
+    assert "the worker is gone" in webhook.texts[0]
+
+
+def test_a_run_that_dagster_starts_again_says_so(
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
+) -> None:
+    instance.add_run_tags(fail(instance), {"dagster/will_retry": "true"})
+    ticks.next()
+    assert "Dagster will start it again by itself\n" in webhook.texts[0]
+
+
+def test_a_token_that_the_api_echoes_is_not_posted(
+    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = 'made-up-"word'  # noqa: S105
+    pipeline.api.token = token
+    monkeypatch.setenv("AUTH_TOKEN", token)
+    pipeline.api.days[DAY] = [json.dumps([{"client": 1, "price": f"for {token} only"}]).encode()]
+    pipeline.run()
+    ticks.next()
+    [body] = webhook.bodies
+    assert "for *** only" in body
+    assert "made-up" not in body
+
+
+def test_a_message_is_bounded_and_keeps_what_to_run(
+    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
+) -> None:
+    pipeline.api.days.clear()
+    pipeline.run("2022-08-09", "2022-09-08")
+    ticks.next()
+    [body] = webhook.bodies
+    assert len(json.loads(body)["text"]) <= 2000
+    assert "raw_sales: 31 of 31 days failed" in webhook.texts[0]
+    assert "--partition-range 2022-08-09...2022-09-08" in webhook.texts[0]
+
+
+def test_a_huge_error_in_one_line_is_cut_with_all_that_is_escaped(
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
+) -> None:
+    fail(instance, "\n".join(["&" * 10_000] * 100))
+    ticks.next()
+    text = json.loads(webhook.bodies[0])["text"]
+    assert len(text) <= 2000
+    assert text.endswith("&amp;\n```")
+
+
+def test_a_long_line_does_not_push_out_the_lines_after_it(
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
+) -> None:
+    fail(instance, f"{'x' * 10_000}\nthe last line")
+    ticks.next()
+    assert webhook.texts[0].endswith("xxx...\nthe last line\n```")
+
+
+@pytest.mark.parametrize("status", [429, 500])
+def test_a_webhook_that_fails_for_a_moment_is_asked_again(
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance, status: int
+) -> None:
+    webhook.statuses.append(status)
+    fail(instance)
+    ticks.next()
+    assert (webhook.posts, len(webhook.bodies)) == (2, 1)
+
+
+def test_an_alert_that_does_not_get_through_is_posted_by_a_later_tick_and_only_once(
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
+) -> None:
+    first, second = fail(instance), fail(instance)
+    ticks.next()
+    webhook.statuses.extend([500] * 3)
+    with pytest.raises(AlertError, match=f"run {second} failed.*HTTP 500; it is tried again"):
+        ticks.next()
+    ticks.next()
+    ticks.next()
+    assert [first in text for text in webhook.texts] == [True, False]
+    assert second in webhook.texts[1]
+
+
+@pytest.mark.parametrize(
+    ("status", "says"), [(404, "HTTP 404"), (302, "HTTP 302, and a redirect is not followed")]
+)
+def test_a_webhook_that_refuses_fails_the_tick_at_once(
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance, status: int, says: str
+) -> None:
+    webhook.statuses.append(status)
+    fail(instance)
+    with pytest.raises(AlertError, match=says):
+        ticks.next()
+    assert webhook.posts == 1
+
+
+def unreachable(webhook: WebhookServer) -> None:
+    webhook.__exit__(None, None, None)
+
+
+def refusing(webhook: WebhookServer) -> None:
+    webhook.statuses.append(403)
+
+
+@pytest.mark.parametrize("spoil", [unreachable, refusing])
+def test_the_address_is_in_no_error_and_no_log(
+    instance: dg.DagsterInstance,
+    caplog: pytest.LogCaptureFixture,
+    spoil: Callable[[WebhookServer], None],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with WebhookServer() as webhook:
+        ticks = Ticks(webhook.url, instance)
+        fail(instance)
+        spoil(webhook)
+        with pytest.raises(AlertError) as raised:
+            ticks.next()
+        unreachable(webhook)
+    # With all that led to it, as Dagster keeps it.
+    shown = str(raised.getrepr(chain=True)) + caplog.text + repr(Webhook(webhook.url))
+    assert "could not be posted to SALES_ALERT_URL" in shown
+    assert WebhookServer.secret not in shown
+    assert raised.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "hooks.example.com/services/secret",
+        "ftp://hooks.example.com/services/secret",
+        "https://user:secret@hooks.example.com/",
+        "https://hooks.example.com/services/secret\n",
+    ],
+)
+def test_an_address_that_is_none_is_refused_without_being_shown(url: str) -> None:
+    with pytest.raises(InvalidWebhookError, match="SALES_ALERT_URL is not") as raised:
+        Webhook(url)
+    assert "secret" not in str(raised.value)
+
+
+def test_without_the_setting_there_is_no_sensor_and_with_it_one_that_runs(python: Command) -> None:
+    code = (
+        "from dagster._core.remote_representation.external_data import RepositorySnap\n"
+        "from dagster_shared.serdes import serialize_value\n"
+        "from sales_assets.definitions import defs\n"
+        "print([(s.name, s.default_status.value) for s in defs.sensors])\n"
+        "print(serialize_value(RepositorySnap.from_def(defs.get_repository_def())))\n"
+    )
+    assert python("-c", code).stdout.startswith("[]\n")
+    url = f"https://hooks.example.com/services/{WebhookServer.secret}"
+    result = python("-c", code, SALES_ALERT_URL=url)
+    assert result.stdout.startswith("[('failed_run_alerts', 'RUNNING')]\n"), result.stderr
+    assert "failed_run_alerts" in result.stdout.splitlines()[1]
+    assert WebhookServer.secret not in result.stdout + result.stderr

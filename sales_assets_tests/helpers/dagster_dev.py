@@ -1,0 +1,61 @@
+"""A `dagster dev` of this project, for the tests that talk to its UI, or as the UI does."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+from sales_assets_tests.conftest import PROJECT
+from sales_assets_tests.helpers.dagster_ui import ASSETS, DagsterUi
+from sales_assets_tests.helpers.waiting import wait_for
+
+
+def make_home(path: Path) -> Path:
+    """Make a DAGSTER_HOME of a directory, as the README has it made."""
+    shutil.copy(PROJECT / "dagster.yaml", path)
+    migrate = [sys.executable, "-m", "dagster", "instance", "migrate"]
+    environment = {**os.environ, "DAGSTER_HOME": str(path)}
+    subprocess.run(migrate, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    return path
+
+
+@contextmanager
+def dagster_dev(environment: Mapping[str, str]) -> Iterator[DagsterUi]:
+    """Run the project's workspace.yaml in `dagster dev`, once it has loaded and until the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)],
+        cwd=PROJECT,
+        env=dict(environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    server = DagsterUi(f"http://127.0.0.1:{port}")
+
+    def loaded() -> bool:
+        try:
+            data = server.query("{ assetNodes { assetKey { path } groupName } }")
+        except requests.ConnectionError:
+            return False
+        return len(data["assetNodes"]) >= len(ASSETS)
+
+    try:
+        wait_for("dagster dev", loaded)
+        yield server
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.wait(20)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)

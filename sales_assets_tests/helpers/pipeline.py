@@ -1,0 +1,99 @@
+"""The graph with its checks on a storage of its own, to be damaged by tests."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from sales_assets.sales.api import SalesApi
+from sales_assets.sales.assets import raw_sales, stg_sales
+from sales_assets.sales.checks import SALES_CHECKS
+from sales_assets.sales.sale import SALES_SCHEMA
+from sales_assets.storage.formats import AvroFile, JsonPages
+from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale
+
+DAYS = ("2022-08-09", "2022-08-10", "2022-08-11")
+
+
+class Pipeline:
+    """The assets with their checks, on a storage and an instance of their own."""
+
+    def __init__(self, api: ScriptedApi, base: Path, instance: dg.DagsterInstance) -> None:
+        """Use that API, with three pages for each of three days; nothing is stored yet."""
+        for day in DAYS:
+            sales = [sale(purchase_date=day, price=n) for n in range(1, 6)]
+            api.days[day] = [page(*sales[:2]), page(*sales[2:4]), page(*sales[4:])]
+        self.api = api
+        self.base = base
+        self.instance = instance
+        self.json_pages = PartitionDirectoryIOManager(str(base), JsonPages())
+        self.avro_file = PartitionDirectoryIOManager(str(base), AvroFile(SALES_SCHEMA))
+
+    def run(
+        self,
+        first: str | None = DAY,
+        last: str | None = None,
+        selection: dg.AssetSelection | None = None,
+        allowed: int = 0,
+    ) -> dict[str, dg.AssetCheckEvaluation]:
+        """Materialize a range and check it; give the evaluations by the names of the checks."""
+        result = self._result(first, last, selection, allowed)
+        return {one.check_name: one for one in result.get_asset_check_evaluations()}
+
+    def error_of(self, first: str, last: str) -> str:
+        """Materialize a range that is to fail; give the error of stg_sales."""
+        data: Any = self._result(first, last).failure_data_for_node("stg_sales")
+        return str(data.user_failure_data.description)
+
+    def check(
+        self, first: str | None = DAY, last: str | None = None
+    ) -> dict[str, dg.AssetCheckEvaluation]:
+        """Check what is stored, without storing anything; without a first day, as the UI does."""
+        return self.run(
+            first,
+            last,
+            dg.AssetSelection.checks(*(key for one in SALES_CHECKS for key in one.check_keys)),
+        )
+
+    def raw(self, day: str = DAY) -> Path:
+        """The directory of a day of raw_sales."""
+        return self.base / "raw/sales" / day
+
+    def stg(self, day: str = DAY) -> Path:
+        """The file of a day of stg_sales."""
+        return self.base / f"stg/sales/{day}/sales_{day}.avro"
+
+    def _result(
+        self,
+        first: str | None,
+        last: str | None,
+        selection: dg.AssetSelection | None = None,
+        allowed: int = 0,
+    ) -> dg.ExecuteInProcessResult:
+        stored = selection is None
+        # A job of checks alone is refused a partition key, but takes a range.
+        by_key = first if stored and not last else None
+        by_range = {
+            "dagster/asset_partition_range_start": first,
+            "dagster/asset_partition_range_end": last or first,
+        }
+        job = dg.define_asset_job("some", selection or dg.AssetSelection.all())
+        definitions = dg.Definitions(
+            assets=[raw_sales, stg_sales],
+            asset_checks=SALES_CHECKS,
+            jobs=[job],
+            resources={
+                "sales_api": SalesApi(url=self.api.url, max_attempts=1),
+                "json_pages": self.json_pages,
+                "avro_file": self.avro_file,
+            },
+        )
+        config: Any = {"stg_sales": {"config": {"max_rejected_rows": allowed}}} if stored else {}
+        return definitions.resolve_job_def("some").execute_in_process(
+            run_config=dg.RunConfig(config),
+            instance=self.instance,
+            raise_on_error=False,
+            partition_key=by_key,
+            tags={k: v for k, v in by_range.items() if v and not by_key},
+        )

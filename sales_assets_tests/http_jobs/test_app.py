@@ -1,0 +1,327 @@
+"""The HTTP jobs as their clients see them: the real command in another process."""
+
+import datetime
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import dagster as dg
+import fastavro
+import pytest
+import requests
+
+from sales_assets.http_jobs.app import MAX_BODY
+from sales_assets.sample.api import Answer
+from sales_assets.sample.sales import rows_of_day
+from sales_assets_tests.conftest import page, sale, tree
+from sales_assets_tests.helpers.http_jobs_server import (
+    HeldApi,
+    HttpJobs,
+    api_settings,
+    running_http_jobs,
+)
+
+SCRIPT = """
+import json, sys, urllib.request
+for url, body in json.load(sys.stdin):
+    request = urllib.request.Request(url, json.dumps(body).encode())
+    request.add_header("Content-Type", "application/json")
+    print(urllib.request.urlopen(request, timeout=60).status)
+"""
+
+
+@pytest.fixture(scope="module")
+def held_api() -> Iterator[HeldApi]:
+    """The API of all servers here."""
+    with HeldApi() as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def my_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root that is allowed beside BASE_DIR."""
+    return tmp_path_factory.mktemp("my_dir")
+
+
+@pytest.fixture(scope="module")
+def jobs(
+    held_api: HeldApi, my_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[HttpJobs]:
+    """The running servers."""
+    directory = tmp_path_factory.mktemp("jobs")
+    roots = f"{directory / 'more'}:{my_dir}"
+    with running_http_jobs(directory, SALES_HTTP_ROOTS=roots, **api_settings(held_api)) as server:
+        yield server
+
+
+def message(response: requests.Response, status: int) -> str:
+    """Give the text of a refusal, which is always JSON."""
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.status_code == status, response.text
+    assert "Traceback" not in response.text
+    return str(response.json()["message"])
+
+
+def test_a_plain_script_gets_201_twice_and_the_same_bytes_again(
+    jobs: HttpJobs, held_api: HeldApi, my_dir: Path
+) -> None:
+    day = "2022-08-09"
+    held_api.days[day] = [page(sale(), sale()), page(sale(price=1)), page(sale(price=2))]
+    raw, stg = (str(my_dir / layer / "sales" / day) for layer in ("raw", "stg"))
+    calls = [
+        (jobs.urls["raw_sales"].replace("127.0.0.1", "localhost"), {"date": day, "raw_dir": raw}),
+        (
+            jobs.urls["stg_sales"].replace("127.0.0.1", "localhost"),
+            {"raw_dir": raw, "stg_dir": stg},
+        ),
+    ]
+
+    def run_script() -> dict[str, bytes]:
+        result = subprocess.run(  # noqa: S603 - our own script
+            [sys.executable, "-c", SCRIPT],
+            input=json.dumps(calls),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert result.stdout.split() == ["201", "201"], result.stderr
+        return tree(my_dir)
+
+    first = run_script()
+    avro = f"stg/sales/{day}/sales_{day}.avro"
+    assert first == {
+        **{f"raw/sales/{day}/sales_{day}_{n}.json": held_api.days[day][n - 1] for n in (1, 2, 3)},
+        avro: first[avro],
+    }
+    with (my_dir / avro).open("rb") as file:
+        assert [row["price"] for row in fastavro.reader(file)] == [900, 900, 1, 2]  # type: ignore[index,call-overload]
+    assert run_script() == first
+
+
+def test_the_answer_tells_what_was_stored_and_the_run_is_in_dagster(jobs: HttpJobs) -> None:
+    day = "2022-09-01"
+    rows = rows_of_day(datetime.date.fromisoformat(day))
+    answers = [jobs.raw(day), jobs.stg(day)]
+    with dg.DagsterInstance.from_config(str(jobs.home)) as instance:
+        for asset, files, answer in zip(("raw_sales", "stg_sales"), (4, 1), answers, strict=True):
+            assert answer.status_code == 201, answer.text
+            body = answer.json()
+            assert body == {
+                "message": f"{asset} {day} is stored: rows {rows}, files {files}",
+                "run_id": body["run_id"],
+                "partition": day,
+                "rows": rows,
+                "files": files,
+            }
+            run = instance.get_run_by_id(body["run_id"])
+            assert run is not None
+            assert run.status == dg.DagsterRunStatus.SUCCESS
+            assert run.tags["sales_assets/http_origin"] == "127.0.0.1"
+            assert run.tags["dagster/partition"] == day
+            [record] = [
+                record
+                for record in instance.fetch_materializations(dg.AssetKey(asset), 100).records
+                if record.partition_key == day
+            ]
+            assert record.run_id == run.run_id
+
+
+def test_a_date_that_agrees_with_the_directories_can_be_sent_to_the_second_job(
+    jobs: HttpJobs,
+) -> None:
+    day = "2022-09-02"
+    assert jobs.raw(day).status_code == 201
+    assert jobs.stg(day, date=day).status_code == 201
+
+
+@pytest.mark.parametrize("asset", ["raw_sales", "stg_sales"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff", b'{"date": "\\ud800"}']
+)
+def test_what_is_no_json_object_is_400(jobs: HttpJobs, asset: str, body: bytes) -> None:
+    assert "body" in message(requests.post(jobs.urls[asset], body, timeout=30), 400)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"date": None}, "date: Input should be a valid string"),
+        ({"date": 20220809}, "date: Input should be a valid string"),
+        ({"date": ""}, "date: "),
+        ({"date": "20220809"}, "date: "),
+        ({"date": "2022-02-30"}, "date: "),
+        ({"date": "2022-08-09T00:00:00"}, "date: "),
+        ({"raw_dir": None}, "raw_dir: Input should be a valid string"),
+        ({"raw_dir": ["x"]}, "raw_dir: Input should be a valid string"),
+        ({"raw_dir": "raw/sales/2022-09-03"}, "relative"),
+        ({"raw_dir": "/etc/raw/sales/2022-09-03"}, "SALES_HTTP_ROOTS"),
+        ({"raw_dir": "/\0/raw/sales/2022-09-03"}, "control character"),
+        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        ({"date": "2022-09-04"}, "not that of the date 2022-09-04"),
+    ],
+    ids=str,
+)
+def test_a_request_that_does_not_fit_is_400_and_says_why(
+    jobs: HttpJobs, changes: dict[str, Any], named: str
+) -> None:
+    assert named in message(jobs.raw("2022-09-03", **changes), 400)
+    assert not Path(jobs.directory("raw", "2022-09-03")).exists()
+    assert named in message(jobs.stg("2022-09-03", **changes), 400)
+
+
+def test_missing_fields_are_400_and_each_is_named(jobs: HttpJobs) -> None:
+    text = message(jobs.post("raw_sales", {}), 400)
+    assert text == "date: Field required; raw_dir: Field required"
+    text = message(jobs.post("stg_sales", {}), 400)
+    assert text == "raw_dir: Field required; stg_dir: Field required"
+
+
+@pytest.mark.parametrize("day", ["2022-08-08", "TODAY", "2999-01-01", "0000-01-01", "9999-12-31"])
+def test_a_day_before_the_first_or_after_yesterday_is_400(jobs: HttpJobs, day: str) -> None:
+    day = day.replace("TODAY", datetime.datetime.now(datetime.timezone.utc).date().isoformat())
+    assert "date" in message(jobs.raw(day), 400)
+    assert "date" in message(jobs.stg(day), 400)
+
+
+def test_directories_of_two_days_are_400(jobs: HttpJobs) -> None:
+    stg_dir = jobs.directory("stg", "2022-09-06")
+    assert "not the same day" in message(jobs.stg("2022-09-05", stg_dir=stg_dir), 400)
+
+
+def test_a_symlink_out_of_the_root_is_400_and_is_not_read(jobs: HttpJobs, tmp_path: Path) -> None:
+    day = "2022-09-07"
+    (tmp_path / "page.json").write_bytes(page(sale(purchase_date=day)))
+    Path(jobs.directory("raw", day)).mkdir(parents=True)
+    Path(jobs.directory("raw", day), f"sales_{day}.json").symlink_to(tmp_path / "page.json")
+    assert "symlink" in message(jobs.stg(day), 400)
+
+
+def test_a_day_that_the_api_does_not_know_is_404(jobs: HttpJobs, held_api: HeldApi) -> None:
+    held_api.days["2022-09-08"] = []
+    assert "404 on page 1" in message(jobs.raw("2022-09-08"), 404)
+
+
+def test_a_day_that_raw_does_not_have_is_404(jobs: HttpJobs) -> None:
+    assert "materialize it first" in message(jobs.stg("2022-09-09"), 404)
+    Path(jobs.directory("raw", "2022-09-09")).mkdir(parents=True)
+    assert "materialize" in message(jobs.stg("2022-09-09"), 404)
+
+
+def test_a_day_that_is_being_written_is_409_and_others_wait(
+    jobs: HttpJobs, held_api: HeldApi, my_dir: Path
+) -> None:
+    day, other_day = "2022-09-10", "2022-09-11"
+    other_root = {"raw_dir": f"{my_dir}/raw/sales/{day}"}
+    held_api.held[day] = Event()
+    held_api.waiting.clear()
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(jobs.raw, day)
+        try:
+            assert held_api.waiting.wait(30)
+            assert "another request" in message(jobs.raw(day), 409)
+            assert "another request" in message(jobs.stg(day), 409)
+            others = [pool.submit(jobs.raw, other_day), pool.submit(jobs.raw, day, **other_root)]
+        finally:
+            held_api.held.pop(day).set()
+    assert first.result().status_code == 201
+    assert [other.result().status_code for other in others] == [201, 201]
+    assert jobs.raw(day).status_code == 201
+
+
+def test_a_failing_api_is_502_with_the_reason_and_the_run_but_not_the_token(
+    jobs: HttpJobs, held_api: HeldApi
+) -> None:
+    for status, reason in ((400, "HTTP 400"), (401, "refuses the token in AUTH_TOKEN")):
+        held_api.script.append(Answer(status))
+        response = jobs.raw("2022-09-12")
+        assert reason in message(response, 502)
+        assert held_api.token not in response.text
+        with dg.DagsterInstance.from_config(str(jobs.home)) as instance:
+            run = instance.get_run_by_id(response.json()["run_id"])
+            assert run is not None
+            assert run.status == dg.DagsterRunStatus.FAILURE
+    assert held_api.token not in jobs.log.read_text()
+
+
+def test_rows_that_are_no_sales_are_502_with_their_place(jobs: HttpJobs, held_api: HeldApi) -> None:
+    day = "2022-09-13"
+    held_api.days[day] = [page(sale(purchase_date=day, price="12"))]
+    assert jobs.raw(day).status_code == 201
+    assert "page 1, row 1, price" in message(jobs.stg(day), 502)
+
+
+def test_a_fault_of_our_own_is_500_and_tells_no_more_than_the_run(
+    held_api: HeldApi, tmp_path: Path
+) -> None:
+    with running_http_jobs(tmp_path, **api_settings(held_api)) as jobs:
+        (jobs.home / "history" / "runs.db").write_bytes(b"no database" * 1000)
+        response = jobs.raw("2022-08-09")
+        assert (
+            message(response, 500)
+            == f"a fault of this server: see run {response.json()['run_id']} in Dagster"
+        )
+        assert "file is not a database" in jobs.log.read_text()
+
+
+@pytest.mark.parametrize("size", [MAX_BODY + 1, 2 * 1024 * 1024])
+def test_a_body_that_is_too_large_is_413(jobs: HttpJobs, size: int) -> None:
+    def body() -> Iterator[bytes]:
+        yield b" " * size
+
+    assert message(requests.post(jobs.urls["raw_sales"], body(), timeout=30), 413)
+
+
+def test_a_request_of_a_web_page_is_403(jobs: HttpJobs) -> None:
+    origin = {"Origin": "http://example.com"}
+    url = jobs.urls["raw_sales"]
+    assert "web pages" in message(requests.post(url, json={}, headers=origin, timeout=30), 403)
+
+
+def test_other_paths_and_methods_are_answered_in_json(jobs: HttpJobs) -> None:
+    url = jobs.urls["raw_sales"]
+    assert message(requests.get(f"{url}favicon.ico", timeout=30), 404)
+    for method in ("GET", "PUT", "DELETE", "OPTIONS"):
+        assert message(requests.request(method, url, timeout=30), 405)
+
+
+@pytest.mark.parametrize("asset", ["raw_sales", "stg_sales"])
+def test_each_server_tells_its_health(jobs: HttpJobs, asset: str) -> None:
+    response = requests.get(f"{jobs.urls[asset]}health", timeout=30)
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+def test_50_mixed_requests_at_a_time_are_201_or_409_and_leave_every_day_whole(
+    jobs: HttpJobs,
+) -> None:
+    days = [f"2022-10-{day:02}" for day in range(1, 11)]
+    for day in days:
+        assert jobs.raw(day).status_code == 201
+
+    def send(number: int) -> requests.Response:
+        job = jobs.raw if number % 2 else jobs.stg
+        return job(days[number // 2 % len(days)])
+
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(send, range(50)))
+    counts = Counter(answer.status_code for answer in answers)
+    assert set(counts) <= {201, 409}, [answer.text for answer in answers]
+    assert counts[201] >= len(days)
+    ids = [answer.json()["run_id"] for answer in answers if answer.status_code == 201]
+    with dg.DagsterInstance.from_config(str(jobs.home)) as instance:
+        runs = instance.get_runs(dg.RunsFilter(run_ids=ids))
+        assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS] * len(ids)
+    for day in days:
+        assert jobs.stg(day).status_code == 201
+        pages = sorted(Path(jobs.directory("raw", day)).iterdir())
+        rows = rows_of_day(datetime.date.fromisoformat(day))
+        assert sum(len(json.loads(path.read_bytes())) for path in pages) == rows
+        with Path(jobs.directory("stg", day), f"sales_{day}.avro").open("rb") as file:
+            assert len(list(fastavro.reader(file))) == rows
+    assert list((jobs.storage / ".work").iterdir()) == []

@@ -1,0 +1,116 @@
+"""Which directories the HTTP jobs accept, on a real file system."""
+
+from pathlib import Path
+
+import pytest
+
+from sales_assets.http_jobs.directories import DirectoryError, StoredDay, stored_day
+from sales_assets_tests.conftest import DAY
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """An allowed root, beside a directory that is none."""
+    (tmp_path / "outside" / "raw" / "sales" / DAY).mkdir(parents=True)
+    (tmp_path / "root").mkdir()
+    return tmp_path / "root"
+
+
+def of_raw(root: Path, text: object) -> StoredDay:
+    return stored_day({"raw": str(text)}, [root])
+
+
+def test_directories_stand_for_a_day_below_a_root(root: Path) -> None:
+    directories = {layer: f"{root}/{layer}/sales/{DAY}" for layer in ("raw", "stg")}
+    assert stored_day(directories, [root]) == StoredDay(root, DAY)
+
+
+def test_a_root_within_an_allowed_one_is_honoured(root: Path) -> None:
+    assert of_raw(root, root / "a" / "b" / "raw" / "sales" / DAY).root == root / "a" / "b"
+
+
+def test_a_slash_at_the_end_does_no_harm(root: Path) -> None:
+    assert of_raw(root, f"{root}//raw/./sales/{DAY}/") == StoredDay(root, DAY)
+
+
+def test_another_name_of_an_allowed_root_is_the_same_storage(root: Path) -> None:
+    name = root.parent / "name"
+    name.symlink_to(root)
+    assert stored_day({"raw": f"{name}/raw/sales/{DAY}"}, [name]) == of_raw(
+        root, root / "raw" / "sales" / DAY
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "relative"),
+        (f"raw/sales/{DAY}", "relative"),
+        (f"s3://bucket/raw/sales/{DAY}", "relative"),
+        (f"ROOT/../outside/raw/sales/{DAY}", "'..'"),
+        (f"ROOT/raw/sales/../sales/{DAY}", "'..'"),
+        (f"ROOT\0/raw/sales/{DAY}", "control character"),
+        (f"ROOT/a\nb/raw/sales/{DAY}", "control character"),
+        (f"ROOT/stg/sales/{DAY}", "form ROOT/raw/sales/YYYY-MM-DD"),
+        (f"ROOT/raw/rides/{DAY}", "form ROOT/raw/sales/YYYY-MM-DD"),
+        (f"ROOT/sales/{DAY}", "form ROOT/raw/sales/YYYY-MM-DD"),
+        ("ROOT/raw/sales/today", "form ROOT/raw/sales/YYYY-MM-DD"),
+        ("ROOT/raw/sales/٢٠٢٢-٠٨-٠٩", "form ROOT/raw/sales/YYYY-MM-DD"),
+        ("ROOT", "form ROOT/raw/sales/YYYY-MM-DD"),
+        ("/", "form ROOT/raw/sales/YYYY-MM-DD"),
+        (f"ROOT/../../raw/sales/{DAY}", "'..'"),
+        (f"/raw/sales/{DAY}", "SALES_HTTP_ROOTS"),
+        (f"ROOT-not/raw/sales/{DAY}", "SALES_HTTP_ROOTS"),
+        (f"ROOT/raw/sales/{DAY}/raw/sales/{DAY}", "own directories"),
+        (f"ROOT/a/stg/raw/sales/{DAY}", "own directories"),
+        (f"ROOT/.work/x/raw/sales/{DAY}", "own directories"),
+        (f"ROOT/{'x' * 256}/raw/sales/{DAY}", "longer"),
+        (f"ROOT/{'é' * 128}/raw/sales/{DAY}", "longer"),
+        (f"ROOT/{'x/' * 2000}raw/sales/{DAY}", "longer"),
+    ],
+)
+def test_a_directory_that_does_not_fit_is_refused(root: Path, text: str, reason: str) -> None:
+    with pytest.raises(DirectoryError, match="raw_dir") as failure:
+        of_raw(root, text.replace("ROOT", str(root)))
+    assert reason in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "link", ["a", "raw", "raw/sales", f"raw/sales/{DAY}", "stg", "stg/sales", ".work"]
+)
+def test_a_symlink_out_is_refused(root: Path, link: str) -> None:
+    (root / link).parent.mkdir(parents=True, exist_ok=True)
+    (root / link).symlink_to(root.parent / "outside")
+    with pytest.raises(DirectoryError):
+        of_raw(root, root / ("a" if link == "a" else "") / "raw" / "sales" / DAY)
+
+
+@pytest.mark.parametrize(
+    "link", [f"raw/sales/{DAY}/sales_{DAY}.json", f"stg/sales/{DAY}/x", ".work/1/old"]
+)
+def test_a_symlink_in_a_directory_that_a_run_touches_is_refused(root: Path, link: str) -> None:
+    (root / link).parent.mkdir(parents=True)
+    (root / link).symlink_to(root.parent / "outside")
+    with pytest.raises(DirectoryError, match="symlink"):
+        of_raw(root, root / "raw" / "sales" / DAY)
+
+
+def test_a_symlink_that_leads_to_itself_is_refused(root: Path) -> None:
+    (root / "a").symlink_to(root / "a")
+    with pytest.raises(DirectoryError, match="symlink"):
+        of_raw(root, root / "a" / "raw" / "sales" / DAY)
+
+
+@pytest.mark.parametrize("file", ["a", "a/raw", f"a/raw/sales/{DAY}", "a/.work", "a/stg"])
+def test_a_file_in_the_way_is_refused(root: Path, file: str) -> None:
+    (root / file).parent.mkdir(parents=True, exist_ok=True)
+    (root / file).touch()
+    with pytest.raises(DirectoryError, match="no directory"):
+        of_raw(root, root / "a" / "raw" / "sales" / DAY)
+
+
+@pytest.mark.parametrize("other", ["ROOT/stg/sales/2022-08-10", f"ROOT/a/stg/sales/{DAY}"])
+def test_directories_that_do_not_agree_are_refused(root: Path, other: str) -> None:
+    directories = {"raw": f"{root}/raw/sales/{DAY}", "stg": other.replace("ROOT", str(root))}
+    with pytest.raises(DirectoryError, match="same day below the same root"):
+        stored_day(directories, [root])

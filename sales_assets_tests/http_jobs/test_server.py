@@ -1,0 +1,149 @@
+"""How the servers of the HTTP jobs start and stop, and whom they let in."""
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import pytest
+import requests
+
+from sales_assets_tests.conftest import Command, tree
+from sales_assets_tests.helpers.http_jobs_server import (
+    HeldApi,
+    HttpJobs,
+    api_settings,
+    running_http_jobs,
+)
+from sales_assets_tests.helpers.waiting import wait_for
+
+DAY = "2022-08-09"
+TOKEN = "some-words"  # noqa: S105
+START = ("-m", "sales_assets.cli", "http-jobs", "--raw-port", "0", "--stg-port", "0")
+
+
+@pytest.fixture
+def held_api() -> Iterator[HeldApi]:
+    """The API of the servers here."""
+    with HeldApi() as api:
+        yield api
+
+
+@pytest.fixture
+def jobs(held_api: HeldApi, tmp_path: Path) -> Iterator[HttpJobs]:
+    """Running servers that ask for a token."""
+    with running_http_jobs(tmp_path, SALES_HTTP_TOKEN=TOKEN, **api_settings(held_api)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def guarded_jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpJobs]:
+    """Running servers likewise, which no test stops."""
+    directory = tmp_path_factory.mktemp("guarded")
+    settings = {"SALES_HTTP_TOKEN": TOKEN, "SALES_API_URL": "sample"}
+    with running_http_jobs(directory, **settings) as server:
+        yield server
+
+
+def post(jobs: HttpJobs, authorization: str | None = f"Bearer {TOKEN}") -> requests.Response:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    body = {"date": DAY, "raw_dir": jobs.directory("raw", DAY)}
+    return requests.post(jobs.urls["raw_sales"], json=body, headers=headers, timeout=60)
+
+
+def test_on_sigterm_what_runs_gets_its_answer_and_what_comes_gets_503(
+    jobs: HttpJobs, held_api: HeldApi
+) -> None:
+    held_api.held[DAY] = Event()
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(post, jobs)
+        try:
+            assert held_api.waiting.wait(30)
+            jobs.process.terminate()
+            wait_for("503", lambda: post(jobs).status_code == 503)
+            refused = post(jobs)
+            assert refused.headers["Content-Type"] == "application/json"
+            assert "stopping" in refused.json()["message"]
+            assert requests.get(f"{jobs.urls['stg_sales']}health", timeout=30).status_code == 503
+            assert not running.done()
+        finally:
+            held_api.held.pop(DAY).set()
+        assert running.result().status_code == 201
+    assert jobs.process.wait(30) == 0
+    assert f"raw/sales/{DAY}/sales_{DAY}_1.json" in tree(jobs.storage)
+
+
+def test_an_idle_connection_does_not_hold_up_the_stop(jobs: HttpJobs) -> None:
+    with requests.Session() as session:
+        assert session.get(f"{jobs.urls['raw_sales']}health", timeout=30).status_code == 200
+        assert jobs.stop() == 0
+
+
+@pytest.mark.parametrize(
+    "authorization", [None, "", TOKEN, f"Basic {TOKEN}", "Bearer", "Bearer other-words", "Bearer é"]
+)
+def test_a_request_without_the_token_is_401_and_the_token_is_shown_nowhere(
+    guarded_jobs: HttpJobs, authorization: str | None
+) -> None:
+    response = post(guarded_jobs, authorization and authorization.encode().decode("latin-1"))
+    assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert "SALES_HTTP_TOKEN" in response.json()["message"]
+    assert TOKEN not in response.text + guarded_jobs.log.read_text()
+
+
+def test_a_request_with_the_token_is_let_in(guarded_jobs: HttpJobs) -> None:
+    assert post(guarded_jobs).status_code == 201
+
+
+def test_the_description_asks_for_the_token(guarded_jobs: HttpJobs) -> None:
+    document = requests.get(f"{guarded_jobs.urls['raw_sales']}openapi.json", timeout=30).json()
+    assert document["paths"]["/"]["post"]["security"] == [{"token": []}]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104
+def test_listening_beyond_loopback_takes_a_token(python: Command, host: str) -> None:
+    result = python(*START, "--host", host)
+    assert result.returncode == 2
+    assert "set SALES_HTTP_TOKEN" in result.stderr
+
+
+@pytest.mark.parametrize("token", ["two words", "two\nlines", "t\u00f6ken"])
+def test_a_token_that_no_client_can_send_is_refused_and_not_shown(
+    python: Command, token: str
+) -> None:
+    result = python(*START, SALES_HTTP_TOKEN=token)
+    assert result.returncode == 2
+    assert "SALES_HTTP_TOKEN" in result.stderr
+    assert token not in result.stderr
+
+
+def test_a_relative_root_is_refused(python: Command) -> None:
+    result = python(*START, SALES_HTTP_ROOTS="/data:my_dir")
+    assert result.returncode == 2
+    assert "root my_dir" in result.stderr
+
+
+def test_a_storage_that_is_no_local_path_takes_a_root(python: Command) -> None:
+    result = python(*START, BASE_DIR="memory://sales")
+    assert result.returncode == 2
+    assert "SALES_HTTP_ROOTS" in result.stderr
+
+
+def test_a_dagster_home_that_is_not_there_is_refused(python: Command, tmp_path: Path) -> None:
+    result = python(*START, DAGSTER_HOME=str(tmp_path / "nowhere"))
+    assert result.returncode == 2
+    assert "DAGSTER_HOME" in result.stderr
+
+
+def test_a_port_that_is_taken_is_named(python: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = python(*START, "--raw-port", str(port))
+    assert result.returncode == 1
+    assert f"127.0.0.1:{port}" in result.stderr
+
+
+def test_the_settings_of_a_dot_env_are_read(python: Command, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SALES_HTTP_ROOTS=from_dot_env\n")
+    assert "root from_dot_env" in python(*START).stderr

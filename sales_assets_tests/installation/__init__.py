@@ -1,0 +1,1 @@
+"""Tests of whole installations: the UI, dagster dev, services, the image."""

@@ -1,0 +1,264 @@
+"""The UI as a person sees it: `dagster dev` on the sample API, in a real browser.
+
+`pytest -m browser` runs this; with the environment variable SCREENSHOTS, which names a directory,
+each test leaves pictures of what it saw there.
+"""
+
+import datetime
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pytest
+
+pytest.importorskip("playwright.sync_api", reason="needs the extra `browser`")
+
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from sales_assets.sales.sale import SALES_SCHEMA
+from sales_assets_tests.helpers.dagster_dev import dagster_dev, make_home
+from sales_assets_tests.helpers.dagster_ui import DagsterUi
+from sales_assets_tests.helpers.waiting import wait_for
+
+pytestmark = pytest.mark.browser
+
+GROUPS = {"sales": ["raw_sales", "stg_sales"], "rides": ["rides", "driver_statistics"]}
+CHECKS = {
+    "raw_sales": ["raw_sales_is_as_recorded", "raw_sales_pages_are_full"],
+    "stg_sales": [
+        "stg_sales_is_as_recorded",
+        "stg_sales_rows_are_sales_of_the_day",
+        "stg_sales_has_no_unknown_fields",
+        "stg_sales_row_count_is_usual",
+    ],
+}
+BACKFILLED = 3
+Shoot = Callable[[str], None]
+
+
+@pytest.fixture(scope="module")
+def days() -> list[str]:
+    """The partitions, oldest first; few, as the UI at first shows the last ones only."""
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    return [f"{today - datetime.timedelta(days=n)}" for n in range(30, 0, -1)]
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The BASE_DIR."""
+    return tmp_path_factory.mktemp("storage")
+
+
+@pytest.fixture(scope="module")
+def dev(
+    days: list[str], storage: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DagsterUi]:
+    """A server with a fresh DAGSTER_HOME."""
+    settings = {
+        "DAGSTER_HOME": str(make_home(tmp_path_factory.mktemp("dagster_home"))),
+        "BASE_DIR": str(storage),
+        "RIDES_DB": str(storage / "rides.db"),
+        "SALES_API_URL": "sample",
+        "SALES_START_DATE": days[0],
+    }
+    with dagster_dev({**os.environ, **settings}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, headless, with a profile of its own, and with no way to any other machine."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.fail("there is no chromium: apt-get install --no-install-recommends chromium")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                "--no-sandbox",  # Chromium has none for root.
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            ],
+        )
+        # Runs wait in a queue first, and the daemon looks after backfills every half minute.
+        expect.set_options(timeout=90_000)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def stored(dev: DagsterUi, days: list[str]) -> list[str]:
+    """Days that are materialized, in one run."""
+    first, *_, last = stored = days[BACKFILLED:]
+    run_id = dev.launch(asset_partition_range_start=first, asset_partition_range_end=last)
+    [run] = wait_for("the run", lambda: dev.finished(runIds=[run_id]))
+    assert run["status"] == "SUCCESS"
+    return stored
+
+
+@pytest.fixture(scope="module")
+def backfill(browser: Browser, dev: DagsterUi, days: list[str]) -> str:
+    """The page of a backfill that was launched by clicking; it goes on while other tests run."""
+    with browser.new_context(base_url=dev.url) as window:
+        page = window.new_page()
+        launch(page, f"[{days[0]}...{days[BACKFILLED - 1]}]", "Launch backfill")
+        page.wait_for_url("**/runs/b/*")
+        return page.url
+
+
+@pytest.fixture
+def complete(page: Page, stored: list[str], backfill: str) -> None:
+    """All days are materialized."""
+    page.goto(backfill)
+    expect(page.get_by_text("100% completed")).to_have_count(2)
+
+
+@pytest.fixture
+def page(browser: Browser, dev: DagsterUi) -> Iterator[Page]:
+    """A page in a window that remembers nothing of the other tests."""
+    with browser.new_context(
+        base_url=dev.url, viewport={"width": 1200, "height": 800}, timezone_id="UTC"
+    ) as window:
+        yield window.new_page()
+
+
+@pytest.fixture
+def shoot(page: Page) -> Shoot:
+    """Take a picture, if pictures are asked for."""
+    directory = os.environ.get("SCREENSHOTS")
+
+    def take(name: str) -> None:
+        if directory:
+            page.screenshot(path=Path(directory) / f"{name}.png", animations="disabled")
+
+    return take
+
+
+def launch(page: Page, partitions: str, button: str) -> None:
+    """Click through the dialog that materializes a group, and on to what was launched."""
+    page.goto("/locations/sales_assets.definitions/asset-groups/sales")
+    page.get_by_role("button", name="Materialize all").click()
+    dialog = page.get_by_role("dialog")
+    field = dialog.get_by_role("textbox").first
+    field.fill(partitions)
+    field.press("Enter")
+    dialog.get_by_role("button", name=button).click()
+    page.get_by_role("link", name="View", exact=True).click()
+
+
+def row(page: Page, name: str) -> Locator:
+    """Find the row of a table by the text of its first cell."""
+    return page.get_by_role("row").filter(has=page.get_by_role("cell", name=name, exact=True).first)
+
+
+def test_a_backfill_is_launched_by_clicking(page: Page, backfill: str, days: list[str]) -> None:
+    page.goto(backfill)
+    expect(page.get_by_text(f"{days[0]}...{days[BACKFILLED - 1]}")).to_be_visible()
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_shows_all_of_its_assets(page: Page, group: str) -> None:
+    page.goto(f"/locations/sales_assets.definitions/asset-groups/{group}")
+    for asset in GROUPS[group]:
+        expect(page.locator("svg").get_by_text(asset, exact=True)).to_be_visible()
+
+
+def test_a_day_is_materialized_by_clicking(page: Page, days: list[str], shoot: Shoot) -> None:
+    launch(page, days[-1], "Launch 1 run")
+    expect(page.get_by_text("Success", exact=True)).to_be_visible()
+    shoot("run")
+    page.goto(f"/assets/stg_sales?view=partitions&partition={days[-1]}")
+    expect(page.get_by_text("Materialized", exact=True)).to_be_visible()
+
+
+def test_a_partition_shows_what_was_recorded_of_it(
+    page: Page, stored: list[str], storage: Path, shoot: Shoot
+) -> None:
+    day = stored[7]
+    directory = storage / "stg/sales" / day
+    with (directory / f"sales_{day}.avro").open("rb") as file:
+        sales: list[Any] = list(fastavro.reader(file))
+    page.goto(f"/assets/stg_sales?view=partitions&partition={day}")
+    facts = {
+        "dagster/row_count": len(sales),
+        "price_sum": sum(sale["price"] for sale in sales),
+        "path": directory,
+        "files": 1,
+        "rejected_rows": 0,
+    }
+    for name, value in facts.items():
+        expect(row(page, name)).to_contain_text(str(value))
+    for sale in sales[:5]:
+        expect(row(page, "preview")).to_contain_text("".join(map(str, sale.values())))
+    shoot("partition")
+
+
+@pytest.mark.parametrize("asset", CHECKS)
+def test_an_asset_shows_what_its_columns_mean(page: Page, asset: str) -> None:
+    page.goto(f"/assets/{asset}?view=overview")
+    for field in SALES_SCHEMA["fields"]:
+        expect(page.get_by_text(field["doc"])).to_be_visible()
+
+
+@pytest.mark.parametrize("asset", CHECKS)
+def test_every_check_of_a_range_has_passed(
+    page: Page, stored: list[str], asset: str, shoot: Shoot
+) -> None:
+    page.goto(f"/assets/{asset}?view=checks")
+    expect(page.get_by_text("Succeeded", exact=True)).to_have_count(len(CHECKS[asset]))
+    for check in CHECKS[asset]:
+        expect(page.get_by_text(check, exact=True).first).to_be_attached()
+    page.goto(f"/assets/{asset}?view=checks&checkDetail={CHECKS[asset][-1]}")
+    expect(page.get_by_text("Passed", exact=True)).to_be_visible()
+    shoot(f"checks_of_{asset}")
+
+
+def test_the_plots_show_rows_and_prices_by_day(page: Page, stored: list[str], shoot: Shoot) -> None:
+    page.goto("/assets/stg_sales?view=overview")
+    page.get_by_role("button", name="Plots").click()
+    for name in ("dagster/row_count", "price_sum"):
+        expect(page.get_by_text(name, exact=True)).to_be_visible()
+    page.get_by_text("price_sum", exact=True).scroll_into_view_if_needed()
+    shoot("plots")
+
+
+def test_the_ui_asks_no_other_machine_for_anything(page: Page, dev: DagsterUi) -> None:
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add(request.url))
+    page.goto("/overview")
+    expect(page.get_by_text("sales_assets.definitions")).to_be_visible()
+    assert [url for url in asked if not url.startswith((dev.url, "data:", "blob:"))] == []
+
+
+def test_a_backfill_completes(page: Page, backfill: str, shoot: Shoot) -> None:
+    page.goto(backfill)
+    expect(page.get_by_text("100% completed")).to_have_count(2)
+    shoot("backfill")
+
+
+def test_a_group_with_all_of_its_days_says_so(page: Page, complete: None, shoot: Shoot) -> None:
+    page.goto("/locations/sales_assets.definitions/asset-groups/sales")
+    expect(page.get_by_text("100% filled")).to_have_count(2)
+    expect(page.get_by_text("2 / 2 Passed")).to_be_visible()
+    expect(page.get_by_text("4 / 4 Passed")).to_be_visible()
+    shoot("graph")
+
+
+def test_a_check_that_is_executed_by_itself_checks_all_recorded_days(
+    page: Page, complete: None, days: list[str]
+) -> None:
+    page.goto("/assets/stg_sales?view=checks&checkDetail=stg_sales_is_as_recorded")
+    page.get_by_role("button", name=re.compile("Execute$")).click()
+    page.get_by_role("link", name="View", exact=True).click()
+    expect(page.get_by_text("Success", exact=True)).to_be_visible()
+    page.goto("/assets/stg_sales?view=checks&checkDetail=stg_sales_is_as_recorded")
+    expect(page.get_by_text(f"all right: {len(days)} days")).to_be_visible()

@@ -1,0 +1,274 @@
+"""What an installation is made from: the image, the compose file, Heroku's, the Helm values."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import requests
+import yaml
+
+from sales_assets_tests.conftest import DAY, PROJECT
+from sales_assets_tests.helpers.image import Image, build, instructions, last
+from sales_assets_tests.helpers.postgres_server import as_user, free_port, running_postgres
+from sales_assets_tests.helpers.topology import Topology, compose_config, word
+from sales_assets_tests.helpers.waiting import wait_for
+
+PORTS = ("3000", "4000", "8000", "8081", "8082")
+SECRETS = {"AUTH_TOKEN", "POSTGRES_PASSWORD", "SALES_HTTP_TOKEN", "AWS_SECRET_ACCESS_KEY"}
+# Someone who owns nothing here, as the user of the image owns nothing but /data.
+NOBODY = "nobody" if os.geteuid() == 0 else None
+
+
+def load(name: str) -> Any:
+    """Read a YAML file of the project."""
+    return yaml.safe_load((PROJECT / name).read_text())
+
+
+def services() -> dict[str, Any]:
+    """The services of the compose file, as they are written."""
+    return dict(load("deploy/docker-compose.yml")["services"])
+
+
+def test_what_the_image_copies_is_not_ignored_and_all_else_is() -> None:
+    ignored = (PROJECT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in ignored if line and not line.startswith("#")]
+    copies = [one for one in instructions() if one.name == "COPY" and "--from=" not in one.rest]
+    sources = {source for one in copies for source in one.words()[:-1]}
+    assert rules[0] == "*"
+    assert {rule[1:] for rule in rules if rule.startswith("!")} == sources
+    assert all((PROJECT / source).exists() for source in sources)
+
+
+def test_the_image_is_a_code_location_unless_told_otherwise() -> None:
+    code_location = services()["code-location"]
+    assert last("CMD").command() == code_location["command"]
+    assert last("HEALTHCHECK").command() == code_location["healthcheck"]["test"][1:]
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    assert int(last("USER").rest) > 0
+
+
+def test_the_token_of_the_api_goes_only_where_it_is_needed() -> None:
+    with_token = {
+        name for name, one in services().items() if "AUTH_TOKEN" in one.get("environment", {})
+    }
+    assert with_token == {"code-location", "http-jobs", "sample-api"}
+
+
+def test_every_secret_comes_from_the_environment() -> None:
+    for one in services().values():
+        for name in SECRETS & one.get("environment", {}).keys():
+            value = one["environment"][name]
+            assert value is None or value.startswith(f"${{{name}:?"), name
+
+
+def test_nothing_uses_the_database_before_it_was_migrated() -> None:
+    for name, one in services().items():
+        if name not in ("postgres", "migrate"):
+            condition = one["depends_on"]["migrate"]["condition"]
+            assert condition == "service_completed_successfully"
+
+
+def test_backfills_leave_slots_to_other_runs_here_and_on_kubernetes() -> None:
+    runs = load("deploy/dagster.yaml")["concurrency"]["runs"]
+    [limit] = runs["tag_concurrency_limits"]
+    assert limit["key"] == "dagster/backfill"
+    assert limit["limit"] < runs["max_concurrent_runs"]
+    coordinator = load("deploy/helm-values.yaml")["dagsterDaemon"]["runCoordinator"]
+    queue = coordinator["config"]["queuedRunCoordinator"]
+    assert queue["maxConcurrentRuns"] == runs["max_concurrent_runs"]
+    assert queue["tagConcurrencyLimits"] == runs["tag_concurrency_limits"]
+
+
+def test_a_failed_run_is_not_started_again_wherever_it_runs() -> None:
+    here = load("dagster.yaml")["run_retries"]
+    assert load("deploy/dagster.yaml")["run_retries"] == here
+    there = load("deploy/helm-values.yaml")["dagsterDaemon"]["runRetries"]
+    assert there["maxRetries"] == here["max_retries"]
+    assert there["retryOnAssetOrOpFailure"] == here["retry_on_asset_or_op_failure"]
+
+
+def test_heroku_builds_the_dockerfile_and_runs_what_it_built() -> None:
+    heroku = load("heroku.yml")
+    assert heroku["build"]["docker"] == {"web": "Dockerfile"}
+    assert heroku["release"]["image"] == heroku["run"]["worker"]["image"] == "web"
+
+
+@pytest.mark.topology
+@pytest.mark.parametrize("profile", [[], ["--profile", "demo"]])
+def test_docker_compose_accepts_the_file(profile: list[str]) -> None:
+    config = compose_config(*profile, POSTGRES_PASSWORD=word(), SALES_HTTP_TOKEN=word())
+    assert config["services"].keys() >= services().keys() - {"sample-api"}
+
+
+def test_the_sample_api_is_only_there_on_demand() -> None:
+    profiles = {name: one["profiles"] for name, one in services().items() if "profiles" in one}
+    assert profiles == {"sample-api": ["demo"]}
+
+
+@pytest.mark.topology
+def test_docker_compose_names_a_secret_that_is_not_set(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        compose_config(POSTGRES_PASSWORD=word())
+    assert "is what clients of the HTTP jobs have to send" in capfd.readouterr().err
+
+
+@pytest.mark.topology
+def test_the_linter_has_nothing_to_say_about_the_dockerfile() -> None:
+    hadolint = Path(sys.executable).parent / "hadolint"
+    subprocess.run([hadolint, PROJECT / "Dockerfile"], check=True, timeout=60)  # noqa: S603
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[Image]:
+    """The image, built where a user without rights can reach it."""
+    with tempfile.TemporaryDirectory(prefix="image-") as temporary:
+        root = Path(temporary)
+        root.chmod(0o755)
+        (root / "data").mkdir()
+        if NOBODY:
+            shutil.chown(root / "data", NOBODY)
+        yield build(root)
+
+
+class Installed(NamedTuple):
+    """The running services of the image.
+
+    Attributes:
+        topology: They themselves.
+        secrets: What must appear nowhere.
+    """
+
+    topology: Topology
+    secrets: list[str]
+
+
+@pytest.fixture(scope="module")
+def installed(image: Image) -> Iterator[Installed]:
+    """All services, the sample API included, on a storage on the volume."""
+    password, token, http_token = word(), word(), word()
+    config = compose_config(
+        "--profile",
+        "demo",
+        POSTGRES_PASSWORD=password,
+        AUTH_TOKEN=token,
+        SALES_HTTP_TOKEN=http_token,
+        SALES_API_URL="http://sample-api:8000",
+    )
+    ports = {port: str(free_port()) for port in PORTS}
+    with running_postgres(password) as postgres_port:
+        replaced = {
+            "postgres:5432": f"127.0.0.1:{postgres_port}",
+            "code-location": "127.0.0.1",
+            "sample-api:8000": f"127.0.0.1:{ports['8000']}",
+            **ports,
+        }
+        topology = Topology(image.root / "data", config["services"], replaced, image, NOBODY)
+        try:
+            topology.up("webserver", "daemon", "http-jobs", "pull-rides", "sample-api")
+            yield Installed(topology, [password, token, http_token])
+        finally:
+            topology.stop()
+
+
+@pytest.mark.topology
+@pytest.mark.parametrize("name", ["webserver", "daemon", "http-jobs", "sample-api"])
+def test_a_service_of_the_image_becomes_healthy(installed: Installed, name: str) -> None:
+    installed.topology.wait_healthy(name)
+
+
+@pytest.mark.topology
+def test_a_run_in_the_image_stores_its_day_on_the_volume(installed: Installed) -> None:
+    topology = installed.topology
+    for name in ("webserver", "daemon", "sample-api"):
+        topology.wait_healthy(name)
+    run_id = topology.ui.launch("sales", partition=DAY)
+
+    def succeeded() -> bool:
+        [run] = topology.ui.runs(runIds=[run_id])
+        assert run["status"] not in ("FAILURE", "CANCELED"), topology.log("code-location")
+        return bool(run["status"] == "SUCCESS")
+
+    wait_for("the run", succeeded, 90)
+    assert (topology.directory / f"storage/stg/sales/{DAY}/sales_{DAY}.avro").is_file()
+    assert list((topology.directory / "compute_logs").rglob("*.err"))
+
+
+@pytest.mark.topology
+def test_the_ride_puller_of_the_image_keeps_its_database_on_the_volume(
+    installed: Installed,
+) -> None:
+    database = installed.topology.directory / "rides/rides.db"
+
+    def pulled() -> bool:
+        if not database.exists():
+            return False
+        with sqlite3.connect(database) as connection:
+            return bool(connection.execute("SELECT count(*) FROM rides").fetchone()[0])
+
+    wait_for("a ride", pulled, 60)
+
+
+@pytest.mark.topology
+def test_no_service_prints_a_secret(installed: Installed) -> None:
+    for name in installed.topology.processes:
+        log = installed.topology.log(name)
+        assert not [secret for secret in installed.secrets if secret in log], name
+
+
+@pytest.mark.topology
+def test_the_processes_of_heroku_run_on_its_database_and_port(image: Image) -> None:
+    heroku, password, port = load("heroku.yml"), word(), free_port()
+    with running_postgres(password) as postgres_port:
+        environment = {
+            **image.environment,
+            "DATABASE_URL": f"postgres://dagster:{password}@127.0.0.1:{postgres_port}/dagster",
+            "PORT": str(port),
+            "DAGSTER_COMPUTE_LOGS": str(image.root / "data/heroku_logs"),
+            "SALES_API_URL": "sample",
+        }
+        options: dict[str, Any] = {
+            "cwd": image.environment["DAGSTER_HOME"],
+            "env": environment,
+            **as_user(NOBODY),
+        }
+
+        def shell(command: str) -> list[str]:
+            return ["/bin/sh", "-c", command.replace("0.0.0.0", "127.0.0.1")]  # noqa: S104
+
+        [release] = heroku["release"]["command"]
+        subprocess.run(shell(release), check=True, timeout=120, **options)  # noqa: S603
+        [worker] = heroku["run"]["worker"]["command"]
+        variable, _ = worker.split(" ", 1)
+        liveness = shell(f"{variable} dagster-daemon liveness-check")
+        processes: list[subprocess.Popen[bytes]] = []
+
+        def answers() -> bool:
+            try:
+                return requests.get(f"http://127.0.0.1:{port}/server_info", timeout=10).ok
+            except requests.ConnectionError:
+                return False
+
+        def lives() -> bool:
+            return not subprocess.run(liveness, timeout=60, check=False, **options).returncode  # noqa: S603
+
+        try:
+            for command in (heroku["run"]["web"], worker):
+                processes.append(
+                    subprocess.Popen(shell(command), start_new_session=True, **options)  # noqa: S603
+                )
+            wait_for("web", answers, 90)
+            wait_for("worker", lives, 90)
+        finally:
+            for process in processes:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(10)

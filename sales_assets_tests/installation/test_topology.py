@@ -1,0 +1,157 @@
+"""A whole installation: its services as processes, with the configuration files of `deploy/`."""
+
+import datetime
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from sales_assets_tests.helpers.topology import Topology, running_topology
+from sales_assets_tests.helpers.waiting import wait_for
+
+pytestmark = pytest.mark.topology
+
+
+def month(first: str) -> list[str]:
+    """Give 30 days."""
+    day = datetime.date.fromisoformat(first)
+    return [f"{day + datetime.timedelta(n)}" for n in range(30)]
+
+
+CALM = month("2023-01-01")
+STORMY = month("2023-03-01")
+SCHEDULED = "2023-05-01"
+# A page of each of the first two runs is held until the client gives it up, which takes 30 s.
+FAULTS = [{"date": STORMY[n], "page": 1, "delay": 60, "times": 1} for n in (0, 10)]
+
+
+@pytest.fixture(scope="module")
+def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
+    """The installation, which cuts a backfill into runs of ten days."""
+    directory = tmp_path_factory.mktemp("topology")
+    with running_topology(directory, json.dumps(FAULTS), SALES_DAYS_PER_RUN="10") as running:
+        yield running
+
+
+def most_at_once(runs: list[dict[str, Any]]) -> int:
+    """Tell how many runs were launched and had not ended at the same time."""
+    spans: list[tuple[float, float]] = [
+        (run["stats"]["launchTime"], run["stats"]["endTime"]) for run in runs
+    ]
+    return max(sum(start <= moment < end for start, end in spans) for moment, _ in spans)
+
+
+def stored(topology: Topology, days: list[str]) -> set[str]:
+    """The days that lie in the bucket as an Avro file."""
+    objects = topology.objects()
+    return {day for day in days if f"stg/sales/{day}/sales_{day}.avro" in objects}
+
+
+def recorded(topology: Topology, days: list[str]) -> Counter[tuple[str, str]]:
+    """Count the materializations in the database, by asset and day."""
+    rows = topology.sql(
+        "SELECT asset_key, partition FROM event_logs"
+        " WHERE dagster_event_type = 'ASSET_MATERIALIZATION'"
+    )
+    return Counter((json.loads(key)[0], day) for key, day in rows if day in days)
+
+
+def wait_for_backfill(topology: Topology, backfill: str) -> None:
+    """Wait until a backfill is complete."""
+
+    def complete() -> bool:
+        status = topology.ui.backfill_status(backfill)
+        assert status in ("REQUESTED", "COMPLETED_SUCCESS"), status
+        return status == "COMPLETED_SUCCESS"
+
+    wait_for("the backfill", complete, 120)
+
+
+def test_a_backfill_of_30_days_is_three_runs_of_which_two_go_at_a_time(topology: Topology) -> None:
+    backfill = topology.backfill(CALM)
+
+    def ended() -> bool:
+        statuses = [run["status"] for run in topology.ui.runs_of(backfill)]
+        return len(statuses) == 3 and set(statuses) <= {"SUCCESS", "FAILURE"}
+
+    wait_for("three runs", ended, 120)
+    runs = topology.ui.runs_of(backfill)
+    assert [run["status"] for run in runs] == ["SUCCESS"] * 3
+    assert most_at_once(runs) == 2
+    assert stored(topology, CALM) == set(CALM)
+    assert recorded(topology, CALM) == {
+        (asset, day): 1 for asset in ("raw_sales", "stg_sales") for day in CALM
+    }
+
+
+class Storm(NamedTuple):
+    """A backfill in which processes were killed while a day of the schedule came in.
+
+    Attributes:
+        backfill: Its id.
+        killed: The id of the run whose process was killed.
+        scheduled: The id of the run of the job of the schedule.
+    """
+
+    backfill: str
+    killed: str
+    scheduled: str
+
+
+@pytest.fixture(scope="module")
+def storm(topology: Topology) -> Storm:
+    """A backfill that holds both of its slots, until a run and the daemon are killed."""
+    backfill = topology.backfill(STORMY)
+
+    def workers() -> dict[str, int]:
+        ids = [run["runId"] for run in topology.ui.runs_of(backfill)]
+        rows = topology.sql(
+            "SELECT run_id, event FROM event_logs"
+            " WHERE dagster_event_type = 'STEP_START' AND run_id = ANY(:ids)",
+            ids=ids,
+        )
+        return {run: json.loads(event)["dagster_event"]["pid"] for run, event in rows}
+
+    wait_for("two runs", lambda: len(workers()) == 2, 90)
+    scheduled = topology.ui.launch("sales", partition=SCHEDULED)
+
+    def ended() -> bool:
+        [run] = topology.ui.runs(runIds=[scheduled])
+        return run["status"] in ("SUCCESS", "FAILURE")
+
+    wait_for("the run of the schedule", ended, 90)
+    killed, process = next(iter(workers().items()))
+    topology.kill("daemon")
+    os.kill(process, signal.SIGKILL)
+    # As `restart: unless-stopped` would.
+    topology.start("daemon")
+    wait_for_backfill(topology, backfill)
+    return Storm(backfill, killed, scheduled)
+
+
+def test_the_run_of_the_schedule_does_not_wait_for_a_backfill(
+    topology: Topology, storm: Storm
+) -> None:
+    [scheduled] = topology.ui.runs(runIds=[storm.scheduled])
+    last = topology.ui.runs_of(storm.backfill)[2]
+    assert scheduled["status"] == "SUCCESS"
+    assert last["stats"]["enqueuedTime"] < scheduled["stats"]["enqueuedTime"]
+    assert scheduled["stats"]["launchTime"] < last["stats"]["launchTime"]
+
+
+def test_a_killed_run_is_started_again_by_a_daemon_that_was_killed_too(
+    topology: Topology, storm: Storm
+) -> None:
+    runs = {run["runId"]: run for run in topology.ui.runs_of(storm.backfill)}
+    [again] = [run for run in runs.values() if run["parentRunId"] == storm.killed]
+    assert runs[storm.killed]["status"] == "FAILURE"
+    assert again["status"] == "SUCCESS"
+    assert stored(topology, STORMY) == set(STORMY)
+    assert set(recorded(topology, STORMY)) == {
+        (asset, day) for asset in ("raw_sales", "stg_sales") for day in STORMY
+    }
+    assert most_at_once(list(runs.values())) == 2

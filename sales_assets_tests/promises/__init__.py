@@ -1,0 +1,1 @@
+"""Tests of what cuts across: crashes, races, object stores, properties."""

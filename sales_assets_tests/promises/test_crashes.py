@@ -1,0 +1,319 @@
+"""A run is killed, stopped or starved at every step: each day is wholly old or wholly new."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import dagster as dg
+import fastavro
+import pytest
+
+from sales_assets.sales.api import SalesApi
+from sales_assets.sales.assets import raw_sales, stg_sales
+from sales_assets.sales.sale import SALES_SCHEMA
+from sales_assets.sample.faults import Fault, Faults
+from sales_assets.storage import formats, io_manager, quarantine, replace
+from sales_assets.storage.formats import AvroFile, JsonPages
+from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets.storage.replace import PublishError, local
+from sales_assets.storage.replace.local import WORK
+from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale, tree
+
+OLD = [page(sale(client="old", price=n)) for n in range(3)]
+NEW = [page(sale(client="new", price=n)) for n in range(2)]
+TRACED = {module.__file__ for module in (formats, replace, local, quarantine, io_manager, shutil)}
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """An empty storage."""
+    return tmp_path / "storage"
+
+
+def run(base: Path, url: str, max_rejected_rows: int = 0) -> None:
+    """Materialize the day for real."""
+    dg.materialize(
+        [raw_sales, stg_sales],
+        partition_key=DAY,
+        resources={
+            "sales_api": SalesApi(url=url),
+            "json_pages": PartitionDirectoryIOManager(str(base), JsonPages()),
+            "avro_file": PartitionDirectoryIOManager(str(base), AvroFile(SALES_SCHEMA)),
+        },
+        run_config=dg.RunConfig(
+            {"stg_sales": {"config": {"max_rejected_rows": max_rejected_rows}}}
+        ),
+    )
+
+
+def in_child(action: Callable[[], object]) -> int:
+    """Run in a forked process that dies without any clearing up; give its wait status."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            action()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1]
+
+
+def killed_at(
+    step: int, action: Callable[[], object], traced_files: Collection[str | None] = TRACED
+) -> bool:
+    """Run in a child that gets SIGKILL before the `step`-th line of our storage code.
+
+    Returns:
+        Whether it came to that; otherwise it has finished before.
+    """
+    left = [step]
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code.co_filename not in traced_files:
+            return None
+        if event == "line":
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    def traced() -> None:
+        sys.settrace(trace)
+        action()
+
+    status = in_child(traced)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return True
+    assert os.WEXITSTATUS(status) == 0
+    return False
+
+
+@pytest.fixture
+def states(api: ScriptedApi, base: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The storage with the old day, in which it is left, and with the new one."""
+    api.days[DAY] = NEW
+    run(base, api.url)
+    new = tree(base)
+    api.days[DAY] = OLD
+    run(base, api.url)
+    old = tree(base)
+    api.days[DAY] = NEW
+    return old, new
+
+
+def layer(files: dict[str, bytes], name: str) -> dict[str, bytes]:
+    """Pick the files of a layer."""
+    return {path: content for path, content in files.items() if path.startswith(name)}
+
+
+def kill_and_check(
+    api: ScriptedApi,
+    base: Path,
+    states: tuple[dict[str, bytes], dict[str, bytes]],
+    steps: Iterator[int],
+) -> int:
+    """Kill a run that makes the old day the new one, at each of these steps.
+
+    Returns:
+        How many runs were killed.
+    """
+    old, new = states
+    saved = base.with_name("saved")
+    shutil.copytree(base, saved)
+    kills = 0
+    for step in steps:
+        if not killed_at(step, lambda: run(base, api.url)):
+            break
+        kills += 1
+        left = {path: content for path, content in tree(base).items() if WORK not in path}
+        for name in ("raw", "stg"):
+            assert layer(left, name) in (layer(old, name), layer(new, name)), (step, name)
+        assert in_child(lambda: run(base, api.url)) == 0, step
+        assert tree(base) == new, step
+        assert not any((base / WORK).iterdir()), step
+        shutil.rmtree(base)
+        shutil.copytree(saved, base)
+    return kills
+
+
+def test_kill_9_at_many_steps_leaves_each_day_old_or_new(
+    api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]]
+) -> None:
+    assert kill_and_check(api, base, states, iter(range(5, 10_000, 23))) >= 10
+
+
+@pytest.mark.soak
+def test_kill_9_at_every_step_leaves_each_day_old_or_new(
+    api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]]
+) -> None:
+    assert kill_and_check(api, base, states, iter(range(1, 10_000))) >= 200
+
+
+@pytest.mark.parametrize("bad_before", [True, False])
+def test_kill_9_never_leaves_a_row_in_neither_the_day_nor_its_quarantine(
+    api: ScriptedApi, base: Path, bad_before: bool
+) -> None:
+    saved = base.with_name("saved")
+    good, bad = (
+        [page(sale(client="kept"), sale(price=1))],
+        [page(sale(client="kept"), sale(price="1"))],
+    )
+    api.days[DAY] = bad if bad_before else good
+    run(base, api.url, 1)
+    shutil.copytree(base, saved)
+    api.days[DAY] = good if bad_before else bad
+    between = {io_manager.__file__, quarantine.__file__}
+    for step in range(36, 10_000, 3):
+        if not killed_at(step, lambda: run(base, api.url, 1), between):
+            break
+        [avro] = base.glob("stg/**/*.avro")
+        with avro.open("rb") as file:
+            rows = len(list(fastavro.reader(file)))
+        aside = sum(path.read_bytes().count(b"\n") for path in base.glob("quarantine/**/*.jsonl"))
+        assert rows + aside >= 2, step
+        shutil.rmtree(base)
+        shutil.copytree(saved, base)
+    assert step > 20
+    assert bool([*base.glob("quarantine/**/*.jsonl")]) != bad_before
+
+
+def started(
+    environment: dict[str, str], base: Path, *days: str, url: str, token: str
+) -> "subprocess.Popen[str]":
+    """Start `dagster asset materialize` for these options in another process."""
+    command = "dagster asset materialize -m sales_assets.definitions --select raw_sales,stg_sales"
+    return subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", *command.split(), *days],
+        cwd=base.parent,
+        env={**environment, "BASE_DIR": str(base), "SALES_API_URL": url, "AUTH_TOKEN": token},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT], ids=lambda stop: stop.name)
+def test_a_run_that_is_stopped_leaves_the_old_day_and_no_litter(
+    api: ScriptedApi,
+    base: Path,
+    states: tuple[dict[str, bytes], dict[str, bytes]],
+    environment: dict[str, str],
+    stop: signal.Signals,
+) -> None:
+    api.fail(page=2, delay=0.3, status=503)
+    process = started(environment, base, "--partition", DAY, url=api.url, token=api.token)
+    deadline = time.monotonic() + 60
+    api.requests.clear()
+    while len(api.requests) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(stop)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert tree(base) == states[0]
+    assert not any((base / WORK).iterdir())
+
+
+def test_a_range_that_is_stopped_records_just_the_days_that_it_stored(
+    api: ScriptedApi, base: Path, environment: dict[str, str]
+) -> None:
+    days = [f"2022-08-{day:02}" for day in range(9, 29)]
+    api.days = {day: [page(sale(purchase_date=day))] for day in days}
+    api.faults = Faults([Fault(times=30), Fault(delay=0.5)])
+    span = f"{days[0]}...{days[-1]}"
+    process = started(environment, base, "--partition-range", span, url=api.url, token=api.token)
+    deadline = time.monotonic() + 60
+    while len(api.requests) < 40 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    stored = {path.name for path in (base / "raw/sales").iterdir()}
+    assert 0 < len(stored) < len(days)
+    with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
+        assert instance.get_materialized_partitions(dg.AssetKey("raw_sales")) == stored
+    assert not any((base / WORK).iterdir())
+
+
+def test_a_file_that_may_not_grow_fails_the_day_which_keeps_what_it_had(
+    api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]]
+) -> None:
+    api.days[DAY] = [page(*[sale(client="new" * 1000)] * 9)]
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+        run(base, api.url)
+
+    assert in_child(limited) != 0
+    assert tree(base) == states[0]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False).returncode != 0:  # noqa: S603
+        pytest.skip("needs the right to mount a file system")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)  # noqa: S603, S607
+
+
+def test_a_full_disk_fails_the_day_which_keeps_what_it_had(
+    api: ScriptedApi, small_disk: Path
+) -> None:
+    base = small_disk / "storage"
+    api.days[DAY] = OLD
+    run(base, api.url)
+    old = tree(base)
+    api.days[DAY] = [page(*[sale(client="new" * 1000, price=n)] * 9) for n in range(20)]
+    with pytest.raises(OSError, match="No space left"):
+        run(base, api.url)
+    assert tree(base) == old
+    assert not any((base / WORK).iterdir())
+
+
+def test_a_read_only_disk_fails_the_day_and_says_so(api: ScriptedApi, small_disk: Path) -> None:
+    base = small_disk / "storage"
+    api.days[DAY] = OLD
+    run(base, api.url)
+    old = tree(base)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)  # noqa: S603, S607
+    with pytest.raises(PublishError, match=r"BASE_DIR .* cannot be written to"):
+        run(base, api.url)
+    assert tree(base) == old
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to make fsync fail")
+def test_a_failing_fsync_fails_the_day_which_keeps_what_it_had(
+    api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]]
+) -> None:
+    script = base.with_name("publish.py")
+    script.write_text(
+        "import sys\n"
+        "from upath import UPath\n"
+        "from sales_assets.storage.replace import replacing\n"
+        "base = UPath(sys.argv[1])\n"
+        "with replacing(base / 'raw/sales' / sys.argv[2], base) as new:\n"
+        "    (new / 'file').write_bytes(b'new')\n"
+    )
+    strace = ["strace", "-f", "-o", os.devnull, "-e", "inject=fsync:error=EIO:when=1"]
+    result = subprocess.run(  # noqa: S603 - our own command
+        [*strace, sys.executable, str(script), str(base), DAY],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Input/output error" in result.stderr
+    assert tree(base) == states[0]
+    assert not any((base / WORK).iterdir())

@@ -1,0 +1,186 @@
+"""What holds for any sales and for any JSON, not just for the examples of the other tests."""
+
+import contextlib
+import datetime
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from sales_assets.feed.json_rows import InvalidPageError, Repeated, rows_of_page, values_of_page
+from sales_assets.sales.sale import (
+    SALES_SCHEMA,
+    InvalidSalesError,
+    Judgement,
+    _judged_sales,
+    _plain_sales,
+    sales_of_pages,
+)
+from sales_assets.storage.formats import AvroFile, JsonPages
+from sales_assets_tests.conftest import DAY, sale
+
+DATE = datetime.date.fromisoformat(DAY)
+FIELDS = ("client", "purchase_date", "product", "price")
+
+texts = st.text(max_size=20)  # without lone surrogates, as the default is
+prices = st.integers(-(2**63), 2**63 - 1)
+sales = st.builds(lambda c, p, n: sale(client=c, product=p, price=n), texts, texts, prices)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(exclude_categories=()), max_size=5)
+    | st.sampled_from([DAY, "900", 900, 2**63, 900.0, "A\ud800"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+quick = settings(max_examples=150, deadline=None)
+
+
+def encoded(rows: list[Any], ascii_only: bool) -> bytes:
+    return json.dumps(rows, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+
+
+def is_text(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def is_sale(row: dict[str, Any]) -> bool:
+    """The contract, said once more in the plainest words."""
+    return (
+        all(field in row for field in FIELDS)
+        and is_text(row["client"])
+        and is_text(row["product"])
+        and row["purchase_date"] == DAY
+        and type(row["price"]) is int
+        and -(2**63) <= row["price"] < 2**63
+    )
+
+
+@quick
+@given(st.lists(st.lists(sales, max_size=5), max_size=4), st.booleans())
+def test_any_list_of_sales_comes_back_from_avro_equal(
+    pages: list[list[dict[str, Any]]], ascii_only: bool
+) -> None:
+    avro = AvroFile(SALES_SCHEMA)
+    bodies = [encoded(rows, ascii_only) for rows in pages]
+    with tempfile.TemporaryDirectory() as directory:
+        rows = (row for page in sales_of_pages(bodies, DAY) for row in page)
+        avro.write(rows, Path(directory), "sales")
+        stored = list(avro.read(avro.files(Path(directory), "sales")))
+    assert stored == [{**row, "purchase_date": DATE} for rows in pages for row in rows]
+
+
+@quick
+@given(
+    st.lists(
+        st.tuples(sales, st.dictionaries(st.sampled_from([*FIELDS, "other"]), values, max_size=3)),
+        max_size=4,
+    ),
+    st.booleans(),
+)
+@example([(sale(), {"client": "A\ud800"})], True)
+@example([(sale(), {"product": "A\ud800"})], False)
+@example([(sale(), {"price": True}), (sale(), {})], True)
+def test_any_value_in_any_field_is_taken_as_it_is_or_rejected_with_its_place(
+    parts: list[tuple[dict[str, Any], dict[str, Any]]], ascii_only: bool
+) -> None:
+    rows = [{**good, **changes} for good, changes in parts]
+    judgement = Judgement(max_rejected_rows=len(rows))
+    [taken] = sales_of_pages([encoded(rows, ascii_only)], DAY, judgement)
+    assert taken == [
+        {field: row[field] for field in FIELDS} | {"purchase_date": DATE}
+        for row in rows
+        if is_sale(row)
+    ]
+    bad = [number for number, row in enumerate(rows, 1) if not is_sale(row)]
+    assert [(record["page"], record["row"]) for record in judgement.rejected] == [
+        (1, number) for number in bad
+    ]
+    for record in judgement.rejected:
+        assert {problem["field"].split(".")[0] for problem in record["problems"]} <= {*FIELDS}
+        json.dumps(record).encode("ascii")
+
+
+def spelt(draw: st.DrawFn, key: str) -> str:
+    """Write a key with some of its characters as escapes."""
+    return "".join(
+        f"\\u{ord(character):04x}" if draw(st.booleans()) else character for character in key
+    )
+
+
+@st.composite
+def rows_as_text(draw: st.DrawFn) -> str:
+    """A row of good values as JSON, with keys that may come twice, in any spelling."""
+    good = draw(sales)
+    keys = [*FIELDS, *draw(st.lists(st.sampled_from([*FIELDS, "other"]), max_size=2))]
+    pairs = [f'"{spelt(draw, key)}": {json.dumps(good.get(key, 1))}' for key in keys]
+    return "{" + ", ".join(draw(st.permutations(pairs))) + "}"
+
+
+@quick
+@given(st.lists(rows_as_text(), max_size=4))
+def test_a_key_that_comes_twice_is_never_missed(texts: list[str]) -> None:
+    page = f"[{', '.join(texts)}]".encode()
+    judgement = Judgement(max_rejected_rows=len(texts))
+    list(sales_of_pages([page], DAY, judgement))
+    repeated = []
+    for number, text in enumerate(texts, 1):
+        pairs: list[tuple[str, Any]] = json.loads(text, object_pairs_hook=list)
+        if len({key for key, _ in pairs}) < len(pairs):
+            repeated.append(number)
+    assert [record["row"] for record in judgement.rejected] == repeated
+
+
+@quick
+@given(st.lists(sales, max_size=5), st.booleans())
+def test_the_fast_way_and_the_slow_way_agree(rows: list[dict[str, Any]], ascii_only: bool) -> None:
+    page = encoded(rows, ascii_only)
+    date = datetime.date.fromisoformat(DAY)
+    fast = _plain_sales(page, date)
+    assert fast is None or fast == list(_judged_sales(page, 1, date, Judgement()))
+
+
+@quick
+@given(st.lists(values | sales, max_size=4), st.data())
+def test_a_page_that_is_cut_short_is_never_a_page(rows: list[Any], data: st.DataObject) -> None:
+    page = encoded(rows, True)
+    assert len(values_of_page(page)) == len(list(rows_of_page(page))) == len(rows)
+    cut = page[: data.draw(st.integers(0, len(page) - 1))]
+    for parse in (values_of_page, lambda body: list(rows_of_page(body))):
+        try:
+            parse(cut)
+        except InvalidPageError:
+            continue
+        raise AssertionError(cut)
+
+
+@quick
+@given(st.lists(st.binary(max_size=50), min_size=1, max_size=5))
+def test_raw_bytes_are_never_altered(pages: list[bytes]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        JsonPages().write(pages, Path(directory), "sales")
+        files = JsonPages().files(Path(directory), "sales")
+        assert list(JsonPages().read(files)) == pages
+
+
+@quick
+@given(st.binary(max_size=30))
+def test_any_bytes_are_a_page_of_rows_or_refused(body: bytes) -> None:
+    judgement = Judgement(max_rejected_rows=99)
+    with contextlib.suppress(InvalidSalesError):
+        [taken] = sales_of_pages([b"[" + body + b"]"], DAY, judgement)
+        rows = json.loads(f"[{body.decode('utf-8', 'surrogateescape')}]")
+        assert len(taken) + len(judgement.rejected) == len(rows)
+
+
+def test_values_of_a_key_that_comes_twice_are_all_kept() -> None:
+    [row] = rows_of_page(b'[{"a": 1, "b": 2, "a": 3}]')
+    assert isinstance(row.value, Repeated)
+    assert row.value.values_of == {"a": [1, 3]}

@@ -1,0 +1,138 @@
+"""Several processes at the same days at once: no mixture, no loss, no litter."""
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import dagster as dg
+import fastavro
+import pytest
+
+from sales_assets.feed.batch import FailedDaysError
+from sales_assets.sales.api import SalesApi
+from sales_assets.sales.assets import raw_sales, stg_sales
+from sales_assets.sales.sale import SALES_SCHEMA
+from sales_assets.storage.formats import AvroFile, JsonPages
+from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets.storage.replace import ReplacedError
+from sales_assets.storage.replace.local import WORK
+from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale, tree
+
+RANGE = [f"2022-08-{day:02}" for day in range(9, 15)]
+LENGTHS = {"short": 2, "long": 6}
+
+
+def materialize(
+    assets: list[dg.AssetsDefinition], base: Path, url: str, first: str, last: str
+) -> None:
+    """Materialize a range for real."""
+    dg.materialize(
+        assets if raw_sales in assets else [raw_sales.to_source_asset(), *assets],
+        resources={
+            "sales_api": SalesApi(url=url, backoff=0.001),
+            "json_pages": PartitionDirectoryIOManager(str(base), JsonPages()),
+            "avro_file": PartitionDirectoryIOManager(str(base), AvroFile(SALES_SCHEMA)),
+        },
+        tags={
+            "dagster/asset_partition_range_start": first,
+            "dagster/asset_partition_range_end": last,
+        },
+    )
+
+
+def fork(action: Callable[[], object]) -> int:
+    """Start a process that does this, and ends with 0 if it could."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            with Path(os.devnull).open("w") as null:
+                os.dup2(null.fileno(), sys.stderr.fileno())
+            action()
+            code = 0
+        finally:
+            os._exit(code)
+    return child
+
+
+def ended_well(children: list[int]) -> bool:
+    return [os.waitpid(child, 0)[1] for child in children] == [0] * len(children)
+
+
+def pages_of(writer: str, day: str) -> list[bytes]:
+    """Give the day as one writer knows it: told by its clients and its number of pages."""
+    rows = range(LENGTHS[writer])
+    return [page(sale(client=writer, purchase_date=day, price=n)) for n in rows]
+
+
+def writers_of(day: str, base: Path) -> set[str]:
+    """Name the writers whose rows are in the Avro file of a day, which has to be whole."""
+    with (base / f"stg/sales/{day}/sales_{day}.avro").open("rb") as file:
+        clients = [row["client"] for row in fastavro.reader(file)]  # type: ignore[index, call-overload]
+    assert len(clients) == LENGTHS[clients[0]]
+    return set(clients)
+
+
+def race(base: Path, token: str, rounds: int) -> tuple[int, int]:
+    """Let two processes write a day and one read it, over and over.
+
+    Returns:
+        How often the reader got the day, and how often it was told to run again.
+    """
+    with ScriptedApi() as short, ScriptedApi() as long:
+        servers = {"short": short, "long": long}
+        for writer, server in servers.items():
+            server.token = token
+            server.days[DAY] = pages_of(writer, DAY)
+        materialize([raw_sales], base, short.url, DAY, DAY)
+
+        def write(url: str) -> None:
+            for _ in range(rounds):
+                materialize([raw_sales], base, url, DAY, DAY)
+
+        children = [fork(lambda url=server.url: write(url)) for server in servers.values()]  # type: ignore[misc]
+        read = replaced = 0
+        for _ in range(rounds):
+            try:
+                materialize([stg_sales], base, "http://unused", DAY, DAY)
+            except ReplacedError:
+                replaced += 1
+            else:
+                read += 1
+                assert len(writers_of(DAY, base)) == 1
+        assert ended_well(children)
+        materialize([stg_sales], base, "http://unused", DAY, DAY)
+    raw = [name for name in tree(base) if name.startswith("raw")]
+    assert len(raw) == LENGTHS[writers_of(DAY, base).pop()]
+    assert not any((base / WORK).iterdir())
+    return read, replaced
+
+
+def test_a_day_written_by_two_and_read_by_a_third_is_never_mixed(
+    tmp_path: Path, api: ScriptedApi
+) -> None:
+    read, replaced = race(tmp_path, api.token, 15)
+    assert read > 0
+    assert read + replaced == 15
+
+
+@pytest.mark.soak
+def test_hundreds_of_rounds_mix_nothing(tmp_path: Path, api: ScriptedApi) -> None:
+    read, replaced = race(tmp_path, api.token, 300)
+    assert read > replaced
+
+
+def test_overlapping_backfills_leave_every_day_whole(tmp_path: Path, api: ScriptedApi) -> None:
+    api.days = {day: pages_of("long", day) for day in RANGE}
+
+    def backfill() -> None:
+        with suppress(ReplacedError, FailedDaysError):
+            materialize([raw_sales, stg_sales], tmp_path, api.url, RANGE[0], RANGE[-1])
+
+    assert ended_well([fork(backfill) for _ in range(3)])
+    for day in RANGE:
+        assert len(list((tmp_path / "raw/sales" / day).iterdir())) == LENGTHS["long"]
+        assert writers_of(day, tmp_path) == {"long"}
+    assert not any((tmp_path / WORK).iterdir())

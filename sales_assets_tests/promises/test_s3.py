@@ -1,0 +1,166 @@
+"""The whole graph on an object store: a real S3 server (moto) on loopback."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+from moto.server import ThreadedMotoServer
+from upath import UPath
+
+from sales_assets.storage.replace import PublishError, ReplacedError, reading, replacing
+from sales_assets_tests.conftest import DAY, Command, ScriptedApi, page, sale
+
+BUCKET = "sales"
+MATERIALIZE = ["asset", "materialize", "-m", "sales_assets.definitions"]
+BOTH = [*MATERIALIZE, "--select", "raw_sales,stg_sales"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The address of an S3 server."""
+    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    yield f"http://{host}:{port}"
+    moto.stop()
+
+
+@pytest.fixture
+def base(server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> UPath:
+    """An empty prefix in a bucket, and the environment in which it is found."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": server,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    path = UPath(f"s3://{BUCKET}/{request.node.name}")
+    path.fs.invalidate_cache()
+    if not path.fs.exists(BUCKET):
+        path.fs.mkdir(BUCKET)
+    return path
+
+
+@pytest.fixture
+def aws(environment: dict[str, str], base: UPath) -> dict[str, str]:
+    """The settings of a run that stores on S3."""
+    names = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    return {**names, "BASE_DIR": str(base)}
+
+
+def objects(base: UPath) -> dict[str, bytes]:
+    """All objects below a prefix, with their content."""
+    base.fs.invalidate_cache()
+    prefix = base.path.rstrip("/") + "/"
+    return {path.removeprefix(prefix): base.fs.cat_file(path) for path in base.fs.find(prefix)}
+
+
+def publish(base: UPath, files: dict[str, bytes]) -> None:
+    with replacing(base / "raw/sales/D", base) as new:
+        for name, content in files.items():
+            (new / name).write_bytes(content)
+
+
+def read(base: UPath) -> dict[str, bytes]:
+    with reading(base / "raw/sales/D", base):
+        return {path.name: path.read_bytes() for path in (base / "raw/sales/D").iterdir()}
+
+
+def test_the_graph_runs_on_s3_and_a_second_run_changes_no_byte(
+    api: ScriptedApi, dagster: Command, base: UPath, aws: dict[str, str]
+) -> None:
+    days = [DAY, "2022-08-10"]
+    api.days = {day: [page(sale(purchase_date=day, price=n)) for n in range(3)] for day in days}
+    (base / f"raw/sales/{DAY}/sales_{DAY}_99.json").write_bytes(b"[]")
+    settings = {**aws, "SALES_API_URL": api.url, "AUTH_TOKEN": api.token}
+    command = [*BOTH, "--partition-range", "...".join(days)]
+
+    first = dagster(*command, **settings)
+    assert first.returncode == 0, first.stderr
+    stored = objects(base)
+    assert set(stored) == {
+        *(f"raw/sales/{day}/sales_{day}_{n}.json" for day in days for n in (1, 2, 3)),
+        *(f"stg/sales/{day}/sales_{day}.avro" for day in days),
+    }
+    assert stored[f"raw/sales/{DAY}/sales_{DAY}_2.json"] == api.days[DAY][1]
+    assert dagster(*command, **settings).returncode == 0
+    assert objects(base) == stored
+
+
+def test_a_day_that_fails_keeps_what_it_had(
+    api: ScriptedApi, dagster: Command, base: UPath, aws: dict[str, str]
+) -> None:
+    old = {f"stg/sales/{DAY}/sales_{DAY}.avro": b"old"}
+    (base / f"stg/sales/{DAY}/sales_{DAY}.avro").write_bytes(b"old")
+    api.days[DAY] = [page(sale(price="1"))]
+    settings = {**aws, "SALES_API_URL": api.url, "AUTH_TOKEN": api.token}
+    assert dagster(*BOTH, "--partition", DAY, **settings).returncode == 1
+    assert objects(base) == {**old, f"raw/sales/{DAY}/sales_{DAY}.json": api.days[DAY][0]}
+
+
+def test_what_the_new_day_does_not_have_is_deleted(base: UPath) -> None:
+    publish(base, {"1": b"old", "2": b"old"})
+    publish(base, {"1": b"new"})
+    assert objects(base) == {"raw/sales/D/1": b"new"}
+
+
+@pytest.mark.parametrize("line", [5, 8, 10, 13])
+def test_a_crash_in_between_is_noticed_by_readers_and_mended_by_the_next_run(
+    base: UPath,
+    python: Command,
+    aws: dict[str, str],
+    line: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    publish(base, {"1": b"old", "2": b"old", "3": b"old"})
+    script = tmp_path_factory.mktemp("scripts") / "killed.py"
+    script.write_text(
+        "import os, signal, sys\n"
+        "from upath import UPath\n"
+        "from sales_assets.storage.replace import replacing\n"
+        "left = int(sys.argv[1])\n"
+        "def trace(frame, event, _):\n"
+        "    global left\n"
+        "    if frame.f_code.co_name != '_upload':\n"
+        "        return None\n"
+        "    left -= event == 'line'\n"
+        "    if left == 0:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return trace\n"
+        "sys.settrace(trace)\n"
+        "base = UPath(os.environ['BASE_DIR'])\n"
+        "with replacing(base / 'raw/sales/D', base) as new:\n"
+        "    (new / '1').write_bytes(b'new')\n"
+        "    (new / '2').write_bytes(b'new')\n"
+    )
+    assert python(str(script), str(line), **aws).returncode == -9
+    with pytest.raises(ReplacedError, match="materialize it again"):
+        read(base)
+    publish(base, {"1": b"new", "2": b"new"})
+    assert read(base) == {"1": b"new", "2": b"new"}
+    assert set(objects(base)) == {"raw/sales/D/1", "raw/sales/D/2"}
+
+
+def test_a_day_replaced_while_it_is_read_fails_the_reader(base: UPath) -> None:
+    publish(base, {"1": b"old"})
+    with pytest.raises(ReplacedError), reading(base / "raw/sales/D", base):
+        publish(base, {"1": b"new"})
+
+
+def test_two_runs_that_write_a_day_at_once_leave_it_whole_or_readers_notice(base: UPath) -> None:
+    days = [{"1": b"a", "2": b"a"}, {"1": b"b", "3": b"b"}]
+
+    def write(files: dict[str, bytes]) -> None:
+        for _ in range(10):
+            with suppress(PublishError):
+                publish(base, files)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(write, days))
+    with suppress(ReplacedError):
+        assert read(base) in days
+    publish(base, days[0])
+    assert read(base) == days[0]

@@ -1,0 +1,111 @@
+"""The Avro schema: old files stay readable, and other readers find the types it promises."""
+
+import copy
+import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import fastavro
+import polars
+import pytest
+from fastavro.read import SchemaResolutionError
+from fastavro.schema import SchemaParseException
+from upath import UPath
+
+from sales_assets.sales.sale import SALES_SCHEMA
+from sales_assets.storage.formats import AvroFile
+from sales_assets_tests.conftest import DAY
+
+DATE = datetime.date.fromisoformat(DAY)
+OLD_FILES = sorted((Path(__file__).parent / "old_files").glob("version_*.avro"))
+ROWS = [
+    {"client": "Ada Byron", "purchase_date": DATE, "product": "TV", "price": 900},
+    {
+        "client": "Zoë Ångström",
+        "purchase_date": DATE,
+        "product": "coffee machine",
+        "price": -(2**63),
+    },
+]
+
+
+def read(schema: dict[str, Any], path: Path) -> list[dict[str, Any]]:
+    return list(AvroFile(schema).read([UPath(path)]))
+
+
+def breaks(schema: dict[str, Any], path: Path) -> bool:
+    """Whether this schema cannot give back all that is in an old file."""
+    try:
+        rows = read(schema, path)
+    except (SchemaResolutionError, SchemaParseException, TypeError, ValueError):
+        return True
+    return [{name: row.get(name) for name in ROWS[0]} for row in rows] != ROWS
+
+
+def changed(**fields: Any) -> dict[str, Any]:
+    """The schema with fields added, replaced, or (None) taken away."""
+    schema = copy.deepcopy(SALES_SCHEMA)
+    by_name = {field["name"]: field for field in schema["fields"]} | fields
+    schema["fields"] = [field for field in by_name.values() if field]
+    return schema
+
+
+@pytest.mark.parametrize("path", OLD_FILES, ids=lambda path: path.stem)
+def test_files_of_every_version_are_read_in_full(path: Path) -> None:
+    assert OLD_FILES
+    assert not breaks(SALES_SCHEMA, path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_broken"),
+    [
+        ({"shop": {"name": "shop", "type": "string"}}, True),
+        ({"shop": {"name": "shop", "type": "string", "default": ""}}, False),
+        ({"shop": {"name": "shop", "type": ["null", "string"], "default": None}}, False),
+        ({"price": None}, True),
+        ({"price": {"name": "price", "type": "int"}}, True),
+        ({"price": {"name": "price", "type": "string"}}, True),
+        ({"price": {"name": "amount", "type": "long"}}, True),
+    ],
+    ids=str,
+)
+def test_a_change_of_the_schema_that_breaks_old_files_is_noticed(
+    fields: dict[str, Any], is_broken: bool
+) -> None:
+    assert breaks(changed(**fields), OLD_FILES[0]) == is_broken
+
+
+@pytest.fixture(params=[ROWS, []], ids=["a day", "an empty day"])
+def day(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, list[dict[str, Any]]]:
+    """A file, and the rows in it."""
+    AvroFile(SALES_SCHEMA).write(request.param, tmp_path, "sales")
+    return tmp_path / "sales.avro", request.param
+
+
+def test_fastavro_reads_a_day_with_its_types(day: tuple[Path, list[dict[str, Any]]]) -> None:
+    with day[0].open("rb") as file:
+        assert list(fastavro.reader(file)) == day[1]
+
+
+def test_polars_reads_a_day_with_its_types(day: tuple[Path, list[dict[str, Any]]]) -> None:
+    frame = polars.read_avro(day[0])
+    assert frame.schema == {
+        "client": polars.String,
+        "purchase_date": polars.Date,
+        "product": polars.String,
+        "price": polars.Int64,
+    }
+    assert frame.to_dicts() == day[1]
+
+
+def test_duckdb_gets_a_day_with_its_types_through_arrow(
+    day: tuple[Path, list[dict[str, Any]]],
+) -> None:
+    # Its own reader of Avro is an extension, which has to be downloaded.
+    table = polars.read_avro(day[0]).to_arrow()
+    with duckdb.connect() as connection:
+        relation = connection.from_arrow(table)
+        assert relation.columns == list(ROWS[0])
+        assert [str(kind) for kind in relation.types] == ["VARCHAR", "DATE", "VARCHAR", "BIGINT"]
+        assert relation.fetchall() == [tuple(row.values()) for row in day[1]]

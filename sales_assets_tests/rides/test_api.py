@@ -1,0 +1,119 @@
+"""The client of the rides API, against a server on a real socket."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from sales_assets.rides.api import NoRide, RidesApi, RidesApiError
+from sales_assets.sample.api import Answer
+from sales_assets.sample.faults import Fault
+from sales_assets_tests.conftest import ScriptedApi, ride_answer
+
+
+@pytest.fixture
+def rides_api(api: ScriptedApi) -> Iterator[RidesApi]:
+    """The client of an API whose rides are called 1, 2, 3 and so on; it hardly waits."""
+    api.ride = lambda number: json.dumps(ride_answer(str(number))).encode()
+    with RidesApi(url=api.url, backoff=0).open() as client:
+        yield client
+
+
+def test_each_poll_brings_the_next_ride(api: ScriptedApi, rides_api: RidesApi) -> None:
+    assert list(rides_api.rides(0, polls=3)) == [ride_answer(str(n)) for n in (1, 2, 3)]
+    assert api.requests == ["/ride"] * 3
+
+
+def test_the_next_ride_is_asked_for_only_when_the_last_one_is_dealt_with(
+    api: ScriptedApi, rides_api: RidesApi
+) -> None:
+    for number, _ in enumerate(rides_api.rides(0, polls=5), 1):
+        assert len(api.requests) == number
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Answer(500), "HTTP 500"),
+        (Answer(503, headers={"Retry-After": "0"}), "HTTP 503"),
+        (Answer(429), "HTTP 429"),
+        (Answer(404), "HTTP 404"),
+        (Answer(401), "HTTP 401"),
+        (Answer(201, json.dumps(ride_answer()).encode()), "HTTP 201"),
+        (Answer(204), "HTTP 204"),
+        (Answer(302, headers={"Location": "/ride"}), "HTTP 302"),
+        (Answer(body=b"<html>busy</html>"), "no whole ride"),
+        (Answer(body=b"{}"), "no whole ride: ride: Field required"),
+        (Answer(body=json.dumps(ride_answer(distance="1")).encode()), r"ride\.distance"),
+        (Answer(body=b'{"ride": {}}', fault=Fault(cut=5)), "IncompleteRead|Connection"),
+    ],
+    ids=str,
+)
+def test_an_answer_that_is_no_ride_is_handed_over_and_not_asked_for_again(
+    api: ScriptedApi, rides_api: RidesApi, answer: Answer, reason: str
+) -> None:
+    api.script.append(answer)
+    skipped, ride = rides_api.rides(0, polls=2)
+    assert isinstance(skipped, NoRide)
+    assert re.search(reason, skipped.reason)
+    assert ride == ride_answer("1")
+    assert len(api.requests) == 2
+
+
+def test_a_server_that_is_not_there_is_no_ride(api: ScriptedApi, rides_api: RidesApi) -> None:
+    api.__exit__(None, None, None)
+    [skipped] = rides_api.rides(0, polls=1)
+    assert isinstance(skipped, NoRide)
+    assert "ConnectionError" in skipped.reason
+
+
+def pauses_of(rides_api: RidesApi, interval: float, polls: int) -> list[float]:
+    """Poll, and give the pauses that were to be made between the calls."""
+    pauses: list[float] = []
+    list(rides_api.rides(interval, polls, pause=pauses.append))
+    return pauses
+
+
+def test_the_pause_is_the_interval(rides_api: RidesApi) -> None:
+    assert pauses_of(rides_api, 5, polls=3) == [5, 5]
+
+
+def test_after_no_ride_the_pause_is_the_backoff_at_least(api: ScriptedApi) -> None:
+    api.script.append(Answer(500))
+    with RidesApi(url=api.url, backoff=3).open() as client:
+        assert pauses_of(client, 1, polls=3) == [3, 1]
+
+
+def test_retry_after_is_followed_up_to_the_cap(api: ScriptedApi, rides_api: RidesApi) -> None:
+    api.script.extend(Answer(429, headers={"Retry-After": s}) for s in ("7", "86400", "soon"))
+    assert pauses_of(rides_api, 1, polls=5) == [7, 120, 1, 1]
+
+
+def test_no_call_is_made_after_the_time_is_over(rides_api: RidesApi) -> None:
+    assert len(list(rides_api.rides(interval=3600, seconds=3000))) == 1
+
+
+def test_a_pause_that_says_stop_ends_the_polling(rides_api: RidesApi) -> None:
+    assert len(list(rides_api.rides(0, pause=lambda _: True))) == 1
+
+
+def test_no_token_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Watched(ScriptedApi):
+        def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+            sent.append(headers.get("Authorization"))
+            return super().answer(path, headers)
+
+    sent: list[str | None] = []
+    monkeypatch.setenv("AUTH_TOKEN", "of-the-sales-api")
+    with Watched() as server, RidesApi(url=server.url).open() as client:
+        assert len(list(client.rides(0, polls=1))) == 1
+    assert sent == [None]
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://host", "host:80", "https://", "https://me:pw@host", "http://h:x", "http://["]
+)
+def test_an_address_that_is_none_fails_before_any_request(url: str) -> None:
+    with pytest.raises(RidesApiError, match="RIDES_API_URL"), RidesApi(url=url).open():
+        pass

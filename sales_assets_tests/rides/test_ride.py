@@ -1,0 +1,109 @@
+"""The ride contract."""
+
+import json
+from typing import Any
+
+import pytest
+
+from sales_assets.rides.ride import InvalidRideError, read_ride
+from sales_assets_tests.conftest import ride_answer
+
+
+def encoded(answer: Any) -> bytes:
+    return json.dumps(answer).encode()
+
+
+def test_a_good_answer_comes_back_as_it_is() -> None:
+    assert read_ride(encoded(ride_answer())) == ride_answer()
+
+
+def test_a_whole_number_is_a_distance() -> None:
+    distance = read_ride(encoded(ride_answer(distance=5)))["ride"]["distance"]
+    assert (distance, type(distance)) == (5.0, float)
+
+
+def test_a_negative_distance_is_a_ride() -> None:
+    assert read_ride(encoded(ride_answer(distance=-1.0)))["ride"]["distance"] == -1
+
+
+def test_a_driver_without_expiry_is_one() -> None:
+    answer = ride_answer()
+    answer["driver"]["expiry_date"] = None
+    assert read_ride(encoded(answer)) == answer
+
+
+def test_an_unknown_field_does_no_harm() -> None:
+    assert read_ride(encoded({**ride_answer(colour="red"), "tip": 1})) == ride_answer()
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value", "reason"),
+    [
+        ("ride", "distance", "2.5", "valid number"),
+        ("ride", "distance", True, "valid number"),
+        ("ride", "distance", None, "valid number"),
+        ("ride", "distance", float("nan"), "finite number"),
+        ("ride", "distance", float("-inf"), "finite number"),
+        ("ride", "price", float("inf"), "finite number"),
+        pytest.param("ride", "price", 10**400, "number", id="a price of 401 digits"),
+        ("ride", "price", [7.0], "valid number"),
+        ("ride", "ride_uuid", 7, "valid string"),
+        ("ride", "ride_uuid", "", "at least 1 character"),
+        ("ride", "driver_uuid", None, "valid string"),
+        ("driver", "name", None, "valid string"),
+        ("driver", "effective_from", 20200101, "valid string"),
+        ("user", "is_driver", "false", "valid boolean"),
+        ("user", "is_driver", 0, "valid boolean"),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_place(
+    part: str, field: str, value: Any, reason: str
+) -> None:
+    answer = ride_answer()
+    answer[part][field] = value
+    with pytest.raises(InvalidRideError, match=rf"^{part}\.{field} = .*: .*{reason}"):
+        read_ride(encoded(answer))
+
+
+@pytest.mark.parametrize("part", ["ride", "driver", "user"])
+def test_a_missing_part_or_field_is_refused_with_its_place(part: str) -> None:
+    for field in ride_answer()[part]:
+        answer = ride_answer()
+        del answer[part][field]
+        with pytest.raises(InvalidRideError, match=rf"^{part}\.{field}: Field required"):
+            read_ride(encoded(answer))
+    answer = ride_answer()
+    del answer[part]
+    with pytest.raises(InvalidRideError, match=f"^{part}: Field required"):
+        read_ride(encoded(answer))
+
+
+@pytest.mark.parametrize("field", ["driver_uuid", "user_uuid"])
+def test_a_ride_with_the_driver_or_user_of_another_is_refused(field: str) -> None:
+    with pytest.raises(InvalidRideError, match=f'ride.{field} = "x": .* that of the answer'):
+        read_ride(encoded(ride_answer(**{field: "x"})))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"<html>",
+        b"\xff",
+        encoded(ride_answer())[:-1],
+        encoded(ride_answer()) + b"{}",
+        encoded(ride_answer(ride="\ud800")),
+    ],
+    ids=ascii,
+)
+def test_a_body_that_is_no_whole_json_object_is_refused(body: bytes) -> None:
+    with pytest.raises(InvalidRideError, match=r"^\(answer\)"):
+        read_ride(body)
+
+
+def test_a_long_value_is_shown_short() -> None:
+    with pytest.raises(InvalidRideError) as refused:
+        read_ride(encoded(ride_answer(distance="x" * 10_000)))
+    assert len(str(refused.value)) < 200

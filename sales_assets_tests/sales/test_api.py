@@ -1,0 +1,360 @@
+"""The API client, against a real server."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from sales_assets.sales.api import (
+    DayChangedError,
+    NoSuchDayError,
+    SalesApi,
+    SalesApiAuthError,
+    SalesApiError,
+)
+from sales_assets_tests.conftest import DAY, ScriptedApi, open_sales_api, page, sale
+
+PAGES = [page(sale(price=number), sale(price=number + 1)) for number in range(1, 8, 2)]
+
+
+def test_pages_come_in_order_and_byte_for_byte(api: ScriptedApi, sales_api: SalesApi) -> None:
+    odd = b'[ {"client":"A","extra" :1.50,\n"price": 2} ]'
+    api.days[DAY] = [*PAGES, odd]
+    assert list(sales_api.pages(DAY)) == [*PAGES, odd]
+
+
+def test_a_page_is_asked_for_only_when_it_is_taken(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days[DAY] = PAGES
+    pages = iter(sales_api.pages(DAY))
+    assert api.requests == []
+    next(pages)
+    assert api.requests == [f"/sales?date={DAY}&page=1"]
+
+
+def test_an_empty_list_after_a_page_ends_the_day(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days[DAY] = [PAGES[0], b"[]"]
+    assert list(sales_api.pages(DAY)) == [PAGES[0]]
+
+
+def test_an_empty_list_on_page_1_is_a_day_without_sales(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.days[DAY] = [b"[]"]
+    assert list(sales_api.pages(DAY)) == [b"[]"]
+
+
+def test_404_on_page_1_is_not_a_day(sales_api: SalesApi) -> None:
+    with pytest.raises(NoSuchDayError, match=r"2022-08-09.*404 on page 1"):
+        list(sales_api.pages(DAY))
+
+
+def test_a_day_without_an_end_fails(api: ScriptedApi) -> None:
+    api.days[DAY] = PAGES
+    with pytest.raises(SalesApiError, match="no end after 3 pages"):
+        list(open_sales_api(api.url, max_pages=3).pages(DAY))
+
+
+PAST_DATE = "Sat, 21 Nov 2026 10:00:00 GMT"
+PASSING = {
+    "429": {"status": 429},
+    "Retry-After in seconds": {"status": 429, "headers": {"Retry-After": "0"}},
+    "Retry-After as a date": {"status": 503, "headers": {"Retry-After": PAST_DATE}},
+    "Retry-After of years": {"status": 429, "headers": {"Retry-After": "999999999999"}},
+    "Retry-After before now": {"status": 429, "headers": {"Retry-After": "-5"}},
+    "Retry-After that is none": {"status": 429, "headers": {"Retry-After": "soon"}},
+    "500": {"status": 500},
+    "503": {"status": 503},
+    "reset": {"reset": True},
+    "drip": {"drip": 0.01},
+    "silence": {"delay": 0.6},
+    "cut body": {"cut": 5},
+    "cut body without a length": {"cut": 5, "content_length": False},
+    "half of a JSON list, whole as a body": {"body": '[{"price": 1}, {"pri'},
+    "gzip": {"gzip": True},
+    "gzip cut short": {"gzip": True, "cut": 20, "content_length": False},
+    "gzip without its trailer": {"gzip": True, "cut": 8, "content_length": False},
+    "HTML": {"body": "<html>busy</html>"},
+    "object": {"body": '{"error": "busy"}'},
+    "null": {"body": "null"},
+    "list of numbers": {"body": "[1]"},
+    "NaN alone": {"body": "NaN"},
+    "BOM": {"bom": True},
+    "nothing": {"body": ""},
+}
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_answer_that_is_no_page_is_asked_for_again(
+    api: ScriptedApi, fault: dict[str, Any], number: int
+) -> None:
+    api.days[DAY] = PAGES
+    api.fail(**fault, page=number, times=1)
+    client = open_sales_api(api.url, read_timeout=0.4, request_timeout=0.5, retry_after_cap=0.01)
+    day = client.pages(DAY)
+    assert list(day) == PAGES
+    assert day.metadata["retries"] == 1
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+def test_an_answer_that_is_never_a_page_fails_the_day(
+    api: ScriptedApi, fault: dict[str, Any]
+) -> None:
+    api.days[DAY] = PAGES
+    api.fail(**fault, page=2)
+    client = open_sales_api(
+        api.url, read_timeout=0.1, request_timeout=0.2, max_attempts=2, retry_after_cap=0.01
+    )
+    with pytest.raises(SalesApiError, match=r"2022-08-09: page 2 .* could not be had"):
+        list(client.pages(DAY))
+
+
+def test_an_answer_that_is_compressed_unasked_is_named(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.days[DAY] = PAGES
+    api.fail(gzip=True)
+    with pytest.raises(SalesApiError, match="compressed, though that was not asked for"):
+        list(sales_api.pages(DAY))
+
+
+def test_giving_up_names_the_page_the_attempts_and_the_reason(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.fail(status=500)
+    with pytest.raises(SalesApiError, match=r"2022-08-09: page 1 .* 3 attempts .*HTTP 500"):
+        list(sales_api.pages(DAY))
+    assert len(api.requests) == 3
+
+
+def test_a_server_that_is_not_there_fails_in_the_end(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.__exit__(None, None, None)
+    with pytest.raises(SalesApiError, match=r"3 attempts .*ConnectionError"):
+        list(sales_api.pages(DAY))
+
+
+def test_retry_after_is_followed(api: ScriptedApi) -> None:
+    api.days[DAY] = PAGES
+    api.fail(status=429, headers={"Retry-After": "1"}, times=1)
+    client = open_sales_api(api.url, day_timeout=0.9)
+    with pytest.raises(SalesApiError, match=r"0.9 s for the day.*HTTP 429"):
+        list(client.pages(DAY))
+    assert len(api.requests) == 1
+
+
+def test_a_day_that_takes_too_long_fails(api: ScriptedApi) -> None:
+    api.days[DAY] = PAGES
+    api.fail(delay=0.1)
+    with pytest.raises(SalesApiError, match=r"0\.25 s for the day"):
+        list(open_sales_api(api.url, day_timeout=0.25).pages(DAY))
+
+
+def full_pages(count: int) -> list[bytes]:
+    """Give pages of a hundred different rows each."""
+    numbers = range(count * 100)
+    return [page(*[sale(price=n) for n in numbers[at : at + 100]]) for at in numbers[::100]]
+
+
+def test_a_page_missing_for_a_moment_is_not_the_end_of_the_day(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.days[DAY] = full_pages(3)
+    api.fail(status=404, page=3, times=1)
+    with pytest.raises(DayChangedError, match="run this day again"):
+        list(sales_api.pages(DAY))
+
+
+def test_a_page_missing_for_good_is_not_the_end_of_a_day_that_goes_on(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.days[DAY] = full_pages(4)
+    api.fail(status=404, page=3)
+    with pytest.raises(DayChangedError):
+        list(sales_api.pages(DAY))
+
+
+def test_rows_that_come_in_while_the_day_is_read_are_noticed(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.days[DAY] = [*full_pages(2), PAGES[0]]
+    pages = iter(sales_api.pages(DAY))
+    next(pages)
+    next(pages)
+    next(pages)
+    api.fail(shift=1)
+    with pytest.raises(DayChangedError):
+        list(pages)
+
+
+def test_a_day_of_full_pages_ends_all_the_same(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days[DAY] = full_pages(2)
+    day = sales_api.pages(DAY)
+    assert list(day) == full_pages(2)
+    assert day.metadata["ended"] == "404 after page 2"
+    assert day.metadata["rows_of_last_page"] == 100
+
+
+def test_pages_of_more_than_100_rows_are_taken_as_they_are(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.days[DAY] = full_pages(4)
+    api.fail(page_size=250)
+    assert [len(json.loads(body)) for body in sales_api.pages(DAY)] == [250, 150]
+
+
+def test_the_same_page_for_ever_fails_the_day(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days[DAY] = PAGES
+    api.fail(serve_page=1)
+    with pytest.raises(SalesApiError, match="page 2 is page 1 again"):
+        list(sales_api.pages(DAY))
+
+
+def test_an_empty_list_for_ever_is_a_day_without_sales(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.fail(body="[]")
+    day = sales_api.pages(DAY)
+    assert list(day) == [b"[]"]
+    assert day.metadata["ended"] == "an empty list after page 1"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_token_fails_at_once_and_names_the_variable(
+    api: ScriptedApi, sales_api: SalesApi, status: int
+) -> None:
+    api.fail(status=status)
+    with pytest.raises(SalesApiAuthError, match="AUTH_TOKEN"):
+        list(sales_api.pages(DAY))
+    assert len(api.requests) == 1
+
+
+def test_a_redirect_is_not_followed(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.fail(status=302, headers={"Location": "http://localhost:1/sales"})
+    with pytest.raises(SalesApiError, match="redirects"):
+        list(sales_api.pages(DAY))
+    assert len(api.requests) == 1
+
+
+def test_any_other_status_fails_at_once(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.fail(status=400)
+    with pytest.raises(SalesApiError, match="HTTP 400"):
+        list(sales_api.pages(DAY))
+    assert len(api.requests) == 1
+
+
+def test_a_netrc_entry_does_not_replace_the_token(
+    api: ScriptedApi,
+    sales_api: SalesApi,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    netrc = tmp_path_factory.mktemp("home") / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    api.days[DAY] = PAGES
+    assert list(sales_api.pages(DAY)) == PAGES
+
+
+def test_a_proxy_of_the_environment_is_used(
+    api: ScriptedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", api.url)
+    api.days[DAY] = PAGES
+    assert list(open_sales_api("http://sales.example").pages(DAY)) == PAGES
+    assert api.requests[0] == f"http://sales.example/sales?date={DAY}&page=1"
+
+
+def test_a_missing_token_fails_before_any_request_and_says_how_to_set_it(
+    api: ScriptedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AUTH_TOKEN")
+    with pytest.raises(SalesApiAuthError, match="export AUTH_TOKEN="):
+        open_sales_api(api.url)
+    assert api.requests == []
+
+
+@pytest.mark.parametrize("broken", ["two\nlines", "two words", "t\u00f6ken", "\x7f"])
+def test_a_malformed_token_fails_before_any_request_and_is_not_shown(
+    api: ScriptedApi, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    monkeypatch.setenv("AUTH_TOKEN", broken)
+    with pytest.raises(SalesApiAuthError) as failure:
+        open_sales_api(api.url)
+    assert broken not in str(failure.value)
+    assert api.requests == []
+
+
+@pytest.mark.parametrize("url", ["", "ftp://host", "host:80", "https://", "https://me:pw@host"])
+def test_an_address_that_is_none_fails_before_any_request(api: ScriptedApi, url: str) -> None:
+    with pytest.raises(SalesApiError, match="SALES_API_URL"):
+        open_sales_api(url)
+
+
+def test_the_resource_does_not_show_its_token(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days[DAY] = PAGES
+    list(sales_api.pages(DAY))
+    assert api.token not in f"{sales_api!r} {sales_api} {sales_api.__dict__}"
+
+
+IN_FLIGHT = pytest.mark.parametrize("max_in_flight", [1, 2, 8, 64])
+
+
+@IN_FLIGHT
+@pytest.mark.parametrize("count", [1, 2, 5, 30])
+def test_pages_come_in_order_and_complete_however_many_are_asked_for_at_once(
+    api: ScriptedApi, max_in_flight: int, count: int
+) -> None:
+    api.days[DAY] = [*full_pages(count), PAGES[0]]
+    api.fail(jitter=0.01)
+    client = open_sales_api(api.url, max_in_flight=max_in_flight)
+    assert list(client.pages(DAY)) == api.days[DAY]
+
+
+@IN_FLIGHT
+def test_a_missing_page_leaves_no_hole_however_many_are_asked_for_at_once(
+    api: ScriptedApi, max_in_flight: int
+) -> None:
+    api.days[DAY] = full_pages(20)
+    api.fail(status=404, page=11)
+    with pytest.raises(DayChangedError):
+        list(open_sales_api(api.url, max_in_flight=max_in_flight).pages(DAY))
+
+
+@IN_FLIGHT
+def test_no_more_requests_are_in_flight_than_allowed(api: ScriptedApi, max_in_flight: int) -> None:
+    days = [f"2022-08-{day:02}" for day in range(10, 18)]
+    api.days = dict.fromkeys(days, full_pages(9))
+    api.fail(delay=0.002)
+    client = open_sales_api(api.url, max_in_flight=max_in_flight)
+    with ThreadPoolExecutor(len(days)) as pool:
+        for pages in pool.map(lambda day: list(client.pages(day)), days):
+            assert pages == full_pages(9)
+    assert api.most_at_once <= max_in_flight
+
+
+def test_a_small_day_costs_few_requests_in_vain(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days[DAY] = [*full_pages(3), PAGES[0]]
+    list(sales_api.pages(DAY))
+    needed = 4 + 1 + 1
+    assert len(api.requests) <= needed + 2
+
+
+def test_an_error_in_one_day_does_not_touch_another(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days = {DAY: full_pages(6), "2022-08-10": full_pages(6)}
+    api.fail(date=DAY, page=3, status=400)
+    other = iter(sales_api.pages("2022-08-10"))
+    pages = [next(other)]
+    with pytest.raises(SalesApiError, match="HTTP 400"):
+        list(sales_api.pages(DAY))
+    assert [*pages, *other] == full_pages(6)
+
+
+def test_requests_are_spread_over_time_when_so_many_a_second_are_allowed(
+    api: ScriptedApi,
+) -> None:
+    api.days[DAY] = PAGES
+    started = time.monotonic()
+    list(open_sales_api(api.url, max_per_second=50).pages(DAY))
+    assert time.monotonic() - started >= (len(api.requests) - 1) / 50

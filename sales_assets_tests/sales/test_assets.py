@@ -1,0 +1,116 @@
+"""The assets themselves, without storage: what goes in, what comes out, what is said of it."""
+
+import datetime
+from functools import partial
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from sales_assets.feed.stream import DayStream, PagesByDay
+from sales_assets.sales.api import NoSuchDayError, SalesApi
+from sales_assets.sales.assets import (
+    SALES_DAYS,
+    RawSalesConfig,
+    StgSalesConfig,
+    raw_sales,
+    stg_sales,
+)
+from sales_assets.sales.sale import InvalidSalesError
+from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale
+
+CONFIG = RawSalesConfig()
+NEXT_DAY = "2022-08-10"
+RANGE = dg.PartitionKeyRange(DAY, NEXT_DAY)
+
+
+def days_of(result: object) -> dict[str, DayStream[Any]]:
+    """Give what an asset function returned its type."""
+    assert isinstance(result, dict)
+    return result
+
+
+def test_raw_sales_is_the_pages_of_each_day_unread(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days = {DAY: [page(sale())], NEXT_DAY: [page(sale()), page(sale(price=1))]}
+    context = dg.build_asset_context(partition_key_range=RANGE)
+    days = days_of(raw_sales(context=context, config=CONFIG, sales_api=sales_api))
+    assert api.requests == []
+    assert {day: list(stream) for day, stream in days.items()} == api.days
+
+
+def test_raw_sales_describes_a_day_once_it_is_read(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days[DAY] = [
+        page(sale(price=3), sale(price="4")),
+        page(sale(price=True), sale(price=10**4200)),
+    ]
+    context = dg.build_asset_context(partition_key=DAY)
+    [stream] = days_of(raw_sales(context=context, config=CONFIG, sales_api=sales_api)).values()
+    list(stream)
+    assert stream.metadata["source"] == api.url
+    assert stream.metadata["pages"] == 2
+    assert stream.metadata["dagster/row_count"] == 4
+    assert stream.metadata["dagster/partition_row_count"] == 4
+    assert stream.metadata["price_sum"] == 3
+
+
+def test_a_missing_day_fails_unless_the_run_allows_it_to_be_empty(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    context = dg.build_asset_context(partition_key=DAY)
+    for config in (CONFIG, RawSalesConfig(allow_empty_day=True)):
+        days = days_of(raw_sales(context=context, config=config, sales_api=sales_api))
+        if config.allow_empty_day:
+            assert list(days[DAY]) == [b"[]"]
+        else:
+            with pytest.raises(NoSuchDayError):
+                list(days[DAY])
+
+
+def test_stg_sales_is_the_typed_rows_of_each_day() -> None:
+    pages = {DAY: [page(sale(price=1)), page(sale(price=2))], NEXT_DAY: [b"[]"]}
+    streams = PagesByDay({day: DayStream(partial(iter, bodies)) for day, bodies in pages.items()})
+    days = days_of(stg_sales(config=StgSalesConfig(), raw_sales=streams))
+    date = datetime.date.fromisoformat(DAY)
+    assert {day: list(stream) for day, stream in days.items()} == {
+        DAY: [sale(price=1, purchase_date=date), sale(price=2, purchase_date=date)],
+        NEXT_DAY: [],
+    }
+
+
+def test_both_assets_say_which_columns_they_have() -> None:
+    for asset in (raw_sales, stg_sales):
+        [metadata] = asset.metadata_by_key.values()
+        columns = [column.name for column in metadata["dagster/column_schema"].columns]
+        assert columns == ["client", "purchase_date", "product", "price"]
+
+
+def test_stg_sales_describes_a_day_once_it_is_read() -> None:
+    pages = PagesByDay({DAY: DayStream(lambda: [page(*[sale(price=n) for n in range(10)])])})
+    [stream] = days_of(stg_sales(config=StgSalesConfig(), raw_sales=pages)).values()
+    list(stream)
+    assert stream.metadata["dagster/row_count"] == 10
+    assert stream.metadata["price_sum"] == 45
+    assert stream.metadata["preview"].value.splitlines()[:3] == [
+        "| client | purchase_date | product | price |",
+        "| --- | --- | --- | --- |",
+        "| Ada Byron | 2022-08-09 | TV | 0 |",
+    ]
+    assert len(stream.metadata["preview"].value.splitlines()) == 2 + 5
+
+
+def test_a_preview_cell_cannot_break_the_table() -> None:
+    pages = PagesByDay({DAY: DayStream(lambda: [page(sale(client="A | B\nC"))])})
+    [stream] = days_of(stg_sales(config=StgSalesConfig(), raw_sales=pages)).values()
+    list(stream)
+    assert stream.metadata["preview"].value.splitlines()[2].startswith("| A \\| B C | 2022")
+
+
+def test_a_bad_row_fails_stg_sales() -> None:
+    pages = PagesByDay({DAY: DayStream(lambda: [page(sale(price="1"))])})
+    [stream] = days_of(stg_sales(config=StgSalesConfig(), raw_sales=pages)).values()
+    with pytest.raises(InvalidSalesError, match="page 1, row 1, price"):
+        list(stream)
+
+
+def test_the_first_partition_is_that_of_the_settings() -> None:
+    assert SALES_DAYS.get_first_partition_key() == DAY

@@ -1,0 +1,73 @@
+"""The embedded sample API."""
+
+import datetime
+import json
+
+import pytest
+import requests
+
+from sales_assets.sales.api import SalesApi
+from sales_assets.sales.sale import sales_of_pages
+from sales_assets.sample.api import SampleApi
+from sales_assets.sample.sales import PAGE_SIZE, rows_of_day, sample_page
+from sales_assets_tests.conftest import DAY, open_sales_api, sale
+
+DATE = datetime.date.fromisoformat(DAY)
+
+
+@pytest.fixture
+def sample(monkeypatch: pytest.MonkeyPatch) -> object:
+    """A running sample API, with its token in the environment."""
+    with SampleApi() as server:
+        monkeypatch.setenv("AUTH_TOKEN", server.token)
+        yield server
+
+
+def get(server: SampleApi, **query: object) -> requests.Response:
+    """Ask the server for sales, signed."""
+    return requests.get(
+        f"{server.url}/sales",
+        params={name: str(value) for name, value in query.items()},
+        headers={"Authorization": server.token},
+        timeout=5,
+    )
+
+
+def test_the_client_gets_a_whole_day_of_sales(sample: SampleApi) -> None:
+    client: SalesApi = open_sales_api(sample.url)
+    pages = list(client.pages(DAY))
+    assert [len(json.loads(page)) for page in pages[:-1]] == [PAGE_SIZE] * (len(pages) - 1)
+    assert sum(map(len, sales_of_pages(pages, DAY))) == rows_of_day(DATE)
+
+
+def test_a_day_is_always_the_same() -> None:
+    assert sample_page(DATE, 2) == sample_page(DATE, 2) != sample_page(DATE, 3)
+
+
+def test_a_known_day_is_the_same_in_every_version_of_python() -> None:
+    first = json.loads(sample_page(DATE, 1) or b"")[0]
+    assert (rows_of_day(DATE), first) == (
+        310,
+        sale(client="Arthur Fischer", product="Phone", price=1297),
+    )
+
+
+def test_weeks_have_a_rhythm() -> None:
+    days = [DATE + datetime.timedelta(days=day) for day in range(70)]
+    by_weekday = [sum(rows_of_day(day) for day in days if day.weekday() == n) for n in range(7)]
+    assert max(by_weekday) == by_weekday[5]
+    assert min(map(rows_of_day, days)) > PAGE_SIZE
+
+
+def test_past_the_last_page_there_is_404(sample: SampleApi) -> None:
+    assert get(sample, date=DAY, page=rows_of_day(DATE) // PAGE_SIZE + 2).status_code == 404
+
+
+@pytest.mark.parametrize("query", [{"date": "today"}, {"page": 1}, {"date": DAY, "page": "x"}])
+def test_a_bad_query_is_400(sample: SampleApi, query: dict[str, object]) -> None:
+    assert get(sample, **query).status_code == 400
+
+
+def test_a_wrong_token_is_401(sample: SampleApi) -> None:
+    sample.token = "another"  # noqa: S105
+    assert requests.get(f"{sample.url}/sales?date={DAY}", timeout=5).status_code == 401

@@ -1,0 +1,59 @@
+"""What the metadata of a re-materialized day says."""
+
+from typing import Any
+
+import pytest
+
+from sales_assets.feed.recorded import recorded_days
+from sales_assets.sales.assets import raw_sales, stg_sales
+from sales_assets.storage.changes import changes
+from sales_assets_tests.conftest import DAY, page, sale
+from sales_assets_tests.helpers.pipeline import Pipeline
+
+
+def said(pipeline: Pipeline) -> list[tuple[Any, ...]]:
+    """Materialize the day; give what is said of its changes in raw_sales and in stg_sales."""
+    pipeline.run()
+    recorded = [
+        recorded_days(pipeline.instance, key, [DAY])[DAY] for key in (raw_sales.key, stg_sales.key)
+    ]
+    return [(one["change"], one.get("rows_added"), one.get("rows_removed")) for one in recorded]
+
+
+def test_a_day_says_whether_it_is_the_first_version_or_unchanged(pipeline: Pipeline) -> None:
+    assert said(pipeline) == [("first version", None, None)] * 2
+    assert said(pipeline) == [("unchanged", 0, 0)] * 2
+
+
+def test_a_day_that_changed_says_how_many_rows_came_and_went(pipeline: Pipeline) -> None:
+    pipeline.api.days[DAY] = [page(sale(price=1), sale(price=2), sale(price=2))]
+    said(pipeline)
+    pipeline.api.days[DAY] = [page(sale(price=2), sale(price=3), sale(price=4), sale(price=5))]
+    assert said(pipeline) == [("3 rows added, 2 removed", 3, 2)] * 2
+
+
+def test_the_same_rows_in_another_order_say_so(pipeline: Pipeline) -> None:
+    pipeline.api.days[DAY] = [page(sale(price=1), sale(price=2))]
+    said(pipeline)
+    pipeline.api.days[DAY] = [page(sale(price=2), sale(price=1))]
+    assert said(pipeline) == [("same rows, other bytes", 0, 0)] * 2
+
+
+def test_a_day_that_cannot_be_read_is_replaced_all_the_same(pipeline: Pipeline) -> None:
+    said(pipeline)
+    pipeline.stg().write_bytes(b"no Avro")
+    (pipeline.raw() / "notes.txt").touch()
+    for change, *_ in said(pipeline):
+        assert change.startswith("replaces a day that could not be read")
+    assert said(pipeline) == [("unchanged", 0, 0)] * 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "added", "removed"),
+    [([], [1], 1, 0), ([1], [], 0, 1), ([1, 1], [1], 0, 1), ([1, 2, 3], [3, 1, 2], 0, 0)],
+)
+def test_rows_are_counted_as_often_as_they_occur(
+    old: list[int], new: list[int], added: int, removed: int
+) -> None:
+    result = changes(old, new)
+    assert (result["rows_added"], result["rows_removed"]) == (added, removed)

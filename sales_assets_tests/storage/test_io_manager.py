@@ -1,0 +1,284 @@
+"""The IO manager, with real Dagster instances, on disk and on a store that cannot rename."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.errors import DagsterExecutionInterruptedError
+from upath import UPath
+
+from sales_assets.feed.batch import FailedDaysError
+from sales_assets.feed.stream import DayStream, EveryDayFailsError, PagesByDay, StaleDayError
+from sales_assets.storage.formats import JsonPages
+from sales_assets.storage.io_manager import (
+    MissingPartitionError,
+    NoPartitionsError,
+    PartitionDirectoryIOManager,
+)
+from sales_assets.storage.replace import ReplacedError
+from sales_assets_tests.conftest import DAY, tree
+
+pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`")
+
+DAYS = dg.DailyPartitionsDefinition(DAY)
+SIDE_BY_SIDE = pytest.mark.parametrize("side_by_side", [1, 4])
+RANGE = ("2022-08-09", "2022-08-10", "2022-08-11")
+
+
+@pytest.fixture(params=["local", "memory"])
+def base_dir(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where to store: each kind of base directory."""
+    return str(tmp_path) if request.param == "local" else f"memory://{tmp_path.name}"
+
+
+def content(directory: UPath) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+class Unreadable(list[bytes]):
+    """The pages of a day that cannot be read to their end."""
+
+    def __init__(self, error: BaseException) -> None:
+        """Fail with `error` after a page."""
+        super().__init__()
+        self._error = error
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give a page, and fail."""
+        yield b"[0]"
+        raise self._error
+
+
+def recorded(instance: dg.DagsterInstance) -> dict[str | None, int]:
+    """Count the materializations of each day."""
+    records = instance.fetch_materializations(dg.AssetKey("raw_things"), limit=100).records
+    return dict(Counter(record.partition_key for record in records))
+
+
+def run(
+    base_dir: str,
+    instance: dg.DagsterInstance,
+    pages: Mapping[str, list[bytes]],
+    first: str = DAY,
+    last: str | None = None,
+    side_by_side: int = 1,
+) -> dict[str, list[bytes]]:
+    """Store pages with one asset and read them with the next; give what the second one got."""
+    seen: dict[str, list[bytes]] = {}
+
+    @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+    def raw_things(context: dg.AssetExecutionContext) -> PagesByDay:
+        return PagesByDay(
+            {
+                day: DayStream(partial(iter, pages[day]), {"source": day})
+                for day in context.partition_keys
+            },
+            side_by_side,
+        )
+
+    @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+    def reader(raw_things: PagesByDay) -> None:
+        seen.update({day: list(stream) for day, stream in raw_things.items()})
+
+    tags = {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last or first,
+    }
+    dg.materialize(
+        [raw_things, reader] if pages else [raw_things.to_source_asset(), reader],
+        resources={"io_manager": PartitionDirectoryIOManager(base_dir, JsonPages())},
+        instance=instance,
+        tags=tags,
+    )
+    return seen
+
+
+def test_a_partition_is_stored_in_its_directory_and_read_back(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    assert run(base_dir, instance, {DAY: [b"[1]", b"[2]"]}) == {DAY: [b"[1]", b"[2]"]}
+    assert content(UPath(base_dir) / "raw" / "things" / DAY) == {
+        f"things_{DAY}_1.json": b"[1]",
+        f"things_{DAY}_2.json": b"[2]",
+    }
+
+
+def test_a_file_url_is_a_local_path(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    (tmp_path / "raw/things" / DAY).mkdir(parents=True)
+    before = (tmp_path / "raw/things" / DAY).stat().st_ino
+    run(tmp_path.as_uri(), instance, {DAY: [b"[1]"]})
+    assert tree(tmp_path) == {f"raw/things/{DAY}/things_{DAY}.json": b"[1]"}
+    assert (tmp_path / "raw/things" / DAY).stat().st_ino != before
+
+
+def test_a_range_is_one_directory_a_day(base_dir: str, instance: dg.DagsterInstance) -> None:
+    pages = {day: [day.encode()] for day in RANGE}
+    assert run(base_dir, instance, pages, RANGE[0], RANGE[-1]) == pages
+    for day in RANGE:
+        assert content(UPath(base_dir) / "raw" / "things" / day) == {
+            f"things_{day}.json": day.encode()
+        }
+
+
+def test_each_day_of_a_range_has_its_own_metadata(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    run(base_dir, instance, {day: [b"[]"] * 2 for day in RANGE}, RANGE[0], RANGE[-1])
+    records = instance.fetch_materializations(dg.AssetKey("raw_things"), limit=10).records
+    assert len(records) == len(RANGE)
+    for record in records:
+        materialization = record.asset_materialization
+        assert materialization is not None
+        metadata: dict[str, Any] = {k: v.value for k, v in materialization.metadata.items()}
+        assert metadata["source"] == materialization.partition == record.partition_key
+        assert metadata["path"].endswith(f"raw/things/{record.partition_key}")
+        assert (metadata["files"], metadata["bytes"]) == (2, 4)
+        assert len(metadata["sha256"]) == 64
+
+
+def test_a_second_run_with_fewer_pages_leaves_none_of_the_old_ones(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    run(base_dir, instance, {DAY: [b"[1]", b"[2]", b"[3]"]})
+    run(base_dir, instance, {DAY: [b"[4]"]})
+    assert content(UPath(base_dir) / "raw" / "things" / DAY) == {f"things_{DAY}.json": b"[4]"}
+
+
+def test_reading_a_day_that_was_never_stored_fails_and_names_it(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    with pytest.raises(MissingPartitionError, match=f"raw_things has no {DAY}.*materialize it"):
+        run(base_dir, instance, {})
+
+
+def test_a_reversed_range_fails_and_records_nothing(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    pages = {day: [b"[]"] for day in RANGE}
+    with pytest.raises(NoPartitionsError, match="no partition is selected"):
+        run(base_dir, instance, pages, RANGE[-1], RANGE[0])
+    assert not instance.fetch_materializations(dg.AssetKey("raw_things"), limit=1).records
+
+
+@SIDE_BY_SIDE
+def test_a_day_that_fails_keeps_what_it_had_and_the_others_land(
+    base_dir: str, instance: dg.DagsterInstance, side_by_side: int
+) -> None:
+    run(base_dir, instance, {day: [b"[1]"] for day in RANGE}, RANGE[0], RANGE[-1], side_by_side)
+    pages = {day: [b"[2]"] for day in RANGE} | {RANGE[1]: Unreadable(OSError("broken"))}
+    with pytest.raises(FailedDaysError, match="1 of 3 days failed"):
+        run(base_dir, instance, pages, RANGE[0], RANGE[-1], side_by_side)
+    stored = [content(UPath(base_dir) / "raw" / "things" / day) for day in RANGE]
+    assert [list(files.values()) for files in stored] == [[b"[2]"], [b"[1]"], [b"[2]"]]
+    assert recorded(instance) == {RANGE[0]: 2, RANGE[1]: 1, RANGE[2]: 2}
+
+
+@SIDE_BY_SIDE
+def test_a_day_that_lands_in_a_failed_range_is_recorded_with_its_metadata(
+    base_dir: str, instance: dg.DagsterInstance, side_by_side: int
+) -> None:
+    pages = {day: [b"[2]"] for day in RANGE} | {RANGE[1]: Unreadable(OSError("broken"))}
+    with pytest.raises(FailedDaysError):
+        run(base_dir, instance, pages, RANGE[0], RANGE[-1], side_by_side)
+    records = instance.fetch_materializations(dg.AssetKey("raw_things"), limit=9).records
+    assert [record.partition_key for record in records] == [RANGE[2], RANGE[0]]
+    for record in records:
+        assert record.asset_materialization is not None
+        assert record.asset_materialization.metadata["source"].value == record.partition_key
+        assert record.asset_materialization.metadata["bytes"].value == 3
+
+
+@SIDE_BY_SIDE
+def test_the_error_of_a_range_can_be_pasted_into_the_next_one(
+    base_dir: str, instance: dg.DagsterInstance, side_by_side: int
+) -> None:
+    broken = [f"2022-08-{day}" for day in (10, 11, 13)]
+    days = [f"2022-08-{day}" for day in ("09", 10, 11, 12, 13)]
+    pages: dict[str, list[bytes]] = {day: [b"[]"] for day in days}
+    pages |= {day: Unreadable(dg.Failure(f"{day}: no\nanswer")) for day in broken}
+    with pytest.raises(FailedDaysError) as failure:
+        run(base_dir, instance, pages, days[0], days[-1], side_by_side)
+    assert str(failure.value).splitlines() == [
+        "raw_things: 3 of 5 days failed; what lay there stays",
+        "  2022-08-10: no answer",
+        "  2022-08-11: no answer",
+        "  2022-08-13: no answer",
+        "2 days were stored and are recorded; assets downstream of raw_things were not run for "
+        "them",
+        "to run the missing days again:",
+        "  --partition-range 2022-08-10...2022-08-11",
+        "  --partition-range 2022-08-13...2022-08-13",
+        "or as a backfill: --partitions 2022-08-10,2022-08-11,2022-08-13",
+    ]
+
+
+def test_what_fails_every_day_stops_the_range_at_once(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    pages = {day: [b"[]"] for day in RANGE} | {RANGE[1]: Unreadable(EveryDayFailsError("refused"))}
+    with pytest.raises(FailedDaysError, match="1 more were not tried") as failure:
+        run(base_dir, instance, pages, RANGE[0], RANGE[-1])
+    assert "--partition-range 2022-08-10...2022-08-11" in str(failure.value)
+    assert recorded(instance) == {RANGE[0]: 1}
+
+
+def test_a_run_of_one_day_fails_with_the_error_of_that_day(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    with pytest.raises(dg.Failure, match=r"^no answer$"):
+        run(base_dir, instance, {DAY: Unreadable(dg.Failure("no answer"))})
+
+
+def test_a_range_that_is_stopped_records_the_days_that_landed(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    pages = {day: [b"[]"] for day in RANGE} | {RANGE[2]: Unreadable(KeyboardInterrupt())}
+    with pytest.raises((KeyboardInterrupt, DagsterExecutionInterruptedError)):
+        run(base_dir, instance, pages, RANGE[0], RANGE[-1])
+    assert recorded(instance) == {RANGE[0]: 1, RANGE[1]: 1}
+
+
+def test_a_day_replaced_while_it_is_read_fails_the_reader(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    run(base_dir, instance, {DAY: [b"[1]", b"[2]"]})
+    context = dg.build_input_context(
+        asset_key=dg.AssetKey("raw_things"),
+        asset_partitions_def=DAYS,
+        asset_partition_key_range=dg.PartitionKeyRange(DAY, DAY),
+    )
+    manager = PartitionDirectoryIOManager(base_dir, JsonPages())
+    pages = iter(manager.load_input(context)[DAY])
+    assert next(pages) == b"[1]"
+    run(base_dir, instance, {DAY: [b"[3]", b"[4]"]})
+    with pytest.raises(ReplacedError, match="run again"):
+        list(pages)
+
+
+def test_days_side_by_side_are_all_stored_and_recorded(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    days = [f"2022-09-{day:02}" for day in range(1, 31)]
+    pages = {day: [f"{day} {n}".encode() for n in range(3)] for day in days}
+    assert run(base_dir, instance, pages, days[0], days[-1], side_by_side=8) == pages
+    assert recorded(instance) == dict.fromkeys(days, 1)
+
+
+def test_a_day_that_changed_while_it_was_read_is_read_again(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    class Changing(list[bytes]):
+        readings = 0
+
+        def __iter__(self) -> Iterator[bytes]:
+            self.readings += 1
+            yield f"[{self.readings}]".encode()
+            if self.readings < 3:
+                raise StaleDayError("changed")
+
+    run(base_dir, instance, {DAY: Changing()})
+    assert content(UPath(base_dir) / "raw" / "things" / DAY) == {f"things_{DAY}.json": b"[3]"}

@@ -1,0 +1,213 @@
+"""Bad rows, through the real path: from HTTP to Avro and quarantine."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dagster as dg
+import fastavro
+import pytest
+from upath import UPath
+
+from sales_assets.feed.recorded import recorded_days
+from sales_assets.sales.api import SalesApi
+from sales_assets.sales.assets import raw_sales, stg_sales
+from sales_assets.sales.sale import SALES_SCHEMA, InvalidSalesError
+from sales_assets.storage.formats import AvroFile, JsonPages
+from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets.storage.quarantine import Quarantine
+from sales_assets.storage.replace import local
+from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale, tree
+from sales_assets_tests.helpers.pipeline import Pipeline
+
+GOOD = json.dumps(sale())
+RAW = f"raw/sales/{DAY}/sales_{DAY}.json"
+AVRO = f"stg/sales/{DAY}/sales_{DAY}.avro"
+QUARANTINE = f"quarantine/sales/{DAY}/sales_{DAY}.jsonl"
+
+BAD = {
+    "a field missing": (b'{"client": "A", "purchase_date": "2022-08-09", "product": "B"}', "price"),
+    "a field null": (page(sale(client=None))[1:-1], "client"),
+    "a number as text": (page(sale(price="900"))[1:-1], "price"),
+    "a float": (page(sale(price=900.5))[1:-1], "price"),
+    "a whole float": (page(sale(price=900.0))[1:-1], "price"),
+    "an exponent": (GOOD.replace("900", "9e2").encode(), "price"),
+    "a boolean": (page(sale(price=True))[1:-1], "price"),
+    "NaN": (page(sale(price=float("nan")))[1:-1], "price"),
+    "Infinity": (page(sale(price=float("-inf")))[1:-1], "price"),
+    "more than 64 bits": (page(sale(price=2**63))[1:-1], "price"),
+    "thousands of digits": (GOOD.replace("900", "9" * 5000).encode(), "price"),
+    "thousands of digits for a text": (GOOD.replace('"TV"', "9" * 5000).encode(), "product"),
+    "a list for a text": (page(sale(product=["TV"]))[1:-1], "product"),
+    "another day": (page(sale(purchase_date="2022-08-10"))[1:-1], "purchase_date"),
+    "a time": (page(sale(purchase_date=f"{DAY}T00:00:00"))[1:-1], "purchase_date"),
+    "a lone surrogate": (GOOD.replace("Ada", "A\\ud800da").encode(), "client"),
+    "a lone surrogate without an escape": (
+        GOOD.encode().replace(b"Ada", b"\xed\xa0\x80"),
+        "client",
+    ),
+    "a byte that is no UTF-8": (GOOD.encode().replace(b"Ada", b"A\xffda"), "client"),
+    "a key twice": (GOOD[:-1].encode() + b', "price": 900}', "price"),
+    "a key twice, spelt otherwise": (GOOD[:-1].encode() + b', "\\u0070rice": 900}', "price"),
+    "a key twice, bad at first": (b'{"price": "x", ' + GOOD[1:].encode(), "price"),
+    "an unknown key twice": (GOOD[:-1].encode() + b', "a": 1, "a": 1}', "a"),
+    "nothing": (b"{}", "client"),
+}
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """An empty storage."""
+    return tmp_path / "storage"
+
+
+def run(
+    api: ScriptedApi, base: Path, instance: dg.DagsterInstance, max_rejected_rows: int = 0
+) -> dict[str, Any]:
+    """Materialize the day for real; give the metadata of its rows."""
+    result = dg.materialize(
+        [raw_sales, stg_sales],
+        partition_key=DAY,
+        instance=instance,
+        resources={
+            "sales_api": SalesApi(url=api.url, max_attempts=1),
+            "json_pages": PartitionDirectoryIOManager(str(base), JsonPages()),
+            "avro_file": PartitionDirectoryIOManager(str(base), AvroFile(SALES_SCHEMA)),
+        },
+        run_config=dg.RunConfig(
+            {"stg_sales": {"config": {"max_rejected_rows": max_rejected_rows}}}
+        ),
+    )
+    [event] = result.asset_materializations_for_node("stg_sales")
+    return {name: entry.value for name, entry in event.metadata.items()}
+
+
+def stored_rows(base: Path) -> list[Any]:
+    with (base / AVRO).open("rb") as file:
+        return list(fastavro.reader(file))
+
+
+def day_of(kind: str) -> str:
+    """Give each kind of bad row a day of its own."""
+    return f"2022-09-{[*BAD].index(kind) + 1:02}"
+
+
+def page_of(kind: str) -> bytes:
+    return b"[%b, %b]" % (GOOD.encode(), BAD[kind][0])
+
+
+class Outcome(NamedTuple):
+    """What a range with a bad row of each kind has led to, without and with leave to reject."""
+
+    error: str
+    refused: dict[str, bytes]
+    base: Path
+    recorded: dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """Run all days at once, which takes no longer than one."""
+    base = tmp_path_factory.mktemp("rejects") / "storage"
+    days = [day_of(kind) for kind in BAD]
+    with (
+        ScriptedApi() as api,
+        pytest.MonkeyPatch.context() as patch,
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
+        patch.setenv("AUTH_TOKEN", api.token)
+        for kind in BAD:
+            day = day_of(kind)
+            api.days[day] = [page_of(kind).replace(DAY.encode(), day.encode())]
+        pipeline = Pipeline(api, base, instance)
+        error = pipeline.error_of(days[0], days[-1])
+        refused = tree(base)
+        pipeline.run(days[0], days[-1], allowed=1)
+        recorded = recorded_days(instance, stg_sales.key)
+    return Outcome(error, refused, base, recorded)
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_row_fails_its_day_with_its_place_and_raw_keeps_every_byte(
+    outcome: Outcome, kind: str
+) -> None:
+    day, (_, field) = day_of(kind), BAD[kind]
+    line = next(line for line in outcome.error.splitlines() if line.startswith(f"  {day}"))
+    assert "1 of 2 rows are bad, 0 may be" in line
+    assert f"page 1, row 2, {field} = " in line
+    raw = f"raw/sales/{day}/sales_{day}.json"
+    assert outcome.refused[raw] == page_of(kind).replace(DAY.encode(), day.encode())
+    assert [path for path in outcome.refused if day in path] == [raw]
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_row_is_kept_aside_with_its_place_and_the_good_one_is_published(
+    outcome: Outcome, kind: str
+) -> None:
+    day, (row, field) = day_of(kind), BAD[kind]
+    with (outcome.base / f"stg/sales/{day}/sales_{day}.avro").open("rb") as file:
+        assert [stored["price"] for stored in fastavro.reader(file)] == [900]  # type: ignore[call-overload, index]
+    aside = outcome.base / f"quarantine/sales/{day}/sales_{day}.jsonl"
+    record = json.loads(aside.read_text())
+    assert (record["page"], record["row"]) == (1, 2)
+    assert field in [problem["field"] for problem in record["problems"]]
+    assert all(problem["value"] and problem["reason"] for problem in record["problems"])
+    assert record["text"] == row.decode("utf-8", "backslashreplace").replace(DAY, day)
+    metadata = outcome.recorded[day]
+    assert (metadata["rejected_rows"], metadata["dagster/row_count"]) == (1, 1)
+    assert metadata["quarantine"] == str(aside)
+
+
+def test_more_bad_rows_than_allowed_change_nothing(
+    api: ScriptedApi, base: Path, instance: dg.DagsterInstance
+) -> None:
+    api.days[DAY] = [page(sale(), sale(price="1"))]
+    run(api, base, instance, max_rejected_rows=1)
+    old = tree(base)
+    api.days[DAY] = [page(sale(), sale(price="2"), sale(price="3"))]
+    with pytest.raises(InvalidSalesError, match="2 of 3 rows are bad, 1 may be"):
+        run(api, base, instance, max_rejected_rows=1)
+    new = tree(base)
+    assert (new[AVRO], new[QUARANTINE]) == (old[AVRO], old[QUARANTINE])
+
+
+def test_a_clean_run_clears_the_quarantine(
+    api: ScriptedApi, base: Path, instance: dg.DagsterInstance
+) -> None:
+    api.days[DAY] = [page(sale(), sale(price="1"))]
+    run(api, base, instance, max_rejected_rows=1)
+    api.days[DAY] = [page(sale(), sale(price=1))]
+    assert run(api, base, instance, max_rejected_rows=1)["rejected_rows"] == 0
+    assert set(tree(base)) == {RAW, AVRO}
+    assert not (base / "quarantine/sales" / DAY).exists()
+    assert not any((base / local.WORK).iterdir())
+
+
+def test_fewer_bad_rows_replace_the_quarantine_as_a_whole(
+    api: ScriptedApi, base: Path, instance: dg.DagsterInstance
+) -> None:
+    for prices in (["1", "2"], ["3"]):
+        api.days[DAY] = [page(*(sale(price=price) for price in prices))]
+        run(api, base, instance, max_rejected_rows=2)
+    [line] = (base / QUARANTINE).read_text().splitlines()
+    assert '"3"' in json.loads(line)["problems"][0]["value"]
+    assert stored_rows(base) == []
+
+
+def test_bad_text_that_is_not_published_does_no_harm(
+    api: ScriptedApi, base: Path, instance: dg.DagsterInstance
+) -> None:
+    api.days[DAY] = [b"[%b]" % (GOOD[:-1].encode() + b', "a\xff": "\\udc80"}')]
+    metadata = run(api, base, instance)
+    assert list(metadata["unknown_fields"]) == ["a\\udcff"]
+    assert len(stored_rows(base)) == 1
+
+
+def test_records_are_removed_from_an_object_store_too() -> None:
+    base = UPath("memory://quarantine-of-a-test")
+    quarantine = Quarantine(base, "sales", DAY)
+    quarantine.publish([{"row": 1}])
+    assert quarantine.file.read_bytes() == b'{"row": 1}\n'
+    quarantine.clear()
+    assert not quarantine.file.exists()
+    quarantine.clear()
