@@ -7,7 +7,6 @@ import logging
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 import click
 from dotenv import load_dotenv
@@ -178,17 +177,11 @@ def verify(
     import dagster as dg
     from tqdm import tqdm
 
-    from sales_assets.definitions import defs
-    from sales_assets.sales.assets import raw_sales, stg_sales
-    from sales_assets.verify import Difference, Layer, Verification
+    from sales_assets.definitions import LAYERS
+    from sales_assets.verify import Difference, Verification
 
-    resources: Any = defs.resources
     with dg.DagsterInstance.get() as instance:
-        verification = Verification(
-            instance,
-            Layer(raw_sales.key, resources["json_pages"]),
-            Layer(stg_sales.key, resources["avro_file"]),
-        )
+        verification = Verification(instance, LAYERS)
         days = verification.days(
             f"{first:%Y-%m-%d}" if first else "", f"{last:%Y-%m-%d}" if last else "9999"
         )
@@ -208,7 +201,7 @@ def verify(
         # The bar is for people: it keeps quiet where there is no terminal.
         for day in tqdm(days, unit="day", disable=None, leave=False):
             report(day, verification.day(day, fix=fix))
-    left = [difference for _, difference in found if not difference.fixed]
+    left = [difference for _, difference in found if difference.matters]
     if as_json:
         items = [{"day": day or None, **one._asdict()} for day, one in found]
         click.echo(json.dumps({"days": len(days), "differences": items}, indent=2))

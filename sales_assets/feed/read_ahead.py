@@ -7,7 +7,7 @@ matter here.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from multiprocessing.pool import AsyncResult, ThreadPool
 from typing import TypeVar, cast
 
@@ -33,6 +33,16 @@ class ReadAhead:
         """Make one call among the others."""
         with self._in_flight:
             return function(argument)
+
+    def call_all(self, function: Callable[[int], T], arguments: Sequence[int]) -> dict[int, T]:
+        """Make some calls at the same time, the last one in this thread."""
+        *others, mine = arguments
+        results = [self._pool.apply_async(_guarded, (self._one(function), n)) for n in others]
+        found = {mine: self.call(function, mine)}
+        return found | {n: one.get() for n, one in zip(others, results, strict=True)}
+
+    def _one(self, function: Callable[[int], T]) -> Callable[[int], T]:
+        return lambda argument: self.call(function, argument)
 
     def in_order(
         self, call: Callable[[int], T], goes_on: Callable[[T], bool]

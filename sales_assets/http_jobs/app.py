@@ -19,13 +19,13 @@ from flask import Flask, Response, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
+from sales_assets.feed.contract import InvalidRowsError
+from sales_assets.feed.paging import FeedApiError, NoSuchDayError
 from sales_assets.http_jobs.contract import Health, RawRequest, Refusal, StgRequest, Stored, openapi
 from sales_assets.http_jobs.directories import DirectoryError, StoredDay, stored_day
 from sales_assets.http_jobs.runs import DayBusyError, NotNowError, RunFailedError, Runs
-from sales_assets.sales.api import NoSuchDayError, SalesApiError
 from sales_assets.sales.assets import SALES_DAYS
-from sales_assets.sales.sale import InvalidSalesError
-from sales_assets.storage.formats import InvalidPartitionError
+from sales_assets.storage.files import InvalidPartitionError
 from sales_assets.storage.io_manager import MissingPartitionError
 from sales_assets.storage.replace import PublishError, ReplacedError
 
@@ -49,9 +49,9 @@ _STATUS: dict[type[BaseException], HTTPStatus] = {
     InvalidPartitionError: HTTPStatus.NOT_FOUND,
     DayBusyError: HTTPStatus.CONFLICT,
     ReplacedError: HTTPStatus.CONFLICT,
-    SalesApiError: HTTPStatus.BAD_GATEWAY,
+    FeedApiError: HTTPStatus.BAD_GATEWAY,
     # Neither the client's fault nor ours: the API sent something that is no sales.
-    InvalidSalesError: HTTPStatus.BAD_GATEWAY,
+    InvalidRowsError: HTTPStatus.BAD_GATEWAY,
     NotNowError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The answer to each class of failure, wherever in a chain of causes it is found; else 500."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sales_assets.storage.replace.local import WORK
+from sales_assets.storage.replace.work import WORK
 
 LAYERS = ("raw", "stg")
 NAME = "sales"

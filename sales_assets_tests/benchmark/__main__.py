@@ -31,12 +31,13 @@ import fastavro
 
 from sales_assets.feed.stream import DayStream, PagesByDay
 from sales_assets.sales.api import SalesApi
-from sales_assets.sales.assets import StgSalesConfig, stg_sales
-from sales_assets.sales.sale import SALES_SCHEMA
+from sales_assets.sales.assets import StgConfig, stg_sales
+from sales_assets.sales.sale import SALE
 from sales_assets.sample.api import Answer, SampleApi
 from sales_assets.sample.faults import Fault, Faults
 from sales_assets.sample.sales import PAGE_SIZE, sample_page
-from sales_assets.storage.formats import AvroFile, JsonPages
+from sales_assets.storage.avro_file import AvroFile
+from sales_assets.storage.json_pages import JsonPages
 from sales_assets_tests.helpers.dagster_dev import dagster_dev, make_home
 from sales_assets_tests.helpers.waiting import wait_for
 
@@ -244,9 +245,9 @@ def convert_unchecked(raw: Path, out: Path) -> None:
 def convert_checked(raw: Path, out: Path) -> None:
     """Convert a day the way `stg_sales` does."""
     pages = DayStream(lambda: JsonPages().read(JsonPages().files(raw, "sales")))
-    streams = stg_sales(config=StgSalesConfig(), raw_sales=PagesByDay({str(FIRST): pages}))
+    streams = stg_sales(config=StgConfig(), raw_sales=PagesByDay({str(FIRST): pages}))
     assert isinstance(streams, dict)
-    AvroFile(SALES_SCHEMA).write(streams[str(FIRST)], out, "sales")
+    AvroFile(SALE.avro).write(streams[str(FIRST)], out, "sales")
 
 
 def convert(rows: int, rounds: int) -> Iterator[Benchmark]:

@@ -8,9 +8,10 @@ import dagster as dg
 from sales_assets.sales.api import SalesApi
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.sales.checks import SALES_CHECKS
-from sales_assets.sales.sale import SALES_SCHEMA
-from sales_assets.storage.formats import AvroFile, JsonPages
+from sales_assets.sales.sale import SALE
+from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets.storage.json_pages import JsonPages
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
@@ -29,7 +30,7 @@ class Pipeline:
         self.base = base
         self.instance = instance
         self.json_pages = PartitionDirectoryIOManager(str(base), JsonPages())
-        self.avro_file = PartitionDirectoryIOManager(str(base), AvroFile(SALES_SCHEMA))
+        self.sales_avro = PartitionDirectoryIOManager(str(base), AvroFile(SALE.avro))
 
     def run(
         self,
@@ -56,6 +57,11 @@ class Pipeline:
             last,
             dg.AssetSelection.checks(*(key for one in SALES_CHECKS for key in one.check_keys)),
         )
+
+    def recorded(self, asset: dg.AssetsDefinition) -> dict[str, dict[str, Any]]:
+        """What was recorded of each day of an asset."""
+        storage = self.json_pages if asset is raw_sales else self.sales_avro
+        return storage.recorded(self.instance, asset.key)
 
     def raw(self, day: str = DAY) -> Path:
         """The directory of a day of raw_sales."""
@@ -87,7 +93,7 @@ class Pipeline:
             resources={
                 "sales_api": SalesApi(url=self.api.url, max_attempts=1),
                 "json_pages": self.json_pages,
-                "avro_file": self.avro_file,
+                "sales_avro": self.sales_avro,
             },
         )
         config: Any = {"stg_sales": {"config": {"max_rejected_rows": allowed}}} if stored else {}

@@ -16,22 +16,24 @@ import dagster as dg
 import fastavro
 import pytest
 
+import sales_assets.storage
 from sales_assets.sales.api import SalesApi
 from sales_assets.sales.assets import raw_sales, stg_sales
-from sales_assets.sales.sale import SALES_SCHEMA
+from sales_assets.sales.sale import SALE
 from sales_assets.sample.faults import Fault, Faults
-from sales_assets.storage import formats, io_manager, quarantine, replace
-from sales_assets.storage.formats import AvroFile, JsonPages
+from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets.storage.json_pages import JsonPages
 from sales_assets.storage.replace import PublishError, local
-from sales_assets.storage.replace.local import WORK
+from sales_assets.storage.replace.work import WORK
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 OLD = [page(sale(client="old", price=n)) for n in range(3)]
 NEW = [page(sale(client="new", price=n)) for n in range(2)]
-TRACED = {module.__file__ for module in (formats, replace, local, quarantine, io_manager, shutil)}
+STORAGE = Path(sales_assets.storage.__file__).parent
+TRACED = {*map(str, STORAGE.rglob("*.py")), shutil.__file__}
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def run(base: Path, url: str, max_rejected_rows: int = 0) -> None:
         resources={
             "sales_api": SalesApi(url=url),
             "json_pages": PartitionDirectoryIOManager(str(base), JsonPages()),
-            "avro_file": PartitionDirectoryIOManager(str(base), AvroFile(SALES_SCHEMA)),
+            "sales_avro": PartitionDirectoryIOManager(str(base), AvroFile(SALE.avro)),
         },
         run_config=dg.RunConfig(
             {"stg_sales": {"config": {"max_rejected_rows": max_rejected_rows}}}
@@ -174,7 +176,7 @@ def test_kill_9_never_leaves_a_row_in_neither_the_day_nor_its_quarantine(
     run(base, api.url, 1)
     shutil.copytree(base, saved)
     api.days[DAY] = good if bad_before else bad
-    between = {io_manager.__file__, quarantine.__file__}
+    between = {local.__file__}
     for step in range(36, 10_000, 3):
         if not killed_at(step, lambda: run(base, api.url, 1), between):
             break
@@ -303,10 +305,10 @@ def test_a_failing_fsync_fails_the_day_which_keeps_what_it_had(
     script = base.with_name("publish.py")
     script.write_text(
         "import sys\n"
-        "from upath import UPath\n"
-        "from sales_assets.storage.replace import replacing\n"
-        "base = UPath(sys.argv[1])\n"
-        "with replacing(base / 'raw/sales' / sys.argv[2], base) as new:\n"
+        "from pathlib import Path\n"
+        "from sales_assets.storage.replace import directories_of\n"
+        "base = Path(sys.argv[1])\n"
+        "with directories_of(base).replacing(base / 'raw/sales' / sys.argv[2]) as [new]:\n"
         "    (new / 'file').write_bytes(b'new')\n"
     )
     strace = ["strace", "-f", "-o", os.devnull, "-e", "inject=fsync:error=EIO:when=1"]

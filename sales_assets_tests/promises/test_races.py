@@ -13,11 +13,12 @@ import pytest
 from sales_assets.feed.batch import FailedDaysError
 from sales_assets.sales.api import SalesApi
 from sales_assets.sales.assets import raw_sales, stg_sales
-from sales_assets.sales.sale import SALES_SCHEMA
-from sales_assets.storage.formats import AvroFile, JsonPages
+from sales_assets.sales.sale import SALE
+from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets.storage.json_pages import JsonPages
 from sales_assets.storage.replace import ReplacedError
-from sales_assets.storage.replace.local import WORK
+from sales_assets.storage.replace.work import WORK
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
@@ -35,7 +36,7 @@ def materialize(
         resources={
             "sales_api": SalesApi(url=url, backoff=0.001),
             "json_pages": PartitionDirectoryIOManager(str(base), JsonPages()),
-            "avro_file": PartitionDirectoryIOManager(str(base), AvroFile(SALES_SCHEMA)),
+            "sales_avro": PartitionDirectoryIOManager(str(base), AvroFile(SALE.avro)),
         },
         tags={
             "dagster/asset_partition_range_start": first,
