@@ -1,7 +1,7 @@
 # The checks and the tests, in the virtual environment that CONTRIBUTING.md sets up.
 BIN := .venv/bin
 
-.PHONY: check test
+.PHONY: check test docs
 
 check:
 	$(BIN)/ruff check .
@@ -11,3 +11,7 @@ check:
 
 test:
 	$(BIN)/pytest
+
+# The parts of documents that follow from the code.
+docs:
+	$(BIN)/python -m sales_assets_tests.helpers.documents
