@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import sales_assets
-from sales_assets_tests.conftest import PROJECT
+from sales_assets_tests.helpers.files import PROJECT
 
 RUN = {"sh", "python", "console"}
 """The languages that are run."""
