@@ -6,7 +6,7 @@ BIN := .venv/bin
 check:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 test:

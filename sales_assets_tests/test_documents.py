@@ -57,6 +57,7 @@ def test_the_commands_of_a_document_run(document: str, tmp_path: Path) -> None:
     """Run them one after the other in a scratch copy of the project, with the sample API."""
     copy = tmp_path / "project"
     shutil.copytree(PROJECT, copy, ignore=not_of_the_project)
+    home = shutil.copytree(copy / "dagster_home", tmp_path / "dagster_home")
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -68,7 +69,7 @@ def test_the_commands_of_a_document_run(document: str, tmp_path: Path) -> None:
         "PYTHONPATH": str(copy),
         "SALES_API_URL": "sample",
         "BASE_DIR": "file_storage",
-        "DAGSTER_HOME": str(copy / "dagster_home"),
+        "DAGSTER_HOME": str(home),
     }
     output = tmp_path / "output"
     with output.open("w") as file:

@@ -63,7 +63,8 @@ def documents() -> list[str]:
         PROJECT / "deploy",
         PROJECT / "sales_assets_tests/promises",
     )
-    return [str(path.relative_to(PROJECT)) for folder in folders for path in folder.glob("*.md")]
+    found = (path.relative_to(PROJECT) for folder in folders for path in folder.glob("*.md"))
+    return sorted(map(str, found))
 
 
 def read(document: str) -> str:
