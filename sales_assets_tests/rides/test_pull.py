@@ -296,3 +296,27 @@ def test_two_services_and_a_dagster_run_use_one_file_at_once(
         assert status == 0, log
         assert re.findall("WARNING|ERROR|Traceback", log) == []
     assert stored(path) == set(server.served)
+
+
+@pytest.mark.soak
+def test_a_file_that_is_moved_a_hundred_times_loses_no_ride(
+    server: RidesServer, path: Path, pulling: Services
+) -> None:
+    draw = random.Random(3)  # noqa: S311
+    pulled = [pulling.start("--interval", "0") for _ in range(2)]
+    moved: list[Path] = []
+    for number in range(100):
+        seen = len(server.served)
+        until(lambda seen=seen: len(server.served) >= seen + 3)  # type: ignore[misc]
+        time.sleep(draw.random() * 0.01)
+        if not path.exists():
+            continue
+        moved.append(path.with_name(f"moved {number}.db"))
+        path.rename(moved[-1])
+    for service in pulled:
+        status, _, log = service.end()
+        assert status == 0, log
+    found = [stored(file) for file in (*moved, path) if file.exists()]
+    assert set().union(*found) == set(server.served)
+    for file in moved:
+        assert sql(file, "PRAGMA integrity_check") == [("ok",)]
