@@ -4,5 +4,12 @@ import multiprocessing
 
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(
-    ["pytest", "sales_assets.rides.pull", "sales_assets_tests.helpers.scripted_api"]
+    [
+        "pytest",
+        "sales_assets.cli",
+        "sales_assets.rides.pull",
+        "sales_assets.schedules",
+        "sales_assets.sample.resources",
+        "sales_assets_tests.helpers.scripted_api",
+    ]
 )
