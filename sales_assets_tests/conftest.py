@@ -111,8 +111,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedApi]:
 def open_sales_api(url: str, **fields: Any) -> SalesApi:
     """Set the client up as a run does; it hardly waits between attempts."""
     client = SalesApi(url=url, **{"backoff": 0.001, "max_attempts": 3, **fields})
-    with dg.build_init_resource_context() as context:
-        client.setup_for_execution(context)
+    client.connect()
     return client
 
 

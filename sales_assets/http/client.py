@@ -1,79 +1,74 @@
-"""How this project asks an HTTP API for something: patiently, and without leaking its token.
+"""How this project asks an HTTP API for something: patiently, and without leaking a token.
 
-A session per thread and URL, timeouts and deadlines, retries with jittered backoff, `Retry-After`,
-no redirects, whole bodies only. What is asked, and what an answer means, belongs to the resources
-that use the client.
+One pool of connections for all threads, one deadline for each request, retries with jittered
+backoff, `Retry-After`, no redirects, no cookies, whole answers of a bounded size only. What is
+asked, and what an answer means, belongs to those who use the client.
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import dagster as dg
 import requests
 import tenacity
 import urllib3
-from requests.auth import AuthBase
+from requests.utils import (
+    DEFAULT_CA_BUNDLE_PATH,
+    get_auth_from_url,
+    prepend_scheme_if_needed,
+    select_proxy,
+)
+
+from sales_assets.http.address import is_loopback
+from sales_assets.http.deadline import Deadlines, Request, WatchedPool, WatchedTlsPool
+from sales_assets.http.errors import HttpError, TransientHttpError
+from sales_assets.http.secrets import shortened
+from sales_assets.http.tokens import TokenAuth
 
 T = TypeVar("T")
 
 _CHUNK = 1 << 16
+_LARGEST_ERROR = 1 << 16
+"""Bytes of the body of an answer other than 200, beyond which it is not read."""
+_CODINGS = {"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz"}
+"""Those of https://www.iana.org/assignments/http-parameters; other names mean nothing."""
+_TRANSIENT = {408, 425, 429}
 
 
 class HttpAnswer(NamedTuple):
-    """A whole answer, with a status that is neither 429 nor a server error."""
+    """A whole answer, with a status that asking again would not change.
+
+    Attributes:
+        status: The status code.
+        reason: What the server calls it, without secrets and cut to a few words.
+        body: The bytes, as they came.
+        address: What was asked for.
+    """
 
     status: int
     reason: str
     body: bytes
+    address: str
 
+    def error(self, reason: str = "") -> HttpError:
+        """Say that this answer is of no use."""
+        return HttpError(self.address, reason or f"HTTP {self.status} {self.reason}".rstrip())
 
-class TransientHttpError(Exception):
-    """An answer, or the lack of one, that the same request may well not meet again.
-
-    Attributes:
-        retry_after: Seconds for which the server asked to be left alone; None if it did not say.
-    """
-
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
-        """Keep the reason, to be shown when the last attempt fails too."""
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
-class TokenAuth(AuthBase):
-    """Sends a bare token as `Authorization`.
-
-    An `AuthBase` rather than a header, because requests lets an entry in `~/.netrc` replace a
-    header (https://requests.readthedocs.io/en/latest/user/authentication/#netrc-authentication).
-    """
-
-    def __init__(self, token: str) -> None:
-        """Hold the token; nothing of this object ever prints it."""
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign one request."""
-        request.headers["Authorization"] = self._token
-        return request
-
-
-class _Endpoint(NamedTuple):
-    """What all requests of a thread to one URL share; they differ in their queries alone."""
-
-    session: requests.Session
-    request: requests.PreparedRequest
-    settings: dict[str, Any]
+    def transient_error(self, reason: str) -> TransientHttpError:
+        """Say that this answer is of no use, but the next one may well be."""
+        return TransientHttpError(self.address, reason)
 
 
 class HttpClient:
-    """GET with retries; safe to share between threads."""
+    """Asks one API; safe to share between threads."""
 
     def __init__(
         self,
-        auth: AuthBase | None,
+        address: str,
+        auth: TokenAuth | None = None,
         *,
         connect_timeout: float,
         read_timeout: float,
@@ -81,20 +76,29 @@ class HttpClient:
         max_attempts: int,
         backoff: float,
         retry_after_cap: float,
+        max_bytes: int,
+        max_in_flight: int = 1,
         max_per_second: float | None = None,
     ) -> None:
         """Describe the manners of the client; nothing is opened yet.
 
         Args:
+            address: The base of all that is asked for.
             auth: Signs each request.
             connect_timeout: Seconds to open a connection.
             read_timeout: Seconds without a byte received.
-            request_timeout: Seconds for the whole of an answer.
+            request_timeout: Seconds from looking up the host to the last byte of the answer.
             max_attempts: How often a request is sent before the last reason is raised.
             backoff: Seconds of the first pause between attempts, on average; it doubles each time.
             retry_after_cap: Seconds beyond which a server's `Retry-After` is not followed.
+            max_bytes: The largest answer that is taken.
+            max_in_flight: Connections that are kept open.
             max_per_second: Requests that begin in a second, over all threads; None for any number.
+
+        Raises:
+            HttpError: The environment names a proxy that is not one for HTTP.
         """
+        self._address = address
         self._auth = auth
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
@@ -102,15 +106,17 @@ class HttpClient:
         self._max_attempts = max_attempts
         self._retry_after_cap = retry_after_cap
         self._backoff = tenacity.wait_random_exponential(multiplier=2 * backoff, max=60)
+        self._max_bytes = max_bytes
         self._interval = 1 / max_per_second if max_per_second else 0.0
         self._next_start = 0.0
         self._lock = threading.Lock()
-        self._local = threading.local()
-        self._sessions: list[requests.Session] = []
+        self._deadlines = Deadlines()
+        self._closed = threading.Event()
+        self._connections = _connections(address, max_in_flight)
 
     def get(
         self,
-        url: str,
+        path: str,
         params: Mapping[str, str],
         accept: Callable[[HttpAnswer], T],
         *,
@@ -120,7 +126,8 @@ class HttpClient:
         """Ask until `accept` makes something of the answer.
 
         Args:
-            url: Where to ask.
+            path: Where to ask, below the address of the client; or a whole address there, such as
+                the API may give for the page after this one.
             params: The query.
             accept: Turns an answer into a value. It raises `TransientHttpError` for an answer that
                 should be asked for again; what else it raises goes straight to the caller.
@@ -132,8 +139,40 @@ class HttpClient:
 
         Raises:
             TransientHttpError: The last attempt, or the last before the deadline, failed too.
+            HttpError: There cannot be an answer, or none that is taken.
         """
+        address = self._whole(path)
+        if params:
+            address += f"{'&' if '?' in address else '?'}{urlencode(params)}"
+        return self._until_accepted(
+            lambda: accept(self._ask("GET", address, None, deadline)), deadline, on_retry
+        )
 
+    def post(
+        self,
+        body: bytes,
+        accept: Callable[[HttpAnswer], T],
+        *,
+        deadline: float = float("inf"),
+        on_retry: Callable[[], object] = lambda: None,
+    ) -> T:
+        """Post JSON to the address of the client until `accept` makes something of the answer.
+
+        The other arguments, the value and the errors are those of `get`.
+        """
+        return self._until_accepted(
+            lambda: accept(self._ask("POST", self._address, body, deadline)), deadline, on_retry
+        )
+
+    def close(self) -> None:
+        """Close all connections; what is under way or waits for its turn fails at once."""
+        self._closed.set()
+        self._deadlines.close()
+        self._connections.clear()
+
+    def _until_accepted(
+        self, attempt: Callable[[], T], deadline: float, on_retry: Callable[[], object]
+    ) -> T:
         def before_sleep(state: tenacity.RetryCallState) -> None:
             _log_retry(state)
             on_retry()
@@ -146,36 +185,116 @@ class HttpClient:
             ),
             wait=self._pause,
             before_sleep=before_sleep,
+            sleep=self._sleep,
             reraise=True,
         )
-        return retrying(lambda: accept(self._ask(url, params, deadline)))
+        return retrying(attempt)
 
-    def close(self) -> None:
-        """Close the connections of all threads."""
-        for session in self._sessions:
-            session.close()
-        self._sessions.clear()
+    def _sleep(self, seconds: float) -> None:
+        self._closed.wait(seconds)
 
-    def _ask(self, url: str, params: Mapping[str, str], deadline: float) -> HttpAnswer:
+    def _whole(self, path: str) -> str:
+        """Give the address of a path.
+
+        Raises:
+            HttpError: It is an address elsewhere, which shall not get to see the token.
+        """
+        if "://" not in path:
+            return f"{self._address}{path}"
+        there, here = urlsplit(path), urlsplit(self._address)
+        if (there.scheme, there.netloc) != (here.scheme, here.netloc):
+            raise HttpError(path, f"is not at {self._address}, and is not asked for")
+        return path
+
+    def _ask(self, method: str, address: str, body: bytes | None, deadline: float) -> HttpAnswer:
         self._wait_for_turn()
+        if self._closed.is_set():
+            raise HttpError(address, "not asked for, since the client is closed")
         end = min(deadline, time.monotonic() + self._request_timeout)
-        left = max(0.001, end - time.monotonic())
-        timeout = (min(self._connect_timeout, left), min(self._read_timeout, left))
-        try:
-            session, template, settings = self._endpoint(url)
-            request = template.copy()
-            request.prepare_url(url, params)
-            with session.send(
-                request, timeout=timeout, allow_redirects=False, **settings
-            ) as response:
-                body = _read_body(response, end)
-        except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
-            raise TransientHttpError(f"{type(error).__name__}: {error}") from error
-        if response.status_code == 429 or response.status_code >= 500:
+        with self._deadlines.until(end) as request:
+            try:
+                answer, retry_after = self._answer(request, method, address, body)
+                reason = ""
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                reason = _in_words(error)
+        if self._closed.is_set():
+            raise HttpError(address, "given up, since the client was closed")
+        if request.is_cut:
+            # Also where all seems well: a cut connection looks like the end of an answer.
+            reason = f"no whole answer within {end - request.start:.3g} s"
+        if reason:
+            raise TransientHttpError(address, reason, slow_down=True)
+        if answer.status in _TRANSIENT or answer.status >= 500:
             raise TransientHttpError(
-                f"HTTP {response.status_code} {response.reason}", _retry_after(response)
+                address,
+                f"HTTP {answer.status} {answer.reason}".rstrip(),
+                retry_after=retry_after,
+                slow_down=answer.status in (429, 503),
             )
-        return HttpAnswer(response.status_code, response.reason, body)
+        return answer
+
+    def _answer(
+        self, request: Request, method: str, address: str, body: bytes | None
+    ) -> tuple[HttpAnswer, float | None]:
+        """Give the answer, and for how many seconds the server asks to be left alone.
+
+        Raises:
+            urllib3.exceptions.HTTPError, OSError: There is none, or not a whole one.
+            HttpError: It is too large.
+        """
+        left = max(0.001, request.end - time.monotonic())
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "sales_assets"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if self._auth is not None:
+            headers |= self._auth.headers()
+        response = self._connections.urlopen(
+            method,
+            address,
+            body=body,
+            headers=headers,
+            timeout=urllib3.Timeout(
+                connect=min(self._connect_timeout, left), read=min(self._read_timeout, left)
+            ),
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            decode_content=False,
+        )
+        whole = False
+        try:
+            reason = shortened(response.reason or "", 200)
+            answer = HttpAnswer(response.status, reason, b"", address)
+            answer = answer._replace(body=self._body(response, answer))
+            whole = True
+        finally:
+            if whole:
+                response.release_conn()
+            else:
+                response.close()
+        return answer, _retry_after(response)
+
+    def _body(self, response: urllib3.BaseHTTPResponse, answer: HttpAnswer) -> bytes:
+        """Read the body as it arrives, as far as it is of use.
+
+        Raises:
+            TransientHttpError: It is compressed, though that was not asked for (zlib takes a stream
+                that was cut short for a whole one).
+            HttpError: It is too large.
+        """
+        most = self._max_bytes if answer.status == 200 else _LARGEST_ERROR
+        codings = response.headers.get("Content-Encoding", "").lower().split(",")
+        if answer.status == 200 and _CODINGS.intersection(map(str.strip, codings)):
+            raise answer.transient_error("the answer is compressed, though that was not asked for")
+        body = bytearray()
+        while chunk := response.read1(_CHUNK):
+            body += chunk
+            if len(body) > most:
+                if answer.status != 200:
+                    response.close()
+                    return bytes(body[:most])
+                raise answer.error(f"the answer has more than {most} bytes (max_page_bytes)")
+        return bytes(body)
 
     def _wait_for_turn(self) -> None:
         if not self._interval:
@@ -183,22 +302,7 @@ class HttpClient:
         with self._lock:
             start = max(self._next_start, time.monotonic())
             self._next_start = start + self._interval
-        time.sleep(max(0.0, start - time.monotonic()))
-
-    def _endpoint(self, url: str) -> _Endpoint:
-        """Prepare a request once; what requests does for each one costs as much as sending it."""
-        endpoint: _Endpoint | None = self._local.__dict__.get(url)
-        if endpoint is None:
-            session = requests.Session()
-            # With no auth at all, requests would send what ~/.netrc has for the host.
-            session.auth = self._auth or _unsigned
-            session.headers["Accept-Encoding"] = "identity"
-            request = session.prepare_request(requests.Request("GET", url))
-            # Proxies and certificates of the environment.
-            settings = dict(session.merge_environment_settings(url, {}, True, None, None))
-            endpoint = self._local.__dict__[url] = _Endpoint(session, request, settings)
-            self._sessions.append(session)
-        return endpoint
+        self._sleep(max(0.0, start - time.monotonic()))
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -207,39 +311,55 @@ class HttpClient:
         return own if asked is None else max(own, min(asked, self._retry_after_cap))
 
 
-def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
-def is_base_address(address: str) -> bool:
-    """Tell whether this is `http[s]://host[:port][/path]`, without a user name or password."""
-    try:
-        parts = urlsplit(address)
-        # A port that is no number is only noticed when it is asked for.
-        named = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and named and parts.username is None
-
-
-def _read_body(response: requests.Response, end: float) -> bytes:
-    """Read the body as it arrives, so that one that drips in cannot outlast the deadline.
+def _connections(address: str, most: int) -> urllib3.PoolManager:
+    """Open nothing yet; find the proxy and the certificates that the environment names.
 
     Raises:
-        TransientHttpError: It is compressed, though that was not asked for (zlib takes a stream
-            that was cut short for a whole one), or it took too long.
+        HttpError: The proxy is not one for HTTP.
     """
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise TransientHttpError("the answer is compressed, though that was not asked for")
-    body = bytearray()
-    while chunk := response.raw.read1(_CHUNK):
-        body += chunk
-        if time.monotonic() > end:
-            raise TransientHttpError(f"no end of the answer in time ({len(body)} bytes so far)")
-    return bytes(body)
+    environment: dict[str, Any] = dict(
+        requests.Session().merge_environment_settings(address, {}, False, None, None)
+    )
+    trusted = environment["verify"]
+    options: dict[str, Any] = {
+        "maxsize": most,
+        "cert_reqs": "CERT_REQUIRED",
+        "ca_certs": trusted if isinstance(trusted, str) else DEFAULT_CA_BUNDLE_PATH,
+    }
+    # What this machine itself serves, no proxy can reach.
+    local = is_loopback(urlsplit(address).hostname or "")
+    proxy = None if local else select_proxy(address, environment["proxies"])
+    manager: urllib3.PoolManager
+    if proxy:
+        proxy = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
+        user, password = get_auth_from_url(proxy)
+        signed = urllib3.make_headers(proxy_basic_auth=f"{user}:{password}") if user else None
+        if urlsplit(proxy).scheme not in ("http", "https"):
+            raise HttpError(address, "the proxy that the environment names is not one for HTTP")
+        manager = urllib3.ProxyManager(proxy, proxy_headers=signed, **options)
+    else:
+        manager = urllib3.PoolManager(**options)
+    manager.pool_classes_by_scheme = {"http": WatchedPool, "https": WatchedTlsPool}
+    return manager
 
 
-def _retry_after(response: requests.Response) -> float | None:
+def _in_words(error: Exception) -> str:
+    """Say what kept an answer from coming; the text of a library's error names its objects."""
+    match error:
+        case urllib3.exceptions.ReadTimeoutError():
+            return "no byte received in time"
+        case urllib3.exceptions.ProxyError():
+            return f"no answer through the proxy ({_in_words(error.original_error)})"
+        case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.NameResolutionError():
+            return f"no connection ({type(error.__cause__).__name__}: {error.__cause__})"
+        # The parent of those before it.
+        case urllib3.exceptions.ConnectTimeoutError():
+            return "no connection in time"
+        case _:
+            return f"{type(error).__name__}: {error}"
+
+
+def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
     """Seconds of pause that the server asks for, in either of the forms of RFC 9110, 10.2.3."""
     value = response.headers.get("Retry-After")
     if value is None:

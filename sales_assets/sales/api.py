@@ -5,38 +5,29 @@ total, so the end of a day is only known by meeting it. What the rows hold is no
 (`sales_record` does that), and where the pages are kept is not known here.
 """
 
-import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any, NamedTuple
 
-import dagster as dg
-import requests
 from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError
 
 from sales_assets.feed.json_rows import InvalidPageError, values_of_page
 from sales_assets.feed.read_ahead import ReadAhead
 from sales_assets.feed.stream import DayStream, EveryDayFailsError, StaleDayError
-from sales_assets.http.client import (
-    HttpAnswer,
-    HttpClient,
-    TokenAuth,
-    TransientHttpError,
-    is_base_address,
-)
-
-TOKEN_VARIABLE = "AUTH_TOKEN"  # noqa: S105 - the name of the variable, not a token
+from sales_assets.http.client import HttpAnswer
+from sales_assets.http.errors import ApiAuthError, ApiError, HttpError, TransientHttpError
+from sales_assets.http.resource import HttpApi
+from sales_assets.http.tokens import TokenAuth
 
 _rows = TypeAdapter(list[dict[str, Any]])
 
 
-class SalesApiError(dg.Failure):
+class SalesApiError(ApiError):
     """The sales API did not answer with a day's sales, and asking again did not help."""
 
 
-class SalesApiAuthError(SalesApiError, EveryDayFailsError):
+class SalesApiAuthError(SalesApiError, ApiAuthError, EveryDayFailsError):
     """There is no usable token, or the API refuses the one there is."""
 
 
@@ -53,57 +44,27 @@ class _Page(NamedTuple):
     rows: int
 
 
-class SalesApi(dg.ConfigurableResource[Any]):
-    """Client of the sales API.
+class SalesApi(HttpApi):
+    """Client of the sales API."""
 
-    The token is read from the environment variable `AUTH_TOKEN` when a run starts, and is never a
-    field: Dagster shows the fields of a resource in its UI and keeps them in its snapshots.
-    """
+    title = "sales API"
+    address_variable = "SALES_API_URL"
+    token_variable = "AUTH_TOKEN"  # noqa: S105 - the name of the variable, not a token
+    has_sample = True
+    error = SalesApiError
+    auth_error = SalesApiAuthError
 
-    url: str = Field(description="Base address, such as https://sales.example.com.")
-    connect_timeout: float = Field(default=5, gt=0, description="Seconds to open a connection.")
-    read_timeout: float = Field(default=30, gt=0, description="Seconds without a byte received.")
-    request_timeout: float = Field(default=120, gt=0, description="Seconds for a whole answer.")
     day_timeout: float = Field(default=6 * 3600, gt=0, description="Seconds for a whole day.")
-    max_attempts: int = Field(default=6, ge=1, description="How often a page is asked for.")
-    backoff: float = Field(
-        default=0.5, ge=0, description="Seconds of the first pause before asking again; doubles."
-    )
-    retry_after_cap: float = Field(
-        default=120, ge=0, description="Longest Retry-After, in seconds, that is honoured."
-    )
-    max_in_flight: int = Field(
-        default=8, ge=1, description="Requests at a time, over all days of a run; be polite."
-    )
-    max_per_second: float | None = Field(
-        default=None, gt=0, description="Requests a second, over all days of a run."
-    )
     max_pages: int = Field(
         default=1_000_000, ge=1, description="Pages after which a day is taken to have no end."
     )
 
-    _client: HttpClient = PrivateAttr()
     _read_ahead: ReadAhead = PrivateAttr()
-    _address: str = PrivateAttr()
 
-    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Get ready to ask, without asking yet.
-
-        Raises:
-            SalesApiAuthError: `AUTH_TOKEN` is missing, or cannot stand in an HTTP header.
-            SalesApiError: The address is none.
-        """
-        self._connect(self.url, _token_from_environment())
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Close all connections."""
+    def close(self) -> None:
+        """Close all connections; what is still being asked for fails at once."""
         self._read_ahead.close()
-        self._client.close()
-
-    @property
-    def source(self) -> str:
-        """Where the sales come from, for a person to read."""
-        return self._address
+        super().close()
 
     def pages(self, day: str) -> DayStream[bytes]:
         """Ask for the pages of a day, in order and not far ahead of their being taken.
@@ -178,23 +139,8 @@ class SalesApi(dg.ConfigurableResource[Any]):
         metadata["rows_of_last_page"] = last.rows
         metadata["ended"] = f"{'404' if page is None else 'an empty list'} after page {number}"
 
-    def _connect(self, address: str, token: str) -> None:
-        if not is_base_address(address):
-            raise SalesApiError(
-                "SALES_API_URL is not an address of the form https://host[/path] without a user "
-                "name or password in it"
-            )
-        self._address = address.rstrip("/")
-        self._client = HttpClient(
-            TokenAuth(token),
-            connect_timeout=self.connect_timeout,
-            read_timeout=self.read_timeout,
-            request_timeout=self.request_timeout,
-            max_attempts=self.max_attempts,
-            backoff=self.backoff,
-            retry_after_cap=self.retry_after_cap,
-            max_per_second=self.max_per_second,
-        )
+    def _connect(self, address: str, auth: TokenAuth | None) -> None:
+        super()._connect(address, auth)
         self._read_ahead = ReadAhead(self.max_in_flight)
 
     def _page(
@@ -202,9 +148,9 @@ class SalesApi(dg.ConfigurableResource[Any]):
     ) -> _Page | None:
         try:
             return self._client.get(
-                f"{self._address}/sales",
+                "/sales",
                 {"date": day, "page": str(number)},
-                _read_page,
+                self._read_page,
                 deadline=deadline,
                 on_retry=on_retry,
             )
@@ -214,70 +160,42 @@ class SalesApi(dg.ConfigurableResource[Any]):
                 f"{day}: page {number} of {self.source} could not be had within {limits}; "
                 f"the last time: {error}"
             ) from error
-        except requests.RequestException as error:
+        except HttpError as error:
             raise SalesApiError(f"{day}: page {number} of {self.source}: {error}") from error
 
-
-def _read_page(answer: HttpAnswer) -> _Page | None:
-    """Make a page of an answer; None for the 404 that ends a day."""
-    match answer.status:
-        case 200:
-            return _Page(answer.body, _count_rows(answer.body))
-        case 404:
-            return None
-        case 401 | 403:
-            raise SalesApiAuthError(
-                f"the sales API refuses the token in {TOKEN_VARIABLE} (HTTP "
-                f"{answer.status}): set {TOKEN_VARIABLE} to a valid token and run again"
-            )
-        case status if 300 <= status < 400:
-            raise SalesApiError(
-                f"the sales API redirects (HTTP {status}), and a redirect is not followed since "
-                "it could take the token elsewhere: set SALES_API_URL to the final address"
-            )
-        case status:
-            raise SalesApiError(f"the sales API answered HTTP {status} {answer.reason}")
+    def _read_page(self, answer: HttpAnswer) -> _Page | None:
+        """Make a page of an answer; None for the 404 that ends a day."""
+        match answer.status:
+            case 200:
+                return _Page(answer.body, _count_rows(answer))
+            case 404:
+                return None
+            case _:
+                raise self.refusal(answer)
 
 
-def _count_rows(body: bytes) -> int:
+def _count_rows(answer: HttpAnswer) -> int:
     """Count the rows of a page, which may be bad ones but have to be complete.
 
     Raises:
         TransientHttpError: It is no complete JSON list of objects.
     """
     try:
-        return len(_rows.validate_json(body))
+        return len(_rows.validate_json(answer.body))
     except ValidationError as refused:
         first = refused.errors(include_url=False)[0]
         row = f" at row {first['loc'][0] + 1}" if first["loc"] else ""  # type: ignore[operator]
-        error = TransientHttpError(
+        error = answer.transient_error(
             f"HTTP 200, but no complete JSON list of objects: {first['msg']}{row}"
         )
         if first["type"] != "json_invalid":
-            raise error from refused
+            raise error from None
         # One row of bad text makes the whole page invalid to this parser, and is no reason to ask
         # again.
         try:
-            values = values_of_page(body)
+            values = values_of_page(answer.body)
         except InvalidPageError:
-            raise error from refused
+            raise error from None
         if not all(isinstance(value, dict) for value in values):
-            raise error from refused
+            raise error from None
         return len(values)
-
-
-def _token_from_environment() -> str:
-    token = os.environ.get(TOKEN_VARIABLE)
-    if not token:
-        raise SalesApiAuthError(
-            f"{TOKEN_VARIABLE} is not set: put the token of the sales API into it "
-            f"(`export {TOKEN_VARIABLE}=...`, or a line in .env), or set SALES_API_URL=sample to "
-            "use the embedded sample API, which needs none"
-        )
-    # requests would name a token with a line break in the text of its error.
-    if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise SalesApiAuthError(
-            f"{TOKEN_VARIABLE} holds a character that no token has (white space, a line break, "
-            "a control or a non-ASCII character): set it again, without that"
-        )
-    return token

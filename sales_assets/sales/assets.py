@@ -20,10 +20,9 @@ from sales_assets.sales.api import NoSuchDayError, SalesApi
 from sales_assets.sales.sale import Judgement, column_schema, sales_of_pages
 
 # Dagster needs these two settings when it imports an asset, so they are read here.
-SALES_DAYS = dg.DailyPartitionsDefinition(
-    settings.day("SALES_START_DATE", "2022-08-09"), timezone="UTC"
-)
-_DAYS_PER_RUN = settings.whole_number("SALES_DAYS_PER_RUN", 0, least=0, most=100_000)
+_settings = settings.read()
+SALES_DAYS = dg.DailyPartitionsDefinition(_settings.sales_start_date, timezone="UTC")
+_DAYS_PER_RUN = _settings.sales_days_per_run
 
 _CONVERSIONS = 4
 """Days converted at a time: while one waits for the disk to have it, others go on."""

@@ -247,7 +247,7 @@ def serve_patiently(url: str, path: str) -> None:
 
 def test_the_service_says_what_is_wrong_with_its_settings(tmp_path: Path, start: Start) -> None:
     broken = start(RIDES_API_URL="nowhere")
-    assert "RIDES_API_URL is not an address" in broken.communicate(timeout=30)[1]
+    assert "RIDES_API_URL is 'nowhere'" in broken.communicate(timeout=30)[1]
     lost = start(RIDES_DB=str(tmp_path))
     assert "RIDES_DB has to name a file" in lost.communicate(timeout=30)[1]
     assert (broken.returncode, lost.returncode) == (1, 1)
