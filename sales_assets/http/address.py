@@ -4,7 +4,7 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
-from sales_assets.http.secrets import shortened
+from sales_assets.http.secrets import shown
 from sales_assets.settings import InvalidSettingError
 
 # Those of RFC 3986, 2: no white space, no control character, no backslash.
@@ -92,5 +92,5 @@ def _without_secrets(value: str) -> str:
         # A password may hold anything: there is no telling where it ends.
         return "***"
     _, at, rest = rest.rpartition("@")
-    shown = f"{scheme}{slashes}{'***@' if at else ''}{rest}{mark}{'***' if mark else ''}"
-    return shortened(shown, _LONGEST_SHOWN)
+    left = f"{scheme}{slashes}{'***@' if at else ''}{rest}{mark}{'***' if mark else ''}"
+    return shown(left, _LONGEST_SHOWN)

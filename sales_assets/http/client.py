@@ -25,7 +25,7 @@ from requests.utils import (
 from sales_assets.http.address import is_loopback
 from sales_assets.http.deadline import Deadlines, Request, WatchedPool, WatchedTlsPool
 from sales_assets.http.errors import HttpError, TransientHttpError
-from sales_assets.http.secrets import shortened
+from sales_assets.http.secrets import shown
 from sales_assets.http.tokens import TokenAuth
 
 T = TypeVar("T")
@@ -263,7 +263,7 @@ class HttpClient:
         )
         whole = False
         try:
-            reason = shortened(response.reason or "", 200)
+            reason = shown(response.reason or "", 200)
             answer = HttpAnswer(response.status, reason, b"", address)
             answer = answer._replace(body=self._body(response, answer))
             whole = True

@@ -11,7 +11,7 @@ them, whose text may: Dagster records a chain of errors as a whole.
 
 import dagster as dg
 
-from sales_assets.http.secrets import redacted, shortened
+from sales_assets.http.secrets import redacted, shown
 
 _LONGEST_REASON = 500
 
@@ -27,7 +27,7 @@ class HttpError(Exception):
     def __init__(self, address: str, reason: str) -> None:
         """Say what was asked for, and why it failed; secrets are struck out."""
         self.address = redacted(address)
-        self.reason = shortened(reason, _LONGEST_REASON)
+        self.reason = shown(reason, _LONGEST_REASON)
         super().__init__(f"{self.address}: {self.reason}")
 
 

@@ -41,13 +41,14 @@ def redacted(text: str) -> str:
     return pattern.sub(_STRUCK, text) if pattern else text
 
 
-def shortened(text: str, limit: int) -> str:
-    """Strike secrets out of a text, and only then cut it.
+def shown(value: object, limit: int = 80) -> str:
+    """Show a value in a few words: secrets are struck out, and only then it is cut.
 
     Args:
-        text: Of any length; no more of it is looked at than is needed.
+        value: A text, or what is then shown as JSON; no more of it is looked at than is needed.
         limit: The length of what is returned, at most.
     """
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
     pattern = _pattern_now()
     if pattern is None or len(text) <= limit:
         whole = redacted(text)
@@ -63,11 +64,6 @@ def shortened(text: str, limit: int) -> str:
         place = found.end() if found and end <= place + limit else place + len(part)
     whole = "".join(parts)
     return whole if len(whole) <= limit else f"{whole[: limit - 3]}..."
-
-
-def shown(value: object, limit: int = 80) -> str:
-    """Give a value as JSON in ASCII, without secrets, cut to so many characters."""
-    return shortened(json.dumps(value, default=str), limit)
 
 
 def _pattern_now() -> re.Pattern[str] | None:

@@ -10,6 +10,8 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from sales_assets.http.secrets import shown
+
 Id = Annotated[str, Field(min_length=1)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -87,5 +89,4 @@ def read_ride(body: bytes) -> RideAnswer:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, default=str, ensure_ascii=True)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return shown(json.dumps(value, default=str))
