@@ -7,11 +7,8 @@ is posted, and when, does not belong here.
 import html
 import itertools
 import json
-import logging
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 from sales_assets.http.address import check_address
 from sales_assets.http.client import HttpAnswer, HttpClient
@@ -53,7 +50,7 @@ class Webhook:
             max_bytes=1 << 16,
         )
         body = json.dumps({"text": text}).encode()
-        with closing(client), _unlogged():
+        with closing(client):
             try:
                 client.post(body, _accept, deadline=time.monotonic() + _SECONDS)
             except HttpError as error:
@@ -78,19 +75,3 @@ def escaped(text: str, most: int) -> str:
     parts = [html.escape(character, quote=False) for character in text]
     lengths = itertools.accumulate(map(len, parts))
     return "".join(part for part, length in zip(parts, lengths, strict=True) if length <= most)
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """Keep this thread's requests out of the log, to which urllib3 writes paths at level DEBUG."""
-    ours = threading.get_ident()
-    logger = logging.getLogger("urllib3.connectionpool")
-
-    def of_others(record: logging.LogRecord) -> bool:
-        return record.thread != ours
-
-    logger.addFilter(of_others)
-    try:
-        yield
-    finally:
-        logger.removeFilter(of_others)

@@ -78,9 +78,10 @@ def _is_host(parts: SplitResult) -> bool:
     host = parts.hostname or ""
     if "[" in parts.netloc:
         try:
-            return ipaddress.ip_address(host).version == 6 and "%" not in host
+            ipaddress.IPv6Address(host)
         except ValueError:
             return False
+        return re.fullmatch(r"\[[^\[\]%]+\](:\d+)?", parts.netloc) is not None
     return len(host) <= 253 and all(map(_LABEL.fullmatch, host.removesuffix(".").split(".")))
 
 

@@ -5,6 +5,7 @@ backoff, `Retry-After`, no redirects, no cookies, whole answers of a bounded siz
 asked, and what an answer means, belongs to those who use the client.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ from requests.utils import (
 from sales_assets.http.address import is_loopback
 from sales_assets.http.deadline import Deadlines, Request, WatchedPool, WatchedTlsPool
 from sales_assets.http.errors import HttpError, TransientHttpError
-from sales_assets.http.secrets import shown
+from sales_assets.http.secrets import redacted, shown
 from sales_assets.http.tokens import TokenAuth
 
 T = TypeVar("T")
@@ -36,6 +37,18 @@ _LARGEST_ERROR = 1 << 16
 _CODINGS = {"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz"}
 """Those of https://www.iana.org/assignments/http-parameters; other names mean nothing."""
 _TRANSIENT = {408, 425, 429}
+
+
+class _Redacting(logging.Filter):
+    """Strikes secrets out of what a library logs: paths, reasons, headers that it cannot parse."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args, record.exc_info = redacted(record.getMessage()), None, None
+        return True
+
+
+for _name in ("urllib3.connection", "urllib3.connectionpool"):
+    logging.getLogger(_name).addFilter(_Redacting())
 
 
 class HttpAnswer(NamedTuple):

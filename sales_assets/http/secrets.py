@@ -92,7 +92,8 @@ def _parts(secret: str) -> list[str]:
         path = urlsplit(secret).path.rstrip("/")
     except ValueError:
         return [secret]
-    return [secret, *(part for part in (path, path.rpartition("/")[2]) if len(part) >= 12)]
+    last = path.rpartition("/")[2]
+    return [secret, *(part for part, least in ((path, 8), (last, 12)) if len(part) >= least)]
 
 
 def _forms(value: str) -> list[str]:
