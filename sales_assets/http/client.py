@@ -26,6 +26,7 @@ from requests.utils import (
 from sales_assets.http.address import is_loopback
 from sales_assets.http.deadline import Deadlines, Request, WatchedPool, WatchedTlsPool
 from sales_assets.http.errors import HttpError, TransientHttpError
+from sales_assets.http.pace import NoTurnError, Pace
 from sales_assets.http.secrets import redacted, shown
 from sales_assets.http.tokens import TokenAuth
 
@@ -90,8 +91,7 @@ class HttpClient:
         backoff: float,
         retry_after_cap: float,
         max_bytes: int,
-        max_in_flight: int = 1,
-        max_per_second: float | None = None,
+        pace: Pace | None = None,
     ) -> None:
         """Describe the manners of the client; nothing is opened yet.
 
@@ -105,8 +105,7 @@ class HttpClient:
             backoff: Seconds of the first pause between attempts, on average; it doubles each time.
             retry_after_cap: Seconds beyond which a server's `Retry-After` is not followed.
             max_bytes: The largest answer that is taken.
-            max_in_flight: Connections that are kept open.
-            max_per_second: Requests that begin in a second, over all threads; None for any number.
+            pace: Lets requests through; one after the other, unless given.
 
         Raises:
             HttpError: The environment names a proxy that is not one for HTTP.
@@ -120,12 +119,10 @@ class HttpClient:
         self._retry_after_cap = retry_after_cap
         self._backoff = tenacity.wait_random_exponential(multiplier=2 * backoff, max=60)
         self._max_bytes = max_bytes
-        self._interval = 1 / max_per_second if max_per_second else 0.0
-        self._next_start = 0.0
-        self._lock = threading.Lock()
+        self._pace = pace or Pace(1)
         self._deadlines = Deadlines()
         self._closed = threading.Event()
-        self._connections = _connections(address, max_in_flight)
+        self._connections = _connections(address, self._pace.ceiling)
 
     def get(
         self,
@@ -180,6 +177,7 @@ class HttpClient:
     def close(self) -> None:
         """Close all connections; what is under way or waits for its turn fails at once."""
         self._closed.set()
+        self._pace.close()
         self._deadlines.close()
         self._connections.clear()
 
@@ -220,9 +218,22 @@ class HttpClient:
         return path
 
     def _ask(self, method: str, address: str, body: bytes | None, deadline: float) -> HttpAnswer:
-        self._wait_for_turn()
-        if self._closed.is_set():
-            raise HttpError(address, "not asked for, since the client is closed")
+        try:
+            with self._pace.slot(deadline) as slot:
+                try:
+                    return self._ask_now(method, address, body, deadline)
+                except TransientHttpError as error:
+                    slot.refused, slot.retry_after = error.slow_down, error.retry_after
+                    raise
+        except NoTurnError:
+            late = not self._closed.is_set()
+        if late:
+            raise TransientHttpError(address, "its turn did not come before the deadline")
+        raise HttpError(address, "not asked for, since the client is closed")
+
+    def _ask_now(
+        self, method: str, address: str, body: bytes | None, deadline: float
+    ) -> HttpAnswer:
         end = min(deadline, time.monotonic() + self._request_timeout)
         with self._deadlines.until(end) as request:
             try:
@@ -308,14 +319,6 @@ class HttpClient:
                     return bytes(body[:most])
                 raise answer.error(f"the answer has more than {most} bytes (max_page_bytes)")
         return bytes(body)
-
-    def _wait_for_turn(self) -> None:
-        if not self._interval:
-            return
-        with self._lock:
-            start = max(self._next_start, time.monotonic())
-            self._next_start = start + self._interval
-        self._sleep(max(0.0, start - time.monotonic()))
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None

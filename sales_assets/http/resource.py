@@ -20,6 +20,7 @@ from sales_assets import settings
 from sales_assets.http.address import InvalidAddressError, check_address
 from sales_assets.http.client import HttpAnswer, HttpClient
 from sales_assets.http.errors import ApiAuthError, ApiError, HttpError
+from sales_assets.http.pace import Pace
 from sales_assets.http.tokens import InvalidTokenError, TokenAuth, token_from_environment
 
 
@@ -61,12 +62,18 @@ class HttpApi(dg.ConfigurableResource[Any]):
     max_page_bytes: int = Field(
         default=64 << 20, ge=1, description="Bytes of the largest answer that is taken."
     )
-    max_in_flight: int = Field(default=8, ge=1, description="Requests at a time; be polite.")
+    max_in_flight: int = Field(
+        default=32,
+        ge=1,
+        description="Requests at a time at most, over all that a run asks for. It begins with up "
+        "to 8 and finds out by itself how many the API is fast with; 1 is one after the other.",
+    )
     max_per_second: float | None = Field(
         default=None, gt=0, description="Requests a second, over all that a run asks for."
     )
 
     _client: HttpClient = PrivateAttr()
+    _pace: Pace = PrivateAttr()
     _address: str = PrivateAttr()
 
     @classmethod
@@ -96,6 +103,13 @@ class HttpApi(dg.ConfigurableResource[Any]):
     def close(self) -> None:
         """Close all connections; what is still being asked for fails at once."""
         self._client.close()
+        dg.get_dagster_logger(__name__).info(
+            "%s: %d requests in flight at the end, of %d at most; paused %d times",
+            self.source,
+            self._pace.level,
+            self.max_in_flight,
+            self._pace.pauses,
+        )
 
     @contextmanager
     def open(self, run_id: str | None = None) -> Iterator[Self]:
@@ -124,6 +138,11 @@ class HttpApi(dg.ConfigurableResource[Any]):
         """Where what the API gives comes from, for a person to read."""
         return self._address
 
+    @property
+    def pace(self) -> dict[str, int]:
+        """How fast the API is being asked right now, for the metadata of a run."""
+        return {"requests_in_flight": self._pace.level, "pauses": self._pace.pauses}
+
     def refusal(self, answer: HttpAnswer) -> HttpError | ApiAuthError:
         """Give the error for an answer that has not what was asked for, by its status."""
         match answer.status:
@@ -144,6 +163,7 @@ class HttpApi(dg.ConfigurableResource[Any]):
 
     def _connect(self, address: str, auth: TokenAuth | None) -> None:
         self._address = address
+        self._pace = Pace(self.max_in_flight, self.max_per_second, self.retry_after_cap)
         try:
             self._client = HttpClient(
                 address,
@@ -155,8 +175,7 @@ class HttpApi(dg.ConfigurableResource[Any]):
                 backoff=self.backoff,
                 retry_after_cap=self.retry_after_cap,
                 max_bytes=self.max_page_bytes,
-                max_in_flight=self.max_in_flight,
-                max_per_second=self.max_per_second,
+                pace=self._pace,
             )
         except HttpError as error:
             raise self.error(str(error)) from None
