@@ -50,9 +50,8 @@ def shown(value: object, limit: int = 80) -> str:
     """
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     pattern = _pattern_now()
-    if pattern is None or len(text) <= limit:
-        whole = redacted(text)
-        return whole if len(whole) <= limit else f"{whole[: limit - 3]}..."
+    if pattern is None:
+        return text if len(text) <= limit else f"{text[: limit - 3]}..."
     parts, length, place = [], 0, 0
     while length <= limit and place < len(text):
         # A secret that begins within the limit is matched to its end.

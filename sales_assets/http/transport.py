@@ -51,7 +51,7 @@ class HttpAnswer(NamedTuple):
 
     Attributes:
         status: The status code.
-        reason: What the server calls it, without secrets and cut to a few words.
+        reason: What the server calls it, without secrets and cut to a few words; empty for 200.
         body: The bytes, as they came.
         address: What was asked for.
     """
@@ -179,7 +179,8 @@ class Transport:
         )
         whole = False
         try:
-            reason = shown(response.reason or "", 200)
+            # That of a good answer is not worth the look for secrets.
+            reason = shown(response.reason or "", 200) if response.status != 200 else ""
             answer = HttpAnswer(response.status, reason, b"", address)
             answer = answer._replace(body=self._body(response, answer))
             whole = True
