@@ -1,23 +1,26 @@
 """The command `sales-assets`: what there is to run beside Dagster's own commands."""
 
 import datetime
-import ipaddress
 import json
 import logging
-import os
-import re
 from pathlib import Path
 
 import click
 from dotenv import load_dotenv
 
-from sales_assets.sales.api import TOKEN_VARIABLE
+from sales_assets import settings
+from sales_assets.settings import InvalidSettingError, Settings
 
 
 @click.group()
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Tools of the sales_assets project."""
     load_dotenv(".env", override=True)  # As Dagster's own commands do.
+    try:
+        context.obj = settings.read()
+    except InvalidSettingError as error:
+        raise click.UsageError(str(error)) from error
 
 
 @main.command("sample-api")
@@ -28,23 +31,26 @@ def main() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="YAML file that says what goes wrong; the README shows one.",
 )
-def sample_api(host: str, port: int, faults: Path | None) -> None:
+@click.pass_obj
+def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> None:
     """Serve the sample API until Ctrl-C.
 
     Its token is whatever AUTH_TOKEN holds.
     """
+    from sales_assets.http.tokens import InvalidTokenError, check_token
     from sales_assets.sample.api import SampleApi
     from sales_assets.sample.faults import Faults, InvalidFaultsError
 
-    token = os.environ.get(TOKEN_VARIABLE)
+    token = set_to.auth_token
     if not token:
         raise click.UsageError(
-            f"{TOKEN_VARIABLE} is not set: choose a token, set {TOKEN_VARIABLE} to it here and "
-            "where the assets run"
+            "AUTH_TOKEN is not set: choose a token, set AUTH_TOKEN to it here and where the assets "
+            "run"
         )
     try:
+        check_token(token, "AUTH_TOKEN")
         api = SampleApi(token, host=host, port=port, faults=Faults.read(faults) if faults else None)
-    except InvalidFaultsError as error:
+    except (InvalidFaultsError, InvalidTokenError) as error:
         raise click.UsageError(str(error)) from error
     click.echo(f"sample sales (invented) at {api.url}; use it with SALES_API_URL={api.url}")
     try:
@@ -67,17 +73,29 @@ def sample_api(host: str, port: int, faults: Path | None) -> None:
     show_envvar=True,
     help="Absolute path below which requests may name directories, besides BASE_DIR.",
 )
+@click.pass_obj
 def http_jobs(
-    host: str, raw_port: int, stg_port: int, only: str | None, roots: tuple[Path, ...]
+    set_to: Settings,
+    host: str,
+    raw_port: int,
+    stg_port: int,
+    only: str | None,
+    roots: tuple[Path, ...],
 ) -> None:
     """Serve raw_sales and stg_sales as HTTP jobs until Ctrl-C or SIGTERM.
 
     When SALES_HTTP_TOKEN is set, requests have to carry it as `Authorization: Bearer TOKEN`.
     """
-    token = os.environ.get("SALES_HTTP_TOKEN") or None
-    if token and not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise click.UsageError("SALES_HTTP_TOKEN holds white space or a character beyond ASCII")
-    if not token and not _is_loopback(host):
+    from sales_assets.http.address import is_loopback
+    from sales_assets.http.tokens import InvalidTokenError, check_token
+
+    token = set_to.sales_http_token or None
+    try:
+        if token:
+            check_token(token, "SALES_HTTP_TOKEN")
+    except InvalidTokenError as error:
+        raise click.UsageError(str(error)) from error
+    if not token and not is_loopback(host):
         raise click.UsageError(
             f"--host {host} can be reached from elsewhere: set SALES_HTTP_TOKEN, which clients "
             "then send as Authorization: Bearer ..., or use --host 127.0.0.1"
@@ -169,7 +187,7 @@ def verify(
     One line is printed for each day that differs. The exit status is 0 only when all agree, or
     when all that differed could be fixed. A day is never deleted.
     """
-    if not os.environ.get("DAGSTER_HOME"):
+    if not context.obj.dagster_home:
         raise click.UsageError(
             "DAGSTER_HOME is not set: set it to the directory of the Dagster instance that has "
             "recorded the days (export DAGSTER_HOME=...)"
@@ -208,13 +226,6 @@ def verify(
     elif not left:
         click.echo(f"{len(days)} days are as recorded")
     context.exit(1 if left else 0)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 if __name__ == "__main__":

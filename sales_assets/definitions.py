@@ -65,7 +65,10 @@ def _storage(base_dir: str) -> dict[str, PartitionDirectoryIOManager]:
     }
 
 
-BASE_DIR = settings.text("BASE_DIR", "file_storage")
+_settings = settings.read()
+
+
+BASE_DIR = _settings.base_dir
 _STORAGE = _storage(BASE_DIR)
 LAYERS = [
     Layer(raw_sales.key, _STORAGE["json_pages"]),
@@ -73,10 +76,10 @@ LAYERS = [
 ]
 """What `sales-assets verify` compares with the records."""
 
-schedule_hour = settings.whole_number("SALES_SCHEDULE_HOUR", 1, least=0, most=23)
-alert_url = settings.text("SALES_ALERT_URL", "")
-rides_api = _rides_api(settings.text("RIDES_API_URL", SAMPLE))
-rides_database = RidesDatabase(path=settings.text("RIDES_DB", "file_storage/rides.db"))
+schedule_hour = _settings.sales_schedule_hour
+alert_url = _settings.sales_alert_url
+rides_api = _rides_api(_settings.rides_api_url)
+rides_database = RidesDatabase(path=_settings.rides_db)
 
 defs = dg.Definitions(
     assets=[*_daily([raw_sales, stg_sales], schedule_hour), rides, driver_statistics],
@@ -87,9 +90,7 @@ defs = dg.Definitions(
     resources={
         "rides_api": rides_api,
         "rides_database": rides_database,
-        "sales_api": _sales_api(
-            settings.text("SALES_API_URL", "https://fake-api-vycpfa6oca-uc.a.run.app")
-        ),
+        "sales_api": _sales_api(_settings.sales_api_url),
         **_STORAGE,
     },
     # The default executor starts a process per step, which costs seconds a run.

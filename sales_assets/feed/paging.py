@@ -8,13 +8,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import closing
 
-import dagster as dg
-
 from sales_assets.feed.page import Page
 from sales_assets.feed.read_ahead import ReadAhead
+from sales_assets.http.errors import ApiError
 
 
-class FeedApiError(dg.Failure):
+class FeedApiError(ApiError):
     """The API did not answer with a day, and asking again did not help."""
 
 

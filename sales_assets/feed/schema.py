@@ -126,7 +126,7 @@ class RowSchema:
         self.day_field = day_field
         row = self._type()
         self.row: Callable[[Any], Any] = TypeAdapter(row).validate_python
-        rows: Any = list[row]
+        rows: Any = list[row]  # type: ignore[valid-type]
         self.page: Callable[[bytes], list[dict[str, Any]]] = TypeAdapter(rows).validate_json
 
     def _type(self) -> Any:

@@ -2,12 +2,12 @@
 
 from sales_assets.feed.api import DailyApi
 
-TOKEN_VARIABLE = "AUTH_TOKEN"  # noqa: S105 - the name of the variable, not a token
-
 
 class SalesApi(DailyApi):
     """Client of the sales API."""
 
+    title = "sales API"
     path = "sales"
-    token_variable = TOKEN_VARIABLE
     address_variable = "SALES_API_URL"
+    token_variable = "AUTH_TOKEN"  # noqa: S105 - the name of the variable, not a token
+    has_sample = True

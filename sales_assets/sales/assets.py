@@ -15,10 +15,9 @@ from sales_assets.sales.api import SalesApi
 from sales_assets.sales.sale import SALE, SALE_CONTRACT
 
 # Dagster needs these two settings when it imports an asset, so they are read here.
-SALES_DAYS = dg.DailyPartitionsDefinition(
-    settings.day("SALES_START_DATE", "2022-08-09"), timezone="UTC"
-)
-_DAYS_PER_RUN = settings.whole_number("SALES_DAYS_PER_RUN", 0, least=0, most=100_000)
+_settings = settings.read()
+SALES_DAYS = dg.DailyPartitionsDefinition(_settings.sales_start_date, timezone="UTC")
+_DAYS_PER_RUN = _settings.sales_days_per_run
 
 
 @daily_asset(

@@ -30,6 +30,7 @@ import click
 import fastavro
 
 from sales_assets.feed.stream import DayStream, PagesByDay
+from sales_assets.http.tokens import TokenAuth
 from sales_assets.sales.api import SalesApi
 from sales_assets.sales.assets import StgConfig, stg_sales
 from sales_assets.sales.sale import SALE
@@ -306,7 +307,7 @@ def in_vain() -> Iterator[Benchmark]:
 
         with Counting("benchmark") as api:
             client = SalesApi(url=api.url, max_in_flight=max_in_flight)
-            client._connect(api.url, api.token)
+            client._connect(api.url, TokenAuth(api.token))
             pages = len(list(client.pages(str(FIRST))))
             return Figure(asked - pages - 2, "requests in vain")
 
