@@ -1,8 +1,8 @@
 """Calls made ahead of their use: several at a time, taken in order, never far too many.
 
-One bound holds for everything that shares a `ReadAhead`: no more results than that lie ready, beside
-the one that each sequence needs next. What is called, and how many calls at a time it bears, does
-not matter here.
+One bound holds for everything that shares a `ReadAhead`: no more results than that lie ready,
+beside the one that each sequence needs next. What is called, and how many calls at a time it bears,
+does not matter here.
 """
 
 import threading
@@ -67,10 +67,7 @@ class ReadAhead:
                     asked += 1
                     ahead.append(self._pool.apply_async(_guarded, (call_unless_over, asked)))
                 try:
-                    if needed is not None:
-                        result = call(needed)
-                    else:
-                        result = cast(T, ahead.popleft().get())
+                    result = call(needed) if needed else cast(T, ahead.popleft().get())
                 finally:
                     self._make_room(1)
                 taken += 1

@@ -10,16 +10,12 @@ import pytest
 from upath import UPath
 
 from sales_assets.feed.contract import InvalidRowsError
-from sales_assets.sales.api import SalesApi
-from sales_assets.sales.assets import raw_sales, stg_sales
-from sales_assets.sales.sale import SALE
-from sales_assets.storage.avro_file import AvroFile
-from sales_assets.storage.io_manager import PartitionDirectoryIOManager
-from sales_assets.storage.json_pages import JsonPages
+from sales_assets.sales.assets import stg_sales
 from sales_assets.storage.quarantine import Quarantine
 from sales_assets.storage.replace import directories_of
 from sales_assets.storage.replace.work import WORK
 from sales_assets_tests.helpers.files import tree
+from sales_assets_tests.helpers.materialize import materialize
 from sales_assets_tests.helpers.pipeline import Pipeline
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
@@ -69,18 +65,8 @@ def run(
     api: ScriptedApi, base: Path, instance: dg.DagsterInstance, max_rejected_rows: int = 0
 ) -> dict[str, Any]:
     """Materialize the day for real; give the metadata of its rows."""
-    result = dg.materialize(
-        [raw_sales, stg_sales],
-        partition_key=DAY,
-        instance=instance,
-        resources={
-            "sales_api": SalesApi(url=api.url, max_attempts=1),
-            "json_pages": PartitionDirectoryIOManager(str(base), JsonPages()),
-            "sales_avro": PartitionDirectoryIOManager(str(base), AvroFile(SALE.avro)),
-        },
-        run_config=dg.RunConfig(
-            {"stg_sales": {"config": {"max_rejected_rows": max_rejected_rows}}}
-        ),
+    result = materialize(
+        base, api.url, allowed=max_rejected_rows, instance=instance, max_attempts=1
     )
     [event] = result.asset_materializations_for_node("stg_sales")
     return {name: entry.value for name, entry in event.metadata.items()}
