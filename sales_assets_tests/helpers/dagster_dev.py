@@ -19,7 +19,7 @@ from sales_assets_tests.helpers.waiting import wait_for
 
 def make_home(path: Path) -> Path:
     """Make a DAGSTER_HOME of a directory, as the README has it made."""
-    shutil.copy(PROJECT / "dagster.yaml", path)
+    shutil.copy(PROJECT / "dagster_home" / "dagster.yaml", path)
     migrate = [sys.executable, "-m", "dagster", "instance", "migrate"]
     environment = {**os.environ, "DAGSTER_HOME": str(path)}
     subprocess.run(migrate, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603

@@ -90,7 +90,7 @@ def test_backfills_leave_slots_to_other_runs_here_and_on_kubernetes() -> None:
 
 
 def test_a_failed_run_is_not_started_again_wherever_it_runs() -> None:
-    here = load("dagster.yaml")["run_retries"]
+    here = load("dagster_home/dagster.yaml")["run_retries"]
     assert load("deploy/dagster.yaml")["run_retries"] == here
     there = load("deploy/helm-values.yaml")["dagsterDaemon"]["runRetries"]
     assert there["maxRetries"] == here["max_retries"]
