@@ -40,8 +40,13 @@ class RunProcess(NamedTuple):
     @classmethod
     def current(cls) -> Self | None:
         """Give this process, if it can be recognised later."""
-        start = _start(os.getpid())
-        return cls(socket.gethostname(), os.getpid(), start) if start else None
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> Self | None:
+        """Give the process of this machine that has an id, if it can be recognised later."""
+        start = _start(pid)
+        return cls(socket.gethostname(), pid, start) if start else None
 
     @classmethod
     def recorded(cls, tags: Mapping[str, str]) -> Self | None:

@@ -17,9 +17,15 @@ from sales_assets_tests.helpers.dagster_ui import ASSETS, DagsterUi
 from sales_assets_tests.helpers.waiting import wait_for
 
 
-def make_home(path: Path) -> Path:
-    """Make a DAGSTER_HOME of a directory, as the README has it made."""
+def copy_home(path: Path) -> Path:
+    """Make a DAGSTER_HOME of a directory, configured as this project's."""
     shutil.copy(PROJECT / "dagster_home" / "dagster.yaml", path)
+    return path
+
+
+def make_home(path: Path) -> Path:
+    """Make a DAGSTER_HOME of a directory, set up as the README has it done."""
+    copy_home(path)
     migrate = [sys.executable, "-m", "dagster", "instance", "migrate"]
     environment = {**os.environ, "DAGSTER_HOME": str(path)}
     subprocess.run(migrate, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
