@@ -1,10 +1,11 @@
 """An event log in SQLite that stores events by the batch.
 
 Dagster hands the events of a range over in batches: what a run plans, and what it has materialized.
-Its Postgres storage makes use of them. Its SQLite storage opens two databases and commits two
+Its Postgres storage makes use of them. Its SQLite storage sets up two databases and commits two
 transactions for each event, which takes longer than all else that happens to a small day. Here a
-batch is one transaction a database. What is written, and where, stays Dagster's own affair: the
-directories, files and tables are those of its default storage; each opens what the other left.
+batch is one transaction a database, and what talks to a database is set up once. What is written,
+and where, stays Dagster's own affair: the directories, files and tables are those of its default
+storage; each opens what the other left.
 """
 
 import contextlib
@@ -22,7 +23,9 @@ from dagster._config.config_schema import UserConfigSchema
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import EventLogStorage, SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy.engine import Connection
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import NullPool
 from typing_extensions import Self
 
 from sales_assets.instance.process import RunProcess
@@ -33,8 +36,14 @@ BATCH_SIZE_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
 BATCH_SIZE = "250"
 """More would save little, and keep the writers of other processes waiting for longer."""
 
+BUSY_SECONDS = 30
+"""How long to wait while others write to a database; the same as newer versions of Dagster."""
+
 _INDEX = "index"
 """The database of all assets; any other has the name of its run."""
+
+_NEEDED = ("_connect", "_initdb", "conn_string_for_shard", "store_event_batch")
+"""What it takes of Dagster's own class."""
 
 
 class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
@@ -64,7 +73,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         self._lock = threading.RLock()
         self._batch: dict[str, Connection] = {}
         self._inst_data = inst_data
-        self._opened = False
+        self._opened = self._knows_dagster = False
         if base_dir is not None:
             self._open(base_dir)
         else:
@@ -109,22 +118,17 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     def _open(self, base_dir: str) -> None:
         super().__init__(base_dir, self._inst_data)
         self._opened = True
-        lock = vars(self).get("_db_lock")
-        self._joins_transactions = (
-            isinstance(lock, type(threading.Lock()))
-            and hasattr(SqliteEventLogStorage, "_connect")
-            and hasattr(EventLogStorage, "store_event_batch")
+        self._knows_dagster = (
+            all(hasattr(SqliteEventLogStorage, name) for name in _NEEDED)
+            and "_initialized_dbs" in vars(self)
             and (Path(base_dir) / f"{_INDEX}.db").is_file()
         )
-        if self._joins_transactions:
-            # Dagster holds it while it is connected to a database; a batch is connected to two.
-            self._db_lock = self._lock  # type: ignore[assignment]
-        else:
+        if not self._knows_dagster:
             _warn_of_unknown_dagster()
 
     @contextlib.contextmanager
     def _transaction(self, run_id: str) -> Iterator[None]:
-        if not self._joins_transactions:
+        if not self._knows_dagster:
             yield
             return
         # Other threads wait. The database opened last is the first to be committed.
@@ -137,12 +141,27 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 
     @contextlib.contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
+        if not self._knows_dagster:
+            with super()._connect(shard) as connection:
+                yield connection
+            return
         with self._lock:
             if shard in self._batch:
                 yield self._batch[shard]
-            else:
-                with super()._connect(shard) as connection:
-                    yield connection
+                return
+            engine = _engine(self.conn_string_for_shard(shard))
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.begin() as connection:
+                yield connection
+
+
+@functools.lru_cache(maxsize=16)
+def _engine(address: str) -> Engine:
+    # It holds no connection, but knows how to say what was said before: Dagster makes a new one
+    # for each transaction, which costs more than the transaction.
+    return create_engine(address, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
 
 
 @functools.cache

@@ -41,11 +41,10 @@ def settings(tmp_path: Path, api: SampleApi) -> dict[str, str]:
     }
 
 
-def hold(api: SampleApi, *days: str) -> None:
-    """Have the API hold back the first page of days, the first time that it is asked."""
-    api.faults = Faults(
-        [Fault.model_validate({"date": day, "page": 1, "delay": 600, "times": 1}) for day in days]
-    )
+def hold(api: SampleApi, *days: str, times: int | None = None) -> None:
+    """Have the API hold back the first page of days, each time or so many times."""
+    fault = {"page": 1, "delay": 600, "times": times}
+    api.faults = Faults([Fault.model_validate({"date": day, **fault}) for day in days])
 
 
 def wait_for_status(ui: DagsterUi, run_id: str, status: str) -> None:
@@ -61,7 +60,7 @@ def test_a_backfill_survives_the_end_of_dagster_dev_with_all_its_processes(
     settings: dict[str, str], api: SampleApi, tmp_path: Path
 ) -> None:
     days = [f"2023-01-{day:02}" for day in range(1, 32)]
-    hold(api, days[20])
+    hold(api, days[20], times=1)
     with dagster_dev(settings) as dev:
         backfill = dev.backfill(days)
         [first] = wait_for("the run", lambda: dev.runs_of(backfill), SECONDS)
@@ -110,3 +109,4 @@ def test_a_run_of_the_command_line_that_is_killed_is_marked_and_one_that_lives_i
         wait_for_status(dev, run["runId"], "FAILURE")
         [run] = dev.runs(runIds=[living])
         assert run["status"] == "STARTED"
+        kill_session(dev.process)

@@ -272,24 +272,23 @@ def test_a_watcher_is_told_of_the_events_of_a_batch(shipped: dg.DagsterInstance)
 
 
 def test_a_dagster_that_is_not_as_expected_is_told_of_once_and_used_event_by_event(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    class Lockless(BatchedSqliteEventLogStorage):
-        """As if Dagster guarded its connections by something else."""
+    class Other(BatchedSqliteEventLogStorage):
+        """As if Dagster had another name for the databases that it has set up."""
 
         def __setattr__(self, name: str, value: object) -> None:
-            super().__setattr__("_db_guard" if name == "_db_lock" else name, value)
+            super().__setattr__("_known" if name == "_initialized_dbs" else name, value)
 
         def __getattr__(self, name: str) -> Any:
-            if name == "_db_lock":
-                return self._db_guard
+            if name == "_initialized_dbs":
+                return self._known
             raise AttributeError(name)
 
     event_log._warn_of_unknown_dagster.cache_clear()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        storages = [Lockless(str(tmp_path / str(n))) for n in range(2)]
-    assert [str(one.message) for one in caught if "one by one" in str(one.message)]
+        storages = [Other(str(tmp_path / str(n))) for n in range(2)]
     assert len([one for one in caught if "one by one" in str(one.message)]) == 1
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         events = some_events(instance)
