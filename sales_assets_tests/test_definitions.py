@@ -12,7 +12,10 @@ from dagster._core.definitions.freshness import CronFreshnessPolicy
 
 from sales_assets.definitions import defs
 from sales_assets.schedules import daily_sales_freshness
-from sales_assets_tests.conftest import DAY, PROJECT, Command, ScriptedApi, page, sale, tree
+from sales_assets_tests.helpers.commands import Command
+from sales_assets_tests.helpers.files import PROJECT, tree
+from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 RECORDED = PROJECT.parent / "shared" / "recorded_api"
 MATERIALIZE = ("asset", "materialize", "-m", "sales_assets.definitions", "--select")

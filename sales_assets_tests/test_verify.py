@@ -15,8 +15,11 @@ from sales_assets.storage.formats import AvroFile
 from sales_assets.storage.replace import leftovers, replacing, sweep
 from sales_assets.storage.replace.local import WORK
 from sales_assets.verify import Difference, Layer, Verification
-from sales_assets_tests.conftest import DAY, Command, ScriptedApi, page, sale, tree
+from sales_assets_tests.helpers.commands import Command
+from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
+from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 VERIFY = ("-c", "from sales_assets.cli import main; main()", "verify")
 STEM = f"sales_{DAY}"

@@ -9,8 +9,9 @@ import pytest
 
 from sales_assets.alerts.sensors import AlertError, failed_run_alerts
 from sales_assets.alerts.webhook import InvalidWebhookError, Webhook
-from sales_assets_tests.conftest import DAY, Command, page, sale
+from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
+from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.webhook_server import WebhookServer
 
 

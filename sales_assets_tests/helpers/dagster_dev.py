@@ -12,8 +12,8 @@ from pathlib import Path
 
 import requests
 
-from sales_assets_tests.conftest import PROJECT
 from sales_assets_tests.helpers.dagster_ui import ASSETS, DagsterUi
+from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.waiting import wait_for
 
 

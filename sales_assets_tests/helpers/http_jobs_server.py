@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 from sales_assets.sample.sales import sample_page
-from sales_assets_tests.conftest import ScriptedApi
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 
 class HeldApi(ScriptedApi):

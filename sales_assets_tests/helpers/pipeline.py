@@ -11,7 +11,8 @@ from sales_assets.sales.checks import SALES_CHECKS
 from sales_assets.sales.sale import SALES_SCHEMA
 from sales_assets.storage.formats import AvroFile, JsonPages
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
-from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale
+from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 DAYS = ("2022-08-09", "2022-08-10", "2022-08-11")
 

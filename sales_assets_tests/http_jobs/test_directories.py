@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sales_assets.http_jobs.directories import DirectoryError, StoredDay, stored_day
-from sales_assets_tests.conftest import DAY
+from sales_assets_tests.helpers.rows import DAY
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ import pytest
 import requests
 import yaml
 
-from sales_assets_tests.conftest import DAY, PROJECT
+from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.image import Image, build, instructions, last
 from sales_assets_tests.helpers.postgres_server import as_user, free_port, running_postgres
+from sales_assets_tests.helpers.rows import DAY
 from sales_assets_tests.helpers.topology import Topology, compose_config, word
 from sales_assets_tests.helpers.waiting import wait_for
 

@@ -25,7 +25,9 @@ from sales_assets.storage.formats import AvroFile, JsonPages
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.replace import PublishError, local
 from sales_assets.storage.replace.local import WORK
-from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale, tree
+from sales_assets_tests.helpers.files import tree
+from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 OLD = [page(sale(client="old", price=n)) for n in range(3)]
 NEW = [page(sale(client="new", price=n)) for n in range(2)]

@@ -20,7 +20,7 @@ from sales_assets.sales.sale import (
     sales_of_pages,
 )
 from sales_assets.storage.formats import AvroFile, JsonPages
-from sales_assets_tests.conftest import DAY, sale
+from sales_assets_tests.helpers.rows import DAY, sale
 
 DATE = datetime.date.fromisoformat(DAY)
 FIELDS = ("client", "purchase_date", "product", "price")

@@ -18,7 +18,9 @@ from sales_assets.storage.formats import AvroFile, JsonPages
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.replace import ReplacedError
 from sales_assets.storage.replace.local import WORK
-from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale, tree
+from sales_assets_tests.helpers.files import tree
+from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 RANGE = [f"2022-08-{day:02}" for day in range(9, 15)]
 LENGTHS = {"short": 2, "long": 6}

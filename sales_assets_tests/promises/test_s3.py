@@ -10,7 +10,9 @@ from moto.server import ThreadedMotoServer
 from upath import UPath
 
 from sales_assets.storage.replace import PublishError, ReplacedError, reading, replacing
-from sales_assets_tests.conftest import DAY, Command, ScriptedApi, page, sale
+from sales_assets_tests.helpers.commands import Command
+from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 BUCKET = "sales"
 MATERIALIZE = ["asset", "materialize", "-m", "sales_assets.definitions"]

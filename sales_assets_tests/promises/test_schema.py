@@ -15,7 +15,7 @@ from upath import UPath
 
 from sales_assets.sales.sale import SALES_SCHEMA
 from sales_assets.storage.formats import AvroFile
-from sales_assets_tests.conftest import DAY
+from sales_assets_tests.helpers.rows import DAY
 
 DATE = datetime.date.fromisoformat(DAY)
 OLD_FILES = sorted((Path(__file__).parent / "old_files").glob("version_*.avro"))

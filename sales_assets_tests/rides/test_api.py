@@ -9,7 +9,8 @@ import pytest
 from sales_assets.rides.api import NoRide, RidesApi, RidesApiError
 from sales_assets.sample.api import Answer
 from sales_assets.sample.faults import Fault
-from sales_assets_tests.conftest import ScriptedApi, ride_answer
+from sales_assets_tests.helpers.rows import ride_answer
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 
 @pytest.fixture

@@ -13,8 +13,10 @@ from sales_assets.rides.checks import distances_are_plausible, every_ride_has_it
 from sales_assets.rides.database import RidesDatabase
 from sales_assets.sample.api import Answer
 from sales_assets.sample.resources import SampleRidesApi
-from sales_assets_tests.conftest import Command, ScriptedApi, ride_answer
-from sales_assets_tests.rides.test_database import BY_HAND, STATISTICS, sql
+from sales_assets_tests.helpers.commands import Command
+from sales_assets_tests.helpers.rides_file import BY_HAND, STATISTICS, sql
+from sales_assets_tests.helpers.rows import ride_answer
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 ALL = [rides, driver_statistics, distances_are_plausible, every_ride_has_its_driver]
 MATERIALIZE = ("asset", "materialize", "-m", "sales_assets.definitions", "--select")

@@ -1,6 +1,5 @@
 """The SQLite file: what is written, what others see, and what happens when several write."""
 
-import multiprocessing
 import random
 import shutil
 import sqlite3
@@ -11,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,21 +21,9 @@ from sales_assets.rides.database import (
     RidesStore,
 )
 from sales_assets.rides.schema import MIGRATIONS, RidesSchemaError, require_sqlite
-from sales_assets_tests.conftest import ride_answer
-
-BY_HAND = """
-    SELECT driver_uuid, SUM(distance) AS total_distance, COUNT(*) AS rides,
-           SUM(price) AS total_price
-    FROM rides GROUP BY driver_uuid ORDER BY driver_uuid
-"""
-STATISTICS = """
-    SELECT driver_uuid, total_distance, rides, total_price
-    FROM driver_statistics ORDER BY driver_uuid
-"""
-
-# Starts processes from a single-threaded one that has imported everything.
-processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["sales_assets_tests.rides.test_pull"])
+from sales_assets_tests.helpers.forkserver import processes
+from sales_assets_tests.helpers.rides_file import BY_HAND, STATISTICS, compute, sql
+from sales_assets_tests.helpers.rows import ride_answer
 
 
 @pytest.fixture
@@ -51,20 +37,6 @@ def store(path: Path) -> Iterator[RidesStore]:
     """A new database, open."""
     with RidesDatabase(path=str(path)).open() as opened:
         yield opened
-
-
-def sql(path: Path, *statements: str) -> list[Any]:
-    """Use the file as any other program would; give the rows of the last statement."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for statement in statements:
-            rows = connection.execute(statement).fetchall()
-        return rows
-
-
-def compute(store: RidesStore) -> list[dict[str, Any]]:
-    with store.transaction():
-        store.compute_statistics()
-    return store.rows("SELECT * FROM driver_statistics ORDER BY driver_uuid")
 
 
 def test_an_answer_is_stored_in_three_tables(store: RidesStore, path: Path) -> None:

@@ -21,8 +21,11 @@ from sales_assets.rides.api import RidesApi
 from sales_assets.rides.database import RidesDatabase
 from sales_assets.rides.pull import serve
 from sales_assets.sample.api import Answer
-from sales_assets_tests.conftest import Command, ScriptedApi, ride_answer
-from sales_assets_tests.rides.test_database import BY_HAND, STATISTICS, compute, processes, sql
+from sales_assets_tests.helpers.commands import Command
+from sales_assets_tests.helpers.forkserver import processes
+from sales_assets_tests.helpers.rides_file import BY_HAND, STATISTICS, compute, sql
+from sales_assets_tests.helpers.rows import ride_answer
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 
 class RidesServer(ScriptedApi):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sales_assets.rides.ride import InvalidRideError, read_ride
-from sales_assets_tests.conftest import ride_answer
+from sales_assets_tests.helpers.rows import ride_answer
 
 
 def encoded(answer: Any) -> bytes:

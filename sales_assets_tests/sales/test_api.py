@@ -14,7 +14,9 @@ from sales_assets.sales.api import (
     SalesApiAuthError,
     SalesApiError,
 )
-from sales_assets_tests.conftest import DAY, ScriptedApi, open_sales_api, page, sale
+from sales_assets_tests.helpers.passing_faults import PASSING
+from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.scripted_api import ScriptedApi, open_sales_api
 
 PAGES = [page(sale(price=number), sale(price=number + 1)) for number in range(1, 8, 2)]
 
@@ -54,35 +56,6 @@ def test_a_day_without_an_end_fails(api: ScriptedApi) -> None:
     api.days[DAY] = PAGES
     with pytest.raises(SalesApiError, match="no end after 3 pages"):
         list(open_sales_api(api.url, max_pages=3).pages(DAY))
-
-
-PAST_DATE = "Sat, 21 Nov 2026 10:00:00 GMT"
-PASSING = {
-    "429": {"status": 429},
-    "Retry-After in seconds": {"status": 429, "headers": {"Retry-After": "0"}},
-    "Retry-After as a date": {"status": 503, "headers": {"Retry-After": PAST_DATE}},
-    "Retry-After of years": {"status": 429, "headers": {"Retry-After": "999999999999"}},
-    "Retry-After before now": {"status": 429, "headers": {"Retry-After": "-5"}},
-    "Retry-After that is none": {"status": 429, "headers": {"Retry-After": "soon"}},
-    "500": {"status": 500},
-    "503": {"status": 503},
-    "reset": {"reset": True},
-    "drip": {"drip": 0.01},
-    "silence": {"delay": 0.6},
-    "cut body": {"cut": 5},
-    "cut body without a length": {"cut": 5, "content_length": False},
-    "half of a JSON list, whole as a body": {"body": '[{"price": 1}, {"pri'},
-    "gzip": {"gzip": True},
-    "gzip cut short": {"gzip": True, "cut": 20, "content_length": False},
-    "gzip without its trailer": {"gzip": True, "cut": 8, "content_length": False},
-    "HTML": {"body": "<html>busy</html>"},
-    "object": {"body": '{"error": "busy"}'},
-    "null": {"body": "null"},
-    "list of numbers": {"body": "[1]"},
-    "NaN alone": {"body": "NaN"},
-    "BOM": {"bom": True},
-    "nothing": {"body": ""},
-}
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)

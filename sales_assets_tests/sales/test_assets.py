@@ -17,7 +17,8 @@ from sales_assets.sales.assets import (
     stg_sales,
 )
 from sales_assets.sales.sale import InvalidSalesError
-from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale
+from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 CONFIG = RawSalesConfig()
 NEXT_DAY = "2022-08-10"

@@ -11,8 +11,9 @@ from sales_assets.sales.assets import raw_sales
 from sales_assets.sales.checks import SALES_CHECKS
 from sales_assets.sales.sale import SALES_SCHEMA
 from sales_assets.storage.formats import AvroFile
-from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
+from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 
 def failed(evaluations: dict[str, dg.AssetCheckEvaluation]) -> dict[str, str]:

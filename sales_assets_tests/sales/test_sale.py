@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sales_assets.sales.sale import InvalidSalesError, Judgement, sales_of_pages
-from sales_assets_tests.conftest import DAY, page, sale
+from sales_assets_tests.helpers.rows import DAY, page, sale
 
 
 def test_good_rows_come_back_with_a_real_date() -> None:

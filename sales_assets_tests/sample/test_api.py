@@ -10,7 +10,8 @@ from sales_assets.sales.api import SalesApi
 from sales_assets.sales.sale import sales_of_pages
 from sales_assets.sample.api import SampleApi
 from sales_assets.sample.sales import PAGE_SIZE, rows_of_day, sample_page
-from sales_assets_tests.conftest import DAY, open_sales_api, sale
+from sales_assets_tests.helpers.rows import DAY, sale
+from sales_assets_tests.helpers.scripted_api import open_sales_api
 
 DATE = datetime.date.fromisoformat(DAY)
 

@@ -7,8 +7,8 @@ import pytest
 from sales_assets.feed.recorded import recorded_days
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.changes import changes
-from sales_assets_tests.conftest import DAY, page, sale
 from sales_assets_tests.helpers.pipeline import Pipeline
+from sales_assets_tests.helpers.rows import DAY, page, sale
 
 
 def said(pipeline: Pipeline) -> list[tuple[Any, ...]]:

@@ -10,7 +10,8 @@ import pytest
 
 from sales_assets.sales.sale import SALES_SCHEMA
 from sales_assets.storage.formats import AvroFile, InvalidPartitionError, JsonPages, content_sha256
-from sales_assets_tests.conftest import DAY, sale, tree
+from sales_assets_tests.helpers.files import tree
+from sales_assets_tests.helpers.rows import DAY, sale
 
 STEM = f"sales_{DAY}"
 ROW = sale(purchase_date=datetime.date.fromisoformat(DAY))

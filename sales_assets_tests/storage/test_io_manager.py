@@ -20,7 +20,8 @@ from sales_assets.storage.io_manager import (
     PartitionDirectoryIOManager,
 )
 from sales_assets.storage.replace import ReplacedError
-from sales_assets_tests.conftest import DAY, tree
+from sales_assets_tests.helpers.files import tree
+from sales_assets_tests.helpers.rows import DAY
 
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`")
 

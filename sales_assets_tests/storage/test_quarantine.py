@@ -17,8 +17,10 @@ from sales_assets.storage.formats import AvroFile, JsonPages
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.quarantine import Quarantine
 from sales_assets.storage.replace import local
-from sales_assets_tests.conftest import DAY, ScriptedApi, page, sale, tree
+from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.pipeline import Pipeline
+from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 GOOD = json.dumps(sale())
 RAW = f"raw/sales/{DAY}/sales_{DAY}.json"

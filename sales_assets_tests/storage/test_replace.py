@@ -9,7 +9,7 @@ from upath import UPath
 
 from sales_assets.storage.replace import PublishError, reading, replacing
 from sales_assets.storage.replace.local import WORK, _move_in_two_steps
-from sales_assets_tests.conftest import tree
+from sales_assets_tests.helpers.files import tree
 
 DAY_DIR = "raw/sales/D"
 OLD = {"raw/sales/D/1": b"old 1", "raw/sales/D/2": b"old 2"}
