@@ -69,7 +69,8 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             base_dir: Their directory; that of Dagster's default unless given.
             inst_data: What Dagster makes this from.
         """
-        os.environ.setdefault(BATCH_SIZE_VARIABLE, BATCH_SIZE)
+        # Not a setting of ours: Dagster reads it itself.
+        os.environ.setdefault(BATCH_SIZE_VARIABLE, BATCH_SIZE)  # noqa: TID251
         self._lock = threading.RLock()
         self._batch: dict[str, Connection] = {}
         self._inst_data = inst_data

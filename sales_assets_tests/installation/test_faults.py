@@ -11,9 +11,9 @@ import pytest
 
 from sales_assets.sample.api import SampleApi
 from sales_assets.sample.faults import Fault, Faults
-from sales_assets_tests.conftest import PROJECT, tree
 from sales_assets_tests.helpers.dagster_dev import dagster_dev, kill_session, make_home
 from sales_assets_tests.helpers.dagster_ui import LOCATION, DagsterUi
+from sales_assets_tests.helpers.files import PROJECT, tree
 from sales_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.topology

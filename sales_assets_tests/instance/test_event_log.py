@@ -20,8 +20,8 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from sales_assets.instance import event_log
 from sales_assets.instance.event_log import BATCH_SIZE_VARIABLE, BatchedSqliteEventLogStorage
-from sales_assets_tests.conftest import PROJECT
 from sales_assets_tests.helpers.dagster_dev import copy_home
+from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.waiting import wait_for
 
 DAYS = dg.DailyPartitionsDefinition("2022-08-09", end_date="2022-09-08")

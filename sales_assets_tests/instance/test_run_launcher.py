@@ -29,8 +29,8 @@ from sales_assets.instance import run_launcher
 from sales_assets.instance.event_log import BATCH_SIZE_VARIABLE
 from sales_assets.instance.process import RunProcess
 from sales_assets.instance.run_launcher import LOOKS, LOOKS_AT_NO_SERVER, WatchfulRunLauncher
-from sales_assets_tests.conftest import PROJECT
 from sales_assets_tests.helpers.dagster_dev import copy_home
+from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.postgres_server import free_port
 
 
