@@ -15,12 +15,14 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import dagster as dg
 
 from sales_assets.definitions import defs_for
-from sales_assets.http_jobs.directories import StoredDay
+from sales_assets.http_jobs.directories import StoredDay, check_pages, refuse_strangers
+from sales_assets.http_jobs.refusals import DayBusyError, NotNowError, refusal_of
 
 MAX_ACCEPTED = 60
 """How many requests are accepted at a time: the one that is running, and those that wait."""
@@ -29,25 +31,19 @@ MAX_ACCEPTED = 60
 _log = logging.getLogger(__name__)
 
 
-class DayBusyError(Exception):
-    """The day is being written by another request."""
-
-
-class NotNowError(Exception):
-    """Nothing is accepted at the moment: the server is stopping, or has too much to do."""
-
-
 class RunFailedError(Exception):
-    """A run failed; the exception that ended it is the cause of this one.
+    """A run failed; the text is what to tell the client.
 
     Attributes:
         run_id: The run in Dagster.
+        status: The status of the answer.
     """
 
-    def __init__(self, run_id: str) -> None:
-        """Name the run."""
-        super().__init__(f"run {run_id} failed")
+    def __init__(self, run_id: str, status: HTTPStatus, message: str) -> None:
+        """Name the run, and say how it failed."""
+        super().__init__(message)
         self.run_id = run_id
+        self.status = status
 
 
 class Run(NamedTuple):
@@ -96,6 +92,9 @@ class Runs:
             RunFailedError: The run failed.
         """
         with self._accept(day), self._turn:
+            refuse_strangers(day)
+            if asset == "stg_sales":
+                check_pages(day)
             run_id = str(uuid.uuid4())
             try:
                 result = (
@@ -110,7 +109,7 @@ class Runs:
                     )
                 )
             except Exception as error:
-                raise RunFailedError(run_id) from error
+                raise RunFailedError(run_id, *refusal_of(error, run_id)) from error
         [event] = result.asset_materializations_for_node(asset)
         return Run(run_id, {name: value.value for name, value in event.metadata.items()})
 

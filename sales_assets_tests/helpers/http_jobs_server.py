@@ -1,6 +1,7 @@
 """A real `sales-assets http-jobs` in another process, and a sales API that can keep it waiting."""
 
 import datetime
+import os
 import re
 import signal
 import subprocess
@@ -109,6 +110,7 @@ def running_http_jobs(directory: Path, **variables: str) -> Iterator[HttpJobs]:
             cwd=directory,
             env={
                 "PATH": "/usr/bin:/bin",
+                "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
                 "BASE_DIR": str(directory / "storage"),
                 "DAGSTER_HOME": str(directory / "dagster_home"),
                 **variables,
