@@ -80,12 +80,11 @@ def create_app(job: HttpJob, runs: Runs, roots: Sequence[Path], token: str | Non
             "sales_assets/http_origin": request.remote_addr or "unknown",
             "sales_assets/base_dir": str(day.root),
         }
-        run = runs.materialize(job.asset, day, tags)
-        rows, files = run.metadata["dagster/row_count"], run.metadata["files"]
+        run_id, (rows, files) = runs.materialize(job.asset, day, tags)
         message = f"{job.asset} {day.day} is stored: rows {rows}, files {files}"
         return _answer(
             HTTPStatus.CREATED,
-            Stored(message=message, run_id=run.run_id, partition=day.day, rows=rows, files=files),
+            Stored(message=message, run_id=run_id, partition=day.day, rows=rows, files=files),
         )
 
     @app.get("/health", provide_automatic_options=False)
