@@ -80,7 +80,7 @@ def test_a_range_is_one_run_with_a_materialization_for_each_day(
                 for record in records
                 if record.asset_materialization
             }
-            assert all(f"| {day} |" in preview for day, preview in previews.items())
+            assert all(f"'{day}'" in preview for day, preview in previews.items())
 
 
 def test_a_run_on_sample_data_says_so_in_its_log_and_metadata(

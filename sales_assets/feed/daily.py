@@ -12,7 +12,8 @@ import dagster as dg
 from pydantic import Field
 
 from sales_assets.feed.api import DailyApi
-from sales_assets.feed.contract import Contract, Judgement
+from sales_assets.feed.contract import Contract
+from sales_assets.feed.judgement import Judgement
 from sales_assets.feed.page import Page
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import DayStream, Facts, PagesByDay, RowsByDay

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import dagster as dg
 
-from sales_assets.feed.contract import InvalidRowsError
+from sales_assets.feed.judgement import InvalidRowsError
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError
 from sales_assets.storage.files import InvalidPartitionError
 from sales_assets.storage.io_manager import MissingPartitionError

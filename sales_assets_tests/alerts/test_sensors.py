@@ -108,12 +108,11 @@ def test_a_run_of_selected_assets_is_posted_with_their_names(
 def test_a_blocking_check_that_fails_is_posted(
     webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
 ) -> None:
-    pages = pipeline.api.days[DAY]
-    pages[2] = pages[0]
+    pipeline.api.days[DAY] = [page(sale(client=""))]
     pipeline.run()
     ticks.next()
     assert "blocking asset check failed" in webhook.texts[0]
-    assert f"raw_sales_is_as_recorded: {DAY}: page 3 is page 1 again" in webhook.texts[0]
+    assert f"{DAY}: 1 rows without client or product" in webhook.texts[0]
 
 
 def test_a_check_that_does_not_block_is_not_posted(

@@ -99,29 +99,3 @@ def test_what_is_no_exception_is_raised_too() -> None:
     with pytest.raises(RuntimeError, match="KeyboardInterrupt"):
         next(results)
     read_ahead.close()
-
-
-def test_no_more_calls_than_the_bound_are_made_at_a_time() -> None:
-    read_ahead = ReadAhead(3)
-    lock = threading.Lock()
-    now = most = 0
-
-    def call(_: int) -> None:
-        nonlocal now, most
-        with lock:
-            now += 1
-            most = max(most, now)
-        threading.Event().wait(0.001)
-        with lock:
-            now -= 1
-
-    def take() -> None:
-        list(islice(read_ahead.in_order(call, always), 30))
-
-    takers = [threading.Thread(target=take) for _ in range(8)]
-    for taker in takers:
-        taker.start()
-    for taker in takers:
-        taker.join()
-    read_ahead.close()
-    assert most == 3

@@ -3,7 +3,8 @@
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
-from sales_assets.feed.contract import Contract, Judgement
+from sales_assets.feed.contract import Contract
+from sales_assets.feed.judgement import Judgement
 from sales_assets.feed.page import Page
 from sales_assets.feed.stream import DayStream, Facts
 from sales_assets.sales.sale import SALE_CONTRACT

@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sales_assets.feed.contract import InvalidRowsError, Judgement
 from sales_assets.feed.json_rows import InvalidPageError, Repeated, rows_of_page, values_of_page
+from sales_assets.feed.judgement import InvalidRowsError, Judgement
 from sales_assets.feed.page import Page
 from sales_assets.sales.sale import SALE, SALE_CONTRACT
 from sales_assets.storage.avro_file import AvroFile

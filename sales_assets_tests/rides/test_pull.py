@@ -244,7 +244,7 @@ def test_the_service_says_what_is_wrong_with_its_settings(
 ) -> None:
     broken = pulling.start(RIDES_API_URL="nowhere")
     lost = pulling.start(RIDES_DB=str(tmp_path))
-    assert "RIDES_API_URL is not an address" in broken.wait()[2]
+    assert "RIDES_API_URL is 'nowhere', which is not an address" in broken.wait()[2]
     assert "set RIDES_DB to another path" in lost.wait()[2]
     assert (broken.wait()[0], lost.wait()[0]) == (1, 1)
 

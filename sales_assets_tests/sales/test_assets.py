@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from sales_assets.feed.contract import InvalidRowsError
 from sales_assets.feed.daily import RawConfig, StgConfig
+from sales_assets.feed.judgement import InvalidRowsError
 from sales_assets.feed.paging import NoSuchDayError
 from sales_assets.feed.stream import DayStream, PagesByDay
 from sales_assets.sales.api import SalesApi

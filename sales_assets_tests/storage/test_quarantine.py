@@ -9,7 +9,7 @@ import fastavro
 import pytest
 from upath import UPath
 
-from sales_assets.feed.contract import InvalidRowsError
+from sales_assets.feed.judgement import InvalidRowsError
 from sales_assets.sales.assets import stg_sales
 from sales_assets.storage.quarantine import Quarantine
 from sales_assets.storage.replace import directories_of

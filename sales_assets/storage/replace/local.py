@@ -9,7 +9,6 @@ while the old one is cleared away fails nothing, and is tried again by the next 
 import ctypes
 import errno
 import os
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from urllib.parse import quote, unquote
 from sales_assets.storage.replace import work
 from sales_assets.storage.replace.directories import Directories
 from sales_assets.storage.replace.errors import PublishError
+from sales_assets.storage.replace.finish import copy_mode, make_alike, make_durable, sync
 
 _NEW = "new"
 _OLD = "old"
@@ -153,8 +153,8 @@ class LocalDirectories(Directories[Path]):
         for path, target, has_files in zip(new, directories, filled, strict=True):
             if has_files:
                 self._make_parents(target)
-                _make_alike(path, target if target.exists() else target.parent)
-                _make_durable(path)
+                make_alike(path, target if target.exists() else target.parent)
+                make_durable(path)
         try:
             for root in sorted({path.parents[1] for path in new}):
                 stack.enter_context(work.locked(root))
@@ -166,7 +166,7 @@ class LocalDirectories(Directories[Path]):
                     with self._held(target.parent) as parent:
                         # Takes the place of the empty directory, and is cleared away with it.
                         os.rename(target.name, path, src_dir_fd=parent)
-                    _sync(target.parent)
+                    sync(target.parent)
         except OSError as error:
             raise PublishError(_explained(error, self.base)) from error
 
@@ -181,7 +181,7 @@ class LocalDirectories(Directories[Path]):
                 _move_in_two_steps(new, parent, target.name, old)
         with suppress(OSError):
             # The exchange is made; that it could not be made durable does not take it back.
-            _sync(target.parent)
+            sync(target.parent)
 
     @contextmanager
     def _held(self, directory: Path) -> Iterator[int]:
@@ -205,8 +205,8 @@ class LocalDirectories(Directories[Path]):
         for path in reversed(missing):
             path.mkdir(exist_ok=True)
             if path != self.base and path.is_relative_to(self.base):
-                _copy_mode(path, path.parent, ~0)
-            _sync(path.parent)
+                copy_mode(path, path.parent, ~0)
+            sync(path.parent)
 
 
 def _rename_exchange(new: Path, parent: int, name: str) -> bool:
@@ -240,42 +240,3 @@ def _explained(error: OSError, base: Path) -> str:
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
         return f"a directory below {base} became a link or a file meanwhile: nothing was replaced"
     return f"BASE_DIR {base} cannot be written to: {error}"
-
-
-def _make_alike(new: Path, model: Path) -> None:
-    """Give a new directory, and what is in it, the group and the mode of its model.
-
-    So what an operator has set survives, and users of one group do not lock each other out.
-    """
-    _copy_mode(new, model, ~0)
-    for path in new.iterdir():
-        _copy_mode(path, model, 0o666)
-
-
-def _copy_mode(path: Path, model: Path, mask: int) -> None:
-    is_now, should_be = path.stat(), model.stat()
-    # Nobody is made to let everybody write.
-    mode = stat.S_IMODE(should_be.st_mode) & ~(stat.S_IWOTH | stat.S_ISVTX) & mask
-    with suppress(PermissionError):
-        if is_now.st_gid != should_be.st_gid:
-            os.chown(path, -1, should_be.st_gid)
-    if stat.S_IMODE(is_now.st_mode) != mode:
-        path.chmod(mode)
-
-
-def _make_durable(directory: Path) -> None:
-    for path in directory.iterdir():
-        _sync(path)
-    _sync(directory)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some file systems cannot do that for a directory, and need not.
-        if not (path.is_dir() and error.errno in (errno.EINVAL, errno.ENOTSUP)):
-            raise
-    finally:
-        os.close(descriptor)
