@@ -99,6 +99,12 @@ def test_a_block_is_of_a_known_language(block: Block) -> None:
     assert block.language in {*RUN, "json", "yaml", "mermaid"}
 
 
+@each_document
+def test_no_fence_is_overlooked(document: str) -> None:
+    fences = re.findall(r"^[\s>]*(?:```|~~~)", read(document), re.MULTILINE)
+    assert len(fences) == 2 * len(blocks(document))
+
+
 def test_the_blocks_that_ci_runs_are_those_that_set_up_a_virtual_environment() -> None:
     """`.ci/run` takes them out of the README by these words."""
     words = "python3 -m venv"

@@ -172,7 +172,7 @@ def _errors() -> str:
 
 def _name(one: type[BaseException]) -> str:
     module = one.__module__.partition(".")[0]
-    return one.__name__ if module == "builtins" else f"{module}.{one.__name__}"
+    return one.__name__ if module in ("builtins", "sales_assets") else f"{module}.{one.__name__}"
 
 
 PARTS: dict[str, Callable[[], str]] = {"rooms": _rooms, "layers": _layers, "errors": _errors}
