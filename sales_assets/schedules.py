@@ -18,7 +18,7 @@ sales_job = dg.define_asset_job(
     description="Pull the sales of a day and turn them into Avro.",
     # A run that crashed (its process died) is started again by the daemon of an instance that has
     # run_retries on; one that failed has said why, and would fail again. The retry policy of an
-    # asset is no choice: it takes Ctrl-C and SIGTERM for a failure and carries on.
+    # asset would not do: it takes Ctrl-C and SIGTERM for a failure and carries on.
     tags={"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "false"},
 )
 
@@ -42,7 +42,7 @@ def daily_sales_schedule(hour: int) -> dg.ScheduleDefinition:
 def daily_sales_freshness(hour: int) -> dg.FreshnessPolicy:
     """Expect a day each day: at the latest three hours after the schedule, which may be off.
 
-    What was materialized since midnight counts, as yesterday can be had from then on. Dagster looks
+    What was materialized since midnight counts, as yesterday is over from then on. Dagster looks
     at the latest materialization of an asset and not at its partition, so that one of an older day
     counts, too.
 

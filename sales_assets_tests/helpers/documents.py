@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import sales_assets
+from sales_assets import settings
 from sales_assets_tests.helpers.files import PROJECT
 
 RUN = {"sh", "python", "console"}
@@ -172,10 +173,25 @@ def _errors() -> str:
 
 def _name(one: type[BaseException]) -> str:
     module = one.__module__.partition(".")[0]
-    return one.__name__ if module == "builtins" else f"{module}.{one.__name__}"
+    return one.__name__ if module in ("builtins", "sales_assets") else f"{module}.{one.__name__}"
 
 
-PARTS: dict[str, Callable[[], str]] = {"rooms": _rooms, "layers": _layers, "errors": _errors}
+def _settings() -> str:
+    """A table of all settings."""
+    lines = ["| name | holds | meaning | default |\n", "| --- | --- | --- | --- |\n"]
+    for row in settings.settings_table():
+        holds = f"{row.expected}; a secret" if row.secret else row.expected
+        default = f"`{row.default}`" if row.default else "none"
+        lines.append(f"| `{row.name}` | {holds} | {row.description} | {default} |\n")
+    return "".join(lines)
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "rooms": _rooms,
+    "layers": _layers,
+    "errors": _errors,
+    "settings": _settings,
+}
 """What writes the parts, by their names."""
 
 
