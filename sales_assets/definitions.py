@@ -15,6 +15,7 @@ from sales_assets.rides.api import RidesApi
 from sales_assets.rides.assets import driver_statistics, rides
 from sales_assets.rides.checks import distances_are_plausible, every_ride_has_its_driver
 from sales_assets.rides.database import RidesDatabase
+from sales_assets.rides.postgres_server import is_postgres
 from sales_assets.sales.api import SalesApi
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.sales.checks import SALES_CHECKS
@@ -48,6 +49,11 @@ def _rides_api(address: str) -> RidesApi:
     return RidesApi(url=address)
 
 
+def _rides_database(address: str) -> RidesDatabase:
+    # By its name, so that the password of a server does not show in Dagster.
+    return RidesDatabase(path=dg.EnvVar("RIDES_DB") if is_postgres(address) else address)
+
+
 def _daily(assets: Iterable[dg.AssetsDefinition], hour: int) -> list[dg.AssetsDefinition]:
     policy = daily_sales_freshness(hour)
     return [
@@ -68,7 +74,7 @@ BASE_DIR = settings.text("BASE_DIR", "file_storage")
 schedule_hour = settings.whole_number("SALES_SCHEDULE_HOUR", 1, least=0, most=23)
 alert_url = settings.text("SALES_ALERT_URL", "")
 rides_api = _rides_api(settings.text("RIDES_API_URL", SAMPLE))
-rides_database = RidesDatabase(path=settings.text("RIDES_DB", "file_storage/rides.db"))
+rides_database = _rides_database(settings.text("RIDES_DB", "file_storage/rides.db"))
 
 defs = dg.Definitions(
     assets=[*_daily([raw_sales, stg_sales], schedule_hour), rides, driver_statistics],

@@ -15,7 +15,7 @@ from sales_assets.rides.errors import RidesDatabaseError
 from sales_assets.sample.api import Answer
 from sales_assets.sample.resources import SampleRidesApi
 from sales_assets_tests.helpers.commands import Command
-from sales_assets_tests.helpers.rides_file import BY_HAND, STATISTICS, sql, stored
+from sales_assets_tests.helpers.rides_file import STATISTICS, by_hand, sql, stored
 from sales_assets_tests.helpers.rows import ride_answer
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
@@ -63,7 +63,7 @@ def test_a_run_stores_rides_and_sums_them_up(api: ScriptedApi, path: Path) -> No
         )
     )
     result = run(client(api), path, polls=3)
-    assert sql(path, BY_HAND) == sql(path, STATISTICS) == [("d1", 2.0, 1, 7.0), ("d2", 9.0, 1, 7.0)]
+    assert by_hand(path) == sql(path, STATISTICS) == [("d1", 2.0, 1, 7.0), ("d2", 9.0, 1, 7.0)]
     assert [check.passed for check in result.get_asset_check_evaluations()] == [True] * 3
 
 
@@ -159,7 +159,7 @@ def test_a_run_stores_its_rides_in_the_file_that_is_there(api: ScriptedApi, path
     result = run(client(api), path, polls=5)
     assert stored(path) == {"r3", "r4", "r5"}
     assert metadata(result, "rides")["rides_pulled"] == 5
-    assert sql(path, BY_HAND) == sql(path, STATISTICS)
+    assert by_hand(path) == sql(path, STATISTICS)
 
 
 def test_a_run_whose_file_is_damaged_fails(api: ScriptedApi, path: Path) -> None:
@@ -230,4 +230,4 @@ def test_both_assets_are_materialized_with_nothing_set(dagster: Command, tmp_pat
     assert "INVENTED rides" in result.stderr
     path = tmp_path / "file_storage" / "rides.db"
     assert sql(path, "SELECT COUNT(*) FROM rides") == [(12,)]
-    assert sql(path, BY_HAND) == sql(path, STATISTICS)
+    assert by_hand(path) == sql(path, STATISTICS)
