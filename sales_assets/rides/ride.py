@@ -13,6 +13,8 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
+from sales_assets.http.secrets import shown
+
 EXACT_INTEGERS = 2**53
 """Up to here a float is every integer; of the larger ones it is only some."""
 
@@ -115,5 +117,4 @@ def _refuse_repeated_names(pairs: Sequence[tuple[str, Any]]) -> None:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, default=str, ensure_ascii=True)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return shown(json.dumps(value, default=str))
