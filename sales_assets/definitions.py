@@ -15,6 +15,7 @@ from sales_assets.rides.api import RidesApi
 from sales_assets.rides.assets import driver_statistics, rides
 from sales_assets.rides.checks import distances_are_plausible, every_ride_has_its_driver
 from sales_assets.rides.database import RidesDatabase
+from sales_assets.rides.postgres_server import is_postgres
 from sales_assets.sales.api import SalesApi
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.sales.checks import SALES_CHECKS
@@ -50,6 +51,11 @@ def _rides_api(address: str) -> RidesApi:
     return RidesApi(url=address)
 
 
+def _rides_database(address: str) -> RidesDatabase:
+    # By its name, so that the password of a server does not show in Dagster.
+    return RidesDatabase(path=dg.EnvVar("RIDES_DB") if is_postgres(address) else address)
+
+
 def _daily(assets: Iterable[dg.AssetsDefinition], hour: int) -> list[dg.AssetsDefinition]:
     policy = daily_sales_freshness(hour)
     return [
@@ -67,7 +73,6 @@ def _storage(base_dir: str) -> dict[str, PartitionDirectoryIOManager]:
 
 _settings = settings.read()
 
-
 BASE_DIR = _settings.base_dir
 _STORAGE = _storage(BASE_DIR)
 LAYERS = [
@@ -79,7 +84,7 @@ LAYERS = [
 schedule_hour = _settings.sales_schedule_hour
 alert_url = _settings.sales_alert_url
 rides_api = _rides_api(_settings.rides_api_url)
-rides_database = RidesDatabase(path=_settings.rides_db)
+rides_database = _rides_database(_settings.rides_db)
 
 defs = dg.Definitions(
     assets=[*_daily([raw_sales, stg_sales], schedule_hour), rides, driver_statistics],

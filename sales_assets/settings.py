@@ -119,8 +119,9 @@ class Settings(BaseModel):
     rides_db: str = _setting(
         "file_storage/rides.db",
         "RIDES_DB",
-        "a path",
-        "SQLite file of the rides; made when it is first used",
+        "a path, or an address of Postgres",
+        "SQLite file of the rides, made when it is first used, or "
+        "`postgresql://user:password@host/database`",
     )
     sales_http_roots: str = _setting(
         "",
@@ -155,6 +156,7 @@ _WITH_PASSWORD = (
     "DAGSTER_POSTGRES_URL",
     "DATABASE_URL",
     "BASE_DIR",
+    "RIDES_DB",
     *(f"{kind}_proxy" for kind in ("http", "https", "all")),
     *(f"{kind}_PROXY" for kind in ("HTTP", "HTTPS", "ALL")),
 )

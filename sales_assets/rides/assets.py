@@ -85,7 +85,7 @@ def rides(
                 "rides_new": tally.new,
                 "rides_updated": tally.updated,
                 "answers_skipped": tally.skipped,
-                "path": dg.MetadataValue.path(str(store.path)),
+                "path": dg.MetadataValue.path(store.address),
                 "dagster/row_count": store.count_rides(),
             }
         )
@@ -116,7 +116,7 @@ def driver_statistics(
         summary = store.compute_statistics()
     return dg.MaterializeResult(
         metadata={
-            "path": dg.MetadataValue.path(str(store.path)),
+            "path": dg.MetadataValue.path(store.address),
             "dagster/row_count": summary.totals["drivers"],
             **{f"total_{name}": short(value) for name, value in summary.totals.items()},
             "longest_distances": _longest(summary.longest),

@@ -20,8 +20,16 @@ class RidesDatabaseError(dg.Failure):
     """The rides database cannot be used; the text names the file, the reason and what to do."""
 
 
-class RidesDatabaseLockedError(RidesDatabaseError):
+class RidesDatabaseBusyError(RidesDatabaseError):
+    """The database cannot be used now, but may be later."""
+
+
+class RidesDatabaseLockedError(RidesDatabaseBusyError):
     """Another process has held the write lock for longer than `busy_timeout`."""
+
+
+class UnstorableRideError(ValueError):
+    """A database cannot hold a text of a ride; the text says why."""
 
 
 class UnusableFileError(Exception):

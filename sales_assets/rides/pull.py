@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sales_assets.rides.api import NoRide, RidesApi
 from sales_assets.rides.database import RidesDatabase
-from sales_assets.rides.errors import RidesDatabaseLockedError
+from sales_assets.rides.errors import RidesDatabaseBusyError, UnstorableRideError
 from sales_assets.rides.ride import RideAnswer
 
 STOP_GRACE = 5
@@ -69,14 +69,19 @@ def pull(
         log: Gets a warning for each answer skipped.
     """
     for answer in answers:
-        if isinstance(answer, NoRide):
-            tally.skipped += 1
-            tally.last_skipped = answer.reason
-            log.warning("skipped an answer without a ride: %s", answer.reason)
-        elif store(answer):
-            tally.new += 1
-        else:
-            tally.updated += 1
+        try:
+            if isinstance(answer, NoRide):
+                problem = answer.reason
+            else:
+                new = store(answer)
+                tally.new += new
+                tally.updated += not new
+                continue
+        except UnstorableRideError as error:
+            problem = str(error)
+        tally.skipped += 1
+        tally.last_skipped = problem
+        log.warning("skipped an answer without a ride: %s", problem)
 
 
 def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
@@ -99,13 +104,13 @@ def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
     tally = Tally()
     _log.info("rides come from %s, every %g s", api.source, interval)
     with _stop_signals() as stopped, database.open(_log) as rides:
-        _log.info("rides go to %s", rides.path)
+        _log.info("rides go to %s", rides.address)
 
         def store(answer: RideAnswer) -> bool:
             while True:
                 try:
                     new = rides.store(answer)
-                except RidesDatabaseLockedError as error:
+                except RidesDatabaseBusyError as error:
                     _log.warning("the ride in hand waits: %s", error)
                 else:
                     ride = answer["ride"]

@@ -12,8 +12,9 @@ import stat
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+import sqlalchemy as sa
 import tenacity
 
 from sales_assets.rides.errors import UnusableFileError, explained, is_locked
@@ -39,7 +40,7 @@ class SqliteFile:
         self,
         path: Path,
         busy_timeout: float,
-        prepare: Callable[[sqlite3.Connection], None],
+        prepare: Callable[[sa.Connection, Callable[[], None]], None],
         log: logging.Logger,
     ) -> None:
         """Open nothing yet.
@@ -47,16 +48,22 @@ class SqliteFile:
         Args:
             path: An absolute path; the file is made when it is first used.
             busy_timeout: Seconds to wait for other processes that write.
-            prepare: Checks the content of a file that was opened, and makes its tables.
+            prepare: Checks the content of a file that was opened, and makes its tables once it has
+                called what locks the file.
             log: Is told when the file is opened anew.
         """
         self.path = path
         self._busy_timeout = busy_timeout
         self._prepare = prepare
         self._log = log
-        self._connection: sqlite3.Connection | None = None
+        self._connection: sa.Connection | None = None
         self._opened: list[tuple[int, int] | None] = []
         self._opened_at = ""
+
+    @property
+    def address(self) -> str:
+        """The path."""
+        return str(self.path)
 
     def open(self) -> None:
         """Open the file, or make it, ahead of its first use.
@@ -66,15 +73,15 @@ class SqliteFile:
         """
         self._run(lambda _: None)
 
-    def read(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
-        """Run a query.
+    def read(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """Run queries, and give what `work` returns.
 
         Raises:
             RidesDatabaseError: SQLite refuses.
         """
-        return self._run(lambda connection: fetch(connection, sql, parameters))
+        return self._run(lambda connection: _transact(connection, "BEGIN", work))
 
-    def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    def write(self, work: Callable[[sa.Connection], Result]) -> Result:
         """Write all that `work` does, or nothing, in one transaction; others wait meanwhile.
 
         Args:
@@ -86,25 +93,26 @@ class SqliteFile:
         Raises:
             RidesDatabaseError: SQLite refuses.
         """
-        return self._run(lambda connection: _in_transaction(connection, work))
+        # With the lock from the start, so that no other process writes between reads and writes.
+        return self._run(lambda connection: _transact(connection, "BEGIN IMMEDIATE", work))
 
     def close(self) -> None:
         """Close the file, if it is open; one that was moved is whole without its log."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        with closing(connection):
+        with closing(_raw(connection)) as raw:
             if self._files()[0] == self._opened[0]:
                 return
             # SQLite does so by itself only with a file that is where it was.
             with suppress(sqlite3.Error):
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             # What is left of the old file would be taken for part of the new one.
             for suffix, opened in zip(_SUFFIXES[1:], self._opened[1:], strict=True):
                 if _identity(self._opened_at + suffix) == opened:
                     Path(self._opened_at + suffix).unlink(missing_ok=True)
 
-    def _run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    def _run(self, work: Callable[[sa.Connection], Result]) -> Result:
         with explained(self.path):
             for _ in range(_MOST_OPENINGS):
                 try:
@@ -117,7 +125,7 @@ class SqliteFile:
                         return result
             raise UnusableFileError(_RESTLESS)
 
-    def _current(self) -> sqlite3.Connection:
+    def _current(self) -> sa.Connection:
         """Give a connection to the file that is at the path now."""
         if self._connection is not None and self._files() != self._opened:
             self._log.warning(
@@ -127,11 +135,11 @@ class SqliteFile:
         if self._connection is None:
             self._connection = self._open()
         # What SQLite remembers of the file would hide that it is damaged.
-        self._connection.execute("PRAGMA shrink_memory")
+        _raw(self._connection).execute("PRAGMA shrink_memory")
         _read_header(self.path)
         return self._connection
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> sa.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(_MOST_OPENINGS):
             before = self._files()[0]
@@ -147,17 +155,21 @@ class SqliteFile:
                     connection.execute("PRAGMA foreign_keys = ON")
                     connection.execute("PRAGMA synchronous = FULL")
                     # First, so that a file of something else is refused as it is.
-                    self._prepare(connection)
+                    alchemy = _alchemy(connection)
+                    _transact(alchemy, "BEGIN", self._prepare_in)
                     self._use_wal(connection)
                     self._opened_at = os.path.realpath(self.path)
                     self._opened = self._files()
                     if self._opened[0] == before and None not in self._opened:
-                        return connection
+                        return alchemy
             except BaseException:
                 connection.close()
                 raise
             connection.close()
         raise UnusableFileError(_RESTLESS)
+
+    def _prepare_in(self, connection: sa.Connection) -> None:
+        self._prepare(connection, lambda: _begin_to_write(connection))
 
     def _use_wal(self, connection: sqlite3.Connection) -> None:
         # SQLite does not wait when several connections switch a new file to WAL at once.
@@ -183,27 +195,35 @@ class SqliteFile:
         return [_identity(real + suffix) for suffix in _SUFFIXES]
 
 
-def _in_transaction(
-    connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Result]
+def _alchemy(connection: sqlite3.Connection) -> sa.Connection:
+    return sa.create_engine(
+        "sqlite://",
+        creator=lambda: connection,
+        poolclass=sa.StaticPool,
+        # There is nothing to roll back, and the connection may be closed already.
+        pool_reset_on_return=None,
+    ).connect()
+
+
+def _raw(connection: sa.Connection) -> sqlite3.Connection:
+    raw: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    return raw
+
+
+def _begin_to_write(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("ROLLBACK")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _transact(
+    connection: sa.Connection, begin: str, work: Callable[[sa.Connection], Result]
 ) -> Result:
-    # With the lock from the start, so that no other process writes between its reads and writes.
-    connection.execute("BEGIN IMMEDIATE")
     try:
-        result = work(connection)
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-    return result
-
-
-def fetch(
-    connection: sqlite3.Connection, sql: str, parameters: tuple[Any, ...] = ()
-) -> list[dict[str, Any]]:
-    """Run a query, and give its rows by column."""
-    cursor = connection.execute(sql, parameters)
-    columns = [column[0] for column in cursor.description]
-    return [dict(zip(columns, row, strict=True)) for row in cursor]
+        with connection.begin():
+            connection.exec_driver_sql(begin)
+            return work(connection)
+    except sa.exc.DBAPIError as error:
+        raise (error.orig or error) from error
 
 
 def _read_header(path: Path) -> None:

@@ -1,15 +1,23 @@
-"""A file of rides as any other program sees it, and its statistics as a run computes them."""
+"""A database of rides as any other program sees it, and its statistics as a run computes them."""
 
-import sqlite3
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sales_assets.rides.database import RidesStore
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sales_assets.rides.database import RidesDatabase
 
 BY_HAND = """
     SELECT driver_uuid, SUM(distance) AS total_distance, COUNT(*) AS rides,
            SUM(price) AS total_price
+    FROM rides GROUP BY driver_uuid ORDER BY driver_uuid
+"""
+BY_HAND_IN_ORDER = """
+    SELECT driver_uuid, SUM(distance ORDER BY distance, price), COUNT(*),
+           SUM(price ORDER BY distance, price)
     FROM rides GROUP BY driver_uuid ORDER BY driver_uuid
 """
 STATISTICS = """
@@ -18,27 +26,112 @@ STATISTICS = """
 """
 
 
-def sql(path: Path, *statements: str) -> list[Any]:
-    """Use the file as any other program would; give the rows of the last statement."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+OLD_TABLES: tuple[tuple[str, ...], ...] = (
+    # 1: what the rides API answers.
+    (
+        """
+        CREATE TABLE drivers (
+            driver_uuid TEXT NOT NULL PRIMARY KEY,
+            name TEXT NOT NULL,
+            surname TEXT NOT NULL,
+            car_uuid TEXT NOT NULL,
+            effective_from TEXT NOT NULL,
+            expiry_date TEXT
+        ) STRICT
+        """,
+        """
+        CREATE TABLE users (
+            user_uuid TEXT NOT NULL PRIMARY KEY,
+            name TEXT NOT NULL,
+            surname TEXT NOT NULL,
+            is_driver INTEGER NOT NULL CHECK (is_driver IN (0, 1))
+        ) STRICT
+        """,
+        """
+        CREATE TABLE rides (
+            ride_uuid TEXT NOT NULL PRIMARY KEY,
+            user_uuid TEXT NOT NULL REFERENCES users (user_uuid),
+            driver_uuid TEXT NOT NULL REFERENCES drivers (driver_uuid),
+            distance REAL NOT NULL,
+            price REAL NOT NULL
+        ) STRICT
+        """,
+    ),
+    # 2: what is computed from it.
+    (
+        """
+        CREATE TABLE driver_statistics (
+            driver_uuid TEXT NOT NULL PRIMARY KEY,
+            total_distance REAL NOT NULL,
+            rides INTEGER NOT NULL,
+            total_price REAL NOT NULL,
+            average_distance REAL NOT NULL,
+            updated_at TEXT NOT NULL
+        ) STRICT
+        """,
+        # Holds all that the sums need, and sets the order of the summands: a sum of floats depends
+        # on it, and so does not depend on the order in which the rides came.
+        "CREATE INDEX rides_by_driver ON rides (driver_uuid, distance, price)",
+    ),
+)
+"""The statements of versions 1 and 2, as they were before there was alembic."""
+
+
+@contextmanager
+def connected(place: Path | str) -> Iterator[sa.Connection]:
+    """Use a file, or a server, as any other program would; each statement by itself."""
+    server = str(place).startswith("postgresql")
+    engine = sa.create_engine(
+        str(place).replace("postgresql", "postgresql+psycopg2") if server else f"sqlite:///{place}",
+        isolation_level="AUTOCOMMIT",
+        poolclass=sa.NullPool,
+    )
+    with engine.connect() as connection:
+        yield connection
+
+
+def sql(place: Path | str, *statements: str) -> list[Any]:
+    """Run statements; give the rows of the last one."""
+    rows: list[Any] = []
+    with connected(place) as connection:
         for statement in statements:
-            rows = connection.execute(statement).fetchall()
-        return rows
+            result = connection.exec_driver_sql(statement)
+            rows = [tuple(row) for row in result] if result.returns_rows else []
+    return rows
 
 
-def rows(path: Path, query: str) -> list[dict[str, Any]]:
+def rows(place: Path | str, query: str) -> list[dict[str, Any]]:
     """Give the rows of a query by column."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(query)]
+    with connected(place) as connection:
+        return [dict(row) for row in connection.exec_driver_sql(query).mappings()]
 
 
-def stored(path: Path) -> set[str]:
-    """Give the ids of the rides in the file."""
-    return {ride for (ride,) in sql(path, "SELECT ride_uuid FROM rides")}
+def by_hand(place: Path | str) -> list[Any]:
+    """Sum the rides up in another way, but in the same order, which SQLite's index gives."""
+    return sql(place, BY_HAND_IN_ORDER if str(place).startswith("postgresql") else BY_HAND)
 
 
-def compute(store: RidesStore) -> list[dict[str, Any]]:
+def fill(place: Path | str, table: str, many: Iterable[Iterable[Any]]) -> None:
+    """Write many rows at once; of several with one key the first."""
+    with connected(place) as connection:
+        connection.execution_options(isolation_level="SERIALIZABLE")
+        made = sa.Table(table, sa.MetaData(), autoload_with=connection, resolve_fks=False)
+        dialect = {"sqlite": sqlite, "postgresql": postgresql}[connection.dialect.name]
+        insert: Any = dialect.insert(made)
+        names = [column.name for column in made.c]
+        connection.execute(
+            insert.on_conflict_do_nothing(), [dict(zip(names, row, strict=True)) for row in many]
+        )
+        connection.commit()
+
+
+def stored(place: Path | str) -> set[str]:
+    """Give the ids of the rides."""
+    return {ride for (ride,) in sql(place, "SELECT ride_uuid FROM rides")}
+
+
+def compute(place: Path | str) -> list[dict[str, Any]]:
     """Compute the statistics, and give them by driver."""
-    store.compute_statistics()
-    return rows(store.path, "SELECT * FROM driver_statistics ORDER BY driver_uuid")
+    with RidesDatabase(path=str(place)).open() as store:
+        store.compute_statistics()
+    return rows(place, "SELECT * FROM driver_statistics ORDER BY driver_uuid")

@@ -15,7 +15,7 @@ from sales_assets.rides.errors import RidesDatabaseError
 from sales_assets.sample.api import Answer
 from sales_assets.sample.resources import SampleRidesApi
 from sales_assets_tests.helpers.commands import Command
-from sales_assets_tests.helpers.rides_file import BY_HAND, STATISTICS, sql, stored
+from sales_assets_tests.helpers.rides_file import STATISTICS, by_hand, sql, stored
 from sales_assets_tests.helpers.rows import ride_answer
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
@@ -23,7 +23,7 @@ ALL = [rides, driver_statistics, distances_are_plausible, every_ride_has_its_dri
 MATERIALIZE = ("asset", "materialize", "-m", "sales_assets.definitions", "--select")
 
 
-def run(api: RidesApi, path: Path, **config: Any) -> dg.ExecuteInProcessResult:
+def run(api: RidesApi, path: Path | str, **config: Any) -> dg.ExecuteInProcessResult:
     """Materialize both assets, with their checks, on an instance in memory."""
     return dg.materialize(
         ALL,
@@ -54,7 +54,7 @@ def answers(*rides_to_come: Any) -> list[Answer]:
     return [Answer(body=json.dumps(ride).encode()) for ride in rides_to_come]
 
 
-def test_a_run_stores_rides_and_sums_them_up(api: ScriptedApi, path: Path) -> None:
+def test_a_run_stores_rides_and_sums_them_up(api: ScriptedApi, place: str) -> None:
     api.script.extend(
         answers(
             ride_answer("r1", "d1", distance=1.5),
@@ -62,8 +62,8 @@ def test_a_run_stores_rides_and_sums_them_up(api: ScriptedApi, path: Path) -> No
             ride_answer("r1", "d1", distance=2.0),
         )
     )
-    result = run(client(api), path, polls=3)
-    assert sql(path, BY_HAND) == sql(path, STATISTICS) == [("d1", 2.0, 1, 7.0), ("d2", 9.0, 1, 7.0)]
+    result = run(client(api), place, polls=3)
+    assert by_hand(place) == sql(place, STATISTICS) == [("d1", 2.0, 1, 7.0), ("d2", 9.0, 1, 7.0)]
     assert [check.passed for check in result.get_asset_check_evaluations()] == [True] * 3
 
 
@@ -159,7 +159,7 @@ def test_a_run_stores_its_rides_in_the_file_that_is_there(api: ScriptedApi, path
     result = run(client(api), path, polls=5)
     assert stored(path) == {"r3", "r4", "r5"}
     assert metadata(result, "rides")["rides_pulled"] == 5
-    assert sql(path, BY_HAND) == sql(path, STATISTICS)
+    assert by_hand(path) == sql(path, STATISTICS)
 
 
 def test_a_run_whose_file_is_damaged_fails(api: ScriptedApi, path: Path) -> None:
@@ -230,4 +230,4 @@ def test_both_assets_are_materialized_with_nothing_set(dagster: Command, tmp_pat
     assert "INVENTED rides" in result.stderr
     path = tmp_path / "file_storage" / "rides.db"
     assert sql(path, "SELECT COUNT(*) FROM rides") == [(12,)]
-    assert sql(path, BY_HAND) == sql(path, STATISTICS)
+    assert by_hand(path) == sql(path, STATISTICS)

@@ -22,8 +22,9 @@ from sales_assets.rides.pull import serve
 from sales_assets.sample.api import Answer
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.forkserver import processes
-from sales_assets_tests.helpers.rides_file import BY_HAND, STATISTICS, compute, sql, stored
+from sales_assets_tests.helpers.rides_file import STATISTICS, by_hand, sql, stored
 from sales_assets_tests.helpers.rides_service import RidesServer, Services, services, until
+from sales_assets_tests.helpers.rows import ride_answer
 
 
 @pytest.fixture
@@ -79,9 +80,8 @@ def kill_pullers(server: RidesServer, path: Path, kills: int) -> None:
         assert sql(path, "PRAGMA integrity_check") == [("ok",)]
         assert sql(path, "PRAGMA foreign_key_check") == []
     with RidesDatabase(path=str(path)).open() as store:
-        compute(store)
-        assert store.disagreeing_drivers() == []
-    assert sql(path, BY_HAND) == sql(path, STATISTICS)
+        assert store.compute_statistics().disagreeing == []
+    assert by_hand(path) == sql(path, STATISTICS)
 
 
 def test_kill_9_loses_no_ride_that_was_stored_and_leaves_a_sound_file(
@@ -320,3 +320,28 @@ def test_a_file_that_is_moved_a_hundred_times_loses_no_ride(
     assert set().union(*found) == set(server.served)
     for file in moved:
         assert sql(file, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_services_store_their_rides_in_postgres(
+    server: RidesServer, pulling: Services, postgres: str
+) -> None:
+    server.script.append(Answer(body=json.dumps(ride_answer("a\0b")).encode()))
+    started = [pulling.start("--interval", "0", RIDES_DB=postgres) for _ in range(2)]
+    until(lambda: len(server.served) >= 20)
+    ended = [service.end() for service in started]
+    assert [status for status, _, _ in ended] == [0, 0]
+    assert stored(postgres) == set(server.served)
+    log = "".join(log for _, _, log in ended)
+    assert len(re.findall("WARNING skipped .*: Postgres can hold no text with a NUL", log)) == 1
+    assert "rides go to postgresql://dagster:***@" in log
+    assert "word" not in log
+
+
+def test_a_server_that_is_not_there_stops_the_service_and_its_password_stays_secret(
+    pulling: Services,
+) -> None:
+    lost = pulling.start(RIDES_DB="postgres://me:hush@127.0.0.1:9/rides")
+    status, _, log = lost.wait()
+    assert status == 1
+    assert "Error: the rides database postgresql://me:***@127.0.0.1:9/rides does not answer" in log
+    assert "hush" not in log

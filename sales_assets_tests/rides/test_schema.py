@@ -1,20 +1,59 @@
 """The tables, and what becomes of files that have others."""
 
-import sqlite3
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from sales_assets.rides.database import RidesDatabase, RidesStore
 from sales_assets.rides.errors import RidesDatabaseError
-from sales_assets.rides.schema import MIGRATIONS, RidesSchemaError, require_sqlite
-from sales_assets_tests.helpers.rides_file import compute, sql
+from sales_assets.rides.schema import VERSIONS, RidesSchemaError, require_sqlite
+from sales_assets_tests.helpers.rides_file import OLD_TABLES, compute, sql
 from sales_assets_tests.helpers.rows import ride_answer
 
 
 @pytest.mark.usefixtures("store")
 def test_a_new_file_says_its_schema_version(path: Path) -> None:
-    assert sql(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert sql(path, "PRAGMA user_version") == [(len(VERSIONS),)]
+
+
+@pytest.mark.usefixtures("store")
+def test_a_new_file_has_the_tables_that_files_of_old_versions_have(path: Path) -> None:
+    old = path.with_name("old.db")
+    sql(old, *OLD_TABLES[0], *OLD_TABLES[1])
+    for table in ("drivers", "users", "rides", "driver_statistics"):
+        for pragma in ("table_info", "foreign_key_list", "index_list"):
+            assert sql(path, f"PRAGMA {pragma}({table})") == sql(old, f"PRAGMA {pragma}({table})")
+    strict = "SELECT name, strict FROM pragma_table_list WHERE name IN ('rides', 'users')"
+    assert sorted(sql(path, strict)) == [("rides", 1), ("users", 1)]
+
+
+@pytest.mark.usefixtures("rides")
+def test_an_open_database_is_of_the_newest_version_and_opened_again_as_it_is(place: str) -> None:
+    with RidesDatabase(path=place).open() as store:
+        assert store.count_rides() == 0
+    assert sql(place, "SELECT version_num FROM alembic_version") == [(VERSIONS[-1],)]
+
+
+def test_a_newer_version_of_a_server_is_refused(postgres: str) -> None:
+    with RidesDatabase(path=postgres).open():
+        pass
+    sql(postgres, "UPDATE alembic_version SET version_num = '99'")
+    with (
+        pytest.raises(RidesDatabaseError, match=r"version is 99.*newer sales_assets"),
+        RidesDatabase(path=postgres).open(),
+    ):
+        pass
+
+
+def test_tables_of_something_else_on_a_server_are_refused(postgres: str) -> None:
+    sql(postgres, "CREATE TABLE rides (id integer)")
+    with (
+        pytest.raises(RidesDatabaseError, match="not made: set RIDES_DB"),
+        RidesDatabase(path=postgres).open(),
+    ):
+        pass
+    assert sql(postgres, "SELECT * FROM rides") == []
 
 
 @pytest.mark.usefixtures("store")
@@ -38,21 +77,24 @@ def test_the_tables_have_the_columns_that_were_agreed_on(path: Path) -> None:
     }
 
 
-def test_a_file_of_the_first_version_is_migrated_and_keeps_its_rides(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_an_older_version_is_taken_over_with_its_rides(
+    tmp_path: Path, version: int
+) -> None:
     path = tmp_path / "old.db"
     sql(
         path,
-        *MIGRATIONS[0],
-        "PRAGMA user_version = 1",
+        *(statement for statements in OLD_TABLES[:version] for statement in statements),
+        f"PRAGMA user_version = {version}",
         "INSERT INTO drivers VALUES ('d1', 'Ada', 'Byron', 'c1', '2020-01-01', NULL)",
         "INSERT INTO users VALUES ('u1', 'Bob', 'Babbage', 0)",
         "INSERT INTO rides VALUES ('r0', 'u1', 'd1', 4.0, 9.0)",
     )
     with RidesDatabase(path=str(path)).open() as store:
         store.store(ride_answer())
-        [row] = compute(store)
+    [row] = compute(path)
     assert (row["total_distance"], row["rides"]) == (6.5, 2)
-    assert sql(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert sql(path, "PRAGMA user_version") == [(len(VERSIONS),)]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +125,10 @@ def test_an_old_sqlite_is_refused() -> None:
         require_sqlite((3, 36, 0))
 
 
-def test_a_value_of_another_type_is_refused_by_the_table(store: RidesStore, path: Path) -> None:
-    store.store(ride_answer())
-    with pytest.raises(sqlite3.IntegrityError, match="TEXT value in REAL column"):
-        sql(path, "UPDATE rides SET distance = 'far'")
+def test_a_value_of_another_type_is_refused_by_the_table(rides: RidesStore, place: str) -> None:
+    rides.store(ride_answer())
+    for column in ("distance", "price"):
+        with pytest.raises(sa.exc.DBAPIError, match=r"TEXT value in REAL|type double precision"):
+            sql(place, f"UPDATE rides SET {column} = 'far'")  # noqa: S608
+    with pytest.raises(sa.exc.DBAPIError, match=r"(?i)check constraint"):
+        sql(place, "UPDATE users SET is_driver = 2")

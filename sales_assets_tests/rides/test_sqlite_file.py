@@ -9,11 +9,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from sales_assets.rides.database import RidesDatabase, RidesStore
 from sales_assets.rides.errors import RidesDatabaseError, RidesDatabaseLockedError
-from sales_assets.rides.schema import MIGRATIONS
-from sales_assets_tests.helpers.rides_file import rows, sql, stored
+from sales_assets_tests.helpers.rides_file import OLD_TABLES, rows, sql, stored
 from sales_assets_tests.helpers.rows import ride_answer
 
 
@@ -28,21 +28,21 @@ def test_the_file_keeps_a_write_ahead_log(path: Path) -> None:
 
 
 def test_others_see_a_transaction_only_when_it_is_whole(store: RidesStore, path: Path) -> None:
-    def work(connection: sqlite3.Connection) -> list[object]:
-        connection.execute("INSERT INTO users VALUES ('u1', 'Bob', 'Babbage', 0)")
+    def work(connection: sa.Connection) -> list[object]:
+        connection.exec_driver_sql("INSERT INTO users VALUES ('u1', 'Bob', 'Babbage', 0)")
         return sql(path, "SELECT * FROM users")
 
-    assert store._file.write(work) == []
+    assert store._database.write(work) == []
     assert len(sql(path, "SELECT * FROM users")) == 1
 
 
 def test_a_transaction_that_is_interrupted_writes_nothing(store: RidesStore, path: Path) -> None:
-    def work(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT INTO users VALUES ('u1', 'Bob', 'Babbage', 0)")
+    def work(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("INSERT INTO users VALUES ('u1', 'Bob', 'Babbage', 0)")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        store._file.write(work)
+        store._database.write(work)
     assert sql(path, "SELECT * FROM users") == []
     assert store.store(ride_answer())
 
@@ -79,7 +79,7 @@ def replace(path: Path) -> None:
 
 def replace_by_an_old_one(path: Path) -> None:
     other = path.with_name("other.db")
-    sql(other, *MIGRATIONS[0], "PRAGMA user_version = 1")
+    sql(other, *OLD_TABLES[0], "PRAGMA user_version = 1")
     other.replace(path)
 
 
@@ -133,19 +133,32 @@ def test_a_file_that_is_taken_away_in_the_middle_of_a_transaction_gets_it_again(
 ) -> None:
     left = ["u1"]
 
-    def work(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT INTO users VALUES ('u1', 'Bob', 'Babbage', 0)")
+    def work(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("INSERT INTO users VALUES ('u1', 'Bob', 'Babbage', 0)")
         if left:
             left.pop()
             path.unlink()
 
-    store._file.write(work)
+    store._database.write(work)
     assert rows(path, "SELECT user_uuid FROM users") == [{"user_uuid": "u1"}]
+
+
+def test_a_query_that_fails_since_the_file_is_gone_is_made_again(
+    store: RidesStore, path: Path
+) -> None:
+    def work(connection: sa.Connection) -> bool:
+        if not taken.exists():
+            path.rename(taken)
+            raise sqlite3.OperationalError("disk I/O error")
+        return True
+
+    taken = path.with_name("taken.db")
+    assert store._database.read(work)
 
 
 def test_a_file_that_never_stays_ends_in_an_error(store: RidesStore, path: Path) -> None:
     with pytest.raises(RidesDatabaseError, match="again and again"):
-        store._file.write(lambda _: path.unlink())
+        store._database.write(lambda _: path.unlink())
 
 
 def test_a_moved_file_is_whole_without_its_log(path: Path) -> None:

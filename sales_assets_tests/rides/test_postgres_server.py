@@ -1,0 +1,61 @@
+"""A Postgres server as the place of the rides."""
+
+import pytest
+
+from sales_assets.rides.database import RidesDatabase
+from sales_assets.rides.errors import RidesDatabaseBusyError, RidesDatabaseError
+from sales_assets.rides.postgres_server import is_postgres
+from sales_assets_tests.helpers.rides_file import connected, sql, stored
+from sales_assets_tests.helpers.rows import ride_answer
+
+
+@pytest.mark.parametrize(
+    ("address", "answer"),
+    [
+        ("postgresql://me:pw@host/rides", True),
+        ("postgres://host/rides", True),
+        ("file_storage/rides.db", False),
+        ("/data/postgresql.db", False),
+    ],
+)
+def test_an_address_is_told_from_a_path(address: str, answer: bool) -> None:
+    assert is_postgres(address) is answer
+
+
+def test_both_schemes_name_a_server(postgres: str) -> None:
+    with RidesDatabase(path=postgres.replace("postgresql", "postgres")).open() as store:
+        store.store(ride_answer())
+        assert store.address == postgres.replace(":word@", ":***@")
+    assert stored(postgres) == {"r1"}
+
+
+def test_a_lock_that_is_held_is_named_and_the_ride_can_be_stored_later(postgres: str) -> None:
+    with RidesDatabase(path=postgres, busy_timeout=1).open() as store:
+        with connected(postgres) as other:
+            other.exec_driver_sql("BEGIN")
+            other.exec_driver_sql("LOCK TABLE rides")
+            with pytest.raises(RidesDatabaseBusyError, match="lock timeout"):
+                store.store(ride_answer())
+        assert store.store(ride_answer())
+
+
+def test_a_connection_that_was_cut_is_made_anew(postgres: str) -> None:
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    with RidesDatabase(path=postgres).open() as store:
+        store.store(ride_answer("r1"))
+        sql(postgres, cut)
+        assert store.store(ride_answer("r2"))
+    assert stored(postgres) == {"r1", "r2"}
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://me:hush@host:port/rides", "postgres://me:hush@["]
+)
+def test_what_is_not_an_address_is_refused_and_not_shown(address: str) -> None:
+    with pytest.raises(RidesDatabaseError) as refused, RidesDatabase(path=address).open():
+        pass
+    assert "hush" not in str(refused.value)
+
+
+def test_the_password_is_not_in_the_repr_of_the_resource() -> None:
+    assert "hush" not in repr(RidesDatabase(path="postgres://me:hush@host/rides"))
