@@ -11,7 +11,6 @@ import logging
 import multiprocessing.connection
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -100,11 +99,10 @@ def work(order: Order, lock: DayLock, answer: Connection, server: Connection) ->
         answer.send(_outcome(order))
     except BrokenPipeError:
         pass  # The server has gone.
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # Not by way of the interpreter, which would wait for threads that hang.
-        os._exit(0)
+    # The interpreter waits for threads; one that hangs does not keep the process.
+    last = threading.Timer(_SECONDS_TO_STOP, os._exit, (0,))
+    last.daemon = True
+    last.start()
 
 
 def mark_as_failed(instance: dg.DagsterInstance, run_id: str, message: str) -> None:
