@@ -14,6 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -95,10 +96,9 @@ def work(order: Order, lock: DayLock, answer: Connection, server: Connection) ->
         signal.signal(number, signal.default_int_handler)
     log_to_stderr()
     threading.Thread(target=_end_with, args=(server, order), daemon=True).start()
-    try:
-        answer.send(_outcome(order))
-    except BrokenPipeError:
-        pass  # The server has gone.
+    outcome = _outcome(order)
+    with suppress(BrokenPipeError):  # The server has gone.
+        answer.send(outcome)
     # The interpreter waits for threads; one that hangs does not keep the process.
     last = threading.Timer(_SECONDS_TO_STOP, os._exit, (0,))
     last.daemon = True
