@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from sales_assets.http_jobs.refusals import DirectoryError, NotWholeError
 from sales_assets.storage.quarantine import LAYER as QUARANTINE
-from sales_assets.storage.replace.local import WORK
+from sales_assets.storage.replace.work import WORK
 
 LAYERS = ("raw", "stg")
 NAME = "sales"

@@ -15,7 +15,7 @@ from typing import Any
 
 from sales_assets.http_jobs.directories import NAME, StoredDay
 from sales_assets.http_jobs.refusals import DayBusyError, DirectoryError
-from sales_assets.storage.replace.local import WORK
+from sales_assets.storage.replace.work import WORK
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import dagster as dg
 
-from sales_assets.sales.api import NoSuchDayError, SalesApiError
-from sales_assets.sales.sale import InvalidSalesError
-from sales_assets.storage.formats import InvalidPartitionError
+from sales_assets.feed.contract import InvalidRowsError
+from sales_assets.feed.paging import FeedApiError, NoSuchDayError
+from sales_assets.storage.files import InvalidPartitionError
 from sales_assets.storage.io_manager import MissingPartitionError
 from sales_assets.storage.replace import PublishError, ReplacedError
 
@@ -93,7 +93,7 @@ REFUSALS = (
     Refusal(
         HTTPStatus.BAD_GATEWAY,
         "The sales API failed, or what it sent are not sales of the day.",
-        (SalesApiError, InvalidSalesError),
+        (FeedApiError, InvalidRowsError),
     ),
     Refusal(
         HTTPStatus.SERVICE_UNAVAILABLE,

@@ -16,7 +16,7 @@ import dagster as dg
 import requests
 
 from sales_assets.sample.sales import sample_page
-from sales_assets_tests.conftest import ScriptedApi
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 
 class HeldApi(ScriptedApi):

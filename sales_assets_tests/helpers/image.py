@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from sales_assets_tests.conftest import PROJECT
+from sales_assets_tests.helpers.files import PROJECT
 
 
 class Instruction(NamedTuple):

@@ -26,8 +26,8 @@ import sqlalchemy
 import yaml
 from upath import UPath
 
-from sales_assets_tests.conftest import PROJECT
 from sales_assets_tests.helpers.dagster_ui import DagsterUi
+from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.image import Image
 from sales_assets_tests.helpers.postgres_server import as_user, free_port, running_postgres
 from sales_assets_tests.helpers.waiting import wait_for

@@ -20,13 +20,14 @@ import requests
 from sales_assets.http_jobs.app import MAX_BODY
 from sales_assets.sample.api import Answer
 from sales_assets.sample.sales import rows_of_day
-from sales_assets_tests.conftest import page, sale, tree
+from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.http_jobs_server import (
     HeldApi,
     HttpJobs,
     api_settings,
     running_http_jobs,
 )
+from sales_assets_tests.helpers.rows import page, sale
 
 SCRIPT = """
 import json, sys, urllib.request

@@ -13,7 +13,7 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from sales_assets.http_jobs.refusals import REFUSALS
-from sales_assets_tests.conftest import tree
+from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.http_jobs_server import HttpJobs, running_http_jobs
 
 DAYS = ("2022-08-09", "2022-08-10")

@@ -8,7 +8,7 @@ import pytest
 
 from sales_assets.http_jobs.directories import StoredDay, check_pages, refuse_strangers, stored_day
 from sales_assets.http_jobs.refusals import DirectoryError, NotWholeError
-from sales_assets_tests.conftest import DAY
+from sales_assets_tests.helpers.rows import DAY
 
 
 @pytest.fixture

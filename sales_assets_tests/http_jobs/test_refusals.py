@@ -5,9 +5,10 @@ import re
 import dagster as dg
 import pytest
 
+from sales_assets.feed.api import RefusedTokenError
+from sales_assets.feed.paging import FeedApiError, NoSuchDayError
 from sales_assets.http_jobs.refusals import REFUSALS, DayBusyError, DirectoryError, refusal_of
-from sales_assets.sales.api import NoSuchDayError, SalesApiAuthError, SalesApiError
-from sales_assets_tests.conftest import PROJECT
+from sales_assets_tests.helpers.files import PROJECT
 
 RUN = "the-run"
 
@@ -24,8 +25,8 @@ def test_the_documentation_has_the_same_table() -> None:
     [
         (DirectoryError("x"), 400),
         (DayBusyError("x"), 409),
-        (SalesApiError("x"), 502),
-        (SalesApiAuthError("x"), 502),
+        (FeedApiError("x"), 502),
+        (RefusedTokenError("x"), 502),
         (NoSuchDayError("x"), 404),
     ],
 )
@@ -55,7 +56,7 @@ def test_what_the_server_lacks_is_its_own_fault_and_says_what_to_do_there() -> N
 
     @dg.resource
     def api() -> None:
-        raise SalesApiAuthError("AUTH_TOKEN is not set: set it")
+        raise RefusedTokenError("AUTH_TOKEN is not set: set it")
 
     @dg.job(resource_defs={"api": api})
     def asking() -> None:

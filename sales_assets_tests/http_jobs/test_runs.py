@@ -10,7 +10,7 @@ from threading import Event
 import dagster as dg
 import pytest
 
-from sales_assets_tests.conftest import tree
+from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.http_jobs_server import (
     HeldApi,
     HttpJobs,

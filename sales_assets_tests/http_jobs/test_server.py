@@ -15,7 +15,8 @@ from threading import Event
 import pytest
 import requests
 
-from sales_assets_tests.conftest import Command, tree
+from sales_assets_tests.helpers.commands import Command
+from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.http_jobs_server import (
     HeldApi,
     HttpJobs,

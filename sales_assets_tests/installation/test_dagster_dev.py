@@ -12,9 +12,10 @@ import pytest
 
 from sales_assets.sample.api import SampleApi
 from sales_assets.sample.faults import Fault, Faults
-from sales_assets_tests.conftest import DAY, PROJECT, tree
 from sales_assets_tests.helpers.dagster_dev import dagster_dev, make_home
 from sales_assets_tests.helpers.dagster_ui import DagsterUi
+from sales_assets_tests.helpers.files import PROJECT, tree
+from sales_assets_tests.helpers.rows import DAY
 from sales_assets_tests.helpers.waiting import wait_for
 from sales_assets_tests.helpers.webhook_server import WebhookServer
 

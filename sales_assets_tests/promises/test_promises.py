@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sales_assets_tests.conftest import PROJECT
-from sales_assets_tests.sales.test_api import PASSING
+from sales_assets_tests.helpers.files import PROJECT
+from sales_assets_tests.helpers.passing_faults import PASSING
 
 TESTS = PROJECT / "sales_assets_tests"
 TABLE = (TESTS / "promises/README.md").read_text(encoding="utf-8")

@@ -9,7 +9,8 @@ import pytest
 from sales_assets.rides.api import NoRide, RidesApi, RidesApiError
 from sales_assets.sample.api import Answer
 from sales_assets.sample.faults import Fault
-from sales_assets_tests.conftest import ScriptedApi, ride_answer
+from sales_assets_tests.helpers.rows import ride_answer
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_a_server_that_is_not_there_is_no_ride(api: ScriptedApi, rides_api: Ride
     api.__exit__(None, None, None)
     [skipped] = rides_api.rides(0, polls=1)
     assert isinstance(skipped, NoRide)
-    assert "ConnectionError" in skipped.reason
+    assert "ConnectionRefusedError" in skipped.reason
 
 
 def pauses_of(rides_api: RidesApi, interval: float, polls: int) -> list[float]:

@@ -1,0 +1,58 @@
+"""A sales API on a real socket that answers as a test says, and the client of it."""
+
+import datetime
+import threading
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from sales_assets.sales.api import SalesApi
+from sales_assets.sample.api import Answer, SampleApi
+from sales_assets.sample.faults import Fault, Faults
+
+
+class ScriptedApi(SampleApi):
+    """The sample API with chosen pages, and a memory.
+
+    Attributes:
+        days: Pages by day; a day that is not there has none.
+        script: Answers for the next requests, whatever they ask for.
+        requests: The paths asked for so far.
+        most_at_once: How many requests were under way at the same time, at most.
+    """
+
+    def __init__(self) -> None:
+        """Serve no day yet."""
+        super().__init__(page=self._page)
+        self.days: dict[str, list[bytes]] = {}
+        self.script: deque[Answer] = deque()
+        self.requests: list[str] = []
+        self.most_at_once = 0
+        self._under_way = 0
+        self._lock = threading.Lock()
+
+    def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """Remember the request, and answer it."""
+        with self._lock:
+            self.requests.append(path)
+            self._under_way += 1
+            self.most_at_once = max(self.most_at_once, self._under_way)
+        answer = self.script.popleft() if self.script else super().answer(path, headers)
+        with self._lock:
+            self._under_way -= 1
+        return answer
+
+    def fail(self, **fault: Any) -> None:
+        """Let one thing go wrong, in the words of a file of faults."""
+        self.faults = Faults([Fault.model_validate(fault)])
+
+    def _page(self, day: datetime.date, number: int) -> bytes | None:
+        pages = self.days.get(day.isoformat(), [])
+        return pages[number - 1] if 0 < number <= len(pages) else None
+
+
+def open_sales_api(url: str, **fields: Any) -> SalesApi:
+    """Set the client up as a run does; it hardly waits between attempts."""
+    client = SalesApi(url=url, **{"backoff": 0.001, "max_attempts": 3, **fields})
+    client.connect()
+    return client
