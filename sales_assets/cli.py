@@ -124,6 +124,9 @@ def http_jobs(
         if not root.is_absolute():
             raise click.UsageError(f"root {root} of --root or SALES_HTTP_ROOTS is no absolute path")
 
+    from sales_assets.http_jobs.fork_server import begin_importing
+
+    begin_importing()
     import dagster as dg
 
     from sales_assets.definitions import BASE_DIR

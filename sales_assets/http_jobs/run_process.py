@@ -11,10 +11,10 @@ import logging
 import multiprocessing.connection
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -96,15 +96,13 @@ def work(order: Order, lock: DayLock, answer: Connection, server: Connection) ->
         signal.signal(number, signal.default_int_handler)
     log_to_stderr()
     threading.Thread(target=_end_with, args=(server, order), daemon=True).start()
-    try:
-        answer.send(_outcome(order))
-    except BrokenPipeError:
-        pass  # The server has gone.
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # Not by way of the interpreter, which would wait for threads that hang.
-        os._exit(0)
+    outcome = _outcome(order)
+    with suppress(BrokenPipeError):  # The server has gone.
+        answer.send(outcome)
+    # The interpreter waits for threads; one that hangs does not keep the process.
+    last = threading.Timer(_SECONDS_TO_STOP, os._exit, (0,))
+    last.daemon = True
+    last.start()
 
 
 def mark_as_failed(instance: dg.DagsterInstance, run_id: str, message: str) -> None:

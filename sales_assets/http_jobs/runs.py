@@ -6,9 +6,6 @@ known here, and neither is what a run does (`run_process`).
 """
 
 import logging
-import multiprocessing
-import multiprocessing.forkserver
-import multiprocessing.process
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
@@ -18,11 +15,11 @@ from http import HTTPStatus
 from multiprocessing.connection import Connection
 
 import dagster as dg
-import tenacity
 
 from sales_assets import settings
 from sales_assets.http_jobs import run_process
 from sales_assets.http_jobs.directories import StoredDay
+from sales_assets.http_jobs.fork_server import CONTEXT, start
 from sales_assets.http_jobs.locks import DayLock, locked_day
 from sales_assets.http_jobs.refusals import NotNowError
 from sales_assets.http_jobs.run_process import Failed, Order, Outcome, Stored, mark_as_failed
@@ -31,7 +28,6 @@ MAX_ACCEPTED = 60
 """How many requests are accepted at a time: those that are running, and those that wait."""
 
 _log = logging.getLogger(__name__)
-_processes = multiprocessing.get_context("forkserver")
 
 
 class RunFailedError(Exception):
@@ -62,8 +58,6 @@ class Runs:
         self._ended = False
         # Takes what it is given in order. Its threads only wait for processes.
         self._turns = ThreadPoolExecutor(at_a_time)
-        _processes.set_forkserver_preload([run_process.__name__])
-        multiprocessing.forkserver.ensure_running()
 
     def stop(self) -> None:
         """Accept nothing more; what was accepted carries on."""
@@ -119,16 +113,16 @@ class Runs:
         return run_id, outcome
 
     def _run(self, order: Order, lock: DayLock) -> Outcome:
-        answer, for_answer = _processes.Pipe(duplex=False)
-        for_server, server = _processes.Pipe(duplex=False)
-        process = _processes.Process(
+        answer, for_answer = CONTEXT.Pipe(duplex=False)
+        for_server, server = CONTEXT.Pipe(duplex=False)
+        process = CONTEXT.Process(
             target=run_process.work, args=(order, lock, for_answer, for_server), daemon=True
         )
         with self._registered(server), closing(answer):
             _log.info(
                 "run %s: %s %s below %s", order.run_id, order.asset, order.day.day, order.day.root
             )
-            _start(process)
+            start(process)
             # Now that the process alone has it, its end closes it.
             for_answer.close()
             for_server.close()
@@ -174,17 +168,6 @@ class Runs:
         finally:
             with self._lock:
                 self._accepted -= 1
-
-
-# The fork server may have been killed the moment before; the next attempt starts it again.
-@tenacity.retry(
-    retry=tenacity.retry_if_exception_type((OSError, EOFError)),
-    stop=tenacity.stop_after_attempt(5),
-    wait=tenacity.wait_fixed(0.2),
-    reraise=True,
-)
-def _start(process: multiprocessing.process.BaseProcess) -> None:
-    process.start()
 
 
 def open_instance() -> dg.DagsterInstance:
