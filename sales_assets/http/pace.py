@@ -184,7 +184,8 @@ class LevelSearch:
         if self._limit.went_well(level):
             self._direction, self._left = 1, 0
         worth = rate / level**_WORTH
-        if level != self._best:
+        climbed = level != self._best
+        if climbed:
             if worth < _BETTER * self._worth:
                 return self._turn_back()
             self._best, self._worth, self._wait = level, worth, 0
@@ -196,8 +197,13 @@ class LevelSearch:
             if self._left:
                 self._left -= 1
                 return level
-        level = self._next()
-        return level if level != self._best else self._turn_back()
+        found = self._next()
+        if found != self._best:
+            return found
+        if climbed and self._direction > 0:
+            # At the top of a climb that paid off, there is little to gain from going down again.
+            self._wait = _LONGEST_WAIT
+        return self._turn_back()
 
     def refused(self, level: int) -> int:
         """Halve the level."""
