@@ -172,23 +172,20 @@ class LevelSearch:
 
     def __init__(self, level: int, ceiling: int) -> None:
         """Begin at some level, of which nothing is known yet."""
-        self._ceiling = ceiling
         self._best = level
         self._worth = 0.0
         self._direction = 1
         self._factor = 2.0
         self._wait = self._left = 0
-        self._good = 0
-        self._refused = ceiling + 1
-        self._forget_after = _FORGET_AFTER
-        self._measurements = 0
+        self._limit = _Limit(ceiling)
 
     def measured(self, level: int, rate: float) -> int:
         """Take how many answers a second a level gives, and say which level is next."""
-        self._good = max(self._good, level)
-        self._forget()
+        if self._limit.went_well(level):
+            self._direction, self._left = 1, 0
         worth = rate / level**_WORTH
-        if level != self._best:
+        climbed = level != self._best
+        if climbed:
             if worth < _BETTER * self._worth:
                 return self._turn_back()
             self._best, self._worth, self._wait = level, worth, 0
@@ -200,16 +197,17 @@ class LevelSearch:
             if self._left:
                 self._left -= 1
                 return level
-        level = self._next()
-        return level if level != self._best else self._turn_back()
+        found = self._next()
+        if found != self._best:
+            return found
+        if climbed and self._direction > 0:
+            # At the top of a climb that paid off, there is little to gain from going down again.
+            self._wait = _LONGEST_WAIT
+        return self._turn_back()
 
     def refused(self, level: int) -> int:
-        """Halve the level, and stay below what was too much for a long time."""
-        if self._refused <= level:
-            self._forget_after *= 2
-        self._refused = level
-        self._good = min(self._good, level - 1)
-        self._measurements = 0
+        """Halve the level."""
+        self._limit.refused(level)
         self._best = max(1, level // 2)
         self._worth = 0.0
         self._direction, self._wait, self._left = 1, 0, 0
@@ -221,18 +219,48 @@ class LevelSearch:
         self._wait = self._left = min(_LONGEST_WAIT, 2 * self._wait + 1)
         return self._best
 
-    def _forget(self) -> None:
-        self._measurements += 1
-        if self._measurements >= self._forget_after and self._refused <= self._ceiling:
-            self._refused += 1
-            self._measurements = 0
-            self._direction, self._left = 1, 0
-
     def _next(self) -> int:
-        if self._direction < 0:
-            return max(1, min(self._best - 1, round(self._best / self._factor)))
-        wished = max(self._best + 1, round(self._best * self._factor))
-        if wished > self._good and self._refused <= self._ceiling:
-            # Half of the way from what was good to what was refused.
-            wished = max(self._best, (max(self._good, self._best) + self._refused) // 2)
-        return min(self._ceiling, self._refused - 1, wished)
+        if self._direction > 0:
+            wished = max(self._best + 1, round(self._best * self._factor))
+            return max(self._best, self._limit.cut(wished))
+        return max(1, min(self._best - 1, round(self._best / self._factor)))
+
+
+class _Limit:
+    """What the API refuses: remembered for long, then tried again from just there on."""
+
+    def __init__(self, ceiling: int) -> None:
+        self._ceiling = ceiling
+        self._good = 0
+        self._refused = ceiling + 1
+        self._patience = _FORGET_AFTER
+        self._measurements = 0
+        self._trial = 0
+
+    def refused(self, level: int) -> None:
+        """Note a level. One that was good before may be refused for another reason, once."""
+        if level > max(1, self._good):
+            self._refused = level
+            self._patience *= 2 if self._trial else 1
+        self._good = min(self._good, level - 1)
+        self._measurements = self._trial = 0
+
+    def went_well(self, level: int) -> bool:
+        """Note a level, and tell whether one that was refused is to be tried."""
+        self._good = max(self._good, level)
+        self._measurements += 1
+        if self._refused > self._ceiling:
+            return False
+        passed = self._trial > 0 and level >= self._refused - 1
+        if passed or self._measurements >= self._patience:
+            self._trial = 2 * self._trial or 1
+            self._refused += self._trial
+            self._measurements = 0
+            return True
+        return False
+
+    def cut(self, level: int) -> int:
+        """Cut a level to what is worth a try: half of the way from good to refused."""
+        if level > self._good and self._refused <= self._ceiling and not self._trial:
+            level = min(level, (self._good + self._refused) // 2)
+        return min(level, self._refused - 1, self._ceiling)

@@ -83,9 +83,22 @@ def test_a_refused_level_is_halved() -> None:
 def test_a_limit_that_is_gone_is_found_out_in_time() -> None:
     search = LevelSearch(8, 32)
     level = search.refused(8)
-    for _ in range(2000):
+    for _ in range(100):
         level = search.measured(level, level / 0.05)
     assert level > 20
+
+
+def test_an_outage_is_soon_forgotten() -> None:
+    search = LevelSearch(8, 32)
+    level = 8
+    for _ in range(20):
+        level = search.measured(level, level / 0.05)
+    for _ in range(10):
+        level = search.refused(level)
+    assert level == 1
+    for _ in range(15):
+        level = search.measured(level, level / 0.05)
+    assert level == 32
 
 
 @pytest.mark.parametrize("ceiling", [1, 2, 5, 64])
