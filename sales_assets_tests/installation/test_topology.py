@@ -67,7 +67,7 @@ def wait_for_backfill(topology: Topology, backfill: str) -> None:
 
     def complete() -> bool:
         status = topology.ui.backfill_status(backfill)
-        assert status in ("REQUESTED", "COMPLETED_SUCCESS"), status
+        assert status in ("REQUESTED", "COMPLETED_SUCCESS"), topology.log("daemon")[-5000:]
         return status == "COMPLETED_SUCCESS"
 
     wait_for("the backfill", complete, 240)
