@@ -4,18 +4,21 @@ import functools
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import fastavro
 
-from sales_assets.feed.stream import DayStream, PagesByDay
-from sales_assets.sales.assets import StgSalesConfig, stg_sales
-from sales_assets.sales.sale import SALES_SCHEMA
+from sales_assets.feed.daily import StgConfig
+from sales_assets.feed.page import Page
+from sales_assets.feed.stream import DayStream, Facts, PagesByDay
+from sales_assets.sales.assets import stg_sales
+from sales_assets.sales.sale import SALE
 from sales_assets.sample.sales import PAGE_SIZE, sample_page
-from sales_assets.storage.formats import AvroFile, JsonPages
+from sales_assets.storage.avro_file import AvroFile
+from sales_assets.storage.json_pages import JsonPages
 from sales_assets_tests.benchmark.apis import FIRST
 from sales_assets_tests.benchmark.figures import Benchmark, Figure
 
@@ -45,10 +48,15 @@ def convert_unchecked(raw: Path, out: Path) -> None:
 
 def convert_checked(raw: Path, out: Path) -> None:
     """Convert a day the way `stg_sales` does."""
-    pages = DayStream(lambda: JsonPages().read(JsonPages().files(raw, "sales")))
-    streams = stg_sales(config=StgSalesConfig(), raw_sales=PagesByDay({str(FIRST): pages}))
+
+    def read() -> Generator[Page, None, Facts]:
+        yield from JsonPages().read(JsonPages().files(raw, "sales"))
+        return Facts()
+
+    pages = PagesByDay({str(FIRST): DayStream(read)})
+    streams = stg_sales(config=StgConfig(), raw_sales=pages)
     assert isinstance(streams, dict)
-    AvroFile(SALES_SCHEMA).write(streams[str(FIRST)], out, "sales")
+    AvroFile(SALE.avro).write(streams[str(FIRST)], out, "sales")
 
 
 def convert(rows: int, rounds: int) -> Iterator[Benchmark]:
@@ -67,7 +75,7 @@ def convert(rows: int, rounds: int) -> Iterator[Benchmark]:
     with tempfile.TemporaryDirectory() as name:
         raw = Path(name)
         made = functools.cache(lambda page: sample_page(FIRST, page, 10**9) or b"")
-        pages = (made(page % 1000 + 1) for page in range(rows // PAGE_SIZE))
+        pages = (Page(made(page % 1000 + 1)) for page in range(rows // PAGE_SIZE))
         JsonPages().write(pages, raw, "sales")
         yield Benchmark(
             {

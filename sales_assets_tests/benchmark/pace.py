@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import NamedTuple
 
+from sales_assets.http.tokens import TokenAuth
 from sales_assets.sales.api import SalesApi
 from sales_assets_tests.benchmark.apis import FIRST, CountingApi, LimitedApi, OneAtATimeApi
 from sales_assets_tests.benchmark.figures import Benchmark, Figure
@@ -58,7 +59,7 @@ def in_vain() -> Iterator[Benchmark]:
     def count(max_in_flight: int) -> Figure:
         with CountingApi() as api:
             client = SalesApi(url=api.url, max_in_flight=max_in_flight)
-            client._connect(api.url, api.token)
+            client._connect(api.url, TokenAuth(api.token))
             pages = len(list(client.pages(str(FIRST))))
             return Figure(len(api.at_once) - pages - 2, "requests in vain")
 
