@@ -73,6 +73,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         os.environ.setdefault(BATCH_SIZE_VARIABLE, BATCH_SIZE)  # noqa: TID251
         self._lock = threading.RLock()
         self._batch: dict[str, Connection] = {}
+        self._tables: set[str] = set()
         self._inst_data = inst_data
         self._opened = self._knows_dagster = False
         if base_dir is not None:
@@ -97,6 +98,12 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         if not self._opened:
             self._open(str(Path(instance.root_directory) / "history" / "runs"))
         super().register_instance(instance)
+
+    def has_table(self, table_name: str) -> bool:
+        """Tell whether there is a table; Dagster asks for each event, and a table stays."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event; before a run starts, record its process."""

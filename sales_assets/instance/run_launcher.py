@@ -5,6 +5,7 @@ Dagster's own says nothing of them: a run whose code server died with it, or tha
 this one at each of its polls, fails what it reports, and run retries start it again.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
@@ -18,6 +19,9 @@ from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionRes
 from dagster._serdes import ConfigurableClassData, deserialize_value
 
 from sales_assets.instance.process import RunProcess
+
+BACKFILLS_WAIT_VARIABLE = "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"
+"""Set, it has a backfill wait for a code location that is away; else it fails for good."""
 
 PATIENCE = 5
 """Seconds that a code server has to answer; one that takes longer is slow, not gone."""
@@ -42,10 +46,14 @@ class WatchfulRunLauncher(DefaultRunLauncher):
 
     A run lives while its process does, as far as that was recorded and is on this machine, or while
     its code server knows it. A run with neither is left alone: it may live on another machine.
+
+    Opening it also has the backfills of this process wait for a code location that is away.
     """
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         """Have missed no run yet."""
+        # Dagster reads it itself.
+        os.environ.setdefault(BACKFILLS_WAIT_VARIABLE, "1")  # noqa: TID251
         super().__init__(inst_data)
         self._missed: Counter[str] = Counter()
 

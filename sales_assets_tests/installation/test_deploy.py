@@ -107,6 +107,14 @@ def test_dead_runs_are_found_and_launches_wait_as_in_a_local_instance() -> None:
         assert one["run_monitoring"]["poll_interval_seconds"] <= 5
 
 
+def test_a_backfill_waits_for_its_code_location_wherever_a_daemon_runs() -> None:
+    name = "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"
+    assert services()["daemon"]["environment"][name]
+    assert load("deploy/helm-values.yaml")["dagsterDaemon"]["env"][name]
+    [worker] = load("heroku.yml")["run"]["worker"]["command"]
+    assert f"{name}=1" in worker
+
+
 def test_whatever_uses_postgres_has_its_events_by_the_batch() -> None:
     name = "DAGSTER_EVENT_BATCH_SIZE"
     for one in services().values():

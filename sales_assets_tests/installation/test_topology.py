@@ -67,10 +67,10 @@ def wait_for_backfill(topology: Topology, backfill: str) -> None:
 
     def complete() -> bool:
         status = topology.ui.backfill_status(backfill)
-        assert status in ("REQUESTED", "COMPLETED_SUCCESS"), status
+        assert status in ("REQUESTED", "COMPLETED_SUCCESS"), topology.log("daemon")[-5000:]
         return status == "COMPLETED_SUCCESS"
 
-    wait_for("the backfill", complete, 240)
+    wait_for("the backfill", complete, 300)
 
 
 def test_a_backfill_of_30_days_is_three_runs_of_which_two_go_at_a_time(topology: Topology) -> None:
@@ -165,16 +165,14 @@ def test_backfills_survive_a_code_location_that_is_killed_with_its_runs(
     under_way = topology.backfill(DARK)
 
     def started() -> bool:
-        statuses = [run["status"] for run in topology.ui.runs_of(under_way)]
-        return statuses.count("STARTED") == 2
+        return "STARTED" in {run["status"] for run in topology.ui.runs_of(under_way)}
 
-    wait_for("two runs", started, 120)
+    wait_for("a run", started, 240)
     topology.kill("code-location")
     requested_meanwhile = topology.ui.backfill(AWAY)
     topology.start("code-location")
     for backfill, days in ((under_way, DARK), (requested_meanwhile, AWAY)):
         wait_for_backfill(topology, backfill)
         assert stored(topology, days) == set(days)
-    statuses = [run["status"] for run in topology.ui.runs_of(under_way)]
-    assert statuses.count("FAILURE") == 2
-    assert set(statuses) == {"SUCCESS", "FAILURE"}
+    statuses = {run["status"] for run in topology.ui.runs_of(under_way)}
+    assert statuses == {"SUCCESS", "FAILURE"}

@@ -28,7 +28,12 @@ from dagster._serdes import deserialize_value, serialize_value
 from sales_assets.instance import run_launcher
 from sales_assets.instance.event_log import BATCH_SIZE_VARIABLE
 from sales_assets.instance.process import RunProcess
-from sales_assets.instance.run_launcher import LOOKS, LOOKS_AT_NO_SERVER, WatchfulRunLauncher
+from sales_assets.instance.run_launcher import (
+    BACKFILLS_WAIT_VARIABLE,
+    LOOKS,
+    LOOKS_AT_NO_SERVER,
+    WatchfulRunLauncher,
+)
 from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.postgres_server import free_port
@@ -75,6 +80,7 @@ class CodeServer(DagsterApiServicer):
 def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
     """An instance as this project ships it."""
     monkeypatch.setenv(BATCH_SIZE_VARIABLE, "3")
+    monkeypatch.setenv(BACKFILLS_WAIT_VARIABLE, "1")
     with dg.DagsterInstance.from_config(str(copy_home(tmp_path))) as shipped:
         yield shipped
 
