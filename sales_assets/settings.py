@@ -1,48 +1,224 @@
-"""Settings: environment variables, among which Dagster loads `.env`; an empty one is not set."""
+"""Every environment variable of this project, declared once; nothing else reads the environment.
+
+Dagster's commands load `.env` before, and a variable that is empty counts as not set. `read` takes
+them all as they are at that moment; `docs/settings` has its table from `settings_table`.
+"""
 
 import datetime
 import os
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import unquote
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 
 class InvalidSettingError(ValueError):
     """An environment variable holds something that it cannot."""
 
-    def __init__(self, name: str, value: str, expected: str) -> None:
-        """Name the variable, its value and what it should be."""
-        super().__init__(
-            f"{name} is {value!r}, which is not {expected}: set it to that, or unset it"
-        )
+    def __init__(self, name: str, value: str | None, expected: str) -> None:
+        """Name the variable and what it should be.
+
+        Args:
+            name: The variable.
+            value: What it holds; None for a secret, which is not shown.
+            expected: What it should be, such as `a day of the form 2022-08-09`.
+        """
+        held = "" if value is None else f" is {value!r}, which"
+        super().__init__(f"{name}{held} is not {expected}: set it to that, or unset it")
 
 
-def text(name: str, default: str) -> str:
-    """Read a setting as it is."""
-    return os.environ.get(name) or default
-
-
-def day(name: str, default: str) -> str:
-    """Read a day.
-
-    Raises:
-        InvalidSettingError: It is not `YYYY-MM-DD`.
-    """
-    value = text(name, default)
-    try:
-        parsed = datetime.date.fromisoformat(value)
-    except ValueError:
-        parsed = None
+def _day(value: str) -> str:
     # From Python 3.11 on, fromisoformat also takes 20220809 and 2022-W32-2.
-    if parsed is None or parsed.isoformat() != value:
-        raise InvalidSettingError(name, value, "a day of the form 2022-08-09")
+    if datetime.date.fromisoformat(value).isoformat() != value:
+        raise ValueError(value)
     return value
 
 
-def whole_number(name: str, default: int, least: int, most: int) -> int:
-    """Read a whole number.
+def _digits(value: str) -> str:
+    # pydantic would take " 1", "+1" and "1_0", too.
+    if not value.isdecimal():
+        raise ValueError(value)
+    return value
+
+
+_Day = Annotated[str, BeforeValidator(_day)]
+_Whole = Annotated[int, BeforeValidator(_digits)]
+
+
+def _setting(default: Any, name: str, expected: str, description: str, **rules: Any) -> Any:
+    return Field(
+        default,
+        alias=name,
+        title=expected,
+        description=description,
+        **rules,
+    )
+
+
+class Settings(BaseModel):
+    """The settings.
+
+    Each field is a variable: its title says what that may hold, and one without repr is a secret.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    auth_token: str = _setting(
+        "",
+        "AUTH_TOKEN",
+        "a token",
+        "token of the sales API, read when a run starts and kept nowhere; a run without it fails "
+        "at once",
+        repr=False,
+    )
+    sales_api_url: str = _setting(
+        "https://fake-api-vycpfa6oca-uc.a.run.app",
+        "SALES_API_URL",
+        "an address, or `sample`",
+        "address of the sales API; `sample` starts the embedded one for the length of the run",
+    )
+    base_dir: str = _setting(
+        "file_storage",
+        "BASE_DIR",
+        "a path or an fsspec URL",
+        "root of the storage: a local path or an fsspec URL",
+    )
+    sales_start_date: _Day = _setting(
+        "2022-08-09", "SALES_START_DATE", "a day of the form 2022-08-09", "first partition"
+    )
+    sales_days_per_run: _Whole = _setting(
+        0,
+        "SALES_DAYS_PER_RUN",
+        "a whole number from 0 to 100000",
+        "cuts a backfill into runs of so many days, for runs on many machines (0: one run); the "
+        "range of `dagster asset materialize` then fails",
+        ge=0,
+        le=100_000,
+    )
+    sales_schedule_hour: _Whole = _setting(
+        1,
+        "SALES_SCHEDULE_HOUR",
+        "a whole number from 0 to 23",
+        "when the schedule runs, in UTC; a day is due three hours later",
+        ge=0,
+        le=23,
+    )
+    sales_alert_url: str = _setting(
+        "",
+        "SALES_ALERT_URL",
+        "an address",
+        "webhook that is told of failed runs; kept nowhere",
+        repr=False,
+    )
+    rides_api_url: str = _setting(
+        "sample",
+        "RIDES_API_URL",
+        "an address, or `sample`",
+        "address of the rides API; `sample` starts the embedded one for the length of the run",
+    )
+    rides_db: str = _setting(
+        "file_storage/rides.db",
+        "RIDES_DB",
+        "a path",
+        "SQLite file of the rides; made when it is first used",
+    )
+    sales_http_roots: str = _setting(
+        "",
+        "SALES_HTTP_ROOTS",
+        "absolute paths, separated by `:`",
+        "below which requests of the HTTP jobs may name directories, besides `BASE_DIR`",
+    )
+    sales_http_token: str = _setting(
+        "",
+        "SALES_HTTP_TOKEN",
+        "a token",
+        "what requests of the HTTP jobs have to carry as `Authorization: Bearer ...`; needed to "
+        "listen beyond loopback",
+        repr=False,
+    )
+    dagster_home: str = _setting(
+        "",
+        "DAGSTER_HOME",
+        "an absolute path of a directory",
+        "directory of the Dagster instance; without it, runs leave no history",
+    )
+
+
+_SECRETS = [str(field.alias) for field in Settings.model_fields.values() if not field.repr] + [
+    # Of the libraries that Dagster and the storage use.
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "DAGSTER_PG_PASSWORD",
+    "POSTGRES_PASSWORD",
+]
+_WITH_PASSWORD = (
+    "DAGSTER_POSTGRES_URL",
+    "DATABASE_URL",
+    "BASE_DIR",
+    *(f"{kind}_proxy" for kind in ("http", "https", "all")),
+    *(f"{kind}_PROXY" for kind in ("HTTP", "HTTPS", "ALL")),
+)
+"""Variables with addresses that may have a password in them."""
+
+
+class Row(NamedTuple):
+    """A setting, as documents show it."""
+
+    name: str
+    expected: str
+    default: str
+    description: str
+    secret: bool
+
+
+def settings_table() -> list[Row]:
+    """List all settings, in the order of their declaration."""
+    return [
+        Row(
+            str(field.alias),
+            str(field.title),
+            str(field.default),
+            str(field.description),
+            secret=field.alias in _SECRETS,
+        )
+        for field in Settings.model_fields.values()
+    ]
+
+
+def read() -> Settings:
+    """Read the settings as they are now.
 
     Raises:
-        InvalidSettingError: It is none, or not from `least` to `most`.
+        InvalidSettingError: One holds what it cannot; the first of them is named.
     """
-    value = text(name, str(default))
-    if not value.isdecimal() or not least <= int(value) <= most:
-        raise InvalidSettingError(name, value, f"a whole number from {least} to {most}")
-    return int(value)
+    names = (str(field.alias) for field in Settings.model_fields.values())
+    try:
+        return Settings.model_validate({name: text for name in names if (text := variable(name))})
+    except ValidationError as error:
+        name = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
+    row = next(row for row in settings_table() if row.name == name)
+    raise InvalidSettingError(name, None if row.secret else variable(name), row.expected)
+
+
+def variable(name: str) -> str:
+    """Read one variable by its name, such as the token of a feed; empty when it is not set."""
+    return os.environ.get(name, "")
+
+
+def declare_secret(name: str) -> None:
+    """Have what a variable holds count as a secret, such as the token of another feed."""
+    if name not in _SECRETS:
+        _SECRETS.append(name)
+
+
+def secrets() -> tuple[str, ...]:
+    """Give the secrets in the environment of this process, as they are now."""
+    addresses = (variable(name) for name in _WITH_PASSWORD)
+    return (*map(variable, _SECRETS), *map(_password, addresses))
+
+
+def _password(address: str) -> str:
+    """Give the password of `scheme://user:password@host`; empty where there is none."""
+    _, slashes, rest = address.partition("://")
+    user, at, _ = rest.rpartition("@")
+    return unquote(user.partition(":")[2]) if slashes and at else ""

@@ -6,33 +6,70 @@ from sales_assets import settings
 from sales_assets.settings import InvalidSettingError
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for row in settings.settings_table():
+        monkeypatch.delenv(row.name, raising=False)
+
+
 def test_a_setting_that_is_missing_or_empty_has_its_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delenv("SALES_TEST", raising=False)
-    assert settings.text("SALES_TEST", "default") == "default"
-    monkeypatch.setenv("SALES_TEST", "")
-    assert settings.whole_number("SALES_TEST", 1, 0, 23) == 1
+    assert settings.read().base_dir == "file_storage"
+    monkeypatch.setenv("BASE_DIR", "")
+    monkeypatch.setenv("SALES_SCHEDULE_HOUR", "")
+    assert settings.read().base_dir == "file_storage"
+    assert settings.read().sales_schedule_hour == 1
 
 
-def test_a_setting_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SALES_TEST", "2024-02-29")
-    assert settings.day("SALES_TEST", "2022-08-09") == "2024-02-29"
-    monkeypatch.setenv("SALES_TEST", "23")
-    assert settings.whole_number("SALES_TEST", 1, 0, 23) == 23
+def test_settings_are_read_as_they_are_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALES_START_DATE", "2024-02-29")
+    monkeypatch.setenv("SALES_SCHEDULE_HOUR", "23")
+    assert settings.read().sales_start_date == "2024-02-29"
+    assert settings.read().sales_schedule_hour == 23
+    monkeypatch.setenv("SALES_SCHEDULE_HOUR", "22")
+    assert settings.read().sales_schedule_hour == 22
 
 
-@pytest.mark.parametrize("value", ["-1", "24", "1.5", "one", " 1"])
-def test_a_number_that_is_none_is_refused_by_name(
+@pytest.mark.parametrize("value", ["-1", "24", "1.5", "one", " 1", "+1", "1_0"])
+def test_a_number_that_does_not_fit_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
-    monkeypatch.setenv("SALES_TEST", value)
-    with pytest.raises(InvalidSettingError, match=f"SALES_TEST is '{value}'.*0 to 23"):
-        settings.whole_number("SALES_TEST", 1, 0, 23)
+    monkeypatch.setenv("SALES_SCHEDULE_HOUR", value)
+    with pytest.raises(InvalidSettingError) as error:
+        settings.read()
+    assert f"SALES_SCHEDULE_HOUR is '{value}', which is not a whole number from 0 to 23" in str(
+        error.value
+    )
 
 
 @pytest.mark.parametrize("value", ["2022-02-30", "20220809", "yesterday", "2022-8-9"])
-def test_a_day_that_is_none_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    monkeypatch.setenv("SALES_TEST", value)
-    with pytest.raises(InvalidSettingError, match=f"SALES_TEST is '{value}'"):
-        settings.day("SALES_TEST", "2022-08-09")
+def test_a_day_that_does_not_exist_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("SALES_START_DATE", value)
+    with pytest.raises(InvalidSettingError, match=f"SALES_START_DATE is '{value}'"):
+        settings.read()
+
+
+def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = [row.name for row in settings.settings_table() if row.secret]
+    assert secrets == ["AUTH_TOKEN", "SALES_ALERT_URL", "SALES_HTTP_TOKEN"]
+    for name in secrets:
+        monkeypatch.setenv(name, "not-for-anybody")
+    assert "not-for-anybody" not in f"{settings.read()!r} {settings.read()}"
+    assert settings.read().auth_token == "not-for-anybody"  # noqa: S105 - made up
+
+
+def test_every_default_is_one_that_the_variable_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    for row in settings.settings_table():
+        monkeypatch.setenv(row.name, row.default)
+    assert settings.read() == settings.Settings()
+
+
+def test_the_secrets_of_libraries_and_passwords_in_addresses_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of-the-cloud")
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", "postgresql://me:p%40ss@host:5432/dagster")
+    assert {"of-the-cloud", "p@ss"} <= set(settings.secrets())

@@ -9,15 +9,13 @@ What is wrong with a day is said by the errors themselves; here they are only pa
 """
 
 import datetime
-import json
-import os
 from collections.abc import Iterator
 
 import dagster as dg
 
 from sales_assets.alerts.webhook import Webhook, escaped
+from sales_assets.http.secrets import redacted
 
-_SECRETS = ("AUTH_TOKEN", "SALES_HTTP_TOKEN")
 _LONGEST_HEAD, _LONGEST_REASON = 480, 1500
 """Characters; some services refuse or cut messages of more than 2000."""
 _LONGEST_LINE = 240
@@ -54,11 +52,11 @@ def failed_run_alerts(webhook: Webhook) -> dg.SensorDefinition:
     def sensor(context: dg.RunFailureSensorContext) -> dg.SkipReason:
         run_id = context.dagster_run.run_id
         head, reason = _head(context), "\n".join([_reason(context), *_failed_checks(context)])
-        for secret in filter(None, [webhook.url, *map(os.environ.get, _SECRETS)]):
-            head, reason = _without(secret, head), _without(secret, reason)
+        # Secrets are struck out before anything is cut, which could leave a part of one.
+        head, reason = redacted(head), redacted(reason)
         # In a block of its own, which a backtick would end.
         reason = escaped(_excerpt(reason.replace("`", "'")), _LONGEST_REASON)
-        if problem := webhook.post(f"{escaped(head, _LONGEST_HEAD)}\n```\n{reason}\n```").problem:
+        if problem := webhook.post(f"{escaped(head, _LONGEST_HEAD)}\n```\n{reason}\n```"):
             raise AlertError(
                 f"run {run_id} failed, and the alert could not be posted to SALES_ALERT_URL: "
                 f"{problem}; it is tried again at each tick, and later alerts wait"
@@ -105,11 +103,6 @@ def _failed_checks(context: dg.RunFailureSensorContext) -> Iterator[str]:
         found = entry.get_dagster_event().asset_check_evaluation_data
         if not found.passed and found.severity == dg.AssetCheckSeverity.ERROR:
             yield f"{found.check_name}: {found.description}"
-
-
-def _without(secret: str, text: str) -> str:
-    """Strike a secret out, also from JSON: an API may answer with the token that it was sent."""
-    return text.replace(secret, "***").replace(json.dumps(secret)[1:-1], "***")
 
 
 def _excerpt(text: str) -> str:

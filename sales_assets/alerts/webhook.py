@@ -6,90 +6,63 @@ is posted, and when, does not belong here.
 
 import html
 import itertools
-import logging
-import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
+import json
+import time
+from contextlib import closing
 
-import requests
-import tenacity
+from sales_assets.http.address import check_address
+from sales_assets.http.client import HttpAnswer, HttpClient
+from sales_assets.http.errors import HttpError
+from sales_assets.http.secrets import Secret
 
-from sales_assets.http.client import is_base_address
-
-
-class InvalidWebhookError(ValueError):
-    """The address of a webhook is none."""
-
-
-class Outcome(NamedTuple):
-    """What became of a post.
-
-    Attributes:
-        problem: Why it did not get through, without any part of the address; empty if it did.
-        transient: Whether the same post may well get through a little later.
-    """
-
-    problem: str
-    transient: bool = False
+_SECONDS = 30
+"""For all attempts: they have to be over before Dagster gives up on the tick of a sensor (60 s)."""
 
 
 class Webhook:
-    """A webhook, by its address.
-
-    Attributes:
-        url: The address.
-    """
+    """A webhook, by its address."""
 
     def __init__(self, url: str) -> None:
         """Take an address; nothing is sent yet.
 
         Raises:
-            InvalidWebhookError: It is none; the error does not show it.
+            InvalidAddressError: It is not one; the error does not show it.
         """
-        if not is_base_address(url) or not re.fullmatch(r"[\x21-\x7e]+", url):
-            raise InvalidWebhookError(
-                "SALES_ALERT_URL is not an address of the form https://host/path without white "
-                "space, user name or password in it: set it to that, or unset it"
-            )
-        self.url = url
+        self._address = Secret(check_address(url, "SALES_ALERT_URL", secret=True))
 
-    # All of it has to be over before Dagster gives up on the tick of a sensor, after 60 s.
-    @tenacity.retry(
-        retry=tenacity.retry_if_result(lambda outcome: outcome.transient),
-        stop=tenacity.stop_any(tenacity.stop_after_attempt(3), tenacity.stop_before_delay(30)),
-        wait=tenacity.wait_random_exponential(multiplier=0.5, max=5),
-        retry_error_callback=lambda state: state.outcome.result(),  # type: ignore[union-attr]
-    )
-    def post(self, text: str) -> Outcome:
+    def post(self, text: str) -> str:
         """Post a text, up to three times if need be; no redirect is followed.
 
         Args:
             text: In the markup of Slack; see `escaped`.
+
+        Returns:
+            Why it did not get through, without any part of the address; empty if it did.
         """
-        # Errors of requests have the address in their texts, so none of them leaves this method.
-        try:
-            with (
-                _unlogged(),
-                requests.post(
-                    self.url,
-                    json={"text": text},
-                    timeout=(5, 10),
-                    allow_redirects=False,
-                    stream=True,
-                    auth=lambda request: request,  # Nothing from ~/.netrc.
-                ) as response,
-            ):
-                status = response.status_code
-        except requests.RequestException as error:
-            transient = isinstance(error, (requests.ConnectionError, requests.Timeout))
-            return Outcome(f"{type(error).__name__} ({type(_origin(error)).__name__})", transient)
-        if 200 <= status < 300:
-            return Outcome("")
-        if 300 <= status < 400:
-            return Outcome(f"HTTP {status}, and a redirect is not followed")
-        return Outcome(f"HTTP {status}", transient=status == 429 or status >= 500)
+        client = HttpClient(
+            self._address.value,
+            connect_timeout=5,
+            read_timeout=10,
+            request_timeout=10,
+            max_attempts=3,
+            backoff=0.5,
+            retry_after_cap=5,
+            max_bytes=1 << 16,
+        )
+        body = json.dumps({"text": text}).encode()
+        with closing(client):
+            try:
+                client.post(body, _accept, deadline=time.monotonic() + _SECONDS)
+            except HttpError as error:
+                return error.reason
+        return ""
+
+
+def _accept(answer: HttpAnswer) -> None:
+    if 300 <= answer.status < 400:
+        raise answer.error(f"HTTP {answer.status}, and a redirect is not followed")
+    if answer.status >= 400:
+        raise answer.error()
 
 
 def escaped(text: str, most: int) -> str:
@@ -102,25 +75,3 @@ def escaped(text: str, most: int) -> str:
     parts = [html.escape(character, quote=False) for character in text]
     lengths = itertools.accumulate(map(len, parts))
     return "".join(part for part, length in zip(parts, lengths, strict=True) if length <= most)
-
-
-def _origin(error: BaseException) -> BaseException:
-    while error.__context__:
-        error = error.__context__
-    return error
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """Keep this thread's requests out of the log, to which urllib3 writes paths at level DEBUG."""
-    ours = threading.get_ident()
-    logger = logging.getLogger("urllib3.connectionpool")
-
-    def of_others(record: logging.LogRecord) -> bool:
-        return record.thread != ours
-
-    logger.addFilter(of_others)
-    try:
-        yield
-    finally:
-        logger.removeFilter(of_others)

@@ -1,1 +1,1 @@
-"""Asking an HTTP API: patiently, and without leaking a token."""
+"""Asking an HTTP API: patiently, at its pace, and without leaking a token."""

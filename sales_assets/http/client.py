@@ -1,79 +1,35 @@
-"""How this project asks an HTTP API for something: patiently, and without leaking its token.
+"""How this project asks an HTTP API for something: patiently, and at its pace.
 
-A session per thread and URL, timeouts and deadlines, retries with jittered backoff, `Retry-After`,
-no redirects, whole bodies only. What is asked, and what an answer means, belongs to the resources
-that use the client.
+Retries with jittered backoff, `Retry-After`, a deadline over all attempts. What is asked, and what
+an answer means, belongs to those who use the client.
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from typing import TypeVar
+from urllib.parse import urlencode, urlsplit
 
 import dagster as dg
-import requests
 import tenacity
-import urllib3
-from requests.auth import AuthBase
+
+from sales_assets.http.errors import HttpError, TransientHttpError
+from sales_assets.http.pace import NoTurnError, Pace
+from sales_assets.http.tokens import TokenAuth
+from sales_assets.http.transport import HttpAnswer, Transport
+
+__all__ = ["HttpAnswer", "HttpClient"]
 
 T = TypeVar("T")
 
-_CHUNK = 1 << 16
-
-
-class HttpAnswer(NamedTuple):
-    """A whole answer, with a status that is neither 429 nor a server error."""
-
-    status: int
-    reason: str
-    body: bytes
-
-
-class TransientHttpError(Exception):
-    """An answer, or the lack of one, that the same request may well not meet again.
-
-    Attributes:
-        retry_after: Seconds for which the server asked to be left alone; None if it did not say.
-    """
-
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
-        """Keep the reason, to be shown when the last attempt fails too."""
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
-class TokenAuth(AuthBase):
-    """Sends a bare token as `Authorization`.
-
-    An `AuthBase` rather than a header, because requests lets an entry in `~/.netrc` replace a
-    header (https://requests.readthedocs.io/en/latest/user/authentication/#netrc-authentication).
-    """
-
-    def __init__(self, token: str) -> None:
-        """Hold the token; nothing of this object ever prints it."""
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign one request."""
-        request.headers["Authorization"] = self._token
-        return request
-
-
-class _Endpoint(NamedTuple):
-    """What all requests of a thread to one URL share; they differ in their queries alone."""
-
-    session: requests.Session
-    request: requests.PreparedRequest
-    settings: dict[str, Any]
-
 
 class HttpClient:
-    """GET with retries; safe to share between threads."""
+    """Asks one API; safe to share between threads."""
 
     def __init__(
         self,
-        auth: AuthBase | None,
+        address: str,
+        auth: TokenAuth | None = None,
         *,
         connect_timeout: float,
         read_timeout: float,
@@ -81,36 +37,45 @@ class HttpClient:
         max_attempts: int,
         backoff: float,
         retry_after_cap: float,
-        max_per_second: float | None = None,
+        max_bytes: int,
+        pace: Pace | None = None,
     ) -> None:
         """Describe the manners of the client; nothing is opened yet.
 
         Args:
+            address: The base of all that is asked for.
             auth: Signs each request.
             connect_timeout: Seconds to open a connection.
             read_timeout: Seconds without a byte received.
-            request_timeout: Seconds for the whole of an answer.
+            request_timeout: Seconds from looking up the host to the last byte of the answer.
             max_attempts: How often a request is sent before the last reason is raised.
             backoff: Seconds of the first pause between attempts, on average; it doubles each time.
             retry_after_cap: Seconds beyond which a server's `Retry-After` is not followed.
-            max_per_second: Requests that begin in a second, over all threads; None for any number.
+            max_bytes: The largest answer that is taken.
+            pace: Lets requests through; one after the other, unless given.
+
+        Raises:
+            HttpError: The environment names a proxy that is not one for HTTP.
         """
-        self._auth = auth
-        self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
-        self._request_timeout = request_timeout
+        self._address = address
         self._max_attempts = max_attempts
         self._retry_after_cap = retry_after_cap
         self._backoff = tenacity.wait_random_exponential(multiplier=2 * backoff, max=60)
-        self._interval = 1 / max_per_second if max_per_second else 0.0
-        self._next_start = 0.0
-        self._lock = threading.Lock()
-        self._local = threading.local()
-        self._sessions: list[requests.Session] = []
+        self._pace = pace or Pace(1)
+        self._closed = threading.Event()
+        self._transport = Transport(
+            address,
+            auth,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            request_timeout=request_timeout,
+            max_bytes=max_bytes,
+            connections=self._pace.ceiling,
+        )
 
     def get(
         self,
-        url: str,
+        path: str,
         params: Mapping[str, str],
         accept: Callable[[HttpAnswer], T],
         *,
@@ -120,7 +85,8 @@ class HttpClient:
         """Ask until `accept` makes something of the answer.
 
         Args:
-            url: Where to ask.
+            path: Where to ask, below the address of the client; or a whole address there, such as
+                the API may give for the page after this one.
             params: The query.
             accept: Turns an answer into a value. It raises `TransientHttpError` for an answer that
                 should be asked for again; what else it raises goes straight to the caller.
@@ -132,8 +98,40 @@ class HttpClient:
 
         Raises:
             TransientHttpError: The last attempt, or the last before the deadline, failed too.
+            HttpError: There cannot be an answer, or none that is taken.
         """
+        address = self._whole(path)
+        if params:
+            address += f"{'&' if '?' in address else '?'}{urlencode(params)}"
+        return self._until_accepted(
+            lambda: accept(self._ask("GET", address, None, deadline)), deadline, on_retry
+        )
 
+    def post(
+        self,
+        body: bytes,
+        accept: Callable[[HttpAnswer], T],
+        *,
+        deadline: float = float("inf"),
+        on_retry: Callable[[], object] = lambda: None,
+    ) -> T:
+        """Post JSON to the address of the client until `accept` makes something of the answer.
+
+        The other arguments, the value and the errors are those of `get`.
+        """
+        return self._until_accepted(
+            lambda: accept(self._ask("POST", self._address, body, deadline)), deadline, on_retry
+        )
+
+    def close(self) -> None:
+        """Close all connections; what is under way or waits for its turn fails at once."""
+        self._closed.set()
+        self._pace.close()
+        self._transport.close()
+
+    def _until_accepted(
+        self, attempt: Callable[[], T], deadline: float, on_retry: Callable[[], object]
+    ) -> T:
         def before_sleep(state: tenacity.RetryCallState) -> None:
             _log_retry(state)
             on_retry()
@@ -146,108 +144,46 @@ class HttpClient:
             ),
             wait=self._pause,
             before_sleep=before_sleep,
+            sleep=self._sleep,
             reraise=True,
         )
-        return retrying(lambda: accept(self._ask(url, params, deadline)))
+        return retrying(attempt)
 
-    def close(self) -> None:
-        """Close the connections of all threads."""
-        for session in self._sessions:
-            session.close()
-        self._sessions.clear()
+    def _sleep(self, seconds: float) -> None:
+        self._closed.wait(seconds)
 
-    def _ask(self, url: str, params: Mapping[str, str], deadline: float) -> HttpAnswer:
-        self._wait_for_turn()
-        end = min(deadline, time.monotonic() + self._request_timeout)
-        left = max(0.001, end - time.monotonic())
-        timeout = (min(self._connect_timeout, left), min(self._read_timeout, left))
+    def _whole(self, path: str) -> str:
+        """Give the address of a path.
+
+        Raises:
+            HttpError: It is an address elsewhere, which shall not get to see the token.
+        """
+        if "://" not in path:
+            return f"{self._address}{path}"
+        there, here = urlsplit(path), urlsplit(self._address)
+        if (there.scheme, there.netloc) != (here.scheme, here.netloc):
+            raise HttpError(path, f"is not at {self._address}, and is not asked for")
+        return path
+
+    def _ask(self, method: str, address: str, body: bytes | None, deadline: float) -> HttpAnswer:
         try:
-            session, template, settings = self._endpoint(url)
-            request = template.copy()
-            request.prepare_url(url, params)
-            with session.send(
-                request, timeout=timeout, allow_redirects=False, **settings
-            ) as response:
-                body = _read_body(response, end)
-        except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
-            raise TransientHttpError(f"{type(error).__name__}: {error}") from error
-        if response.status_code == 429 or response.status_code >= 500:
-            raise TransientHttpError(
-                f"HTTP {response.status_code} {response.reason}", _retry_after(response)
-            )
-        return HttpAnswer(response.status_code, response.reason, body)
-
-    def _wait_for_turn(self) -> None:
-        if not self._interval:
-            return
-        with self._lock:
-            start = max(self._next_start, time.monotonic())
-            self._next_start = start + self._interval
-        time.sleep(max(0.0, start - time.monotonic()))
-
-    def _endpoint(self, url: str) -> _Endpoint:
-        """Prepare a request once; what requests does for each one costs as much as sending it."""
-        endpoint: _Endpoint | None = self._local.__dict__.get(url)
-        if endpoint is None:
-            session = requests.Session()
-            # With no auth at all, requests would send what ~/.netrc has for the host.
-            session.auth = self._auth or _unsigned
-            session.headers["Accept-Encoding"] = "identity"
-            request = session.prepare_request(requests.Request("GET", url))
-            # Proxies and certificates of the environment.
-            settings = dict(session.merge_environment_settings(url, {}, True, None, None))
-            endpoint = self._local.__dict__[url] = _Endpoint(session, request, settings)
-            self._sessions.append(session)
-        return endpoint
+            with self._pace.slot(deadline) as slot:
+                try:
+                    return self._transport.ask(method, address, body, deadline)
+                except TransientHttpError as error:
+                    slot.refused, slot.retry_after = error.slow_down, error.retry_after
+                    raise
+        except NoTurnError:
+            late = not self._closed.is_set()
+        if late:
+            raise TransientHttpError(address, "its turn did not come before the deadline")
+        raise HttpError(address, "not asked for, since the client is closed")
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, TransientHttpError) else None
         own = self._backoff(state)
         return own if asked is None else max(own, min(asked, self._retry_after_cap))
-
-
-def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
-def is_base_address(address: str) -> bool:
-    """Tell whether this is `http[s]://host[:port][/path]`, without a user name or password."""
-    try:
-        parts = urlsplit(address)
-        # A port that is no number is only noticed when it is asked for.
-        named = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and named and parts.username is None
-
-
-def _read_body(response: requests.Response, end: float) -> bytes:
-    """Read the body as it arrives, so that one that drips in cannot outlast the deadline.
-
-    Raises:
-        TransientHttpError: It is compressed, though that was not asked for (zlib takes a stream
-            that was cut short for a whole one), or it took too long.
-    """
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise TransientHttpError("the answer is compressed, though that was not asked for")
-    body = bytearray()
-    while chunk := response.raw.read1(_CHUNK):
-        body += chunk
-        if time.monotonic() > end:
-            raise TransientHttpError(f"no end of the answer in time ({len(body)} bytes so far)")
-    return bytes(body)
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds of pause that the server asks for, in either of the forms of RFC 9110, 10.2.3."""
-    value = response.headers.get("Retry-After")
-    if value is None:
-        return None
-    try:
-        return urllib3.Retry().parse_retry_after(value)
-    except (urllib3.exceptions.InvalidHeader, OverflowError, ValueError):
-        return None
 
 
 def _log_retry(state: tenacity.RetryCallState) -> None:

@@ -8,19 +8,17 @@ here, and what a ride is says `ride_record`.
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import dagster as dg
-import requests
-from pydantic import Field, PrivateAttr
-from typing_extensions import Self
+from pydantic import Field
 
-from sales_assets.http.client import HttpAnswer, HttpClient, TransientHttpError, is_base_address
+from sales_assets.http.client import HttpAnswer
+from sales_assets.http.errors import ApiError, HttpError, TransientHttpError
+from sales_assets.http.resource import HttpApi
 from sales_assets.rides.ride import InvalidRideError, RideAnswer, read_ride
 
 
-class RidesApiError(dg.Failure):
+class RidesApiError(ApiError):
     """The rides API cannot be asked."""
 
 
@@ -36,49 +34,23 @@ class NoRide(NamedTuple):
     retry_after: float | None = None
 
 
-class RidesApi(dg.ConfigurableResource[Any]):
+class RidesApi(HttpApi):
     """Client of the rides API, which needs no token."""
 
-    url: str = Field(description="Base address, such as https://rides.example.com.")
-    connect_timeout: float = Field(default=5, gt=0, description="Seconds to open a connection.")
+    title = "rides API"
+    address_variable = "RIDES_API_URL"
+    has_sample = True
+    error = RidesApiError
+
     read_timeout: float = Field(default=10, gt=0, description="Seconds without a byte received.")
-    request_timeout: float = Field(default=30, gt=0, description="Seconds for a whole answer.")
+    request_timeout: float = Field(
+        default=30, gt=0, description="Seconds for one request, up to the last byte of its answer."
+    )
+    # Asking again is what polling does, in the open: each answer is counted.
+    max_attempts: int = Field(default=1, ge=1, description="How often one ride is asked for.")
     backoff: float = Field(
         default=0.5, ge=0, description="Least pause in seconds after an answer that is no ride."
     )
-    retry_after_cap: float = Field(
-        default=120, ge=0, description="Longest Retry-After, in seconds, that is honoured."
-    )
-
-    _client: HttpClient = PrivateAttr()
-    _address: str = PrivateAttr()
-
-    @contextmanager
-    def open(self, run_id: str | None = None) -> Iterator[Self]:
-        """Get ready to ask, without asking yet, and close all connections in the end.
-
-        Args:
-            run_id: The Dagster run that asks, if it is one.
-
-        Raises:
-            RidesApiError: The address is none.
-        """
-        self._connect(self.url)
-        try:
-            yield self
-        finally:
-            self._client.close()
-
-    @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
-        """Be open for the length of a run."""
-        with self.open(context.run.run_id if context.run else None) as api:
-            yield api
-
-    @property
-    def source(self) -> str:
-        """Where the rides come from, for a person to read."""
-        return self._address
 
     def rides(
         self,
@@ -112,37 +84,18 @@ class RidesApi(dg.ConfigurableResource[Any]):
             if pause(wait):
                 return
 
-    def _connect(self, address: str) -> None:
-        if not is_base_address(address):
-            raise RidesApiError(
-                "RIDES_API_URL is not an address of the form https://host[/path] without a user "
-                "name or password in it"
-            )
-        self._address = address.rstrip("/")
-        self._client = HttpClient(
-            None,
-            connect_timeout=self.connect_timeout,
-            read_timeout=self.read_timeout,
-            request_timeout=self.request_timeout,
-            # Asking again is what polling does, in the open: each answer is counted.
-            max_attempts=1,
-            backoff=self.backoff,
-            retry_after_cap=self.retry_after_cap,
-        )
-
     def _ask(self) -> RideAnswer | NoRide:
         try:
-            return self._client.get(f"{self._address}/ride", {}, _read_answer)
+            return self._client.get("/ride", {}, self._read_answer)
         except TransientHttpError as error:
-            return NoRide(str(error), error.retry_after)
-        except requests.RequestException as error:
-            return NoRide(f"{type(error).__name__}: {error}")
+            return NoRide(error.reason, error.retry_after)
+        except HttpError as error:
+            return NoRide(error.reason)
 
-
-def _read_answer(answer: HttpAnswer) -> RideAnswer | NoRide:
-    if answer.status != 200:
-        return NoRide(f"HTTP {answer.status} {answer.reason}")
-    try:
-        return read_ride(answer.body)
-    except InvalidRideError as error:
-        return NoRide(f"HTTP 200, but no whole ride: {error}")
+    def _read_answer(self, answer: HttpAnswer) -> RideAnswer:
+        if answer.status != 200:
+            raise self.refusal(answer)
+        try:
+            return read_ride(answer.body)
+        except InvalidRideError as error:
+            raise answer.error(f"HTTP 200, but no whole ride: {error}") from None

@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import dagster as dg
 from pydantic import Field
 from typing_extensions import Self
 
+from sales_assets.http.tokens import TokenAuth
 from sales_assets.rides.api import RidesApi
 from sales_assets.sales.api import SalesApi
 from sales_assets.sample.api import SampleApi
@@ -29,14 +29,14 @@ class SampleSalesApi(SalesApi):
         return "embedded sample API: INVENTED sales, not real ones"
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
+    def open(self, run_id: str | None = None) -> Iterator[Self]:
         """Start the server, and use it with a token of its own."""
         with SampleApi() as api:
-            self._connect(api.url, api.token)
+            self._connect(api.url, TokenAuth(api.token))
             try:
                 yield self
             finally:
-                self.teardown_after_execution(context)
+                self.close()
 
 
 class SampleRidesApi(RidesApi):
@@ -54,8 +54,8 @@ class SampleRidesApi(RidesApi):
         """Start the server, with rides of its own: their seed is the run's id, or a new one."""
         ride = functools.partial(sample_ride, seed=run_id or str(uuid.uuid4()))
         with SampleApi(ride=ride) as api:
-            self._connect(api.url)
+            self._connect(api.url, None)
             try:
                 yield self
             finally:
-                self._client.close()
+                self.close()

@@ -8,9 +8,10 @@ import dagster as dg
 
 from sales_assets.sales.api import SalesApi
 from sales_assets.sales.assets import raw_sales, stg_sales
-from sales_assets.sales.sale import SALES_SCHEMA
-from sales_assets.storage.formats import AvroFile, JsonPages
+from sales_assets.sales.sale import SALE
+from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets.storage.json_pages import JsonPages
 from sales_assets_tests.helpers.rows import DAY
 
 BOTH = (raw_sales, stg_sales)
@@ -21,7 +22,7 @@ def sales_resources(base: Path, url: str, **fields: Any) -> dict[str, Any]:
     return {
         "sales_api": SalesApi(url=url, **fields),
         "json_pages": PartitionDirectoryIOManager(str(base), JsonPages()),
-        "avro_file": PartitionDirectoryIOManager(str(base), AvroFile(SALES_SCHEMA)),
+        "sales_avro": PartitionDirectoryIOManager(str(base), AvroFile(SALE.avro)),
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from sales_assets.sales.assets import raw_sales
 from sales_assets.sales.checks import SALES_CHECKS
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets_tests.helpers.materialize import BOTH, range_tags, sales_resources
@@ -27,7 +28,7 @@ class Pipeline:
         self.instance = instance
         self.resources = sales_resources(base, api.url, max_attempts=1)
         self.json_pages: PartitionDirectoryIOManager = self.resources["json_pages"]
-        self.avro_file: PartitionDirectoryIOManager = self.resources["avro_file"]
+        self.sales_avro: PartitionDirectoryIOManager = self.resources["sales_avro"]
 
     def run(
         self,
@@ -54,6 +55,11 @@ class Pipeline:
             last,
             dg.AssetSelection.checks(*(key for one in SALES_CHECKS for key in one.check_keys)),
         )
+
+    def recorded(self, asset: dg.AssetsDefinition) -> dict[str, dict[str, Any]]:
+        """What was recorded of each day of an asset."""
+        storage = self.json_pages if asset is raw_sales else self.sales_avro
+        return storage.recorded(self.instance, asset.key)
 
     def raw(self, day: str = DAY) -> Path:
         """The directory of a day of raw_sales."""

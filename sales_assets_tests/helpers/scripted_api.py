@@ -6,8 +6,6 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-import dagster as dg
-
 from sales_assets.sales.api import SalesApi
 from sales_assets.sample.api import Answer, SampleApi
 from sales_assets.sample.faults import Fault, Faults
@@ -56,6 +54,5 @@ class ScriptedApi(SampleApi):
 def open_sales_api(url: str, **fields: Any) -> SalesApi:
     """Set the client up as a run does; it hardly waits between attempts."""
     client = SalesApi(url=url, **{"backoff": 0.001, "max_attempts": 3, **fields})
-    with dg.build_init_resource_context() as context:
-        client.setup_for_execution(context)
+    client.connect()
     return client

@@ -16,11 +16,11 @@ import dagster as dg
 import fastavro
 import pytest
 
+import sales_assets.storage
 from sales_assets.sales.assets import stg_sales
 from sales_assets.sample.faults import Fault, Faults
-from sales_assets.storage import formats, io_manager, quarantine, replace
 from sales_assets.storage.replace import PublishError, local
-from sales_assets.storage.replace.local import WORK
+from sales_assets.storage.replace.work import WORK
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.materialize import materialize
 from sales_assets_tests.helpers.rows import DAY, page, sale
@@ -28,7 +28,8 @@ from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 OLD = [page(sale(client="old", price=n)) for n in range(3)]
 NEW = [page(sale(client="new", price=n)) for n in range(2)]
-TRACED = {module.__file__ for module in (formats, replace, local, quarantine, io_manager, shutil)}
+STORAGE = Path(sales_assets.storage.__file__).parent
+TRACED = {*map(str, STORAGE.rglob("*.py")), shutil.__file__}
 
 
 @pytest.fixture
@@ -160,7 +161,7 @@ def test_kill_9_never_leaves_a_row_in_neither_the_day_nor_its_quarantine(
     run()
     raw.write_bytes(good if bad_before else bad)
     shutil.copytree(base, saved)
-    between = {io_manager.__file__, quarantine.__file__}
+    between = {local.__file__}
     for step in range(1, 10_000, stride):
         if not killed_at(step, run, between):
             break
@@ -289,10 +290,10 @@ def test_a_failing_fsync_fails_the_day_which_keeps_what_it_had(
     script = base.with_name("publish.py")
     script.write_text(
         "import sys\n"
-        "from upath import UPath\n"
-        "from sales_assets.storage.replace import replacing\n"
-        "base = UPath(sys.argv[1])\n"
-        "with replacing(base / 'raw/sales' / sys.argv[2], base) as new:\n"
+        "from pathlib import Path\n"
+        "from sales_assets.storage.replace import directories_of\n"
+        "base = Path(sys.argv[1])\n"
+        "with directories_of(base).replacing(base / 'raw/sales' / sys.argv[2]) as [new]:\n"
         "    (new / 'file').write_bytes(b'new')\n"
     )
     strace = ["strace", "-f", "-o", os.devnull, "-e", "inject=fsync:error=EIO:when=1"]

@@ -12,7 +12,7 @@ import pytest
 from sales_assets.feed.batch import FailedDaysError
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.replace import ReplacedError
-from sales_assets.storage.replace.local import WORK
+from sales_assets.storage.replace.work import WORK
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.materialize import materialize
 from sales_assets_tests.helpers.rows import DAY, page, sale

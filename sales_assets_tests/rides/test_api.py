@@ -66,7 +66,7 @@ def test_a_server_that_is_not_there_is_no_ride(api: ScriptedApi, rides_api: Ride
     api.__exit__(None, None, None)
     [skipped] = rides_api.rides(0, polls=1)
     assert isinstance(skipped, NoRide)
-    assert "ConnectionError" in skipped.reason
+    assert "ConnectionRefusedError" in skipped.reason
 
 
 def pauses_of(rides_api: RidesApi, interval: float, polls: int) -> list[float]:

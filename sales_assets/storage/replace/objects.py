@@ -8,108 +8,138 @@ told so, and leaves a new mark, which only an upload that starts after that clea
 
 from __future__ import annotations
 
+import os
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sales_assets.storage.files import is_dropping
+from sales_assets.storage.replace import work
+from sales_assets.storage.replace.directories import Directories
 from sales_assets.storage.replace.errors import PublishError, ReplacedError
 
 if TYPE_CHECKING:
     from upath import UPath
 
-_WORK = ".work"
 
+class ObjectDirectories(Directories["UPath"]):
+    """What passes for directories on an object store: the objects with a common prefix."""
 
-@contextmanager
-def replacing(directory: UPath, base: UPath) -> Iterator[Path]:
-    """See `publish.replacing`."""
-    with tempfile.TemporaryDirectory(prefix="sales_assets_") as temporary:
-        yield Path(temporary)
-        _upload(Path(temporary), directory, _marks(directory, base))
+    @contextmanager
+    def replacing(self, *directories: UPath) -> Iterator[Sequence[Path]]:
+        """See `Directories.replacing`."""
+        with work.place(_local_root(), lambda left: None) as place:
+            new = [place / str(number) for number in range(len(directories))]
+            for path in new:
+                path.mkdir()
+            yield new
+            filled = [any(path.iterdir()) for path in new]
+            # sorted() keeps the order of those that are alike: empty ones come last.
+            for number in sorted(range(len(new)), key=lambda number: not filled[number]):
+                directory = directories[number]
+                if filled[number] or self.exists(directory):
+                    self._upload(new[number], directory)
 
+    def exists(self, directory: UPath) -> bool:
+        """See `Directories.exists`; a day that is neither old nor new is there, too."""
+        return bool(_listing(directory) or self._marks(directory))
 
-def remove(directory: UPath, base: UPath) -> None:
-    """See `publish.remove`; a directory is there as long as it has an object."""
-    if _listing(directory) or _listing(_marks(directory, base)):
-        with replacing(directory, base):
-            pass
-
-
-def leftovers(base: UPath) -> list[str]:
-    """See `publish.leftovers`; a mark of a day that is just being written is among them."""
-    base.fs.invalidate_cache()
-    prefix = base.path.rstrip("/") + "/"
-    return sorted(path.removeprefix(prefix) for path in base.fs.find(f"{prefix}{_WORK}"))
-
-
-@contextmanager
-def version(directory: UPath, base: UPath) -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether a directory is still the one it was.
-
-    Raises:
-        ReplacedError: It is neither old nor new.
-    """
-
-    def whole() -> dict[str, tuple[object, ...]]:
-        if _listing(_marks(directory, base)):
-            raise ReplacedError(
-                f"{directory} is being replaced, or that was cut off: run again, and if this does "
-                "not pass, materialize it again"
-            )
+    def state(self, directory: UPath) -> object:
+        """See `Directories.state`."""
         return _listing(directory)
 
-    before = whole()
-    yield lambda: before == whole()
+    def leftovers(self) -> list[str]:
+        """See `Directories.leftovers`; a mark of a day that is just being written is among them."""
+        self.base.fs.invalidate_cache()
+        prefix = self.base.path.rstrip("/") + "/"
+        found = self.base.fs.find(f"{prefix}{work.WORK}")
+        return sorted(
+            path.removeprefix(prefix) for path in found if not is_dropping(path.rpartition("/")[2])
+        )
+
+    def strangers(self) -> list[str]:
+        """See `Directories.strangers`; a mark can be of any name."""
+        return []
+
+    def sweep(self) -> None:
+        """See `Directories.sweep`.
+
+        What there is are marks of days that are neither old nor new. They stay, since a reader
+        would take such a day for a whole one; materializing the day again clears its mark.
+        """
+        work.sweep(_local_root(), lambda left: None)
+
+    @contextmanager
+    def _version(self, directory: UPath) -> Iterator[Callable[[], bool]]:
+        def whole() -> dict[str, tuple[object, ...]]:
+            if self._marks(directory):
+                raise ReplacedError(
+                    f"{directory} is being replaced, or that was cut off: run again, and if this "
+                    "does not pass, materialize it again"
+                )
+            return _listing(directory)
+
+        before = whole()
+        yield lambda: before == whole()
+
+    def _place_of_marks(self, directory: UPath) -> UPath:
+        return self.base / work.WORK / directory.path.removeprefix(self.base.path).strip("/")
+
+    def _marks(self, directory: UPath) -> set[str]:
+        """The paths of the objects that say that a directory is not whole."""
+        self.base.fs.invalidate_cache()
+        found = self.base.fs.find(self._place_of_marks(directory).path)
+        return {path for path in found if not is_dropping(path.rpartition("/")[2])}
+
+    def _set_mark(self, directory: UPath) -> str:
+        mark = self._place_of_marks(directory) / uuid.uuid4().hex
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.write_bytes(b"")
+        return str(mark.path)
+
+    def _upload(self, new: Path, directory: UPath) -> None:
+        """Write the new objects, then delete what the new day does not have.
+
+        A mark stands as long as the directory is neither the old one nor the new one, and stays
+        when the process dies in between: readers heed it, and the next upload clears it.
+        """
+        before = self._marks(directory)
+        own = self._set_mark(directory)
+        names = {path.name for path in new.iterdir()}
+        for name in sorted(names):
+            directory.fs.put_file(str(new / name), (directory / name).path)
+        for name in _listing(directory):
+            if name not in names:
+                self._delete((directory / name).path)
+        marks = self._marks(directory)
+        # A run that started later has set a mark, or one that started earlier has cleared ours.
+        if own not in marks or marks - before - {own}:
+            self._set_mark(directory)
+            raise PublishError(f"{directory} was written by two runs at the same time: run again")
+        for path in (*before, own):
+            self._delete(path)
+
+    def _delete(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            self.base.fs.rm_file(path)
 
 
-def _marks(directory: UPath, base: UPath) -> UPath:
-    """Where the objects are that say that a directory of an object store is not whole."""
-    return base / _WORK / directory.path.removeprefix(base.path).strip("/")
-
-
-def _upload(new: Path, directory: UPath, marks: UPath) -> None:
-    """Write the new objects, then delete what the new day does not have.
-
-    The mark stands as long as the directory is neither the old one nor the new one, and stays when
-    the process dies in between: readers heed it, and the next upload clears it.
-    """
-    before = _listing(marks).keys()
-    own = _set_mark(marks)
-    names = {path.name for path in new.iterdir()}
-    for name in sorted(names):
-        directory.fs.put_file(str(new / name), (directory / name).path)
-    for path in _listing(directory):
-        if path.rpartition("/")[2] not in names:
-            _delete(directory, path)
-    now = _listing(marks).keys()
-    # A run that started later has set a mark, or one that started earlier has cleared ours.
-    if own not in now or now - before - {own}:
-        _set_mark(marks)
-        raise PublishError(f"{directory} was written by two runs at the same time: run again")
-    for path in (*before, own):
-        _delete(marks, path)
-
-
-def _set_mark(marks: UPath) -> str:
-    mark = marks / uuid.uuid4().hex
-    marks.mkdir(parents=True, exist_ok=True)
-    mark.write_bytes(b"")
-    return str(mark.path)
-
-
-def _delete(directory: UPath, path: str) -> None:
-    with suppress(FileNotFoundError):
-        directory.fs.rm_file(path)
+def _local_root() -> Path:
+    """Where files wait for their upload, each user's apart."""
+    return Path(tempfile.gettempdir()) / f"sales_assets-{os.getuid()}" / work.WORK
 
 
 def _listing(directory: UPath) -> dict[str, tuple[object, ...]]:
-    """What tells one version of the files in a directory from another, by path."""
+    """What tells one version of the files in a directory from another, by name."""
     directory.fs.invalidate_cache()
     found = directory.fs.find(directory.path, detail=True)
     return {
-        path: tuple(info.get(key) for key in ("size", "ETag", "created"))
+        name: tuple(info.get(key) for key in ("size", "ETag", "created"))
         for path, info in found.items()
+        # The console of an object store keeps an empty object for a folder.
+        if path.strip("/") != directory.path.strip("/")
+        and not is_dropping(name := path.rpartition("/")[2])
     }

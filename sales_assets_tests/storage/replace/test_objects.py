@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from upath import UPath
 
-from sales_assets.storage.replace import PublishError, ReplacedError, objects, reading, replacing
+from sales_assets.storage.replace import PublishError, ReplacedError, directories_of, objects
 
 DAYS = ({"1": b"a", "2": b"a"}, {"1": b"b", "3": b"b"})
 
@@ -51,13 +51,13 @@ class Turns:
 
 
 def publish(base: UPath, files: dict[str, bytes]) -> None:
-    with replacing(base / "raw/sales/D", base) as new:
+    with directories_of(base).replacing(base / "raw/sales/D") as [new]:
         for name, content in files.items():
             (new / name).write_bytes(content)
 
 
 def read(base: UPath) -> dict[str, bytes]:
-    with reading(base / "raw/sales/D", base):
+    with directories_of(base).reading(base / "raw/sales/D"):
         return {path.name: path.read_bytes() for path in (base / "raw/sales/D").iterdir()}
 
 

@@ -1,0 +1,200 @@
+"""The base of the API resources: what one may set, where its token comes from, when it is open.
+
+A resource of its own says what is particular to it, in a few lines:
+
+    class RefundsApi(HttpApi):
+        title = "refunds API"
+        address_variable = "REFUNDS_API_URL"
+        token_variable = "REFUNDS_TOKEN"
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+from typing_extensions import Self
+
+from sales_assets import settings
+from sales_assets.http.address import InvalidAddressError, check_address
+from sales_assets.http.client import HttpAnswer, HttpClient
+from sales_assets.http.errors import ApiAuthError, ApiError, HttpError
+from sales_assets.http.pace import Pace
+from sales_assets.http.tokens import InvalidTokenError, TokenAuth, token_from_environment
+
+
+class HttpApi(dg.ConfigurableResource[Any]):
+    """Client of an HTTP API.
+
+    Its token is read from the environment when a run starts, and is never a field: Dagster shows
+    the fields of a resource in its UI and keeps them in its snapshots.
+
+    Attributes:
+        title: What errors call the API.
+        address_variable: The variable behind `url`, for errors.
+        token_variable: The variable that holds the token; None for an API that needs none.
+        has_sample: Whether `sample` may stand in the place of the address.
+        error: What is raised when the API cannot be asked as it is set up.
+        auth_error: What is raised when its token is missing, malformed or refused.
+    """
+
+    title: ClassVar[str]
+    address_variable: ClassVar[str]
+    token_variable: ClassVar[str | None] = None
+    has_sample: ClassVar[bool] = False
+    error: ClassVar[type[ApiError]] = ApiError
+    auth_error: ClassVar[type[ApiAuthError]] = ApiAuthError
+
+    url: str = Field(description="Base address, such as https://api.example.com.")
+    connect_timeout: float = Field(default=5, gt=0, description="Seconds to open a connection.")
+    read_timeout: float = Field(default=30, gt=0, description="Seconds without a byte received.")
+    request_timeout: float = Field(
+        default=120, gt=0, description="Seconds for one request, up to the last byte of its answer."
+    )
+    max_attempts: int = Field(default=6, ge=1, description="How often a page is asked for.")
+    backoff: float = Field(
+        default=0.5, ge=0, description="Seconds of the first pause before asking again; doubles."
+    )
+    retry_after_cap: float = Field(
+        default=120, ge=0, description="Longest Retry-After, in seconds, that is honoured."
+    )
+    max_page_bytes: int = Field(
+        default=64 << 20, ge=1, description="Bytes of the largest answer that is taken."
+    )
+    max_in_flight: int = Field(
+        default=32,
+        ge=1,
+        description="Requests at a time at most, over all that a run asks for. It begins with up "
+        "to 8 and finds out by itself how many the API is fast with; 1 is one after the other.",
+    )
+    max_per_second: float | None = Field(
+        default=None, gt=0, description="Requests a second, over all that a run asks for."
+    )
+
+    _client: HttpClient = PrivateAttr()
+    _pace: Pace = PrivateAttr()
+    _address: str = PrivateAttr()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Have what the variable of the token holds count as a secret."""
+        super().__pydantic_init_subclass__(**options)
+        if cls.token_variable:
+            settings.declare_secret(cls.token_variable)
+
+    def connect(self) -> None:
+        """Get ready to ask, without asking yet; `close` is to follow.
+
+        Raises:
+            ApiError: The address is not one.
+            ApiAuthError: The token is missing, or cannot stand in an HTTP header.
+        """
+        try:
+            address = check_address(
+                self.url,
+                self.address_variable,
+                or_else=", or the word `sample`" if self.has_sample else "",
+            )
+        except InvalidAddressError as error:
+            raise self.error(str(error)) from None
+        self._connect(address, self._token())
+
+    def close(self) -> None:
+        """Close all connections; what is still being asked for fails at once."""
+        self._client.close()
+        dg.get_dagster_logger(__name__).info(
+            "%s: %d requests in flight at the end, of %d at most; paused %d times",
+            self.source,
+            self._pace.level,
+            self.max_in_flight,
+            self._pace.pauses,
+        )
+
+    @contextmanager
+    def open(self, run_id: str | None = None) -> Iterator[Self]:
+        """Be ready to be asked, for as long as the `with` block lasts.
+
+        Args:
+            run_id: The Dagster run that asks, if it is one.
+
+        Raises:
+            ApiError, ApiAuthError: As for `connect`.
+        """
+        self.connect()
+        try:
+            yield self
+        finally:
+            self.close()
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
+        """Be open for the length of a run."""
+        with self.open(context.run.run_id if context.run else None) as api:
+            yield api
+
+    @property
+    def source(self) -> str:
+        """Where what the API gives comes from, for a person to read."""
+        return self._address
+
+    @property
+    def pace(self) -> dict[str, int]:
+        """How fast the API is being asked right now, for the metadata of a run."""
+        return {"requests_in_flight": self._pace.level, "pauses": self._pace.pauses}
+
+    def refusal(self, answer: HttpAnswer) -> HttpError | ApiAuthError:
+        """Give the error for an answer that has not what was asked for, by its status."""
+        match answer.status:
+            case 401 | 403 if self.token_variable:
+                return self.auth_error(
+                    f"{answer.address}: the {self.title} refuses the token in "
+                    f"{self.token_variable} (HTTP {answer.status}): set {self.token_variable} to a "
+                    "valid token and run again"
+                )
+            case status if 300 <= status < 400:
+                return answer.error(
+                    f"the {self.title} redirects (HTTP {status}), and a redirect is not followed "
+                    f"since it could take the token elsewhere: set {self.address_variable} to the "
+                    "final address"
+                )
+            case _:
+                return answer.error()
+
+    def _connect(self, address: str, auth: TokenAuth | None) -> None:
+        self._address = address
+        self._pace = Pace(self.max_in_flight, self.max_per_second, self.retry_after_cap)
+        try:
+            self._client = HttpClient(
+                address,
+                auth,
+                connect_timeout=self.connect_timeout,
+                read_timeout=self.read_timeout,
+                request_timeout=self.request_timeout,
+                max_attempts=self.max_attempts,
+                backoff=self.backoff,
+                retry_after_cap=self.retry_after_cap,
+                max_bytes=self.max_page_bytes,
+                pace=self._pace,
+            )
+        except HttpError as error:
+            raise self.error(str(error)) from None
+
+    def _token(self) -> TokenAuth | None:
+        if self.token_variable is None:
+            return None
+        try:
+            token = token_from_environment(self.token_variable)
+        except InvalidTokenError as error:
+            raise self.auth_error(str(error)) from None
+        if token is None:
+            sample = (
+                f", or set {self.address_variable}=sample to use the embedded sample API, which "
+                "needs none"
+            )
+            raise self.auth_error(
+                f"{self.token_variable} is not set: put the token of the {self.title} into it "
+                f"(`export {self.token_variable}=...`, or a line in .env)"
+                f"{sample if self.has_sample else ''}"
+            )
+        return token

@@ -1,0 +1,116 @@
+"""What an address is, and what is said of something else."""
+
+import pytest
+
+from sales_assets.http.address import InvalidAddressError, check_address, is_loopback
+
+GOOD = [
+    "https://api.example.com",
+    "http://127.0.0.1:8000",
+    "http://[::1]:8000/v1",
+    "HTTPS://API.example.com:65535/a/b.c",
+    "http://host_name",
+    "https://host.example./",
+]
+
+
+@pytest.mark.parametrize("address", GOOD)
+def test_an_address_is_taken_without_a_slash_at_its_end(address: str) -> None:
+    assert check_address(f"{address.rstrip('/')}/", "SALES_API_URL") == address.rstrip("/")
+
+
+BAD = {
+    "": "https?://",
+    "sampel": "https?://",
+    "host:80": "https?://",
+    "ftp://host": "https?://",
+    "https:host": "https?://",
+    "https://": "no host",
+    "https://:80": "no host",
+    "https:///path": "no host",
+    "https://a..b": "no host",
+    "https://.": "no host",
+    f"https://{'a' * 64}.com": "no host",
+    "http://host:0": "port",
+    "http://host:": "port",
+    "http://host:65536": "malformed",
+    "http://host:x": "malformed",
+    "http://host:-1": "malformed",
+    "http://[": "malformed",
+    "http://[::1": "malformed",
+    "http://[::zz]": "malformed|no host",
+    "http://[127.0.0.1]": "malformed|no host",
+    "http://[::1]x": "malformed|no host",
+    "http://x[::1]": "malformed|no host",
+    "http://[fe80::1%25eth0]": "malformed|no host",
+    "https://me:pw@host": "user name",
+    "https://me@host": "user name",
+    "https://host/v1?": "query",
+    "https://host/v1?key=value": "query",
+    "https://host?key": "query",
+    "https://host/#top": "fragment",
+    "https://host#": "fragment",
+    "https://host/a b": "white space",
+    " https://host": "white space",
+    "https://host\n": "white space",
+    "https://ho\tst": "white space",
+    "https://host/\x00": "character",
+    "https://host\\@elsewhere": "character",
+    "https://h\u00f6st": "character",
+}
+
+
+@pytest.mark.parametrize(("value", "reason"), BAD.items())
+def test_anything_else_is_refused_with_its_reason(value: str, reason: str) -> None:
+    with pytest.raises(InvalidAddressError, match=rf"SALES_API_URL is .*\(.*({reason})"):
+        check_address(value, "SALES_API_URL")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://SECRET@host",
+        "https://me:SECRET@host",
+        "https://me:SE?CRET@host",
+        "https://me:SE/CRET@host",
+        "https://me:SE@CRET@host",
+        "https://me:x://SECRET@host",
+        "me:SECRET@http://host",
+        "me:SECRET@host",
+        "https://host/v1?key=SECRET",
+        "https://host/v1?key=x@SECRET",
+        "host?SECRET",
+        "https://host/#SECRET",
+        "https://host/v1?a=b#SECRET\n",
+    ],
+)
+def test_what_may_be_secret_is_not_shown(value: str) -> None:
+    with pytest.raises(InvalidAddressError) as error:
+        check_address(value, "SALES_API_URL")
+    assert "CRET" not in str(error.value)
+    assert "SE" not in str(error.value).replace("SALES", "")
+
+
+def test_the_rest_is_shown() -> None:
+    with pytest.raises(InvalidAddressError, match=r"is 'https://\*\*\*@host:80/v1', which is not"):
+        check_address("https://me:pw@host:80/v1", "SALES_API_URL")
+    with pytest.raises(InvalidAddressError, match=r"is 'sampel', .*, or the word sample \("):
+        check_address("sampel", "SALES_API_URL", or_else=", or the word sample")
+
+
+def test_a_secret_address_is_not_shown_at_all() -> None:
+    with pytest.raises(InvalidAddressError, match="SALES_ALERT_URL is not an address") as error:
+        check_address("https://hooks.example.com/SECRET ", "SALES_ALERT_URL", secret=True)
+    assert "hooks" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.8.9.1", "::1", "[::1]", "localhost", "LOCALHOST", "::ffff:127.0.0.1"]
+)
+def test_these_are_this_machine(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["", "128.0.0.1", "::2", "localhost.example", "10.0.0.1"])
+def test_these_are_not(host: str) -> None:
+    assert not is_loopback(host)

@@ -1,0 +1,96 @@
+"""The base of the API resources."""
+
+import dagster as dg
+import pytest
+
+from sales_assets.http.client import HttpAnswer
+from sales_assets.http.errors import ApiAuthError, ApiError, HttpError
+from sales_assets.http.resource import HttpApi
+from sales_assets.http.secrets import redacted
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
+
+
+class RefundsApi(HttpApi):
+    """The API of another feed."""
+
+    title = "refunds API"
+    address_variable = "REFUNDS_API_URL"
+    token_variable = "REFUNDS_TOKEN"  # noqa: S105 - the name of a variable
+
+    def refunds(self) -> bytes:
+        """Ask for something."""
+        return self._client.get("/sales", {"date": "2022-08-09", "page": "1"}, self._read)
+
+    def _read(self, answer: HttpAnswer) -> bytes:
+        if answer.status != 200:
+            raise self.refusal(answer)
+        return answer.body
+
+
+@pytest.fixture
+def token(api: ScriptedApi, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The token of that API, in a variable of its own."""
+    monkeypatch.delenv("AUTH_TOKEN")
+    monkeypatch.setenv("REFUNDS_TOKEN", api.token)
+    api.days["2022-08-09"] = [b"[1]"]
+    return api.token
+
+
+def test_an_api_of_its_own_takes_a_few_lines_and_is_open_for_a_run(
+    api: ScriptedApi, token: str
+) -> None:
+    found = []
+
+    @dg.asset
+    def refunds(refunds_api: RefundsApi) -> None:
+        found.append((refunds_api.refunds(), refunds_api.source))
+
+    assert dg.materialize([refunds], resources={"refunds_api": RefundsApi(url=f"{api.url}/")})
+    assert found == [(b"[1]", api.url)]
+
+
+def test_its_token_is_a_secret_of_the_process_and_in_no_repr(api: ScriptedApi, token: str) -> None:
+    with RefundsApi(url=api.url).open() as client:
+        assert token not in f"{client!r} {client} {client.__dict__}"
+    assert redacted(f"<{token}>") == "<***>"
+
+
+def test_a_missing_token_names_its_variable(
+    api: ScriptedApi, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REFUNDS_TOKEN")
+    with pytest.raises(ApiAuthError, match="REFUNDS_TOKEN is not set: put the token of the refund"):
+        RefundsApi(url=api.url).connect()
+
+
+def test_an_address_is_checked_before_the_token(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REFUNDS_TOKEN")
+    with pytest.raises(ApiError, match=r"REFUNDS_API_URL is 'sampel', which is not an address"):
+        RefundsApi(url="sampel").connect()
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "says"),
+    [
+        (401, ApiAuthError, "the refunds API refuses the token in REFUNDS_TOKEN .HTTP 401"),
+        (403, ApiAuthError, "set REFUNDS_TOKEN to a valid token"),
+        (302, HttpError, "set REFUNDS_API_URL to the final address"),
+        (418, HttpError, "HTTP 418"),
+    ],
+)
+def test_a_refusal_names_the_address_and_what_to_set(
+    api: ScriptedApi, token: str, status: int, error: type[Exception], says: str
+) -> None:
+    api.fail(status=status)
+    with RefundsApi(url=api.url).open() as client, pytest.raises(error, match=says) as refused:
+        client.refunds()
+    assert f"{api.url}/sales?date=2022-08-09&page=1" in str(refused.value)
+
+
+def test_after_the_run_nothing_is_asked(api: ScriptedApi, token: str) -> None:
+    with RefundsApi(url=api.url).open() as client:
+        client.refunds()
+    with pytest.raises(HttpError, match="closed"):
+        client.refunds()

@@ -1,0 +1,37 @@
+"""Tokens: where they come from, and what they may be."""
+
+import pytest
+
+from sales_assets.http.secrets import redacted
+from sales_assets.http.tokens import (
+    InvalidTokenError,
+    TokenAuth,
+    check_token,
+    token_from_environment,
+)
+
+
+def test_a_token_is_read_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFUNDS_TOKEN", "made-up-word")
+    auth = token_from_environment("REFUNDS_TOKEN")
+    assert auth is not None
+    assert auth.headers() == {"Authorization": "made-up-word"}
+    monkeypatch.setenv("REFUNDS_TOKEN", "")
+    assert token_from_environment("REFUNDS_TOKEN") is None
+
+
+def test_a_token_may_have_a_scheme() -> None:
+    assert TokenAuth("made-up-word", "Bearer").headers() == {"Authorization": "Bearer made-up-word"}
+
+
+@pytest.mark.parametrize("token", ["two\nlines", "two words", "t\u00f6ken", "\x7fword", "word\r"])
+def test_what_no_header_can_carry_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(InvalidTokenError, match="REFUNDS_TOKEN holds") as error:
+        check_token(token, "REFUNDS_TOKEN")
+    assert token not in str(error.value)
+
+
+def test_a_token_in_use_is_shown_nowhere() -> None:
+    auth = TokenAuth("of-a-run-alone")
+    assert redacted("the token of-a-run-alone") == "the token ***"
+    assert "alone" not in repr(auth)
