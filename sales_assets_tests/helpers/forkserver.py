@@ -20,6 +20,7 @@ processes.set_forkserver_preload(
         "http.server",
         "pytest",
         "requests",
+        "s3fs",
         "sqlalchemy.dialects.sqlite",
         "tenacity",
         "upath.implementations.local",

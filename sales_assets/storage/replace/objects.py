@@ -1,8 +1,9 @@
 """Replacing directories on an object store, which has no rename.
 
 The new objects are written over the old ones, then those are deleted that the new directory does
-not have. In between a mark, `BASE/.work/DIRECTORY`, says that the directory is neither old nor new.
-Two runs that write the same directory at the same time are told so, and the mark stays.
+not have. In between a mark of the run, in `BASE/.work/DIRECTORY`, says that the directory is
+neither old nor new. When runs write the same directory at the same time, at least one of them is
+told so, and leaves a new mark, which only an upload that starts after that clears.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class ObjectDirectories(Directories["UPath"]):
 
     def exists(self, directory: UPath) -> bool:
         """See `Directories.exists`; a day that is neither old nor new is there, too."""
-        return bool(_listing(directory)) or _content(self._mark(directory)) is not None
+        return bool(_listing(directory) or self._marks(directory))
 
     def state(self, directory: UPath) -> object:
         """See `Directories.state`."""
@@ -74,7 +75,7 @@ class ObjectDirectories(Directories["UPath"]):
     @contextmanager
     def _version(self, directory: UPath) -> Iterator[Callable[[], bool]]:
         def whole() -> dict[str, tuple[object, ...]]:
-            if _content(self._mark(directory)) is not None:
+            if self._marks(directory):
                 raise ReplacedError(
                     f"{directory} is being replaced, or that was cut off: run again, and if this "
                     "does not pass, materialize it again"
@@ -84,42 +85,51 @@ class ObjectDirectories(Directories["UPath"]):
         before = whole()
         yield lambda: before == whole()
 
-    def _mark(self, directory: UPath) -> UPath:
-        """The object that says that a directory is not whole."""
+    def _place_of_marks(self, directory: UPath) -> UPath:
         return self.base / work.WORK / directory.path.removeprefix(self.base.path).strip("/")
+
+    def _marks(self, directory: UPath) -> set[str]:
+        """The paths of the objects that say that a directory is not whole."""
+        self.base.fs.invalidate_cache()
+        found = self.base.fs.find(self._place_of_marks(directory).path)
+        return {path for path in found if not is_dropping(path.rpartition("/")[2])}
+
+    def _set_mark(self, directory: UPath) -> str:
+        mark = self._place_of_marks(directory) / uuid.uuid4().hex
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.write_bytes(b"")
+        return str(mark.path)
 
     def _upload(self, new: Path, directory: UPath) -> None:
         """Write the new objects, then delete what the new day does not have.
 
-        The mark stands as long as the directory is neither the old one nor the new one, and stays
+        A mark stands as long as the directory is neither the old one nor the new one, and stays
         when the process dies in between: readers heed it, and the next upload clears it.
         """
-        mark = self._mark(directory)
-        token = uuid.uuid4().hex.encode()
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.write_bytes(token)
+        before = self._marks(directory)
+        own = self._set_mark(directory)
         names = {path.name for path in new.iterdir()}
         for name in sorted(names):
             directory.fs.put_file(str(new / name), (directory / name).path)
         for name in _listing(directory):
             if name not in names:
-                directory.fs.rm_file((directory / name).path)
-        if _content(mark) != token:
-            mark.write_bytes(token)
+                self._delete((directory / name).path)
+        marks = self._marks(directory)
+        # A run that started later has set a mark, or one that started earlier has cleared ours.
+        if own not in marks or marks - before - {own}:
+            self._set_mark(directory)
             raise PublishError(f"{directory} was written by two runs at the same time: run again")
-        mark.fs.rm_file(mark.path)
+        for path in (*before, own):
+            self._delete(path)
+
+    def _delete(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            self.base.fs.rm_file(path)
 
 
 def _local_root() -> Path:
     """Where files wait for their upload, each user's apart."""
     return Path(tempfile.gettempdir()) / f"sales_assets-{os.getuid()}" / work.WORK
-
-
-def _content(path: UPath) -> bytes | None:
-    with suppress(FileNotFoundError):
-        content: bytes = path.fs.cat_file(path.path)
-        return content
-    return None
 
 
 def _listing(directory: UPath) -> dict[str, tuple[object, ...]]:

@@ -1,0 +1,1 @@
+"""Tests of how a directory takes the place of another."""
