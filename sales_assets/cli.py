@@ -3,8 +3,9 @@
 import datetime
 import json
 import logging
+import os
+import sys
 from pathlib import Path
-from typing import Any
 
 import click
 from dotenv import load_dotenv
@@ -17,6 +18,7 @@ from sales_assets.settings import InvalidSettingError, Settings
 @click.pass_context
 def main(context: click.Context) -> None:
     """Tools of the sales_assets project."""
+    _open_standard_streams()
     load_dotenv(".env", override=True)  # As Dagster's own commands do.
     try:
         context.obj = settings.read()
@@ -74,6 +76,20 @@ def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> N
     show_envvar=True,
     help="Absolute path below which requests may name directories, besides BASE_DIR.",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="number of cores",
+    help="Runs at a time; the others wait for their turn.",
+)
+@click.option(
+    "--stop-within",
+    type=click.FloatRange(min=0),
+    default=3600,
+    show_default=True,
+    help="Seconds that runs under way get to end after Ctrl-C or SIGTERM.",
+)
 @click.pass_obj
 def http_jobs(
     set_to: Settings,
@@ -82,9 +98,12 @@ def http_jobs(
     stg_port: int,
     only: str | None,
     roots: tuple[Path, ...],
+    jobs: int,
+    stop_within: float,
 ) -> None:
     """Serve raw_sales and stg_sales as HTTP jobs until Ctrl-C or SIGTERM.
 
+    Each request becomes a run, in a process of its own.
     When SALES_HTTP_TOKEN is set, requests have to carry it as `Authorization: Bearer TOKEN`.
     """
     from sales_assets.http.address import is_loopback
@@ -109,6 +128,7 @@ def http_jobs(
 
     from sales_assets.definitions import BASE_DIR
     from sales_assets.http_jobs.app import HTTP_JOBS, create_app
+    from sales_assets.http_jobs.run_process import log_to_stderr
     from sales_assets.http_jobs.runs import MAX_ACCEPTED, Runs, open_instance
     from sales_assets.http_jobs.server import HttpServer
     from sales_assets.storage.location import location
@@ -120,14 +140,13 @@ def http_jobs(
         raise click.UsageError(f"BASE_DIR {base} is no local path: set SALES_HTTP_ROOTS")
     # A few threads more than requests that can be accepted, so that /health is always answered.
     server = HttpServer(host, threads=MAX_ACCEPTED + 4)
-    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    logging.getLogger("sales_assets").setLevel(logging.INFO)
+    log_to_stderr()
     try:
         instance = open_instance()
     except dg.DagsterInvariantViolationError as error:
         raise click.UsageError(str(error)) from error
     with instance:
-        runs = Runs(instance)
+        runs = Runs(instance, at_a_time=jobs)
         for name, port in (("raw", raw_port), ("stg", stg_port)):
             if only in (None, name):
                 app = create_app(HTTP_JOBS[name], runs, roots, token)
@@ -138,7 +157,7 @@ def http_jobs(
                         f"cannot listen on {host}:{port}: {error}"
                     ) from error
                 click.echo(f"{HTTP_JOBS[name].asset}: POST {url}")
-        server.run(on_stop=runs.stop)
+        server.run(runs.stop, runs.end, stop_within)
     click.echo("stopped")
 
 
@@ -196,17 +215,11 @@ def verify(
     import dagster as dg
     from tqdm import tqdm
 
-    from sales_assets.definitions import defs
-    from sales_assets.sales.assets import raw_sales, stg_sales
-    from sales_assets.verify import Difference, Layer, Verification
+    from sales_assets.definitions import LAYERS
+    from sales_assets.verify import Difference, Verification
 
-    resources: Any = defs.resources
     with dg.DagsterInstance.get() as instance:
-        verification = Verification(
-            instance,
-            Layer(raw_sales.key, resources["json_pages"]),
-            Layer(stg_sales.key, resources["avro_file"]),
-        )
+        verification = Verification(instance, LAYERS)
         days = verification.days(
             f"{first:%Y-%m-%d}" if first else "", f"{last:%Y-%m-%d}" if last else "9999"
         )
@@ -226,13 +239,26 @@ def verify(
         # The bar is for people: it keeps quiet where there is no terminal.
         for day in tqdm(days, unit="day", disable=None, leave=False):
             report(day, verification.day(day, fix=fix))
-    left = [difference for _, difference in found if not difference.fixed]
+    left = [difference for _, difference in found if difference.matters]
     if as_json:
         items = [{"day": day or None, **one._asdict()} for day, one in found]
         click.echo(json.dumps({"days": len(days), "differences": items}, indent=2))
     elif not left:
         click.echo(f"{len(days)} days are as recorded")
     context.exit(1 if left else 0)
+
+
+def _open_standard_streams() -> None:
+    """Put `/dev/null` in the place of closed standard streams.
+
+    Otherwise the next file that is opened, be it a database, gets their descriptors, to which
+    everybody writes.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # The lowest that is free.
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, mode))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from sales_assets.rides.database import RidesDatabase
 from sales_assets.sales.api import SalesApi
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.sales.checks import SALES_CHECKS
-from sales_assets.sales.sale import SALES_SCHEMA
+from sales_assets.sales.sale import SALE
 from sales_assets.schedules import (
     daily_sales_freshness,
     daily_sales_schedule,
@@ -26,8 +26,10 @@ from sales_assets.schedules import (
     rides_schedule,
     sales_job,
 )
-from sales_assets.storage.formats import AvroFile, JsonPages
+from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets.storage.json_pages import JsonPages
+from sales_assets.verify import Layer
 
 SAMPLE = "sample"
 
@@ -56,16 +58,23 @@ def _daily(assets: Iterable[dg.AssetsDefinition], hour: int) -> list[dg.AssetsDe
     ]
 
 
-def _storage(base_dir: str) -> dict[str, dg.IOManager]:
+def _storage(base_dir: str) -> dict[str, PartitionDirectoryIOManager]:
     return {
         "json_pages": PartitionDirectoryIOManager(base_dir, JsonPages()),
-        "avro_file": PartitionDirectoryIOManager(base_dir, AvroFile(SALES_SCHEMA)),
+        "sales_avro": PartitionDirectoryIOManager(base_dir, AvroFile(SALE.avro)),
     }
 
 
 _settings = settings.read()
 
+
 BASE_DIR = _settings.base_dir
+_STORAGE = _storage(BASE_DIR)
+LAYERS = [
+    Layer(raw_sales.key, _STORAGE["json_pages"]),
+    Layer(stg_sales.key, _STORAGE["sales_avro"], made_from=raw_sales.key),
+]
+"""What `sales-assets verify` compares with the records."""
 
 schedule_hour = _settings.sales_schedule_hour
 alert_url = _settings.sales_alert_url
@@ -82,7 +91,7 @@ defs = dg.Definitions(
         "rides_api": rides_api,
         "rides_database": rides_database,
         "sales_api": _sales_api(_settings.sales_api_url),
-        **_storage(BASE_DIR),
+        **_STORAGE,
     },
     # The default executor starts a process per step, which costs seconds a run.
     executor=dg.in_process_executor,

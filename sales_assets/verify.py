@@ -4,26 +4,33 @@ Nothing in the storage is changed by a comparison, and no day by a repair. How d
 is the business of the command line.
 """
 
-import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import dagster as dg
 
-from sales_assets.feed.recorded import recorded_days
-from sales_assets.storage.formats import ForeignFileError, InvalidPartitionError, content_sha256
+from sales_assets.feed.recorded import is_day
+from sales_assets.storage.files import InvalidPartitionError, is_dropping
 from sales_assets.storage.io_manager import MissingPartitionError, PartitionDirectoryIOManager
 from sales_assets.storage.location import Location
-from sales_assets.storage.replace import PublishError, ReplacedError, leftovers, sweep
+from sales_assets.storage.replace import PublishError, ReplacedError
+from sales_assets.storage.stored_day import discrepancies
 
 Metadata = Mapping[str, Any]
 
 
 class Layer(NamedTuple):
-    """An asset, and what stores it."""
+    """An asset, and what stores it.
+
+    Attributes:
+        asset: The asset.
+        storage: Where its days are.
+        made_from: The asset whose rows it has, without the rejected ones; None if there is none.
+    """
 
     asset: dg.AssetKey
     storage: PartitionDirectoryIOManager
+    made_from: dg.AssetKey | None = None
 
     @property
     def name(self) -> str:
@@ -37,7 +44,7 @@ class Difference(NamedTuple):
     Attributes:
         where: The asset, `quarantine`, or `storage`.
         kind: In a word or two: `missing`, `unrecorded`, `bytes changed`, `rows differ`,
-            `foreign files`, `damaged`, `leftovers`.
+            `foreign files`, `damaged`, `leftovers`, `system files`.
         detail: What exactly, and what to do.
         fixed: Whether a repair has put an end to it.
     """
@@ -47,38 +54,49 @@ class Difference(NamedTuple):
     detail: str
     fixed: bool = False
 
+    @property
+    def matters(self) -> bool:
+        """Whether somebody has to do something about it."""
+        return not self.fixed and self.kind != "system files"
+
 
 class Verification:
-    """A comparison of the days of two layers, the second of which is made from the first."""
+    """A comparison of the days of some layers, which lie in one storage."""
 
-    def __init__(self, instance: dg.DagsterInstance, raw: Layer, stg: Layer) -> None:
+    def __init__(self, instance: dg.DagsterInstance, layers: Sequence[Layer]) -> None:
         """Fetch what is recorded, and list what there is."""
         self._instance = instance
-        self._layers = (raw, stg)
-        self._recorded = {layer: recorded_days(instance, layer.asset) for layer in self._layers}
+        self._layers = layers
+        self._recorded = {
+            layer.asset: layer.storage.recorded(instance, layer.asset) for layer in layers
+        }
 
     def days(self, first: str = "", last: str = "9999") -> list[str]:
         """List all days from `first` to `last` that are recorded or stored."""
         days = {day for recorded in self._recorded.values() for day in recorded}
-        days |= {path.name for path in self._places() if _is_day(path.name)}
+        days |= {path.name for path in self._places() if is_day(path.name)}
         return sorted(day for day in days if first <= day <= last)
 
     def storage(self, *, fix: bool = False) -> list[Difference]:
-        """Compare what is no matter of a day: strangers among the days, and leftovers.
+        """Compare what is no matter of a day: strangers, and leftovers.
 
         Args:
             fix: Sweep what killed runs have left.
         """
         found = [
-            Difference("storage", "foreign files", f"{path} is no day: move it away")
+            _stranger("storage", path, "not a day")
             for path in self._places()
-            if not _is_day(path.name)
+            if not is_day(path.name)
         ]
-        base = self._layers[0].storage.base
-        before = leftovers(base)
+        directories = self._layers[0].storage.directories
+        found += [
+            Difference("storage", "foreign files", f"{name} is not ours: it is left alone")
+            for name in directories.strangers()
+        ]
+        before = directories.leftovers()
         if fix:
-            sweep(base)
-        after = leftovers(base) if fix else before
+            directories.sweep()
+        after = directories.leftovers() if fix else before
         return found + [
             Difference("storage", "leftovers", f"{left} is of a killed run", left not in after)
             for left in before
@@ -95,65 +113,45 @@ class Verification:
         if found:
             # Perhaps a run has just replaced it.
             for layer in self._layers:
-                latest = recorded_days(self._instance, layer.asset, [day])
-                self._recorded[layer].update(latest)
+                latest = layer.storage.recorded(self._instance, layer.asset, [day])
+                self._recorded[layer.asset].update(latest)
             found = self._compare(day)
         if not fix:
             return found
-        raw, stg = self._layers
-        broken = {difference.where for difference in found if difference.kind != "unrecorded"}
+        broken = {one.where for one in found if one.matters and one.kind != "unrecorded"}
         if "quarantine" in broken:
-            broken.add(stg.name)
-        whole = {difference.where for difference in found} - broken
-        for layer in (raw, stg):
+            broken |= {layer.name for layer in self._layers if layer.storage.format.has_rejects}
+        whole = {one.where for one in found if one.kind == "unrecorded"} - broken
+        for layer in self._layers:
             if layer.name in whole:
                 self._record(layer, day)
-        return [difference._replace(fixed=difference.where in whole) for difference in found]
+        return [one._replace(fixed=one.fixed or one.where in whole) for one in found]
 
     def _compare(self, day: str) -> list[Difference]:
         found: list[Difference] = []
-        rows: list[int] = []
+        rows: dict[dg.AssetKey, int] = {}
         for layer in self._layers:
-            recorded = self._recorded[layer].get(day)
-            try:
-                stored = _describe(layer, day)
-            except MissingPartitionError:
-                if recorded is not None:
-                    found.append(Difference(layer.name, "missing", "recorded, but not stored"))
-                continue
-            except ReplacedError as error:
-                found.append(Difference(layer.name, "leftovers", str(error)))
-            except (ForeignFileError, PublishError) as error:
-                found.append(Difference(layer.name, "foreign files", str(error)))
-            except InvalidPartitionError as error:
-                found.append(Difference(layer.name, "damaged", str(error)))
-            except Exception as error:
-                # A damaged file fails in any way.
-                detail = f"cannot be read ({error!r}): materialize it again"
-                found.append(Difference(layer.name, "damaged", detail))
-            else:
-                rows.append(stored["dagster/row_count"])
-                found += _compare_layer(layer.name, recorded, stored)
-        raw, stg = self._layers
-        rejected, differences = _compare_quarantine(
-            stg.storage.quarantine(stg.asset, day).directory,
-            self._recorded[stg].get(day),
-            stg.storage.directory(stg.asset, day).exists(),
-        )
-        found += differences
-        if len(rows) == 2 and rows[0] != rows[1] + rejected:
-            detail = f"{rows[1]} stored and {rejected} in quarantine, but {raw.name} has {rows[0]}"
-            found.append(Difference(stg.name, "rows differ", detail))
+            recorded = self._recorded[layer.asset].get(day)
+            stored, differences = _compare_layer(layer, day, recorded)
+            found += differences
+            if stored is not None:
+                rows[layer.asset] = stored["dagster/row_count"]
+            rejected = 0
+            if layer.storage.format.has_rejects:
+                rejected, differences = _compare_quarantine(layer, day, recorded)
+                found += differences
+            if layer.made_from in rows and stored is not None:
+                expected, count = rows[layer.made_from], rows[layer.asset]
+                if expected != count + rejected:
+                    detail = (
+                        f"{count} stored and {rejected} in quarantine, but "
+                        f"{layer.made_from.to_user_string()} has {expected}"
+                    )
+                    found.append(Difference(layer.name, "rows differ", detail))
         return found
 
     def _record(self, layer: Layer, day: str) -> None:
-        metadata = _describe(layer, day)
-        if layer == self._layers[1]:
-            file = layer.storage.quarantine(layer.asset, day).file
-            metadata["rejected_rows"] = _lines(file) if file.exists() else 0
-            if file.exists():
-                metadata["quarantine"] = dg.MetadataValue.path(str(file))
-                metadata["quarantine_sha256"] = content_sha256([file])
+        metadata = layer.storage.metadata(layer.asset, day)
         self._instance.report_runless_asset_event(
             dg.AssetMaterialization(
                 layer.asset,
@@ -164,82 +162,85 @@ class Verification:
         )
 
     def _places(self) -> Iterator[Location]:
-        parents = {layer.storage.directory(layer.asset, "x").parent for layer in self._layers}
-        stg = self._layers[1]
-        parents.add(stg.storage.quarantine(stg.asset, "x").directory.parent)
-        for parent in sorted(parents, key=str):
+        """List what lies where days should lie."""
+        parents: dict[str, Location] = {}
+        for layer in self._layers:
+            parent = layer.storage.directory(layer.asset, "x").parent
+            parents[str(parent)] = parent
+            if layer.storage.format.has_rejects:
+                parent = layer.storage.quarantine(layer.asset, "x").directory.parent
+                parents[str(parent)] = parent
+        for parent in parents.values():
             if parent.is_dir():
-                yield from parent.iterdir()
+                yield from (path for path in parent.iterdir() if path.name)
 
 
-def _describe(layer: Layer, day: str) -> dict[str, Any]:
-    """Say of a stored day what its materialization would, having read all of it."""
-    with layer.storage.files(layer.asset, day) as files:
-        for _ in layer.storage.format.read(files):
-            pass
-        rows = layer.storage.format.count_rows(files)
-        return {
-            "dagster/row_count": rows,
-            "dagster/partition_row_count": rows,
-            "path": dg.MetadataValue.path(str(layer.storage.directory(layer.asset, day))),
-            "files": len(files),
-            "bytes": sum(path.stat().st_size for path in files),
-            "sha256": content_sha256(files),
-        }
-
-
-def _compare_layer(name: str, recorded: Metadata | None, stored: Metadata) -> Iterator[Difference]:
+def _compare_layer(
+    layer: Layer, day: str, recorded: Metadata | None
+) -> tuple[Metadata | None, list[Difference]]:
+    """Describe a stored day, if it can be read, and compare it with what is recorded of it."""
+    storage = layer.storage
+    try:
+        stored = storage.describe(layer.asset, day)
+    except MissingPartitionError:
+        if recorded is None:
+            return None, []
+        return None, [Difference(layer.name, "missing", "recorded, but not stored")]
+    except ReplacedError as error:
+        return None, [Difference(layer.name, "leftovers", str(error))]
+    except PublishError as error:
+        return None, [Difference(layer.name, "foreign files", str(error))]
+    except InvalidPartitionError as error:
+        return None, [Difference(layer.name, "damaged", str(error))]
+    except Exception as error:
+        # A damaged file fails in any way.
+        detail = f"cannot be read ({error!r}): materialize it again"
+        return None, [Difference(layer.name, "damaged", detail)]
+    found = [
+        _stranger(layer.name, path, "not a file of this day")
+        for path in storage.strangers(layer.asset, day)
+    ]
     if recorded is None:
-        yield Difference(name, "unrecorded", "stored, but never recorded (--fix records it)")
-        return
-    rows = recorded.get("dagster/row_count"), stored["dagster/row_count"]
-    if recorded.get("sha256") != stored["sha256"]:
-        detail = (
-            f"{stored['bytes']} bytes with SHA-256 {stored['sha256'][:12]}..., recorded "
-            f"{recorded.get('bytes')} with {str(recorded.get('sha256'))[:12]}...: "
-            "materialize it again"
-        )
-        yield Difference(name, "bytes changed", detail)
-    if rows[0] != rows[1]:
-        yield Difference(name, "rows differ", f"{rows[1]} stored, {rows[0]} recorded")
+        detail = "stored, but never recorded (--fix records it)"
+        return stored, [*found, Difference(layer.name, "unrecorded", detail)]
+    found += [
+        Difference(layer.name, *one)
+        for one in discrepancies(recorded, stored, stored["dagster/row_count"])
+    ]
+    return stored, found
 
 
 def _compare_quarantine(
-    directory: Location, recorded: Metadata | None, day_is_stored: bool
-) -> tuple[int, Iterable[Difference]]:
+    layer: Layer, day: str, recorded: Metadata | None
+) -> tuple[int, list[Difference]]:
     """Count what is in quarantine, and compare it with what is recorded of the day."""
     name = "quarantine"
+    place = layer.storage.quarantine(layer.asset, day)
     expected = (recorded or {}).get("rejected_rows", 0)
-    paths: list[Location] = [*directory.iterdir()] if directory.is_dir() else []
-    file_name = f"{directory.parent.name}_{directory.name}.jsonl"
-    files = [path for path in paths if path.name == file_name]
-    found = [
-        Difference(name, "foreign files", f"{path} is none of ours: move it away")
-        for path in paths
-        if path not in files
-    ]
-    if not files:
-        if expected:
-            detail = f"{expected} rejected rows are recorded, but not stored: materialize it again"
-            found.append(Difference(name, "missing", detail))
-        return 0, found
-    lines = _lines(files[0])
-    if not expected and (recorded is not None or not day_is_stored):
+    try:
+        paths: list[Location] = [*place.directory.iterdir()] if place.directory.exists() else []
+        lines, stored = place.count(), place.stored()
+    except (InvalidPartitionError, OSError) as error:
+        detail = f"{place.directory} cannot be read ({error}): move it away"
+        return 0, [Difference(name, "damaged", detail)]
+    found = [_stranger(name, path, "not ours") for path in paths if path.name != place.file.name]
+    day_is_stored = layer.storage.directories.exists(layer.storage.directory(layer.asset, day))
+    if not stored and expected:
+        detail = f"{expected} rejected rows are recorded, but not stored: materialize it again"
+        found.append(Difference(name, "missing", detail))
+    elif stored and not expected and (recorded is not None or not day_is_stored):
         detail = f"{lines} rows of which the day has no record: materialize it again"
         found.append(Difference(name, "leftovers", detail))
-    elif recorded is not None and recorded.get("quarantine_sha256") != content_sha256(files):
+    elif recorded is not None and recorded.get("quarantine_sha256") != stored.get(
+        "quarantine_sha256"
+    ):
         detail = f"{lines} rows, and not those that were recorded: materialize it again"
         found.append(Difference(name, "bytes changed", detail))
     return lines, found
 
 
-def _lines(file: Location) -> int:
-    with file.open("rb") as lines:
-        return sum(1 for _ in lines)
-
-
-def _is_day(name: str) -> bool:
-    try:
-        return datetime.date.fromisoformat(name).isoformat() == name
-    except ValueError:
-        return False
+def _stranger(where: str, path: Location, what: str) -> Difference:
+    if is_dropping(path.name):
+        detail = f"{path} is of the operating system, and does no harm"
+        return Difference(where, "system files", detail)
+    return Difference(where, "foreign files", f"{path} is {what}: move it away")

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -60,20 +61,20 @@ def test_the_real_day_is_kept_byte_for_byte_and_every_row_reaches_avro(
 def test_a_range_is_one_run_with_a_materialization_for_each_day(
     dagster: Command, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    result = dagster(*BOTH, "--partition-range", "2022-08-09...2022-09-08", SALES_API_URL="sample")
+    result = dagster(*BOTH, "--partition-range", "2022-08-09...2022-08-15", SALES_API_URL="sample")
     assert result.returncode == 0, result.stderr
-    assert len(list((tmp_path / "storage/stg/sales").iterdir())) == 31
+    assert len(list((tmp_path / "storage/stg/sales").iterdir())) == 7
     with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
         assert len(instance.get_runs()) == 1
         for asset in ("raw_sales", "stg_sales"):
-            records = instance.fetch_materializations(dg.AssetKey(asset), limit=100).records
+            records = instance.fetch_materializations(dg.AssetKey(asset), limit=99).records
             counts = {
                 record.partition_key: record.asset_materialization.metadata["dagster/row_count"]
                 for record in records
                 if record.asset_materialization
             }
-            assert len(records) == len(counts) == 31
-            assert len({count.value for count in counts.values()}) > 20
+            assert len(records) == len(counts) == 7
+            assert len({count.value for count in counts.values()}) > 5
             previews = {
                 record.partition_key: str(record.asset_materialization.metadata["preview"].value)
                 for record in records
@@ -126,8 +127,11 @@ def test_the_token_is_in_no_snapshot_and_no_repr(
     assert api.token not in result.stdout + result.stderr
 
 
-def test_definitions_load_without_a_token_and_without_a_warning_of_ours(dagster: Command) -> None:
-    result = dagster("definitions", "validate", "-m", "sales_assets.definitions")
+def test_definitions_load_without_a_token_and_without_a_warning_of_ours(
+    new_python: Command,
+) -> None:
+    validate = ("dagster", "definitions", "validate", "-m", "sales_assets.definitions")
+    result = new_python("-m", *validate)
     assert result.returncode == 0, result.stderr
     assert "BetaWarning" not in result.stdout + result.stderr
     assert "PreviewWarning" not in result.stdout + result.stderr
@@ -158,7 +162,9 @@ def test_stg_sales_is_rebuilt_from_raw_without_a_token(dagster: Command, tmp_pat
     assert len(rows(tmp_path / f"storage/stg/sales/{DAY}/sales_{DAY}.avro")) == 1
 
 
-def test_a_range_is_rebuilt_from_raw_with_the_network_cut(dagster: Command, tmp_path: Path) -> None:
+def test_a_range_is_rebuilt_from_raw_with_the_network_cut(
+    new_python: Command, tmp_path: Path
+) -> None:
     days = ["2022-08-09", "2022-08-10", "2022-08-11"]
     for day in days:
         raw = tmp_path / f"storage/raw/sales/{day}/sales_{day}.json"
@@ -173,7 +179,8 @@ def test_a_range_is_rebuilt_from_raw_with_the_network_cut(dagster: Command, tmp_
         "sys.addaudithook(refuse)\n"
     )
     command = [*MATERIALIZE, "stg_sales", "--partition-range", f"{days[0]}...{days[-1]}"]
-    result = dagster(*command, PYTHONPATH=str(tmp_path))
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    result = new_python("-m", "dagster", *command, PYTHONPATH=path)
     assert result.returncode == 0, result.stderr
     assert [len(rows(path)) for path in sorted(tmp_path.glob("storage/stg/**/*.avro"))] == [1] * 3
 
@@ -187,10 +194,10 @@ def test_a_reversed_range_fails(dagster: Command, tmp_path: Path) -> None:
 
 def test_a_refused_token_stops_a_range_at_once(api: ScriptedApi, dagster: Command) -> None:
     refused = {**settings(api), "AUTH_TOKEN": "no-" + api.token}
-    result = dagster(*BOTH, "--partition-range", "2022-08-09...2023-08-08", **refused)
+    result = dagster(*BOTH, "--partition-range", "2022-08-09...2022-10-08", **refused)
     assert result.returncode == 1
     assert "refuses the token in AUTH_TOKEN" in result.stderr
-    assert "--partition-range 2022-08-09...2023-08-08" in result.stderr
+    assert "--partition-range 2022-08-09...2022-10-08" in result.stderr
     assert len(api.requests) < 30
 
 
@@ -210,11 +217,14 @@ def test_a_future_range_fails(dagster: Command, tmp_path: Path) -> None:
 def test_two_runs_that_start_together_on_a_fresh_instance_both_succeed(
     dagster: Command, tmp_path: Path
 ) -> None:
-    assert dagster("instance", "migrate").returncode == 0
+    home = tmp_path / "fresh_home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    fresh = {"DAGSTER_HOME": str(home), "SALES_API_URL": "sample"}
+    assert dagster("instance", "migrate", **fresh).returncode == 0
     with ThreadPoolExecutor() as pool:
         runs = [
-            pool.submit(dagster, *BOTH, "--partition", day, SALES_API_URL="sample")
-            for day in (DAY, "2022-08-10")
+            pool.submit(dagster, *BOTH, "--partition", day, **fresh) for day in (DAY, "2022-08-10")
         ]
     assert [run.result().returncode for run in runs] == [0, 0]
     assert len(list((tmp_path / "storage/stg/sales").iterdir())) == 2
@@ -274,8 +284,10 @@ def test_the_schedule_of_the_rides_is_off_and_runs_both_assets_each_minute() -> 
     }
 
 
-def test_importing_the_definitions_leaves_out_what_only_some_runs_need(python: Command) -> None:
+def test_importing_the_definitions_leaves_out_what_only_some_runs_need(
+    new_python: Command,
+) -> None:
     some = ("flask", "waitress", "s3fs", "fsspec", "upath", "sales_assets.http_jobs.app")
     code = f"import sys, sales_assets.definitions; print(*sys.modules.keys() & set({some}))"
-    result = python("-c", code)
+    result = new_python("-c", code)
     assert (result.returncode, result.stdout.split()) == (0, [])

@@ -10,10 +10,10 @@ import pytest
 from upath import UPath
 
 from sales_assets.sales.assets import raw_sales, stg_sales
-from sales_assets.sales.sale import SALES_SCHEMA
-from sales_assets.storage.formats import AvroFile
-from sales_assets.storage.replace import leftovers, replacing, sweep
-from sales_assets.storage.replace.local import WORK
+from sales_assets.sales.sale import SALE
+from sales_assets.storage.avro_file import AvroFile
+from sales_assets.storage.replace import directories_of
+from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Difference, Layer, Verification
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.files import tree
@@ -29,8 +29,10 @@ def found(pipeline: Pipeline, *, fix: bool = False) -> list[Difference]:
     """Verify all days."""
     verification = Verification(
         pipeline.instance,
-        Layer(raw_sales.key, pipeline.json_pages),
-        Layer(stg_sales.key, pipeline.avro_file),
+        [
+            Layer(raw_sales.key, pipeline.json_pages),
+            Layer(stg_sales.key, pipeline.sales_avro, made_from=raw_sales.key),
+        ],
     )
     differences = verification.storage(fix=fix)
     for day in verification.days():
@@ -60,11 +62,14 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def stored(healthy: Path, tmp_path: Path, api: ScriptedApi) -> Iterator[Pipeline]:
-    """A copy of that, to be damaged."""
-    shutil.copytree(healthy, tmp_path / "copy")
-    with dg.DagsterInstance.local_temp(str(tmp_path / "copy/home")) as instance:
-        yield Pipeline(api, tmp_path / "copy/storage", instance)
+def stored(healthy: Path, api: ScriptedApi) -> Iterator[Pipeline]:
+    """That, to be damaged; where it was, since a record counts for the storage it names."""
+    saved = healthy.with_name("saved")
+    shutil.copytree(healthy, saved)
+    with dg.DagsterInstance.local_temp(str(healthy / "home")) as instance:
+        yield Pipeline(api, healthy / "storage", instance)
+    shutil.rmtree(healthy)
+    saved.rename(healthy)
 
 
 def test_a_healthy_storage_has_no_difference(stored: Pipeline) -> None:
@@ -81,7 +86,7 @@ def change_a_byte(pipeline: Pipeline) -> None:
 
 
 def lose_rows(pipeline: Pipeline) -> None:
-    AvroFile(SALES_SCHEMA).write([], pipeline.stg().parent, STEM)
+    AvroFile(SALE.avro).write([], pipeline.stg().parent, STEM)
 
 
 def cut(pipeline: Pipeline) -> None:
@@ -89,7 +94,7 @@ def cut(pipeline: Pipeline) -> None:
 
 
 def kill_a_run(pipeline: Pipeline) -> None:
-    (pipeline.base / WORK / "0123" / "new").mkdir(parents=True)
+    (pipeline.base / WORK / ("0" * 32) / "new").mkdir(parents=True)
 
 
 def put_aside(pipeline: Pipeline, day: str) -> None:
@@ -189,7 +194,7 @@ def test_fixing_does_not_record_a_day_that_is_not_whole(stored: Pipeline) -> Non
 
 
 def test_a_run_that_is_alive_is_no_leftover(stored: Pipeline) -> None:
-    with replacing(UPath(stored.raw("2022-08-20")), UPath(stored.base)):
+    with directories_of(stored.base).replacing(stored.raw("2022-08-20")):
         assert found(stored, fix=True) == []
 
 
@@ -198,8 +203,8 @@ def test_marks_of_an_object_store_are_leftovers_that_stay() -> None:
     mark = base / ".work/raw/sales/D"
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.write_bytes(b"x")
-    sweep(base)
-    assert leftovers(base) == [".work/raw/sales/D"]
+    directories_of(base).sweep()
+    assert directories_of(base).leftovers() == [".work/raw/sales/D"]
 
 
 def test_the_command_names_each_day_that_differs(

@@ -1,9 +1,9 @@
 """The rows of a page of JSON, also of one that only a lenient parser takes.
 
 pydantic's parser is fast, but refuses a whole page for one lone surrogate, one byte that is no
-UTF-8 or one number of thousands of digits, and it hides duplicate keys. What is here tells such a
-page from one that was cut short, and shows each row as it was sent. What a good row is, is not
-judged here.
+UTF-8, one number of thousands of digits or one value nested too deep, and it hides duplicate keys.
+What is here tells such a page from one that was cut short, and shows each row as it was sent. What
+a good row is, is not judged here.
 """
 
 import json
@@ -14,7 +14,11 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
+MAX_DEPTH = 100
+"""Levels that the values of a row may be nested; parsers give up at depths of their own."""
+
 _SPACE = re.compile(r"[ \t\n\r]*")
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 _LONGEST_INT = 4000
 """Digits that are parsed of a number: Python refuses more than 4,300."""
 
@@ -41,10 +45,18 @@ class Repeated(dict[str, Any]):
         }
 
 
+class TooDeep(dict[str, Any]):
+    """An object that is nested deeper than `MAX_DEPTH`; not parsed, but kept as text."""
+
+    def __init__(self, text: str) -> None:
+        """Keep the text, by which two such rows can be told apart."""
+        super().__init__({"": text})
+
+
 class SentRow(NamedTuple):
     """A row, and the text of which it was made.
 
-    Bytes that are no UTF-8 are lone surrogates in both (`surrogateescape`); a lone surrogate that
+    Bytes that are not UTF-8 are lone surrogates in both (`surrogateescape`); a lone surrogate that
     was sent as an escape is one in the value, and still the escape in the text.
     """
 
@@ -79,10 +91,7 @@ def rows_of_page(page: bytes) -> Iterator[SentRow]:
         place = _expect(text, place, "]")
     else:
         while True:
-            try:
-                value, end = _decoder.raw_decode(text, place)
-            except (ValueError, RecursionError) as error:
-                raise InvalidPageError(str(error)) from error
+            value, end = _row_at(text, place)
             yield SentRow(value, text[place:end])
             place = _SPACE.match(text, end).end()  # type: ignore[union-attr]  # it always matches
             if not text.startswith(",", place):
@@ -91,6 +100,34 @@ def rows_of_page(page: bytes) -> Iterator[SentRow]:
         place = _expect(text, place, "]")
     if place != len(text):
         raise InvalidPageError(f"more after the end of the list (char {place})")
+
+
+def _row_at(text: str, place: int) -> tuple[Any, int]:
+    """Parse the row that begins at a place; give it with its end."""
+    if text.startswith(("{", "["), place):
+        end, depth = _extent(text, place)
+        if depth > MAX_DEPTH:
+            sent = text[place:end]
+            return (TooDeep(sent) if sent.startswith("{") else [sent]), end
+    try:
+        return _decoder.raw_decode(text, place)
+    except (ValueError, RecursionError) as error:
+        raise InvalidPageError(str(error)) from error
+
+
+def _extent(text: str, place: int) -> tuple[int, int]:
+    """Find the end of an object or a list, and how deep it is nested, without recursion."""
+    depth = deepest = 0
+    for token in _TOKEN.finditer(text, place):
+        mark = token[0]
+        if mark in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif mark in "]}":
+            depth -= 1
+            if depth == 0:
+                return token.end(), deepest
+    raise InvalidPageError(f"no end of the row at char {place}")
 
 
 def _expect(text: str, place: int, mark: str) -> int:

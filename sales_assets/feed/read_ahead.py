@@ -1,13 +1,13 @@
 """Calls made ahead of their use: several at a time, taken in order, never far too many.
 
-One bound holds for everything that shares a `ReadAhead`: so many calls at a time, and no more
-results than that lie ready, beside the one that each sequence needs next. What is called does not
-matter here.
+One bound holds for everything that shares a `ReadAhead`: no more results than that lie ready,
+beside the one that each sequence needs next. What is called, and how many calls at a time it bears,
+does not matter here.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from multiprocessing.pool import AsyncResult, ThreadPool
 from typing import TypeVar, cast
 
@@ -18,10 +18,9 @@ class ReadAhead:
     """Threads that call ahead for any number of sequences."""
 
     def __init__(self, max_in_flight: int) -> None:
-        """Make at most `max_in_flight` calls at a time."""
+        """Have at most so many calls under way or lying ready."""
         # The threads of this pool are daemons: a call that hangs keeps no process from ending.
         self._pool = ThreadPool(max_in_flight)
-        self._in_flight = threading.BoundedSemaphore(max_in_flight)
         self._room = max_in_flight
         self._lock = threading.Lock()
 
@@ -29,10 +28,12 @@ class ReadAhead:
         """Make no more calls."""
         self._pool.terminate()
 
-    def call(self, function: Callable[[int], T], argument: int) -> T:
-        """Make one call among the others."""
-        with self._in_flight:
-            return function(argument)
+    def call_all(self, function: Callable[[int], T], arguments: Sequence[int]) -> dict[int, T]:
+        """Make some calls at the same time, the last one in this thread."""
+        *others, mine = arguments
+        results = [self._pool.apply_async(_guarded, (function, n)) for n in others]
+        found = {mine: function(mine)}
+        return found | {n: one.get() for n, one in zip(others, results, strict=True)}
 
     def in_order(
         self, call: Callable[[int], T], goes_on: Callable[[T], bool]
@@ -54,7 +55,7 @@ class ReadAhead:
         likely = True
 
         def call_unless_over(number: int) -> T | None:
-            return None if over.is_set() else self.call(call, number)
+            return None if over.is_set() else call(number)
 
         try:
             while True:
@@ -66,10 +67,7 @@ class ReadAhead:
                     asked += 1
                     ahead.append(self._pool.apply_async(_guarded, (call_unless_over, asked)))
                 try:
-                    if needed is not None:
-                        result = self.call(call, needed)
-                    else:
-                        result = cast(T, ahead.popleft().get())
+                    result = call(needed) if needed else cast(T, ahead.popleft().get())
                 finally:
                     self._make_room(1)
                 taken += 1

@@ -1,10 +1,11 @@
 """What the Dagster instance has recorded of the days of an asset.
 
-Days are read together: one query brings a thousand of them, and a query for each day would make a
+Days are read together: one query brings a thousand records, and a query for each day would make a
 year slow. What is made of the records does not belong here.
 """
 
-from collections.abc import Collection
+import datetime
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import dagster as dg
@@ -12,32 +13,69 @@ import dagster as dg
 _AT_ONCE = 1000
 """Records that Dagster gives at once, at most."""
 
+STORED_AT = "stored_at"
+"""Metadata: when the day was put in its place, in seconds since 1970."""
+
+Recorded = Mapping[str, Any]
+
 
 def recorded_days(
-    instance: dg.DagsterInstance, asset_key: dg.AssetKey, days: Collection[str] | None = None
+    instance: dg.DagsterInstance,
+    asset_key: dg.AssetKey,
+    path_of: Callable[[str], str],
+    days: Collection[str] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Fetch the latest materialization of each day.
+    """Fetch what was recorded of each day when it was stored last.
+
+    That need not be the latest record: a range records its days when it ends, and another run may
+    have replaced one of them meanwhile. A record counts only for the storage that its path names.
+    One without our metadata (a materialization that was reported by hand) does not count, nor does
+    a partition that is not a day.
 
     Args:
         instance: Where to look.
         asset_key: The asset.
+        path_of: Gives the path of a day in this storage.
         days: The days of interest; all unless given.
 
     Returns:
         Day to the values of its metadata; a day that was never recorded is not there.
     """
+    if days is not None and not days:
+        return {}
     query = dg.AssetRecordsFilter(asset_key, asset_partitions=None if days is None else [*days])
     found: dict[str, dict[str, Any]] = {}
     cursor = None
-    while days is None or len(found) < len(days):
+    while True:
         page = instance.fetch_materializations(query, limit=_AT_ONCE, cursor=cursor)
         # The latest come first.
         for record in page.records:
-            materialization = record.asset_materialization
-            if materialization is not None and record.partition_key is not None:
-                metadata = {name: value.value for name, value in materialization.metadata.items()}
-                found.setdefault(record.partition_key, metadata)
+            day, materialization = record.partition_key, record.asset_materialization
+            if day is None or materialization is None or not is_day(day):
+                continue
+            metadata = {name: value.value for name, value in materialization.metadata.items()}
+            metadata.setdefault(STORED_AT, record.timestamp)
+            if not _is_ours(metadata) or metadata["path"] != path_of(day):
+                continue
+            if day not in found or found[day][STORED_AT] < metadata[STORED_AT]:
+                found[day] = metadata
         if not page.has_more:
-            break
+            return found
         cursor = page.cursor
-    return found
+
+
+def is_day(name: str) -> bool:
+    """Tell whether this is a day, `YYYY-MM-DD`."""
+    try:
+        return datetime.date.fromisoformat(name).isoformat() == name
+    except ValueError:
+        return False
+
+
+def _is_ours(metadata: Recorded) -> bool:
+    return (
+        isinstance(metadata.get("sha256"), str)
+        and isinstance(metadata.get("path"), str)
+        and isinstance(metadata.get("dagster/row_count"), int)
+        and isinstance(metadata[STORED_AT], (int, float))
+    )

@@ -1,16 +1,20 @@
 """The shape that carries the data: a mapping from day to a lazy stream.
 
-Assets, the API client and the IO managers hand each other nothing else, so that one day and a
+Assets, the API clients and the IO managers hand each other nothing else, so that one day and a
 thousand days are the same code and memory holds a page, never a day. What the items of a stream
 are, and where they come from or go to, does not belong here.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import dagster as dg
 
+from sales_assets.feed.page import Page
+
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class EveryDayFailsError(dg.Failure):
@@ -21,31 +25,57 @@ class StaleDayError(dg.Failure):
     """What was read of a day is void, since the day changed; reading it again may go well."""
 
 
-class DayStream(Generic[T]):
-    """The items of one day in order.
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a day once all of its items have been read.
 
     Attributes:
-        metadata: What is known of the day, by the names under which Dagster shows it. A stream
-            that describes what it carries fills this in while it is read: it is complete once the
-            last item has been taken.
-        rejected: Records of the day that are not among its items, to be kept elsewhere; filled in
-            likewise. None for a stream whose items nobody judges.
+        metadata: By the names under which Dagster shows it.
+        rejects: Records of the day that are not among its items, to be kept elsewhere.
     """
 
-    def __init__(
-        self,
-        read: Callable[[], Iterable[T]],
-        metadata: MutableMapping[str, Any] | None = None,
-        rejected: Sequence[dict[str, Any]] | None = None,
-    ) -> None:
-        """Carry what `read` gives; the rest may be filled in by whoever yields it."""
-        self._read = read
-        self.metadata = {} if metadata is None else metadata
-        self.rejected = rejected
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    rejects: Sequence[Mapping[str, Any]] = ()
+
+
+class Reading(Generic[T, R]):
+    """One pass over some items: iterate it, then ask for its result."""
+
+    def __init__(self, items: Generator[T, None, R]) -> None:
+        """Read these items; what the generator returns is the result."""
+        self._items = items
+        self._results: list[R] = []
 
     def __iter__(self) -> Iterator[T]:
-        """Read the day from its beginning, once more if need be."""
-        return iter(self._read())
+        """Give the items, once."""
+        self._results.append((yield from self._items))
+
+    @property
+    def result(self) -> R:
+        """What is known in the end.
+
+        Raises:
+            RuntimeError: Not all items have been taken yet.
+        """
+        if not self._results:
+            raise RuntimeError("not all items have been read yet")
+        return self._results[0]
+
+
+class DayStream(Generic[T]):
+    """The items of one day in order, as often as they are asked for."""
+
+    def __init__(self, read: Callable[[], Generator[T, None, Facts]]) -> None:
+        """Carry what `read` gives: at each call a generator of its own."""
+        self._read = read
+
+    def reading(self) -> Reading[T, Facts]:
+        """Begin a pass over the day."""
+        return Reading(self._read())
+
+    def __iter__(self) -> Iterator[T]:
+        """Read the day from its beginning, without its facts."""
+        return iter(self.reading())
 
 
 class StreamsByDay(dict[str, DayStream[T]]):
@@ -62,7 +92,7 @@ class StreamsByDay(dict[str, DayStream[T]]):
 
 
 # Classes, not aliases: Dagster checks an asset's value against a plain class.
-class PagesByDay(StreamsByDay[bytes]):
+class PagesByDay(StreamsByDay[Page]):
     """The pages of each day, as the API sent them."""
 
 

@@ -4,57 +4,31 @@
     POST :8082/  {"raw_dir", "stg_dir"[, "date"]}  stg_sales
 
 No pipeline logic: a request is checked, handed to Dagster, and answered with what came out. What
-requests and answers look like is in `http_contract`, which directories are allowed in
-`http_directories`, how runs are made in `http_runs`, and the server in `http_server`.
+requests and answers look like is in `contract`, which statuses there are in `refusals`, which
+directories are allowed in `directories`, how runs are made in `runs`, and the server in `server`.
 """
 
 import hmac
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
-from sales_assets.http_jobs.contract import Health, RawRequest, Refusal, StgRequest, Stored, openapi
-from sales_assets.http_jobs.directories import DirectoryError, StoredDay, stored_day
-from sales_assets.http_jobs.runs import DayBusyError, NotNowError, RunFailedError, Runs
-from sales_assets.sales.api import NoSuchDayError, SalesApiError
+from sales_assets.http_jobs.contract import Health, RawRequest, Refused, StgRequest, Stored, openapi
+from sales_assets.http_jobs.directories import StoredDay, stored_day
+from sales_assets.http_jobs.refusals import RequestError, refusal_of
+from sales_assets.http_jobs.runs import RunFailedError, Runs
 from sales_assets.sales.assets import SALES_DAYS
-from sales_assets.sales.sale import InvalidSalesError
-from sales_assets.storage.formats import InvalidPartitionError
-from sales_assets.storage.io_manager import MissingPartitionError
-from sales_assets.storage.replace import PublishError, ReplacedError
 
 MAX_BODY = 64 * 1024
 """Bytes that a request may have."""
 
 _log = logging.getLogger(__name__)
-
-
-class DateError(ValueError):
-    """The date of a request is no partition, or not that of its directories."""
-
-
-_STATUS: dict[type[BaseException], HTTPStatus] = {
-    DateError: HTTPStatus.BAD_REQUEST,
-    DirectoryError: HTTPStatus.BAD_REQUEST,
-    PublishError: HTTPStatus.BAD_REQUEST,
-    NoSuchDayError: HTTPStatus.NOT_FOUND,
-    MissingPartitionError: HTTPStatus.NOT_FOUND,
-    # What lies in raw_dir is not a whole day; the same remedy as for one that is missing.
-    InvalidPartitionError: HTTPStatus.NOT_FOUND,
-    DayBusyError: HTTPStatus.CONFLICT,
-    ReplacedError: HTTPStatus.CONFLICT,
-    SalesApiError: HTTPStatus.BAD_GATEWAY,
-    # Neither the client's fault nor ours: the API sent something that is no sales.
-    InvalidSalesError: HTTPStatus.BAD_GATEWAY,
-    NotNowError: HTTPStatus.SERVICE_UNAVAILABLE,
-}
-"""The answer to each class of failure, wherever in a chain of causes it is found; else 500."""
 
 
 class HttpJob(NamedTuple):
@@ -100,17 +74,17 @@ def create_app(job: HttpJob, runs: Runs, roots: Sequence[Path], token: str | Non
             answer = _refuse(HTTPStatus.UNAUTHORIZED, "send Authorization: Bearer SALES_HTTP_TOKEN")
             answer.headers["WWW-Authenticate"] = "Bearer"
             return answer
-        day = _requested_day(job.request.model_validate_json(request.get_data()), roots)
+        body = job.request.model_validate_json(request.get_data())
+        day = g.day = _requested_day(body, roots)
         tags = {
             "sales_assets/http_origin": request.remote_addr or "unknown",
             "sales_assets/base_dir": str(day.root),
         }
-        run = runs.materialize(job.asset, day, tags)
-        rows, files = run.metadata["dagster/row_count"], run.metadata["files"]
+        run_id, (rows, files) = runs.materialize(job.asset, day, tags)
         message = f"{job.asset} {day.day} is stored: rows {rows}, files {files}"
         return _answer(
             HTTPStatus.CREATED,
-            Stored(message=message, run_id=run.run_id, partition=day.day, rows=rows, files=files),
+            Stored(message=message, run_id=run_id, partition=day.day, rows=rows, files=files),
         )
 
     @app.get("/health", provide_automatic_options=False)
@@ -123,13 +97,15 @@ def create_app(job: HttpJob, runs: Runs, roots: Sequence[Path], token: str | Non
 
     @app.after_request
     def log(response: Response) -> Response:
+        day: StoredDay | None = g.get("day")
         _log.info(
-            "%s: %s %r from %s: %d",
+            "%s: %s %r from %s: %d%s",
             job.asset,
             request.method,
             request.path,
             request.remote_addr,
             response.status_code,
+            f" for {day.day} below {day.root}" if day else "",
         )
         return response
 
@@ -148,10 +124,10 @@ def _requested_day(body: RawRequest | StgRequest, roots: Sequence[Path]) -> Stor
         directories["stg"] = body.stg_dir
     day = stored_day(directories, roots)
     if body.date and body.date != day.day:
-        raise DateError(f"raw_dir {body.raw_dir!r} is not that of the date {body.date}")
+        raise RequestError(f"raw_dir {body.raw_dir!r} is not that of the date {body.date}")
     if not SALES_DAYS.has_partition_key(day.day):
-        raise DateError(
-            f"date {day.day} is no partition: they go from "
+        raise RequestError(
+            f"date {day.day} is not a partition: they go from "
             f"{SALES_DAYS.get_first_partition_key()} (SALES_START_DATE) to "
             f"{SALES_DAYS.get_last_partition_key()} (yesterday, UTC)"
         )
@@ -159,29 +135,16 @@ def _requested_day(body: RawRequest | StgRequest, roots: Sequence[Path]) -> Stor
 
 
 def _refusal(error: Exception) -> Response:
-    """Turn any exception into an answer; the one place that decides on the status."""
-    if isinstance(error, HTTPException):
-        return _refuse(HTTPStatus(error.code or 500), error.description or error.name)
-    if isinstance(error, ValidationError):
-        return _refuse(HTTPStatus.BAD_REQUEST, _problems(error))
-    run_id = error.run_id if isinstance(error, RunFailedError) else None
-    for cause in _chain(error):
-        for kind in type(cause).__mro__:
-            if kind in _STATUS:
-                return _refuse(_STATUS[kind], str(cause), run_id)
-    _log.error("a request failed", exc_info=error)
-    return _refuse(
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        "a fault of this server"
-        + (f": see run {run_id} in Dagster" if run_id else ": see its log"),
-        run_id,
-    )
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__
+    """Turn any exception into an answer."""
+    match error:
+        case HTTPException():
+            return _refuse(HTTPStatus(error.code or 500), error.description or error.name)
+        case ValidationError():
+            return _refuse(HTTPStatus.BAD_REQUEST, _problems(error))
+        case RunFailedError():
+            return _refuse(error.status, str(error), error.run_id)
+        case _:
+            return _refuse(*refusal_of(error))
 
 
 def _problems(error: ValidationError) -> str:
@@ -192,7 +155,7 @@ def _problems(error: ValidationError) -> str:
 
 
 def _refuse(status: HTTPStatus, message: str, run_id: str | None = None) -> Response:
-    return _answer(status, Refusal(message=message, run_id=run_id))
+    return _answer(status, Refused(message=message, run_id=run_id))
 
 
 def _answer(status: HTTPStatus, model: BaseModel) -> Response:

@@ -1,7 +1,7 @@
 """What the HTTP jobs and their clients say to each other, and its OpenAPI description.
 
-The models validate requests and make answers, and the description is generated from them, so that
-it cannot say anything else. What a request sets off is not known here.
+The models validate requests and make answers, and the description is generated from them and the
+table of refusals, so that it cannot say anything else. What a request sets off is not known here.
 """
 
 import datetime
@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
+
+from sales_assets.http_jobs.refusals import REFUSALS
 
 
 def _real_date(text: str) -> str:
@@ -54,7 +56,7 @@ class StgRequest(_Request):
 
     raw_dir: str = _directory("raw")
     stg_dir: str = _directory("stg")
-    # Not None, which a client could then send; "" is no date.
+    # Not None, which a client could then send.
     date: Day = Field(
         default_factory=str, description="The partition; that of the directories unless given."
     )
@@ -70,7 +72,7 @@ class Stored(BaseModel):
     files: int = Field(description="How many files the directory holds now.")
 
 
-class Refusal(BaseModel):
+class Refused(BaseModel):
     """The request was refused, or its run failed."""
 
     message: str = Field(description="What is wrong, and what to do.")
@@ -81,21 +83,6 @@ class Health(BaseModel):
     """The server takes requests."""
 
     status: str
-
-
-REFUSALS = {
-    400: "Malformed JSON, a missing, mistyped or unknown field, a date that is no partition, or "
-    "directories that do not fit.",
-    401: "SALES_HTTP_TOKEN is set, and the request does not carry it as a bearer token.",
-    403: "The request comes from a web page (it has an Origin header).",
-    404: "The API has no sales for the day, or there is no whole day in raw_dir.",
-    409: "The same day below the same root is being written by another request.",
-    413: "The body is too large.",
-    500: "A fault of this server; the log and the run say more.",
-    502: "The sales API failed, or what it sent are no sales of the day.",
-    503: "The server is stopping, or has too much to do.",
-}
-"""Status of each refusal, and when it is given."""
 
 
 def openapi(asset: str, request: type[BaseModel], guarded: bool) -> dict[str, Any]:
@@ -109,7 +96,7 @@ def openapi(asset: str, request: type[BaseModel], guarded: bool) -> dict[str, An
     models, definitions = models_json_schema(
         [
             (request, "validation"),
-            *((model, "serialization") for model in (Stored, Refusal, Health)),
+            *((model, "serialization") for model in (Stored, Refused, Health)),
         ],
         ref_template="#/components/schemas/{model}",
     )
@@ -121,7 +108,7 @@ def openapi(asset: str, request: type[BaseModel], guarded: bool) -> dict[str, An
     def answer(model: type[BaseModel], text: str | None = None) -> dict[str, Any]:
         return {"description": text or model.__doc__, "content": content(model)}
 
-    refusals = {str(status): answer(Refusal, text) for status, text in REFUSALS.items()}
+    refusals = {str(one.status.value): answer(Refused, one.when) for one in REFUSALS}
     return {
         "openapi": "3.1.0",
         "info": {"title": f"Job {asset}", "version": "1", "description": request.__doc__},

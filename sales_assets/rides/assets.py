@@ -1,36 +1,23 @@
 """The rides assets: `rides` pulls taxi rides into SQLite, `driver_statistics` sums them up.
 
 Both keep what they make in the database of the resource, so they have neither IO manager nor
-partition. There is no HTTP and no SQL of theirs here but what their metadata asks.
+partition. There is neither HTTP nor SQL here.
 """
 
-import math
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from sales_assets.feed.markdown_table import markdown_table
 from sales_assets.rides.api import RidesApi
-from sales_assets.rides.database import RidesDatabase, RidesStore
+from sales_assets.rides.columns import column_schema, short, table
+from sales_assets.rides.database import DriverStatistics, RidesDatabase, Row
 from sales_assets.rides.pull import Tally, pull
+from sales_assets.rides.ride import Ride
 
 SUMS_AGREE = "sums_agree_with_rides"
 
-_TOP = """
-    SELECT name, surname, ROUND(total_distance, 2) AS distance, rides,
-           ROUND(total_price, 2) AS price, ROUND(average_distance, 2) AS average_distance,
-           driver_uuid
-    FROM driver_statistics LEFT JOIN drivers USING (driver_uuid)
-    ORDER BY total_distance DESC, driver_uuid
-    LIMIT 10
-"""
-_TOTALS = """
-    SELECT COUNT(*) AS drivers, COALESCE(SUM(rides), 0) AS rides,
-           ROUND(COALESCE(SUM(total_distance), 0.0), 2) AS distance,
-           ROUND(COALESCE(SUM(total_price), 0.0), 2) AS price
-    FROM driver_statistics
-"""
+_COLUMNS = "dagster/column_schema"
 
 
 class NoRidesError(dg.Failure):
@@ -64,7 +51,11 @@ class PullConfig(dg.Config):
         return self.polls, self.seconds
 
 
-@dg.asset(group_name="rides", kinds={"python", "sqlite"})
+@dg.asset(
+    group_name="rides",
+    kinds={"python", "sqlite"},
+    metadata={_COLUMNS: column_schema(Ride)},
+)
 def rides(
     context: dg.AssetExecutionContext,
     config: PullConfig,
@@ -74,12 +65,12 @@ def rides(
     """Taxi rides with their drivers and users, pulled one by one from the rides API.
 
     A ride is stored before the next is asked for, and one seen again replaces itself. An answer
-    that is no ride is logged, counted and skipped; a run without any ride fails.
+    without a ride is logged, counted and skipped; a run without any ride fails.
     """
     context.log.info("rides come from %s", rides_api.source)
     tally = Tally()
     polls, seconds = config.limits()
-    with rides_database.open() as store:
+    with rides_database.open(context.log) as store:
         answers = rides_api.rides(config.interval, polls, seconds)
         pull(answers, store.store, tally, context.log)
         if not tally.pulled:
@@ -94,7 +85,8 @@ def rides(
                 "rides_new": tally.new,
                 "rides_updated": tally.updated,
                 "answers_skipped": tally.skipped,
-                **_table(store, "rides"),
+                "path": dg.MetadataValue.path(str(store.path)),
+                "dagster/row_count": store.count_rides(),
             }
         )
 
@@ -103,6 +95,7 @@ def rides(
     group_name="rides",
     kinds={"python", "sqlite"},
     deps=[rides],
+    metadata={_COLUMNS: column_schema(DriverStatistics)},
     check_specs=[
         dg.AssetCheckSpec(
             SUMS_AGREE,
@@ -112,42 +105,36 @@ def rides(
     ],
 )
 # Dagster takes a parametrized result for the wrong type once an asset has checks of its own.
-def driver_statistics(rides_database: RidesDatabase) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def driver_statistics(
+    context: dg.AssetExecutionContext, rides_database: RidesDatabase
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """The distance each driver has driven over all time, with rides, prices and the average.
 
     `updated_at` (UTC) is when the figures of a driver last changed.
     """
-    # Compared in the same transaction: later there may be rides that are not summed up yet.
-    with rides_database.open() as store, store.transaction():
-        store.compute_statistics()
-        disagreeing = store.disagreeing_drivers()
-        [totals] = store.rows(_TOTALS)
-        metadata = {
-            # Dagster's UI cannot show an infinite number, which absurd distances add up to.
-            **{f"total_{k}": v if math.isfinite(v) else str(v) for k, v in totals.items()},
-            "longest_distances": dg.MetadataValue.md(markdown_table(store.rows(_TOP))),
-            **_table(store, "driver_statistics"),
-        }
+    with rides_database.open(context.log) as store:
+        summary = store.compute_statistics()
     return dg.MaterializeResult(
-        metadata=metadata,
+        metadata={
+            "path": dg.MetadataValue.path(str(store.path)),
+            "dagster/row_count": summary.totals["drivers"],
+            **{f"total_{name}": short(value) for name, value in summary.totals.items()},
+            "longest_distances": _longest(summary.longest),
+        },
         check_results=[
             dg.AssetCheckResult(
                 check_name=SUMS_AGREE,
-                passed=not disagreeing,
-                metadata={"drivers": len(disagreeing), "first_drivers": disagreeing[:10]},
+                passed=not summary.disagreeing,
+                metadata={
+                    "drivers": len(summary.disagreeing),
+                    "first_drivers": [short(driver) for driver in summary.disagreeing[:10]],
+                },
             )
         ],
     )
 
 
-def _table(store: RidesStore, name: str) -> dict[str, Any]:
-    """Describe a table as Dagster's UI knows tables."""
-    [count] = store.rows(f"SELECT COUNT(*) AS rows FROM {name}")  # noqa: S608 - a name of ours
-    columns = store.rows(f"PRAGMA table_info({name})")
-    return {
-        "path": dg.MetadataValue.path(str(store.path)),
-        "dagster/row_count": count["rows"],
-        "dagster/column_schema": dg.TableSchema(
-            [dg.TableColumn(column["name"], column["type"]) for column in columns]
-        ),
-    }
+def _longest(rows: list[Row]) -> dg.TableMetadataValue:
+    figures = [c for c in column_schema(DriverStatistics).columns if c.name != "updated_at"]
+    names = [dg.TableColumn("name"), dg.TableColumn("surname")]
+    return table(dg.TableSchema([*names, *figures]), rows)

@@ -1,22 +1,28 @@
-"""The SQLite file that holds the rides, as a Dagster resource: all of its SQL but the schema's.
+"""The rides database as a Dagster resource: all that is written into its tables and asked of them.
 
-Every write is a short transaction that takes the write lock at its start, so that several processes
-can use one file; a reader sees the file before a transaction or after it. Where rides come from,
-and what is said of them in Dagster, is not known here.
+Every write is one short transaction, so that several processes can use one file; a reader sees the
+file before a transaction or after it. `schema` makes its tables, `sqlite_file` opens and watches
+it. Where rides come from, and what is said of them in Dagster, is not known here.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 import dagster as dg
-import tenacity
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from sales_assets.rides.ride import Driver, Ride, RideAnswer, User
-from sales_assets.rides.schema import RidesSchemaError, migrate, require_sqlite
+from sales_assets.rides.schema import migrate
+from sales_assets.rides.sqlite_file import SqliteFile, fetch
+
+Row = dict[str, Any]
+
+_log = logging.getLogger(__name__)
 
 COMPUTE_STATISTICS = """
     INSERT INTO driver_statistics
@@ -51,6 +57,24 @@ _DISAGREEING = """
     WHERE driver_uuid NOT IN (SELECT driver_uuid FROM driver_statistics)
 """
 
+_TOTALS = """
+    SELECT COUNT(*) AS drivers, COALESCE(SUM(rides), 0) AS rides,
+           ROUND(COALESCE(SUM(total_distance), 0.0), 2) AS distance,
+           ROUND(COALESCE(SUM(total_price), 0.0), 2) AS price
+    FROM driver_statistics
+"""
+
+_LONGEST = """
+    SELECT name, surname, ROUND(total_distance, 2) AS total_distance, rides,
+           ROUND(total_price, 2) AS total_price, ROUND(average_distance, 2) AS average_distance,
+           driver_uuid
+    FROM driver_statistics AS statistics LEFT JOIN drivers USING (driver_uuid)
+    ORDER BY statistics.total_distance DESC, driver_uuid
+    LIMIT 10
+"""
+
+_IMPLAUSIBLE = "FROM rides WHERE distance NOT BETWEEN 0 AND ?"
+
 
 def _upsert(table: str, record: type) -> str:
     """Insert a record, or replace the one with the same key: the first column."""
@@ -67,80 +91,104 @@ _UPSERT_USER = _upsert("users", User)
 _UPSERT_RIDE = _upsert("rides", Ride)
 
 
-class RidesDatabaseError(dg.Failure):
-    """The rides database cannot be used; the text names the file, the reason and what to do."""
+class DriverStatistics(TypedDict):
+    """What one driver has driven over all time: a row of `driver_statistics`."""
+
+    driver_uuid: Annotated[str, Field(description="Key of the driver.")]
+    total_distance: Annotated[
+        float, Field(description="Distance of all rides together, in the unit of the API.")
+    ]
+    rides: Annotated[int, Field(description="Number of rides.")]
+    total_price: Annotated[
+        float, Field(description="Price of all rides together, in the currency of the API.")
+    ]
+    average_distance: Annotated[
+        float, Field(description="Mean distance of a ride, in the unit of the API.")
+    ]
+    updated_at: Annotated[
+        str, Field(description="When the figures last changed: UTC, YYYY-MM-DDThh:mm:ssZ.")
+    ]
 
 
-class RidesDatabaseLockedError(RidesDatabaseError):
-    """Another process has held the write lock for longer than `busy_timeout`."""
+class Summary(NamedTuple):
+    """The statistics in short, all of one moment.
+
+    Attributes:
+        totals: Drivers, rides, distance and price of all drivers together, rounded.
+        longest: The ten drivers who drove farthest, with their names, rounded.
+        disagreeing: Drivers of whom rides, added up anew, and statistics do not say the same.
+    """
+
+    totals: Row
+    longest: list[Row]
+    disagreeing: list[str]
 
 
 class RidesStore:
-    """The open database; of one thread.
+    """The open database; of one thread. Each of its methods may raise `RidesDatabaseError`.
 
     Attributes:
         path: The file.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        """Use a connection in autocommit mode to the file at `path`."""
-        self.path = path
-        self._connection = connection
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Write all that happens inside, or nothing; others wait meanwhile to write.
-
-        Raises:
-            RidesDatabaseError: SQLite refuses.
-        """
-        with _explained(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-
-    def rows(self, sql: str) -> list[dict[str, Any]]:
-        """Run a query without parameters.
-
-        Raises:
-            RidesDatabaseError: SQLite refuses.
-        """
-        with _explained(self.path):
-            cursor = self._connection.execute(sql)
-            columns = [column[0] for column in cursor.description]
-            return [dict(zip(columns, row, strict=True)) for row in cursor]
+    def __init__(self, file: SqliteFile) -> None:
+        """Use a file with the newest schema."""
+        self.path = file.path
+        self._file = file
 
     def store(self, answer: RideAnswer) -> bool:
         """Write a ride with its driver and its user, each in place of what was known of it.
 
+        If it raises, nothing of the answer is written.
+
         Returns:
             Whether the ride is new.
-
-        Raises:
-            RidesDatabaseError: SQLite refuses; nothing of the answer is written.
         """
         ride = answer["ride"]
-        with self.transaction():
-            known = self._connection.execute(
+
+        def write(connection: sqlite3.Connection) -> bool:
+            known = connection.execute(
                 "SELECT 1 FROM rides WHERE ride_uuid = ?", (ride["ride_uuid"],)
             ).fetchone()
-            self._connection.execute(_UPSERT_DRIVER, answer["driver"])
-            self._connection.execute(_UPSERT_USER, answer["user"])
-            self._connection.execute(_UPSERT_RIDE, ride)
-        return known is None
+            connection.execute(_UPSERT_DRIVER, answer["driver"])
+            connection.execute(_UPSERT_USER, answer["user"])
+            connection.execute(_UPSERT_RIDE, ride)
+            return known is None
 
-    def compute_statistics(self) -> None:
-        """Make `driver_statistics` what the rides say; to be called within a transaction."""
-        self._connection.execute(_DELETE_GONE)
-        self._connection.execute(COMPUTE_STATISTICS)
+        return self._file.write(write)
+
+    def compute_statistics(self) -> Summary:
+        """Make `driver_statistics` what the rides say, in one transaction, and sum it up there."""
+
+        def compute(connection: sqlite3.Connection) -> Summary:
+            connection.execute(_DELETE_GONE)
+            connection.execute(COMPUTE_STATISTICS)
+            [totals] = fetch(connection, _TOTALS)
+            # Compared here: later there may be rides that are not summed up yet.
+            disagreeing = [row["driver_uuid"] for row in fetch(connection, _DISAGREEING)]
+            return Summary(totals, fetch(connection, _LONGEST), disagreeing)
+
+        return self._file.write(compute)
 
     def disagreeing_drivers(self) -> list[str]:
         """List the drivers of whom rides, added up anew, and statistics do not say the same."""
-        return [row["driver_uuid"] for row in self.rows(_DISAGREEING)]
+        return [row["driver_uuid"] for row in self._file.read(_DISAGREEING)]
+
+    def count_rides(self) -> int:
+        """Count all rides."""
+        [count] = self._file.read("SELECT COUNT(*) AS rides FROM rides")
+        return int(count["rides"])
+
+    def implausible_rides(self, longest: float) -> tuple[int, list[Row]]:
+        """Count the rides of a negative distance, or one over `longest`, and give the first ten."""
+        [count] = self._file.read(f"SELECT COUNT(*) AS rides {_IMPLAUSIBLE}", (longest,))
+        first = self._file.read(f"SELECT * {_IMPLAUSIBLE} ORDER BY ride_uuid LIMIT 10", (longest,))
+        return count["rides"], first
+
+    def orphans(self) -> dict[str, int]:
+        """Count the rides whose row in `drivers`, and in `users`, is missing."""
+        parents = [row["parent"] for row in self._file.read("PRAGMA foreign_key_check(rides)")]
+        return {table: parents.count(table) for table in ("drivers", "users")}
 
 
 class RidesDatabase(dg.ConfigurableResource[Any]):
@@ -152,60 +200,18 @@ class RidesDatabase(dg.ConfigurableResource[Any]):
     )
 
     @contextmanager
-    def open(self) -> Iterator[RidesStore]:
+    def open(self, log: logging.Logger = _log) -> Iterator[RidesStore]:
         """Open the file, which has the newest schema then.
+
+        Args:
+            log: Is told when the file is opened anew, since it was deleted, moved or replaced.
 
         Raises:
             RidesDatabaseError: The file cannot be made, opened or migrated.
         """
-        path = Path(self.path).absolute()
-        with _explained(path):
-            require_sqlite()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(path, timeout=self.busy_timeout, isolation_level=None)
-        with closing(connection):
-            with _explained(path):
-                connection.execute("PRAGMA foreign_keys = ON")
-                connection.execute("PRAGMA synchronous = FULL")
-                # First, so that a file of something else is refused as it is.
-                migrate(connection)
-                self._use_wal(connection)
-            yield RidesStore(connection, path)
-
-    def _use_wal(self, connection: sqlite3.Connection) -> None:
-        # SQLite does not wait when several connections switch a new file to WAL at once.
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_is_locked),
-            stop=tenacity.stop_after_delay(self.busy_timeout),
-            wait=tenacity.wait_random(0.001, 0.05),
-            reraise=True,
-        )
-        [mode] = retrying(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
-        if mode != "wal":
-            raise RidesSchemaError(
-                f"SQLite keeps no write-ahead log there (journal mode {mode}): set RIDES_DB to a "
-                "file on a local disk"
-            )
-
-
-def _is_locked(error: BaseException) -> bool:
-    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Say which file an error is about, and what to do."""
-    try:
-        yield
-    except RidesSchemaError as error:
-        raise RidesDatabaseError(f"the rides database {path}: {error}") from error
-    except (sqlite3.Error, OSError) as error:
-        if _is_locked(error):
-            raise RidesDatabaseLockedError(
-                f"the rides database {path} is locked: another process has been writing to it for "
-                "longer than busy_timeout; let it finish or end it, and run again"
-            ) from error
-        raise RidesDatabaseError(
-            f"the rides database {path} cannot be used ({error}): RIDES_DB has to name a file "
-            "that is a SQLite database, or none yet, in a directory that can be written to"
-        ) from error
+        file = SqliteFile(Path(self.path).absolute(), self.busy_timeout, migrate, log)
+        try:
+            file.open()
+            yield RidesStore(file)
+        finally:
+            file.close()

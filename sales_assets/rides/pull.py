@@ -1,7 +1,7 @@
 """Pulling: each ride is stored before the next is asked for, in a run or until told to stop.
 
 The service (`serve`) needs no Dagster around it. How rides are asked for and how they are stored is
-the business of `rides_api` and `rides_database`.
+the business of `api` and `database`.
 """
 
 import logging
@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sales_assets.rides.api import NoRide, RidesApi
-from sales_assets.rides.database import RidesDatabase, RidesDatabaseLockedError
+from sales_assets.rides.database import RidesDatabase
+from sales_assets.rides.errors import RidesDatabaseLockedError
 from sales_assets.rides.ride import RideAnswer
 
 STOP_GRACE = 5
@@ -31,8 +32,8 @@ class Tally:
     Attributes:
         new: Rides stored for the first time.
         updated: Rides that were there already, and have been replaced.
-        skipped: Answers that were no ride.
-        last_skipped: Why the last of those was none.
+        skipped: Answers without a ride.
+        last_skipped: What was wrong with the last of those.
     """
 
     new: int = 0
@@ -59,7 +60,7 @@ def pull(
     tally: Tally,
     log: logging.Logger,
 ) -> None:
-    """Store the rides among answers one by one; log and count what is none.
+    """Store the rides among answers one by one; log and count the answers without one.
 
     Args:
         answers: Taken one at a time, the next when the one before it is stored.
@@ -71,7 +72,7 @@ def pull(
         if isinstance(answer, NoRide):
             tally.skipped += 1
             tally.last_skipped = answer.reason
-            log.warning("skipped an answer that is no ride: %s", answer.reason)
+            log.warning("skipped an answer without a ride: %s", answer.reason)
         elif store(answer):
             tally.new += 1
         else:
@@ -97,7 +98,7 @@ def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
     """
     tally = Tally()
     _log.info("rides come from %s, every %g s", api.source, interval)
-    with _stop_signals() as stopped, database.open() as rides:
+    with _stop_signals() as stopped, database.open(_log) as rides:
         _log.info("rides go to %s", rides.path)
 
         def store(answer: RideAnswer) -> bool:
@@ -108,7 +109,7 @@ def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
                     _log.warning("the ride in hand waits: %s", error)
                 else:
                     ride = answer["ride"]
-                    _log.info("%s ride %r", "new" if new else "updated", ride["ride_uuid"])
+                    _log.info("%s ride %.80r", "new" if new else "updated", ride["ride_uuid"])
                     return new
 
         try:

@@ -1,29 +1,49 @@
-"""The ride contract: what an answer of the rides API is, and what is wrong with one that is none.
+"""The ride contract: what an answer of the rides API is, and what is wrong with another answer.
 
 An answer is validated straight from its bytes and nothing is ever coerced. Whether a distance makes
-sense is not judged here (`rides_checks` does that); what is stored is what the API said.
+sense is not judged here (`checks` does that); what is stored is what the API said. The descriptions
+of the fields are those of the columns too.
 """
 
 import json
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from sales_assets.http.secrets import shown
 
+EXACT_INTEGERS = 2**53
+"""Up to here a float is every integer; of the larger ones it is only some."""
+
+
+def _exact(value: object) -> object:
+    if isinstance(value, int) and abs(value) > EXACT_INTEGERS:
+        raise PydanticCustomError(
+            "inexact", "Input should be a number that a float holds exactly: an integer up to 2^53"
+        )
+    return value
+
+
 Id = Annotated[str, Field(min_length=1)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_exact)]
 
 
 class Ride(TypedDict):
     """One ride: who was driven by whom, how far and for how much."""
 
-    ride_uuid: Id
-    user_uuid: Id
-    driver_uuid: Id
-    distance: Number
-    price: Number
+    ride_uuid: Annotated[Id, Field(description="Key of the ride.")]
+    user_uuid: Annotated[Id, Field(description="The user who took the ride.")]
+    driver_uuid: Annotated[Id, Field(description="The driver who drove it.")]
+    distance: Annotated[
+        Number,
+        Field(description="Distance driven, in the unit of the API, which does not name it."),
+    ]
+    price: Annotated[
+        Number, Field(description="Price paid, in the currency of the API, which does not name it.")
+    ]
 
 
 class Driver(TypedDict):
@@ -65,8 +85,8 @@ def read_ride(body: bytes) -> RideAnswer:
     """Make a ride of the body of an answer; unknown fields are left out.
 
     Raises:
-        InvalidRideError: It is no JSON, lacks something, holds a value of the wrong type, or
-            brings another driver or user than the ride's.
+        InvalidRideError: It is not JSON, lacks something, says something twice, holds a value of
+            the wrong type, or brings another driver or user than the ride's.
     """
     try:
         answer = _answer.validate_json(body, strict=True)
@@ -75,6 +95,7 @@ def read_ride(body: bytes) -> RideAnswer:
         field = ".".join(map(str, first["loc"])) or "(answer)"
         value = "" if first["type"] == "missing" else f" = {_shown(first['input'])}"
         raise InvalidRideError(f"{field}{value}: {first['msg']}") from None
+    json.loads(body, object_pairs_hook=_refuse_repeated_names, parse_int=str)
     ride = answer["ride"]
     for field, known in (
         ("driver_uuid", answer["driver"]["driver_uuid"]),
@@ -86,6 +107,13 @@ def read_ride(body: bytes) -> RideAnswer:
                 f"Input should be that of the answer, {_shown(known)}"
             )
     return answer
+
+
+def _refuse_repeated_names(pairs: Sequence[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidRideError(f"{_shown(twice)}: Input should name a field once")
 
 
 def _shown(value: object) -> str:

@@ -7,6 +7,10 @@ into the tables does not belong here.
 
 import sqlite3
 
+from sales_assets.rides.errors import UnusableFileError
+
+TABLES = {"drivers", "users", "rides", "driver_statistics"}
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     # 1: what the rides API answers.
     (
@@ -59,8 +63,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 _STRICT_SINCE = (3, 37, 0)
 
 
-class RidesSchemaError(Exception):
-    """This SQLite or this file cannot be used; the text says why and what to do."""
+class RidesSchemaError(UnusableFileError):
+    """This SQLite or the tables of this file cannot be used."""
 
 
 def require_sqlite(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
@@ -86,8 +90,16 @@ def migrate(connection: sqlite3.Connection) -> None:
         RidesSchemaError: The file is of a newer version, or of something else.
         sqlite3.Error: SQLite refuses.
     """
-    if _version(connection) == len(MIGRATIONS):
-        return
+    if _version(connection) != len(MIGRATIONS):
+        _migrate(connection)
+    if missing := TABLES - _tables(connection):
+        raise RidesSchemaError(
+            f"it lacks the table {min(missing)}: restore it from a backup, or set RIDES_DB to "
+            "another file"
+        )
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Only now does no other process change it.
@@ -97,7 +109,7 @@ def migrate(connection: sqlite3.Connection) -> None:
                 f"its schema version is {version}, and this sales_assets knows versions up to "
                 f"{len(MIGRATIONS)}: install a newer sales_assets, or set RIDES_DB to another file"
             )
-        if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        if version == 0 and _tables(connection):
             raise RidesSchemaError(
                 "it holds tables that sales_assets has not made: set RIDES_DB to another file"
             )
@@ -114,3 +126,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 def _version(connection: sqlite3.Connection) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 _END = object()
+_MOST = 100_000
+"""Rows that are remembered, at most: some 20 MB."""
 
 
 def changes(old: Iterable[Any], new: Iterable[Any]) -> dict[str, Any]:
@@ -25,7 +27,7 @@ def changes(old: Iterable[Any], new: Iterable[Any]) -> dict[str, Any]:
         new: The rows that replace them; equal rows count as often as they occur.
 
     Returns:
-        Metadata for the new version.
+        Metadata for the new version. The rows are counted as long as no more than 100,000 differ.
     """
     surplus: Counter[bytes] = Counter()
 
@@ -39,6 +41,8 @@ def changes(old: Iterable[Any], new: Iterable[Any]) -> dict[str, Any]:
     for before, after in itertools.zip_longest(old, new, fillvalue=_END):
         count(before, -1)
         count(after, 1)
+        if len(surplus) > _MOST:
+            return {"change": f"more than {_MOST:,} rows changed"}
     added = sum(number for number in surplus.values() if number > 0)
     removed = -sum(number for number in surplus.values() if number < 0)
     change = (

@@ -3,21 +3,23 @@
 One file of JSON lines, which is there only while there is something in it. What makes a record bad
 is not known here.
 
-A day and its quarantine are two directories, which cannot be replaced in one step. The order is
-such that a death in between can only leave too much in quarantine: bad records are put there before
-the day without them is published, and go only after a day that has all of them is. Too much does no
-harm, since nothing is missing, and `sales-assets verify` names it.
+A day and its quarantine are two directories, which are replaced one after the other, with nobody
+else in between. The order is such that a death in between can only leave too much in quarantine:
+bad records are put there before the day without them is published, and go only after a day that
+has all of them is. Too much does no harm, since nothing is missing, and `sales-assets verify` names
+it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from sales_assets.storage.formats import content_sha256
+from sales_assets.storage.files import open_file
 from sales_assets.storage.location import Location
-from sales_assets.storage.replace import remove, replacing
+from sales_assets.storage.stored_day import describe
 
 LAYER = "quarantine"
 
@@ -32,29 +34,51 @@ class Quarantine:
 
     def __init__(self, base: Location, name: str, day: str) -> None:
         """Keep them below `base`, the root of the storage."""
-        self._base = base
         self.directory = base / LAYER / name / day
         self.file = self.directory / f"{name}_{day}.jsonl"
 
-    def publish(self, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Replace the file; to be called before the day without these records is published.
+    def write(self, records: Iterable[Mapping[str, Any]], directory: Path) -> dict[str, Any]:
+        """Write the file into a new directory; no file for no records.
 
         Args:
             records: What JSON can hold; one record becomes one line.
+            directory: Empty, and going to be put in place.
 
         Returns:
             What there is to know of it, as metadata of the day.
         """
-        with replacing(self.directory, self._base) as new:
-            file = new / self.file.name
-            with file.open("w", encoding="ascii", newline="\n") as lines:
-                lines.writelines(f"{json.dumps(record)}\n" for record in records)
-            digest = content_sha256([file])
+        lines = [f"{json.dumps(record)}\n" for record in records]
+        if not lines:
+            return {}
+        file = directory / self.file.name
+        file.write_text("".join(lines), encoding="ascii", newline="\n")
+        return self._metadata(file)
+
+    def stored(self) -> dict[str, Any]:
+        """Give the same metadata of the file that is there; nothing if there is none.
+
+        Raises:
+            InvalidPartitionError: Something in its place is not a file.
+        """
+        try:
+            return self._metadata(self.file)
+        except FileNotFoundError:
+            return {}
+
+    def count(self) -> int:
+        """Count the records; 0 if there is no file.
+
+        Raises:
+            InvalidPartitionError: Something in its place is not a file.
+        """
+        try:
+            with open_file(self.file) as lines:
+                return sum(1 for _ in lines)
+        except FileNotFoundError:
+            return 0
+
+    def _metadata(self, file: Location) -> dict[str, Any]:
         return {
             "quarantine": dg.MetadataValue.path(str(self.file)),
-            "quarantine_sha256": digest,
+            "quarantine_sha256": describe([file])["sha256"],
         }
-
-    def clear(self) -> None:
-        """Remove the file; to be called after a day that has all of its records is published."""
-        remove(self.directory, self._base)

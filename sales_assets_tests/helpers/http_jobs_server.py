@@ -1,16 +1,18 @@
 """A real `sales-assets http-jobs` in another process, and a sales API that can keep it waiting."""
 
 import datetime
+import os
 import re
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import requests
 
 from sales_assets.sample.sales import sample_page
@@ -23,6 +25,8 @@ class HeldApi(ScriptedApi):
     Attributes:
         held: Days to answer for only once their event is set.
         waiting: Set when a request for a held day has come.
+        asked: The held days that were asked for, in the order of their first requests.
+        most_days: How many held days were waiting at the same time, at most.
     """
 
     def __init__(self) -> None:
@@ -30,9 +34,14 @@ class HeldApi(ScriptedApi):
         super().__init__()
         self.held: dict[str, threading.Event] = {}
         self.waiting = threading.Event()
+        self.asked: list[str] = []
+        self.most_days = 0
 
     def _page(self, day: datetime.date, number: int) -> bytes | None:
         if release := self.held.get(day.isoformat()):
+            if f"{day}" not in self.asked:
+                self.asked.append(f"{day}")
+            self.most_days = max(self.most_days, len(set(self.asked) & set(self.held)))
             self.waiting.set()
             release.wait(60)
         return super()._page(day, number) if f"{day}" in self.days else sample_page(day, number)
@@ -49,21 +58,24 @@ class HttpJobs:
         log: What it wrote to stderr.
     """
 
-    def __init__(self, process: "subprocess.Popen[str]", directory: Path, log: Path) -> None:
-        """Wait until it listens."""
+    def __init__(
+        self, process: "subprocess.Popen[str]", directory: Path, log: Path, ports: int
+    ) -> None:
+        """Wait until it listens on so many ports."""
         assert process.stdout is not None
         self.process = process
         self.storage = directory / "storage"
         self.home = directory / "dagster_home"
         self.log = log
         self.urls: dict[str, str] = {}
-        while len(self.urls) < 2:
+        while len(self.urls) < ports:
             line = process.stdout.readline()
             match = re.fullmatch(r"(\w+): POST (\S+)\n", line)
             assert match, line + log.read_text()
             self.urls[match[1]] = match[2]
         # Its handlers of signals are there once it answers.
-        requests.get(self.urls["raw_sales"] + "health", timeout=30)
+        for url in self.urls.values():
+            requests.get(url + "health", timeout=30)
 
     def directory(self, layer: str, day: str) -> str:
         """Name a directory in its storage."""
@@ -84,31 +96,86 @@ class HttpJobs:
         """Send JSON."""
         return requests.post(self.urls[asset], json={**fields, **(changes or {})}, timeout=60)
 
+    def instance(self) -> dg.DagsterInstance:
+        """Open its instance."""
+        return dg.DagsterInstance.from_config(str(self.home))
+
+    def status_of(self, response: requests.Response) -> dg.DagsterRunStatus:
+        """Look up the run that an answer names."""
+        with self.instance() as instance:
+            run = instance.get_run_by_id(response.json()["run_id"])
+            assert run is not None
+            return run.status
+
+    def fork_server(self) -> int:
+        """Find the process that the runs are forked from."""
+        [pid] = [pid for pid in children(self.process.pid) if "forkserver" in _command_line(pid)]
+        return pid
+
+    def runs(self) -> list[int]:
+        """Find the processes of its runs."""
+        return children(self.fork_server())
+
     def stop(self) -> int:
         """Have it stop, and give its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
 
 
+def children(parent: int) -> list[int]:
+    """Find the processes that a process has started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, ppid, *_ = stat.read_text().rpartition(")")[2].split()
+            if int(ppid) == parent and state != "Z":
+                found.append(int(stat.parent.name))
+    return sorted(found)
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process has not ended yet."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def _command_line(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    return ""
+
+
 @contextmanager
-def running_http_jobs(directory: Path, **variables: str) -> Iterator[HttpJobs]:
+def running_http_jobs(
+    directory: Path,
+    *options: str,
+    name: str = "http_jobs",
+    redirection: str = "",
+    **variables: str,
+) -> Iterator[HttpJobs]:
     """Run the command with its storage and its Dagster home in `directory`.
 
     Args:
-        directory: Is also the working directory.
+        directory: Is also the working directory. Several servers can share it.
+        options: More options of the command.
+        name: Of its log.
+        redirection: What a shell does to its streams, such as `2>&-`.
         variables: More of its environment.
     """
-    (directory / "dagster_home").mkdir()
+    (directory / "dagster_home").mkdir(exist_ok=True)
     (directory / "dagster_home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    log = directory / "http_jobs.log"
+    log = directory / f"{name}.log"
+    shell = ["/bin/sh", "-c", f'exec "$0" "$@" {redirection}']
     command = ["-m", "sales_assets.cli", "http-jobs", "--raw-port", "0", "--stg-port", "0"]
     with (
         log.open("w") as stderr,
         subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, *command],
+            [*shell, sys.executable, *command, *options],
             cwd=directory,
             env={
                 "PATH": "/usr/bin:/bin",
+                "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
                 "BASE_DIR": str(directory / "storage"),
                 "DAGSTER_HOME": str(directory / "dagster_home"),
                 **variables,
@@ -116,10 +183,11 @@ def running_http_jobs(directory: Path, **variables: str) -> Iterator[HttpJobs]:
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
+            start_new_session=True,
         ) as process,
     ):
         try:
-            yield HttpJobs(process, directory, log)
+            yield HttpJobs(process, directory, log, ports=1 if "--only" in options else 2)
         finally:
             process.kill()
 

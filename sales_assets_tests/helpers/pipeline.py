@@ -5,12 +5,10 @@ from typing import Any
 
 import dagster as dg
 
-from sales_assets.sales.api import SalesApi
-from sales_assets.sales.assets import raw_sales, stg_sales
+from sales_assets.sales.assets import raw_sales
 from sales_assets.sales.checks import SALES_CHECKS
-from sales_assets.sales.sale import SALES_SCHEMA
-from sales_assets.storage.formats import AvroFile, JsonPages
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets_tests.helpers.materialize import BOTH, range_tags, sales_resources
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
@@ -28,8 +26,9 @@ class Pipeline:
         self.api = api
         self.base = base
         self.instance = instance
-        self.json_pages = PartitionDirectoryIOManager(str(base), JsonPages())
-        self.avro_file = PartitionDirectoryIOManager(str(base), AvroFile(SALES_SCHEMA))
+        self.resources = sales_resources(base, api.url, max_attempts=1)
+        self.json_pages: PartitionDirectoryIOManager = self.resources["json_pages"]
+        self.sales_avro: PartitionDirectoryIOManager = self.resources["sales_avro"]
 
     def run(
         self,
@@ -57,6 +56,11 @@ class Pipeline:
             dg.AssetSelection.checks(*(key for one in SALES_CHECKS for key in one.check_keys)),
         )
 
+    def recorded(self, asset: dg.AssetsDefinition) -> dict[str, dict[str, Any]]:
+        """What was recorded of each day of an asset."""
+        storage = self.json_pages if asset is raw_sales else self.sales_avro
+        return storage.recorded(self.instance, asset.key)
+
     def raw(self, day: str = DAY) -> Path:
         """The directory of a day of raw_sales."""
         return self.base / "raw/sales" / day
@@ -75,20 +79,12 @@ class Pipeline:
         stored = selection is None
         # A job of checks alone is refused a partition key, but takes a range.
         by_key = first if stored and not last else None
-        by_range = {
-            "dagster/asset_partition_range_start": first,
-            "dagster/asset_partition_range_end": last or first,
-        }
         job = dg.define_asset_job("some", selection or dg.AssetSelection.all())
         definitions = dg.Definitions(
-            assets=[raw_sales, stg_sales],
+            assets=BOTH,
             asset_checks=SALES_CHECKS,
             jobs=[job],
-            resources={
-                "sales_api": SalesApi(url=self.api.url, max_attempts=1),
-                "json_pages": self.json_pages,
-                "avro_file": self.avro_file,
-            },
+            resources=self.resources,
         )
         config: Any = {"stg_sales": {"config": {"max_rejected_rows": allowed}}} if stored else {}
         return definitions.resolve_job_def("some").execute_in_process(
@@ -96,5 +92,5 @@ class Pipeline:
             instance=self.instance,
             raise_on_error=False,
             partition_key=by_key,
-            tags={k: v for k, v in by_range.items() if v and not by_key},
+            tags=range_tags(first, last or first) if first and not by_key else {},
         )

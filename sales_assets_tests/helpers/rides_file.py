@@ -26,8 +26,19 @@ def sql(path: Path, *statements: str) -> list[Any]:
         return rows
 
 
+def rows(path: Path, query: str) -> list[dict[str, Any]]:
+    """Give the rows of a query by column."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(query)]
+
+
+def stored(path: Path) -> set[str]:
+    """Give the ids of the rides in the file."""
+    return {ride for (ride,) in sql(path, "SELECT ride_uuid FROM rides")}
+
+
 def compute(store: RidesStore) -> list[dict[str, Any]]:
     """Compute the statistics, and give them by driver."""
-    with store.transaction():
-        store.compute_statistics()
-    return store.rows("SELECT * FROM driver_statistics ORDER BY driver_uuid")
+    store.compute_statistics()
+    return rows(store.path, "SELECT * FROM driver_statistics ORDER BY driver_uuid")

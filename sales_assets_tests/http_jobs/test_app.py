@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -269,6 +270,39 @@ def test_a_fault_of_our_own_is_500_and_tells_no_more_than_the_run(
             == f"a fault of this server: see run {response.json()['run_id']} in Dagster"
         )
         assert "file is not a database" in jobs.log.read_text()
+
+
+@pytest.mark.parametrize("kind", ["directory", "FIFO"])
+def test_a_page_that_is_not_a_regular_file_is_404_at_once(jobs: HttpJobs, kind: str) -> None:
+    day = "2022-09-14"
+    assert jobs.raw(day).status_code == 201
+    strange = Path(jobs.directory("raw", day), f"sales_{day}_5.json")
+    os.mkfifo(strange) if kind == "FIFO" else strange.mkdir()
+    assert f"is a {kind}, not a page" in message(jobs.stg(day), 404)
+    # Materializing replaces whatever lies there.
+    assert [jobs.raw(day).status_code, jobs.stg(day).status_code] == [201, 201]
+
+
+def test_a_root_within_the_quarantine_of_a_storage_is_400(jobs: HttpJobs) -> None:
+    day = "2022-09-15"
+    root = f"{jobs.storage}/quarantine/sales/{day}"
+    assert "quarantine" in message(jobs.raw(day, raw_dir=f"{root}/raw/sales/{day}"), 400)
+    assert not Path(root).exists()
+
+
+def test_a_server_without_its_token_is_500_and_says_what_to_do_there(
+    held_api: HeldApi, tmp_path: Path
+) -> None:
+    with running_http_jobs(tmp_path, SALES_API_URL=held_api.url) as jobs:
+        text = message(jobs.raw("2022-08-09"), 500)
+    assert "AUTH_TOKEN is not set" in text
+    assert "where the server runs" in text
+
+
+def test_the_log_names_day_and_root(jobs: HttpJobs) -> None:
+    day = "2022-09-16"
+    assert jobs.raw(day).status_code == 201
+    assert f"201 for {day} below {jobs.storage}\n" in jobs.log.read_text()
 
 
 @pytest.mark.parametrize("size", [MAX_BODY + 1, 2 * 1024 * 1024])

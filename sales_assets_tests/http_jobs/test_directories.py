@@ -1,10 +1,13 @@
 """Which directories the HTTP jobs accept, on a real file system."""
 
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
-from sales_assets.http_jobs.directories import DirectoryError, StoredDay, stored_day
+from sales_assets.http_jobs.directories import StoredDay, check_pages, refuse_strangers, stored_day
+from sales_assets.http_jobs.refusals import DirectoryError, NotWholeError
 from sales_assets_tests.helpers.rows import DAY
 
 
@@ -14,6 +17,20 @@ def root(tmp_path: Path) -> Path:
     (tmp_path / "outside" / "raw" / "sales" / DAY).mkdir(parents=True)
     (tmp_path / "root").mkdir()
     return tmp_path / "root"
+
+
+def put(path: Path, kind: str) -> None:
+    match kind:
+        case "directory":
+            path.mkdir()
+        case "FIFO":
+            os.mkfifo(path)
+        case "socket":
+            # The name of a socket may have a hundred bytes, fewer than pytest's directories have.
+            descriptor = os.open(path.parent, os.O_RDONLY)
+            with socket.socket(socket.AF_UNIX) as unix:
+                unix.bind(f"/proc/self/fd/{descriptor}/{path.name}")
+            os.close(descriptor)
 
 
 def of_raw(root: Path, text: object) -> StoredDay:
@@ -61,12 +78,14 @@ def test_another_name_of_an_allowed_root_is_the_same_storage(root: Path) -> None
         (f"ROOT/../../raw/sales/{DAY}", "'..'"),
         (f"/raw/sales/{DAY}", "SALES_HTTP_ROOTS"),
         (f"ROOT-not/raw/sales/{DAY}", "SALES_HTTP_ROOTS"),
-        (f"ROOT/raw/sales/{DAY}/raw/sales/{DAY}", "own directories"),
-        (f"ROOT/a/stg/raw/sales/{DAY}", "own directories"),
-        (f"ROOT/.work/x/raw/sales/{DAY}", "own directories"),
+        (f"ROOT/raw/sales/{DAY}/raw/sales/{DAY}", "own directory"),
+        (f"ROOT/a/stg/raw/sales/{DAY}", "own directory"),
+        (f"ROOT/.work/x/raw/sales/{DAY}", "own directory"),
+        (f"ROOT/quarantine/sales/{DAY}/raw/sales/{DAY}", "lies within quarantine"),
         (f"ROOT/{'x' * 256}/raw/sales/{DAY}", "longer"),
         (f"ROOT/{'é' * 128}/raw/sales/{DAY}", "longer"),
         (f"ROOT/{'x/' * 2000}raw/sales/{DAY}", "longer"),
+        (f"ROOT/{'x/' * 1000}raw/sales/{DAY}", "levels below the last directory"),
     ],
 )
 def test_a_directory_that_does_not_fit_is_refused(root: Path, text: str, reason: str) -> None:
@@ -76,7 +95,8 @@ def test_a_directory_that_does_not_fit_is_refused(root: Path, text: str, reason:
 
 
 @pytest.mark.parametrize(
-    "link", ["a", "raw", "raw/sales", f"raw/sales/{DAY}", "stg", "stg/sales", ".work"]
+    "link",
+    ["a", "raw", "raw/sales", f"raw/sales/{DAY}", "stg", "stg/sales", ".work", "quarantine/sales"],
 )
 def test_a_symlink_out_is_refused(root: Path, link: str) -> None:
     (root / link).parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +106,14 @@ def test_a_symlink_out_is_refused(root: Path, link: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "link", [f"raw/sales/{DAY}/sales_{DAY}.json", f"stg/sales/{DAY}/x", ".work/1/old"]
+    "link",
+    [
+        f"raw/sales/{DAY}/sales_{DAY}.json",
+        f"stg/sales/{DAY}/x",
+        f"quarantine/sales/{DAY}/x",
+        ".work/1/old",
+        f".work/1/old/raw/sales/{DAY}",
+    ],
 )
 def test_a_symlink_in_a_directory_that_a_run_touches_is_refused(root: Path, link: str) -> None:
     (root / link).parent.mkdir(parents=True)
@@ -107,6 +134,55 @@ def test_a_file_in_the_way_is_refused(root: Path, file: str) -> None:
     (root / file).touch()
     with pytest.raises(DirectoryError, match="no directory"):
         of_raw(root, root / "a" / "raw" / "sales" / DAY)
+
+
+@pytest.mark.parametrize("room", [0, 100, 200])
+def test_a_path_that_leaves_no_room_for_what_a_run_adds_is_refused(root: Path, room: int) -> None:
+    end = f"/raw/sales/{DAY}"
+    filled = "/x" * 20 + ("/" + "x" * 100) * 50
+    path = str(root) + filled[: 4095 - room - len(str(root) + end)].rstrip("/") + end
+    with pytest.raises(DirectoryError, match="longer"):
+        of_raw(root, path)
+
+
+def test_the_longest_path_that_is_taken_has_room_for_a_run(root: Path) -> None:
+    end = f"/raw/sales/{DAY}"
+    filled = ("/" + "x" * 100) * 50
+    storage = Path(str(root) + filled[: 4096 - 256 - len(str(root))].rstrip("/"))
+    assert of_raw(root, f"{storage}{end}").root == storage
+    work = storage / ".work" / ("0" * 32) / "old/quarantine/sales" / DAY
+    work.mkdir(parents=True)
+    (work / f"sales_{DAY}_1000000.jsonl").touch()
+
+
+def test_a_root_within_two_allowed_ones_keeps_the_rules_of_both(root: Path) -> None:
+    inner = root / "raw" / "sales"
+    with pytest.raises(DirectoryError, match="lies within raw"):
+        stored_day({"raw": f"{inner}/raw/sales/{DAY}"}, [inner, root])
+
+
+def test_a_root_that_becomes_a_symlink_later_is_refused_then(root: Path) -> None:
+    day = of_raw(root, root / "a" / "raw" / "sales" / DAY)
+    refuse_strangers(day)
+    (root / "a").symlink_to(root.parent / "outside")
+    with pytest.raises(DirectoryError, match="symlink"):
+        refuse_strangers(day)
+
+
+def test_a_day_of_regular_files_can_be_read(root: Path) -> None:
+    directory = root / "raw" / "sales" / DAY
+    directory.mkdir(parents=True)
+    (directory / f"sales_{DAY}.json").touch()
+    check_pages(StoredDay(root, DAY))
+
+
+@pytest.mark.parametrize("kind", ["directory", "FIFO", "socket"])
+def test_a_page_that_is_not_a_regular_file_is_not_opened(root: Path, kind: str) -> None:
+    directory = root / "raw" / "sales" / DAY
+    directory.mkdir(parents=True)
+    put(directory / f"sales_{DAY}.json", kind)
+    with pytest.raises(NotWholeError, match=f"json is a {kind}, not a page"):
+        check_pages(StoredDay(root, DAY))
 
 
 @pytest.mark.parametrize("other", ["ROOT/stg/sales/2022-08-10", f"ROOT/a/stg/sales/{DAY}"])

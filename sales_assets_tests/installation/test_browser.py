@@ -19,7 +19,7 @@ pytest.importorskip("playwright.sync_api", reason="needs the extra `browser`")
 
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from sales_assets.sales.sale import SALES_SCHEMA
+from sales_assets.sales.sale import SALE
 from sales_assets_tests.helpers.dagster_dev import dagster_dev, make_home
 from sales_assets_tests.helpers.dagster_ui import DagsterUi
 from sales_assets_tests.helpers.waiting import wait_for
@@ -205,7 +205,7 @@ def test_a_partition_shows_what_was_recorded_of_it(
 @pytest.mark.parametrize("asset", CHECKS)
 def test_an_asset_shows_what_its_columns_mean(page: Page, asset: str) -> None:
     page.goto(f"/assets/{asset}?view=overview")
-    for field in SALES_SCHEMA["fields"]:
+    for field in SALE.avro["fields"]:
         expect(page.get_by_text(field["doc"])).to_be_visible()
 
 

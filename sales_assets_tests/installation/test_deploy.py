@@ -91,11 +91,33 @@ def test_backfills_leave_slots_to_other_runs_here_and_on_kubernetes() -> None:
 
 
 def test_a_failed_run_is_not_started_again_wherever_it_runs() -> None:
-    here = load("dagster.yaml")["run_retries"]
+    here = load("dagster_home/dagster.yaml")["run_retries"]
     assert load("deploy/dagster.yaml")["run_retries"] == here
     there = load("deploy/helm-values.yaml")["dagsterDaemon"]["runRetries"]
     assert there["maxRetries"] == here["max_retries"]
     assert there["retryOnAssetOrOpFailure"] == here["retry_on_asset_or_op_failure"]
+
+
+def test_dead_runs_are_found_and_launches_wait_as_in_a_local_instance() -> None:
+    here, there = load("dagster_home/dagster.yaml"), load("deploy/dagster.yaml")
+    for part in ("run_launcher", "run_queue"):
+        assert there[part] == here[part]
+    for one in (here, there):
+        assert one["run_monitoring"]["enabled"]
+        assert one["run_monitoring"]["poll_interval_seconds"] <= 5
+
+
+def test_whatever_uses_postgres_has_its_events_by_the_batch() -> None:
+    name = "DAGSTER_EVENT_BATCH_SIZE"
+    for one in services().values():
+        environment = one.get("environment", {})
+        assert (name in environment) == ("DAGSTER_POSTGRES_URL" in environment)
+    helm = load("deploy/helm-values.yaml")
+    [user_code] = helm["dagster-user-deployments"]["deployments"]
+    for part in (helm["dagsterWebserver"], helm["dagsterDaemon"], user_code):
+        assert int(part["env"][name]) > 1
+    run = load("heroku.yml")["run"]
+    assert all(f"{name}=" in command for command in (run["web"], *run["worker"]["command"]))
 
 
 def test_heroku_builds_the_dockerfile_and_runs_what_it_built() -> None:

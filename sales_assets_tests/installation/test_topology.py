@@ -24,9 +24,11 @@ def month(first: str) -> list[str]:
 
 CALM = month("2023-01-01")
 STORMY = month("2023-03-01")
+DARK, AWAY = month("2023-06-01"), month("2023-08-01")
 SCHEDULED = "2023-05-01"
 # A page of each of the first two runs is held until the client gives it up, which takes 30 s.
-FAULTS = [{"date": STORMY[n], "page": 1, "delay": 60, "times": 1} for n in (0, 10)]
+HELD = (STORMY[0], STORMY[10], DARK[0], DARK[10])
+FAULTS = [{"date": day, "page": 1, "delay": 60, "times": 1} for day in HELD]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +70,7 @@ def wait_for_backfill(topology: Topology, backfill: str) -> None:
         assert status in ("REQUESTED", "COMPLETED_SUCCESS"), status
         return status == "COMPLETED_SUCCESS"
 
-    wait_for("the backfill", complete, 120)
+    wait_for("the backfill", complete, 240)
 
 
 def test_a_backfill_of_30_days_is_three_runs_of_which_two_go_at_a_time(topology: Topology) -> None:
@@ -155,3 +157,24 @@ def test_a_killed_run_is_started_again_by_a_daemon_that_was_killed_too(
         (asset, day) for asset in ("raw_sales", "stg_sales") for day in STORMY
     }
     assert most_at_once(list(runs.values())) == 2
+
+
+def test_backfills_survive_a_code_location_that_is_killed_with_its_runs(
+    topology: Topology,
+) -> None:
+    under_way = topology.backfill(DARK)
+
+    def started() -> bool:
+        statuses = [run["status"] for run in topology.ui.runs_of(under_way)]
+        return statuses.count("STARTED") == 2
+
+    wait_for("two runs", started, 120)
+    topology.kill("code-location")
+    requested_meanwhile = topology.ui.backfill(AWAY)
+    topology.start("code-location")
+    for backfill, days in ((under_way, DARK), (requested_meanwhile, AWAY)):
+        wait_for_backfill(topology, backfill)
+        assert stored(topology, days) == set(days)
+    statuses = [run["status"] for run in topology.ui.runs_of(under_way)]
+    assert statuses.count("FAILURE") == 2
+    assert set(statuses) == {"SUCCESS", "FAILURE"}

@@ -16,44 +16,26 @@ import dagster as dg
 import fastavro
 import pytest
 
-from sales_assets.sales.api import SalesApi
-from sales_assets.sales.assets import raw_sales, stg_sales
-from sales_assets.sales.sale import SALES_SCHEMA
+import sales_assets.storage
+from sales_assets.sales.assets import stg_sales
 from sales_assets.sample.faults import Fault, Faults
-from sales_assets.storage import formats, io_manager, quarantine, replace
-from sales_assets.storage.formats import AvroFile, JsonPages
-from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.replace import PublishError, local
-from sales_assets.storage.replace.local import WORK
+from sales_assets.storage.replace.work import WORK
 from sales_assets_tests.helpers.files import tree
+from sales_assets_tests.helpers.materialize import materialize
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 OLD = [page(sale(client="old", price=n)) for n in range(3)]
 NEW = [page(sale(client="new", price=n)) for n in range(2)]
-TRACED = {module.__file__ for module in (formats, replace, local, quarantine, io_manager, shutil)}
+STORAGE = Path(sales_assets.storage.__file__).parent
+TRACED = {*map(str, STORAGE.rglob("*.py")), shutil.__file__}
 
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
     """An empty storage."""
     return tmp_path / "storage"
-
-
-def run(base: Path, url: str, max_rejected_rows: int = 0) -> None:
-    """Materialize the day for real."""
-    dg.materialize(
-        [raw_sales, stg_sales],
-        partition_key=DAY,
-        resources={
-            "sales_api": SalesApi(url=url),
-            "json_pages": PartitionDirectoryIOManager(str(base), JsonPages()),
-            "avro_file": PartitionDirectoryIOManager(str(base), AvroFile(SALES_SCHEMA)),
-        },
-        run_config=dg.RunConfig(
-            {"stg_sales": {"config": {"max_rejected_rows": max_rejected_rows}}}
-        ),
-    )
 
 
 def in_child(action: Callable[[], object]) -> int:
@@ -104,10 +86,10 @@ def killed_at(
 def states(api: ScriptedApi, base: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """The storage with the old day, in which it is left, and with the new one."""
     api.days[DAY] = NEW
-    run(base, api.url)
+    materialize(base, api.url)
     new = tree(base)
     api.days[DAY] = OLD
-    run(base, api.url)
+    materialize(base, api.url)
     old = tree(base)
     api.days[DAY] = NEW
     return old, new
@@ -134,13 +116,13 @@ def kill_and_check(
     shutil.copytree(base, saved)
     kills = 0
     for step in steps:
-        if not killed_at(step, lambda: run(base, api.url)):
+        if not killed_at(step, lambda: materialize(base, api.url)):
             break
         kills += 1
         left = {path: content for path, content in tree(base).items() if WORK not in path}
         for name in ("raw", "stg"):
             assert layer(left, name) in (layer(old, name), layer(new, name)), (step, name)
-        assert in_child(lambda: run(base, api.url)) == 0, step
+        assert in_child(lambda: materialize(base, api.url)) == 0, step
         assert tree(base) == new, step
         assert not any((base / WORK).iterdir()), step
         shutil.rmtree(base)
@@ -148,10 +130,11 @@ def kill_and_check(
     return kills
 
 
+@pytest.mark.parametrize("stride", [83, pytest.param(23, marks=pytest.mark.slow)])
 def test_kill_9_at_many_steps_leaves_each_day_old_or_new(
-    api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]]
+    api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]], stride: int
 ) -> None:
-    assert kill_and_check(api, base, states, iter(range(5, 10_000, 23))) >= 10
+    assert kill_and_check(api, base, states, iter(range(5, 10_000, stride))) >= 230 / stride
 
 
 @pytest.mark.soak
@@ -161,22 +144,26 @@ def test_kill_9_at_every_step_leaves_each_day_old_or_new(
     assert kill_and_check(api, base, states, iter(range(1, 10_000))) >= 200
 
 
+@pytest.mark.parametrize("stride", [17, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("bad_before", [True, False])
 def test_kill_9_never_leaves_a_row_in_neither_the_day_nor_its_quarantine(
-    api: ScriptedApi, base: Path, bad_before: bool
+    base: Path, bad_before: bool, stride: int
 ) -> None:
     saved = base.with_name("saved")
-    good, bad = (
-        [page(sale(client="kept"), sale(price=1))],
-        [page(sale(client="kept"), sale(price="1"))],
-    )
-    api.days[DAY] = bad if bad_before else good
-    run(base, api.url, 1)
+    raw = base / f"raw/sales/{DAY}/sales_{DAY}.json"
+    raw.parent.mkdir(parents=True)
+    good, bad = (page(sale(client="kept"), sale(price=price)) for price in (1, "1"))
+
+    def run() -> None:
+        materialize(base, "http://unused", assets=[stg_sales], allowed=1)
+
+    raw.write_bytes(bad if bad_before else good)
+    run()
+    raw.write_bytes(good if bad_before else bad)
     shutil.copytree(base, saved)
-    api.days[DAY] = good if bad_before else bad
-    between = {io_manager.__file__, quarantine.__file__}
-    for step in range(36, 10_000, 3):
-        if not killed_at(step, lambda: run(base, api.url, 1), between):
+    between = {local.__file__}
+    for step in range(1, 10_000, stride):
+        if not killed_at(step, run, between):
             break
         [avro] = base.glob("stg/**/*.avro")
         with avro.open("rb") as file:
@@ -253,7 +240,7 @@ def test_a_file_that_may_not_grow_fails_the_day_which_keeps_what_it_had(
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
-        run(base, api.url)
+        materialize(base, api.url)
 
     assert in_child(limited) != 0
     assert tree(base) == states[0]
@@ -276,11 +263,11 @@ def test_a_full_disk_fails_the_day_which_keeps_what_it_had(
 ) -> None:
     base = small_disk / "storage"
     api.days[DAY] = OLD
-    run(base, api.url)
+    materialize(base, api.url)
     old = tree(base)
     api.days[DAY] = [page(*[sale(client="new" * 1000, price=n)] * 9) for n in range(20)]
     with pytest.raises(OSError, match="No space left"):
-        run(base, api.url)
+        materialize(base, api.url)
     assert tree(base) == old
     assert not any((base / WORK).iterdir())
 
@@ -288,11 +275,11 @@ def test_a_full_disk_fails_the_day_which_keeps_what_it_had(
 def test_a_read_only_disk_fails_the_day_and_says_so(api: ScriptedApi, small_disk: Path) -> None:
     base = small_disk / "storage"
     api.days[DAY] = OLD
-    run(base, api.url)
+    materialize(base, api.url)
     old = tree(base)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)  # noqa: S603, S607
     with pytest.raises(PublishError, match=r"BASE_DIR .* cannot be written to"):
-        run(base, api.url)
+        materialize(base, api.url)
     assert tree(base) == old
 
 
@@ -303,10 +290,10 @@ def test_a_failing_fsync_fails_the_day_which_keeps_what_it_had(
     script = base.with_name("publish.py")
     script.write_text(
         "import sys\n"
-        "from upath import UPath\n"
-        "from sales_assets.storage.replace import replacing\n"
-        "base = UPath(sys.argv[1])\n"
-        "with replacing(base / 'raw/sales' / sys.argv[2], base) as new:\n"
+        "from pathlib import Path\n"
+        "from sales_assets.storage.replace import directories_of\n"
+        "base = Path(sys.argv[1])\n"
+        "with directories_of(base).replacing(base / 'raw/sales' / sys.argv[2]) as [new]:\n"
         "    (new / 'file').write_bytes(b'new')\n"
     )
     strace = ["strace", "-f", "-o", os.devnull, "-e", "inject=fsync:error=EIO:when=1"]

@@ -10,17 +10,14 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from sales_assets.feed.contract import InvalidRowsError, Judgement
 from sales_assets.feed.json_rows import InvalidPageError, Repeated, rows_of_page, values_of_page
-from sales_assets.sales.sale import (
-    SALES_SCHEMA,
-    InvalidSalesError,
-    Judgement,
-    _judged_sales,
-    _plain_sales,
-    sales_of_pages,
-)
-from sales_assets.storage.formats import AvroFile, JsonPages
+from sales_assets.feed.page import Page
+from sales_assets.sales.sale import SALE, SALE_CONTRACT
+from sales_assets.storage.avro_file import AvroFile
+from sales_assets.storage.json_pages import JsonPages
 from sales_assets_tests.helpers.rows import DAY, sale
+from sales_assets_tests.helpers.streams import bodies_of, judged
 
 DATE = datetime.date.fromisoformat(DAY)
 FIELDS = ("client", "purchase_date", "product", "price")
@@ -68,10 +65,10 @@ def is_sale(row: dict[str, Any]) -> bool:
 def test_any_list_of_sales_comes_back_from_avro_equal(
     pages: list[list[dict[str, Any]]], ascii_only: bool
 ) -> None:
-    avro = AvroFile(SALES_SCHEMA)
+    avro = AvroFile(SALE.avro)
     bodies = [encoded(rows, ascii_only) for rows in pages]
     with tempfile.TemporaryDirectory() as directory:
-        rows = (row for page in sales_of_pages(bodies, DAY) for row in page)
+        rows = (row for page in judged(bodies) for row in page)
         avro.write(rows, Path(directory), "sales")
         stored = list(avro.read(avro.files(Path(directory), "sales")))
     assert stored == [{**row, "purchase_date": DATE} for rows in pages for row in rows]
@@ -93,17 +90,17 @@ def test_any_value_in_any_field_is_taken_as_it_is_or_rejected_with_its_place(
 ) -> None:
     rows = [{**good, **changes} for good, changes in parts]
     judgement = Judgement(max_rejected_rows=len(rows))
-    [taken] = sales_of_pages([encoded(rows, ascii_only)], DAY, judgement)
+    [taken] = judged([encoded(rows, ascii_only)], judgement)
     assert taken == [
         {field: row[field] for field in FIELDS} | {"purchase_date": DATE}
         for row in rows
         if is_sale(row)
     ]
     bad = [number for number, row in enumerate(rows, 1) if not is_sale(row)]
-    assert [(record["page"], record["row"]) for record in judgement.rejected] == [
+    assert [(record["page"], record["row"]) for record in judgement.rejects] == [
         (1, number) for number in bad
     ]
-    for record in judgement.rejected:
+    for record in judgement.rejects:
         assert {problem["field"].split(".")[0] for problem in record["problems"]} <= {*FIELDS}
         json.dumps(record).encode("ascii")
 
@@ -129,22 +126,21 @@ def rows_as_text(draw: st.DrawFn) -> str:
 def test_a_key_that_comes_twice_is_never_missed(texts: list[str]) -> None:
     page = f"[{', '.join(texts)}]".encode()
     judgement = Judgement(max_rejected_rows=len(texts))
-    list(sales_of_pages([page], DAY, judgement))
+    judged([page], judgement)
     repeated = []
     for number, text in enumerate(texts, 1):
         pairs: list[tuple[str, Any]] = json.loads(text, object_pairs_hook=list)
         if len({key for key, _ in pairs}) < len(pairs):
             repeated.append(number)
-    assert [record["row"] for record in judgement.rejected] == repeated
+    assert [record["row"] for record in judgement.rejects] == repeated
 
 
 @quick
 @given(st.lists(sales, max_size=5), st.booleans())
 def test_the_fast_way_and_the_slow_way_agree(rows: list[dict[str, Any]], ascii_only: bool) -> None:
-    page = encoded(rows, ascii_only)
-    date = datetime.date.fromisoformat(DAY)
-    fast = _plain_sales(page, date)
-    assert fast is None or fast == list(_judged_sales(page, 1, date, Judgement()))
+    page = Page(encoded(rows, ascii_only))
+    fast = SALE_CONTRACT.plain_rows(page, 1, DATE, Judgement())
+    assert fast is None or fast == list(SALE_CONTRACT.judged_rows(page, 1, DATE, Judgement()))
 
 
 @quick
@@ -165,19 +161,19 @@ def test_a_page_that_is_cut_short_is_never_a_page(rows: list[Any], data: st.Data
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=5))
 def test_raw_bytes_are_never_altered(pages: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        JsonPages().write(pages, Path(directory), "sales")
+        JsonPages().write(map(Page, pages), Path(directory), "sales")
         files = JsonPages().files(Path(directory), "sales")
-        assert list(JsonPages().read(files)) == pages
+        assert bodies_of(JsonPages().read(files)) == pages
 
 
 @quick
 @given(st.binary(max_size=30))
 def test_any_bytes_are_a_page_of_rows_or_refused(body: bytes) -> None:
     judgement = Judgement(max_rejected_rows=99)
-    with contextlib.suppress(InvalidSalesError):
-        [taken] = sales_of_pages([b"[" + body + b"]"], DAY, judgement)
+    with contextlib.suppress(InvalidRowsError):
+        [taken] = judged([b"[" + body + b"]"], judgement)
         rows = json.loads(f"[{body.decode('utf-8', 'surrogateescape')}]")
-        assert len(taken) + len(judgement.rejected) == len(rows)
+        assert len(taken) + len(judgement.rejects) == len(rows)
 
 
 def test_values_of_a_key_that_comes_twice_are_all_kept() -> None:

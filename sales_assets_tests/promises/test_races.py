@@ -6,19 +6,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import dagster as dg
 import fastavro
 import pytest
 
 from sales_assets.feed.batch import FailedDaysError
-from sales_assets.sales.api import SalesApi
 from sales_assets.sales.assets import raw_sales, stg_sales
-from sales_assets.sales.sale import SALES_SCHEMA
-from sales_assets.storage.formats import AvroFile, JsonPages
-from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.replace import ReplacedError
-from sales_assets.storage.replace.local import WORK
+from sales_assets.storage.replace.work import WORK
 from sales_assets_tests.helpers.files import tree
+from sales_assets_tests.helpers.materialize import materialize
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
@@ -26,22 +22,12 @@ RANGE = [f"2022-08-{day:02}" for day in range(9, 15)]
 LENGTHS = {"short": 2, "long": 6}
 
 
-def materialize(
-    assets: list[dg.AssetsDefinition], base: Path, url: str, first: str, last: str
-) -> None:
-    """Materialize a range for real."""
-    dg.materialize(
-        assets if raw_sales in assets else [raw_sales.to_source_asset(), *assets],
-        resources={
-            "sales_api": SalesApi(url=url, backoff=0.001),
-            "json_pages": PartitionDirectoryIOManager(str(base), JsonPages()),
-            "avro_file": PartitionDirectoryIOManager(str(base), AvroFile(SALES_SCHEMA)),
-        },
-        tags={
-            "dagster/asset_partition_range_start": first,
-            "dagster/asset_partition_range_end": last,
-        },
-    )
+def write_raw(base: Path, url: str) -> None:
+    materialize(base, url, assets=[raw_sales], backoff=0.001)
+
+
+def read_raw(base: Path) -> None:
+    materialize(base, "http://unused", assets=[stg_sales])
 
 
 def fork(action: Callable[[], object]) -> int:
@@ -88,24 +74,24 @@ def race(base: Path, token: str, rounds: int) -> tuple[int, int]:
         for writer, server in servers.items():
             server.token = token
             server.days[DAY] = pages_of(writer, DAY)
-        materialize([raw_sales], base, short.url, DAY, DAY)
+        write_raw(base, short.url)
 
         def write(url: str) -> None:
             for _ in range(rounds):
-                materialize([raw_sales], base, url, DAY, DAY)
+                write_raw(base, url)
 
         children = [fork(lambda url=server.url: write(url)) for server in servers.values()]  # type: ignore[misc]
         read = replaced = 0
         for _ in range(rounds):
             try:
-                materialize([stg_sales], base, "http://unused", DAY, DAY)
+                read_raw(base)
             except ReplacedError:
                 replaced += 1
             else:
                 read += 1
                 assert len(writers_of(DAY, base)) == 1
         assert ended_well(children)
-        materialize([stg_sales], base, "http://unused", DAY, DAY)
+        read_raw(base)
     raw = [name for name in tree(base) if name.startswith("raw")]
     assert len(raw) == LENGTHS[writers_of(DAY, base).pop()]
     assert not any((base / WORK).iterdir())
@@ -115,15 +101,17 @@ def race(base: Path, token: str, rounds: int) -> tuple[int, int]:
 def test_a_day_written_by_two_and_read_by_a_third_is_never_mixed(
     tmp_path: Path, api: ScriptedApi
 ) -> None:
-    read, replaced = race(tmp_path, api.token, 15)
+    read, replaced = race(tmp_path, api.token, 5)
+    assert read + replaced == 5
+
+
+@pytest.mark.parametrize(
+    "rounds", [pytest.param(30, marks=pytest.mark.slow), pytest.param(300, marks=pytest.mark.soak)]
+)
+def test_many_rounds_mix_nothing(tmp_path: Path, api: ScriptedApi, rounds: int) -> None:
+    read, replaced = race(tmp_path, api.token, rounds)
     assert read > 0
-    assert read + replaced == 15
-
-
-@pytest.mark.soak
-def test_hundreds_of_rounds_mix_nothing(tmp_path: Path, api: ScriptedApi) -> None:
-    read, replaced = race(tmp_path, api.token, 300)
-    assert read > replaced
+    assert read + replaced == rounds
 
 
 def test_overlapping_backfills_leave_every_day_whole(tmp_path: Path, api: ScriptedApi) -> None:
@@ -131,7 +119,7 @@ def test_overlapping_backfills_leave_every_day_whole(tmp_path: Path, api: Script
 
     def backfill() -> None:
         with suppress(ReplacedError, FailedDaysError):
-            materialize([raw_sales, stg_sales], tmp_path, api.url, RANGE[0], RANGE[-1])
+            materialize(tmp_path, api.url, RANGE[0], RANGE[-1], backoff=0.001)
 
     assert ended_well([fork(backfill) for _ in range(3)])
     for day in RANGE:

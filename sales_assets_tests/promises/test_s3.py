@@ -9,7 +9,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from upath import UPath
 
-from sales_assets.storage.replace import PublishError, ReplacedError, reading, replacing
+from sales_assets.storage.replace import PublishError, ReplacedError, directories_of
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
@@ -61,13 +61,13 @@ def objects(base: UPath) -> dict[str, bytes]:
 
 
 def publish(base: UPath, files: dict[str, bytes]) -> None:
-    with replacing(base / "raw/sales/D", base) as new:
+    with directories_of(base).replacing(base / "raw/sales/D") as [new]:
         for name, content in files.items():
             (new / name).write_bytes(content)
 
 
 def read(base: UPath) -> dict[str, bytes]:
-    with reading(base / "raw/sales/D", base):
+    with directories_of(base).reading(base / "raw/sales/D"):
         return {path.name: path.read_bytes() for path in (base / "raw/sales/D").iterdir()}
 
 
@@ -122,7 +122,7 @@ def test_a_crash_in_between_is_noticed_by_readers_and_mended_by_the_next_run(
     script.write_text(
         "import os, signal, sys\n"
         "from upath import UPath\n"
-        "from sales_assets.storage.replace import replacing\n"
+        "from sales_assets.storage.replace import directories_of\n"
         "left = int(sys.argv[1])\n"
         "def trace(frame, event, _):\n"
         "    global left\n"
@@ -134,7 +134,7 @@ def test_a_crash_in_between_is_noticed_by_readers_and_mended_by_the_next_run(
         "    return trace\n"
         "sys.settrace(trace)\n"
         "base = UPath(os.environ['BASE_DIR'])\n"
-        "with replacing(base / 'raw/sales/D', base) as new:\n"
+        "with directories_of(base).replacing(base / 'raw/sales/D') as [new]:\n"
         "    (new / '1').write_bytes(b'new')\n"
         "    (new / '2').write_bytes(b'new')\n"
     )
@@ -148,7 +148,7 @@ def test_a_crash_in_between_is_noticed_by_readers_and_mended_by_the_next_run(
 
 def test_a_day_replaced_while_it_is_read_fails_the_reader(base: UPath) -> None:
     publish(base, {"1": b"old"})
-    with pytest.raises(ReplacedError), reading(base / "raw/sales/D", base):
+    with pytest.raises(ReplacedError), directories_of(base).reading(base / "raw/sales/D"):
         publish(base, {"1": b"new"})
 
 

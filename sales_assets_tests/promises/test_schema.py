@@ -13,8 +13,8 @@ from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException
 from upath import UPath
 
-from sales_assets.sales.sale import SALES_SCHEMA
-from sales_assets.storage.formats import AvroFile
+from sales_assets.sales.sale import SALE
+from sales_assets.storage.avro_file import AvroFile
 from sales_assets_tests.helpers.rows import DAY
 
 DATE = datetime.date.fromisoformat(DAY)
@@ -45,7 +45,7 @@ def breaks(schema: dict[str, Any], path: Path) -> bool:
 
 def changed(**fields: Any) -> dict[str, Any]:
     """The schema with fields added, replaced, or (None) taken away."""
-    schema = copy.deepcopy(SALES_SCHEMA)
+    schema = copy.deepcopy(SALE.avro)
     by_name = {field["name"]: field for field in schema["fields"]} | fields
     schema["fields"] = [field for field in by_name.values() if field]
     return schema
@@ -54,7 +54,7 @@ def changed(**fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("path", OLD_FILES, ids=lambda path: path.stem)
 def test_files_of_every_version_are_read_in_full(path: Path) -> None:
     assert OLD_FILES
-    assert not breaks(SALES_SCHEMA, path)
+    assert not breaks(SALE.avro, path)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_change_of_the_schema_that_breaks_old_files_is_noticed(
 @pytest.fixture(params=[ROWS, []], ids=["a day", "an empty day"])
 def day(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, list[dict[str, Any]]]:
     """A file, and the rows in it."""
-    AvroFile(SALES_SCHEMA).write(request.param, tmp_path, "sales")
+    AvroFile(SALE.avro).write(request.param, tmp_path, "sales")
     return tmp_path / "sales.avro", request.param
 
 

@@ -10,11 +10,12 @@ import pytest
 from sales_assets.rides.api import RidesApi
 from sales_assets.rides.assets import NoRidesError, PullConfig, driver_statistics, rides
 from sales_assets.rides.checks import distances_are_plausible, every_ride_has_its_driver
-from sales_assets.rides.database import RidesDatabase
+from sales_assets.rides.database import RidesDatabase, RidesStore
+from sales_assets.rides.errors import RidesDatabaseError
 from sales_assets.sample.api import Answer
 from sales_assets.sample.resources import SampleRidesApi
 from sales_assets_tests.helpers.commands import Command
-from sales_assets_tests.helpers.rides_file import BY_HAND, STATISTICS, sql
+from sales_assets_tests.helpers.rides_file import BY_HAND, STATISTICS, sql, stored
 from sales_assets_tests.helpers.rows import ride_answer
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
@@ -22,21 +23,12 @@ ALL = [rides, driver_statistics, distances_are_plausible, every_ride_has_its_dri
 MATERIALIZE = ("asset", "materialize", "-m", "sales_assets.definitions", "--select")
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the database will be."""
-    return tmp_path / "rides.db"
-
-
-def run(
-    api: RidesApi, path: Path, instance: dg.DagsterInstance, **config: Any
-) -> dg.ExecuteInProcessResult:
-    """Materialize both assets, with their checks."""
+def run(api: RidesApi, path: Path, **config: Any) -> dg.ExecuteInProcessResult:
+    """Materialize both assets, with their checks, on an instance in memory."""
     return dg.materialize(
         ALL,
         resources={"rides_api": api, "rides_database": RidesDatabase(path=str(path))},
         run_config=dg.RunConfig(ops={"rides": PullConfig(**{"interval": 0, **config})}),
-        instance=instance,
     )
 
 
@@ -46,13 +38,10 @@ def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
     return {name: entry.value for name, entry in materialization.metadata.items()}
 
 
-def failed_checks(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
-    """Give the metadata of the checks that did not pass."""
-    return {
-        check.check_name: {name: entry.value for name, entry in check.metadata.items()}
-        for check in result.get_asset_check_evaluations()
-        if not check.passed
-    }
+def entry(result: dg.ExecuteInProcessResult, name: str) -> Any:
+    """Give one table that a run says of the statistics."""
+    [materialization] = result.asset_materializations_for_node("driver_statistics")
+    return materialization.metadata[name]
 
 
 def client(api: ScriptedApi) -> RidesApi:
@@ -65,9 +54,7 @@ def answers(*rides_to_come: Any) -> list[Answer]:
     return [Answer(body=json.dumps(ride).encode()) for ride in rides_to_come]
 
 
-def test_a_run_stores_rides_and_sums_them_up(
-    api: ScriptedApi, path: Path, instance: dg.DagsterInstance
-) -> None:
+def test_a_run_stores_rides_and_sums_them_up(api: ScriptedApi, path: Path) -> None:
     api.script.extend(
         answers(
             ride_answer("r1", "d1", distance=1.5),
@@ -75,18 +62,15 @@ def test_a_run_stores_rides_and_sums_them_up(
             ride_answer("r1", "d1", distance=2.0),
         )
     )
-    result = run(client(api), path, instance, polls=3)
+    result = run(client(api), path, polls=3)
     assert sql(path, BY_HAND) == sql(path, STATISTICS) == [("d1", 2.0, 1, 7.0), ("d2", 9.0, 1, 7.0)]
-    assert failed_checks(result) == {}
-    assert len(result.get_asset_check_evaluations()) == 3
+    assert [check.passed for check in result.get_asset_check_evaluations()] == [True] * 3
 
 
-def test_a_run_tells_what_it_pulled(
-    api: ScriptedApi, path: Path, instance: dg.DagsterInstance
-) -> None:
+def test_a_run_tells_what_it_pulled(api: ScriptedApi, path: Path) -> None:
     api.script.extend(answers(ride_answer("r1"), ride_answer("r2"), ride_answer("r1")))
     api.script.extend([Answer(500), Answer(body=b"[]")])
-    told = metadata(run(client(api), path, instance, polls=5), "rides")
+    told = metadata(run(client(api), path, polls=5), "rides")
     assert (told["source"], told["path"]) == (api.url, str(path))
     assert {name: told[name] for name in told if name.startswith(("rides_", "answers_"))} == {
         "rides_pulled": 3,
@@ -95,24 +79,40 @@ def test_a_run_tells_what_it_pulled(
         "answers_skipped": 2,
     }
     assert told["dagster/row_count"] == 2
-    assert [column.name for column in told["dagster/column_schema"].columns] == [
-        *("ride_uuid", "user_uuid", "driver_uuid", "distance", "price")
-    ]
 
 
-def test_the_statistics_show_the_ten_longest_distances(
-    api: ScriptedApi, path: Path, instance: dg.DagsterInstance
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("asset", [rides, driver_statistics])
+def test_the_columns_of_an_asset_are_those_of_its_table(
+    asset: dg.AssetsDefinition, path: Path
 ) -> None:
-    api.script.extend(
-        answers(*(ride_answer(f"r{n}", f"d{n}", distance=n + 0.09) for n in range(12)))
-    )
-    told = metadata(run(client(api), path, instance, polls=12), "driver_statistics")
-    header, _, first, *others = told["longest_distances"].splitlines()
-    assert header == (
-        "| name | surname | distance | rides | price | average_distance | driver_uuid |"
-    )
-    assert first == "| Ada | Byron | 11.09 | 1 | 7.0 | 11.09 | d11 |"
-    assert len(others) == 9
+    schema = asset.metadata_by_key[asset.key]["dagster/column_schema"]
+    assert [(c.name, c.type, not c.constraints.nullable) for c in schema.columns] == [
+        (name, type_, bool(required))
+        for _, name, type_, required, *_ in sql(path, f"PRAGMA table_info({asset.key.path[0]})")
+    ]
+    assert all(column.description for column in schema.columns)
+    units = {c.name: "of the API" in c.description for c in schema.columns}
+    assert all(units[name] for name in units if "distance" in name or "price" in name)
+
+
+def test_the_statistics_show_the_ten_longest_distances(api: ScriptedApi, path: Path) -> None:
+    longest = [ride_answer(f"r{n}", f"d{n}", distance=n + 0.09) for n in range(12)]
+    longest[11]["driver"]["name"] = "a|b\n<script>"
+    api.script.extend(answers(*longest))
+    result = run(client(api), path, polls=12)
+    told = metadata(result, "driver_statistics")
+    first, *others = [record.data for record in entry(result, "longest_distances").records]
+    assert first == {
+        "name": "a|b\n<script>",
+        "surname": "Byron",
+        "driver_uuid": "d11",
+        "total_distance": 11.09,
+        "rides": 1,
+        "total_price": 7.0,
+        "average_distance": 11.09,
+    }
+    assert [row["driver_uuid"] for row in others] == [f"d{n}" for n in range(10, 1, -1)]
     totals = {name: told[name] for name in told if name.startswith("total_")}
     assert totals == {
         "total_drivers": 12,
@@ -122,28 +122,19 @@ def test_the_statistics_show_the_ten_longest_distances(
     }
 
 
-def test_a_name_cannot_break_the_table(
-    api: ScriptedApi, path: Path, instance: dg.DagsterInstance
-) -> None:
-    ride = ride_answer()
-    ride["driver"]["name"] = "a\\| b\n<script>'; DROP TABLE rides; --"
-    api.script.extend(answers(ride))
-    told = metadata(run(client(api), path, instance, polls=1), "driver_statistics")
-    _, _, row = told["longest_distances"].splitlines()
-    assert row.startswith("| a\\\\\\| b \\<script>'; DROP TABLE rides; -- | Byron | 2.5 |")
+def test_infinite_sums_and_long_names_can_be_shown(api: ScriptedApi, path: Path) -> None:
+    longest = [ride_answer(f"r{n}", distance=1e308) for n in range(2)]
+    for answer in longest:
+        answer["driver"]["name"] = "x" * 99_999
+    api.script.extend(answers(*longest))
+    result = run(client(api), path, polls=2)
+    assert metadata(result, "driver_statistics")["total_distance"] == "inf"
+    [row] = entry(result, "longest_distances").records
+    assert row.data["total_distance"] == "inf"
+    assert len(str(row.data["name"])) < 100
 
 
-def test_a_run_without_any_ride_fails_and_says_why(
-    api: ScriptedApi, path: Path, instance: dg.DagsterInstance
-) -> None:
-    api.script.extend([Answer(500), Answer(500), Answer(503)])
-    with pytest.raises(NoRidesError, match=r"no ride in 3 answers.*RIDES_API_URL.*HTTP 503"):
-        run(client(api), path, instance, polls=3)
-
-
-def test_statistics_of_an_empty_database_are_empty(
-    path: Path, instance: dg.DagsterInstance
-) -> None:
+def test_statistics_of_an_empty_database_are_empty(path: Path) -> None:
     result = dg.materialize(
         [rides, driver_statistics],
         selection=[driver_statistics],
@@ -151,35 +142,55 @@ def test_statistics_of_an_empty_database_are_empty(
             "rides_api": RidesApi(url="http://127.0.0.1:9"),
             "rides_database": RidesDatabase(path=str(path)),
         },
-        instance=instance,
     )
     told = metadata(result, "driver_statistics")
-    assert (told["dagster/row_count"], told["longest_distances"]) == (0, "no rows")
+    assert (told["dagster/row_count"], told["total_distance"]) == (0, 0.0)
+    table = entry(result, "longest_distances")
+    assert (table.records, len(table.schema.columns)) == ([], 7)
 
 
-def test_negative_and_absurd_distances_are_kept_and_found(
-    api: ScriptedApi, path: Path, instance: dg.DagsterInstance
+def test_a_run_stores_its_rides_in_the_file_that_is_there(api: ScriptedApi, path: Path) -> None:
+    def answer(number: int) -> bytes:
+        if number == 3:
+            path.unlink()
+        return json.dumps(ride_answer(f"r{number}")).encode()
+
+    api.ride = answer
+    result = run(client(api), path, polls=5)
+    assert stored(path) == {"r3", "r4", "r5"}
+    assert metadata(result, "rides")["rides_pulled"] == 5
+    assert sql(path, BY_HAND) == sql(path, STATISTICS)
+
+
+def test_a_run_whose_file_is_damaged_fails(api: ScriptedApi, path: Path) -> None:
+    def answer(number: int) -> bytes:
+        if number == 3:
+            path.write_bytes(b"no database" * 999)
+        return json.dumps(ride_answer(f"r{number}")).encode()
+
+    api.ride = answer
+    with pytest.raises(RidesDatabaseError, match=f"{path} cannot be used .*damaged"):
+        run(client(api), path, polls=5)
+
+
+def test_a_driver_whose_rides_and_statistics_disagree_fails_the_check(
+    api: ScriptedApi, path: Path, store: RidesStore
 ) -> None:
-    distances = (-0.1, 0.0, 1000.0, 1000.5, 1e308, 1e308)
-    api.script.extend(answers(*(ride_answer(f"r{n}", distance=d) for n, d in enumerate(distances))))
-    result = run(client(api), path, instance, polls=len(distances))
-    assert metadata(result, "driver_statistics")["total_distance"] == "inf"
-    failed = failed_checks(result)
-    assert list(failed) == ["distances_are_plausible"]
-    assert failed["distances_are_plausible"]["rides"] == 4
-    assert "| r0 | u1 | d1 | -0.1 |" in failed["distances_are_plausible"]["first_rides"]
+    sql(
+        path,
+        "CREATE TRIGGER wrong AFTER INSERT ON driver_statistics "
+        "BEGIN UPDATE driver_statistics SET total_distance = 1; END",
+    )
+    result = run(client(api), path, polls=1)
+    [check] = [c for c in result.get_asset_check_evaluations() if not c.passed]
+    assert check.check_name == "sums_agree_with_rides"
+    assert check.metadata["drivers"].value == 1
 
 
-def test_a_ride_without_its_driver_is_found(
-    api: ScriptedApi, path: Path, instance: dg.DagsterInstance
-) -> None:
-    api.script.extend(answers(ride_answer("r1", "d1"), ride_answer("r2", "d2")) * 2)
-    run(client(api), path, instance, polls=2)
-    sql(path, "INSERT INTO rides VALUES ('r3', 'u1', 'nobody', 1.0, 1.0)")
-    failed = failed_checks(run(client(api), path, instance, polls=2))
-    assert failed == {
-        "every_ride_has_its_driver": {"rides_without_drivers": 1, "rides_without_users": 0}
-    }
+def test_a_run_without_any_ride_fails_and_says_why(api: ScriptedApi, path: Path) -> None:
+    api.script.extend([Answer(500), Answer(500), Answer(503)])
+    with pytest.raises(NoRidesError, match=r"no ride in 3 answers.*RIDES_API_URL.*HTTP 503"):
+        run(client(api), path, polls=3)
 
 
 @pytest.mark.parametrize(
@@ -204,11 +215,9 @@ def test_a_config_without_sense_is_refused(config: dict[str, Any]) -> None:
 
 
 def test_each_run_with_the_sample_api_brings_new_rides_of_the_same_drivers(
-    path: Path, instance: dg.DagsterInstance
+    path: Path,
 ) -> None:
-    first, second = (
-        metadata(run(SampleRidesApi(), path, instance, polls=60), "rides") for _ in range(2)
-    )
+    first, second = (metadata(run(SampleRidesApi(), path, polls=60), "rides") for _ in range(2))
     assert (first["rides_new"], second["rides_new"]) == (60, 60)
     assert "INVENTED" in first["source"]
     [(drivers,)] = sql(path, "SELECT COUNT(*) FROM drivers")
@@ -222,17 +231,3 @@ def test_both_assets_are_materialized_with_nothing_set(dagster: Command, tmp_pat
     path = tmp_path / "file_storage" / "rides.db"
     assert sql(path, "SELECT COUNT(*) FROM rides") == [(12,)]
     assert sql(path, BY_HAND) == sql(path, STATISTICS)
-
-
-def test_the_command_line_pulls_from_the_api_of_the_settings(
-    api: ScriptedApi, dagster: Command, path: Path
-) -> None:
-    api.script.extend(answers(*(ride_answer(f"r{n}", distance=float(n)) for n in range(4))))
-    config = {"ops": {"rides": {"config": {"polls": 4, "interval": 0}}}}
-    result = dagster(
-        *(*MATERIALIZE, "rides,driver_statistics", "--config-json", json.dumps(config)),
-        RIDES_API_URL=api.url,
-        RIDES_DB=str(path),
-    )
-    assert result.returncode == 0, result.stderr
-    assert sql(path, STATISTICS) == [("d1", 6.0, 4, 28.0)]

@@ -4,16 +4,15 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,42 +22,8 @@ from sales_assets.rides.pull import serve
 from sales_assets.sample.api import Answer
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.forkserver import processes
-from sales_assets_tests.helpers.rides_file import BY_HAND, STATISTICS, compute, sql
-from sales_assets_tests.helpers.rows import ride_answer
-from sales_assets_tests.helpers.scripted_api import ScriptedApi
-
-
-class RidesServer(ScriptedApi):
-    """A rides API that knows which rides it has answered, below any path.
-
-    Attributes:
-        served: The rides in the order of the calls.
-        last_of: The last ride asked for below each path.
-        gate: While it is closed, a call gets no answer.
-    """
-
-    def __init__(self) -> None:
-        """Answer at once."""
-        super().__init__()
-        self.served: list[str] = []
-        self.last_of: dict[str, str] = {}
-        self.gate = threading.Event()
-        self.gate.set()
-        self._lock = threading.Lock()
-
-    def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
-        """Answer from the script first."""
-        with self._lock:
-            if self.script:
-                return self.script.popleft()
-            number = len(self.served) + 1
-            # Every driver has many rides, and every tenth ride comes again.
-            ride = str(number - (number % 10 == 0))
-            self.served.append(ride)
-            self.last_of[path] = ride
-        self.gate.wait(60)
-        answer = ride_answer(ride, f"d{number % 7}", distance=number / 7)
-        return Answer(body=json.dumps(answer).encode())
+from sales_assets_tests.helpers.rides_file import BY_HAND, STATISTICS, compute, sql, stored
+from sales_assets_tests.helpers.rides_service import RidesServer, Services, services, until
 
 
 @pytest.fixture
@@ -75,17 +40,14 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "rides.db"
 
 
-def until(ready: Callable[[], Any], seconds: float = 60) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.002)
-
-
-def stored(path: Path) -> set[str]:
-    """Give the ids of the rides in the file."""
-    return {ride for (ride,) in sql(path, "SELECT ride_uuid FROM rides")}
+@pytest.fixture
+def pulling(
+    environment: dict[str, str], tmp_path: Path, path: Path, server: RidesServer
+) -> Iterator[Services]:
+    """Services that pull from that API into that file."""
+    ours = {"RIDES_DB": str(path), "RIDES_API_URL": server.url}
+    with services(tmp_path, {**environment, **ours}) as started:
+        yield started
 
 
 def holds_rides(path: Path) -> bool:
@@ -125,7 +87,7 @@ def kill_pullers(server: RidesServer, path: Path, kills: int) -> None:
 def test_kill_9_loses_no_ride_that_was_stored_and_leaves_a_sound_file(
     server: RidesServer, path: Path
 ) -> None:
-    kill_pullers(server, path, 12)
+    kill_pullers(server, path, 6)
 
 
 @pytest.mark.soak
@@ -133,103 +95,65 @@ def test_kill_9_two_hundred_times(server: RidesServer, path: Path) -> None:
     kill_pullers(server, path, 200)
 
 
-Start = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def start(environment: dict[str, str], tmp_path: Path, path: Path) -> Iterator[Start]:
-    """Start `sales-assets pull-rides ...` as a user does; what still runs in the end is killed."""
-    started = []
-
-    def run(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
-        started.append(
-            subprocess.Popen(  # noqa: S603 - our own command
-                [
-                    sys.executable,
-                    "-c",
-                    "from sales_assets.cli import main; main(prog_name='sales-assets')",
-                    "pull-rides",
-                    *arguments,
-                ],
-                cwd=tmp_path,
-                env={**environment, "RIDES_DB": str(path), **variables},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-        return started[-1]
-
-    yield run
-    for process in started:
-        with suppress(ProcessLookupError):
-            process.kill()
-        process.communicate()
-
-
-def end(process: "subprocess.Popen[str]", number: signal.Signals) -> tuple[str, str]:
-    """Send a signal, and give what was written until the end."""
-    process.send_signal(number)
-    return process.communicate(timeout=30)
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_pause_of_the_service_at_once_and_cleanly(
-    server: RidesServer, path: Path, start: Start, number: signal.Signals
+    server: RidesServer, path: Path, pulling: Services, number: signal.Signals
 ) -> None:
-    service = start("--interval", "3600", RIDES_API_URL=server.url)
+    service = pulling.start("--interval", "3600")
     until(lambda: holds_rides(path))
-    output, log = end(service, number)
-    assert service.returncode == 0, log
+    status, output, log = service.end(number)
+    assert status == 0, log
     assert "stopped: 1 rides pulled (1 new, 0 updated), 0 answers skipped" in output
     assert "stopped before" not in log
     assert stored(path) == set(server.served)
 
 
 def test_a_ride_in_hand_is_still_stored_when_a_signal_comes(
-    server: RidesServer, path: Path, start: Start
+    server: RidesServer, path: Path, pulling: Services
 ) -> None:
     server.gate.clear()
-    service = start(RIDES_API_URL=server.url)
+    service = pulling.start()
     until(lambda: server.served)
-    service.send_signal(signal.SIGTERM)
+    service.kill(signal.SIGTERM)
     time.sleep(0.2)
     server.gate.set()
-    output, _ = service.communicate(timeout=30)
-    assert (service.returncode, stored(path)) == (0, set(server.served))
+    status, output, _ = service.wait()
+    assert (status, stored(path)) == (0, set(server.served))
     assert "1 rides pulled" in output
 
 
 def test_a_server_that_does_not_answer_does_not_keep_the_service_from_stopping(
-    server: RidesServer, start: Start
+    server: RidesServer, pulling: Services
 ) -> None:
     server.gate.clear()
-    service = start(RIDES_API_URL=server.url)
+    service = pulling.start()
     until(lambda: server.served)
-    output, log = end(service, signal.SIGTERM)
-    assert service.returncode == 0
+    status, output, log = service.end()
+    assert status == 0
     assert "0 rides pulled" in output
     assert "stopped before the answer in hand was there" in log
     assert "Traceback" not in log
 
 
-def test_the_service_goes_on_after_answers_that_are_no_rides(
-    server: RidesServer, path: Path, start: Start
+def test_the_service_goes_on_after_answers_without_a_ride(
+    server: RidesServer, path: Path, pulling: Services
 ) -> None:
     server.script.extend([Answer(500), Answer(body=b"{}"), Answer(404)])
-    service = start("--interval", "0", RIDES_API_URL=server.url)
+    service = pulling.start("--interval", "0")
     until(lambda: len(server.served) >= 3)
-    output, log = end(service, signal.SIGTERM)
+    _, output, log = service.end()
     assert "3 answers skipped" in output
-    assert len(re.findall("WARNING skipped an answer that is no ride: HTTP", log)) == 3
+    assert len(re.findall("WARNING skipped an answer without a ride: HTTP", log)) == 3
     assert stored(path) == set(server.served)
 
 
 def test_while_the_database_is_locked_the_ride_in_hand_waits(
     server: RidesServer, path: Path
 ) -> None:
-    database = RidesDatabase(path=str(path), busy_timeout=0.05)
-    with database.open() as store, store.transaction():
+    with RidesDatabase(path=str(path)).open():
+        pass
+    with closing(sqlite3.connect(path, isolation_level=None)) as locking:
+        locking.execute("BEGIN IMMEDIATE")
         locked = processes.Process(target=serve_patiently, args=(server.url, str(path)))
         locked.start()
         until(lambda: server.served)
@@ -248,46 +172,151 @@ def serve_patiently(url: str, path: str) -> None:
         serve(api, RidesDatabase(path=path, busy_timeout=0.05), 0.01)
 
 
-def test_the_service_says_what_is_wrong_with_its_settings(tmp_path: Path, start: Start) -> None:
-    broken = start(RIDES_API_URL="nowhere")
-    assert "RIDES_API_URL is 'nowhere'" in broken.communicate(timeout=30)[1]
-    lost = start(RIDES_DB=str(tmp_path))
-    assert "RIDES_DB has to name a file" in lost.communicate(timeout=30)[1]
-    assert (broken.returncode, lost.returncode) == (1, 1)
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
+def test_a_file_that_is_taken_away_while_the_service_pulls_loses_no_ride_after_that(
+    server: RidesServer, path: Path, pulling: Services, how: str
+) -> None:
+    service = pulling.start("--interval", "0")
+    until(lambda: len(server.served) >= 5)
+    moved = path.with_name("moved.db")
+    if how == "moved":
+        path.rename(moved)
+    elif how == "deleted":
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink()
+    else:
+        with RidesDatabase(path=str(moved)).open():
+            pass
+        moved.replace(path)
+    # The next may have been asked for, but not the one after it.
+    taken = len(server.served) + 1
+    until(lambda: len(server.served) >= taken + 10)
+    status, _, log = service.end()
+    assert status == 0
+    assert len(re.findall("WARNING .*rides.db was deleted, moved or replaced", log)) == 1
+    assert stored(path) >= set(server.served[taken:])
+    if how == "moved":
+        assert stored(path) | stored(moved) == set(server.served)
+
+
+def test_a_write_ahead_log_that_is_deleted_while_the_service_pulls_loses_no_ride(
+    server: RidesServer, path: Path, pulling: Services
+) -> None:
+    service = pulling.start("--interval", "0")
+    for _ in range(3):
+        seen = len(server.served)
+        until(lambda seen=seen: len(server.served) >= seen + 5)  # type: ignore[misc]
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink()
+    seen = len(server.served)
+    until(lambda: len(server.served) >= seen + 5)
+    assert service.end()[0] == 0
+    assert stored(path) == set(server.served)
+    assert sql(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+@pytest.mark.parametrize(
+    ("harm", "problem"),
+    [
+        (lambda path: path.write_bytes(b"no database" * 9999), "damaged"),
+        (lambda path: os.truncate(path, 0), "damaged"),
+        (lambda path: (path.rename(path.with_name("old.db")), path.mkdir()), "regular file"),
+        (lambda path: shutil.copy(__file__, path), "damaged"),
+    ],
+    ids=["overwritten", "cut", "a directory", "another file"],
+)
+def test_a_damaged_file_stops_the_service_with_an_error(
+    server: RidesServer, path: Path, pulling: Services, harm: object, problem: str
+) -> None:
+    service = pulling.start("--interval", "0")
+    until(lambda: len(server.served) >= 5)
+    assert callable(harm)
+    harm(path)
+    status, output, log = service.wait()
+    assert status == 1
+    assert "stopped:" not in output
+    assert re.search(f"Error: the rides database {path}.*{problem}", log)
+    assert "Traceback" not in log
+
+
+def test_the_service_says_what_is_wrong_with_its_settings(
+    tmp_path: Path, pulling: Services
+) -> None:
+    broken = pulling.start(RIDES_API_URL="nowhere")
+    lost = pulling.start(RIDES_DB=str(tmp_path))
+    assert "RIDES_API_URL is not an address" in broken.wait()[2]
+    assert "set RIDES_DB to another path" in lost.wait()[2]
+    assert (broken.wait()[0], lost.wait()[0]) == (1, 1)
 
 
 def test_the_service_reads_the_settings_in_the_file_env_as_dagster_does(
-    server: RidesServer, tmp_path: Path, start: Start
+    server: RidesServer, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     (tmp_path / ".env").write_text(f"RIDES_API_URL={server.url}\nRIDES_DB=named_there.db\n")
-    service = start()
-    until(lambda: server.served)
-    end(service, signal.SIGTERM)
+    main = "from sales_assets.cli import main; main(prog_name='sales-assets')"
+    service = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-c", main, "pull-rides"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: server.served)
+        service.terminate()
+        assert service.wait(30) == 0
+    finally:
+        service.kill()
     assert stored(tmp_path / "named_there.db") == set(server.served)
 
 
 def test_without_a_rides_api_the_service_says_that_its_rides_are_invented(
-    path: Path, start: Start
+    path: Path, pulling: Services
 ) -> None:
-    service = start("--interval", "0")
+    service = pulling.start("--interval", "0", RIDES_API_URL="sample")
     until(lambda: holds_rides(path))
-    _, log = end(service, signal.SIGTERM)
+    _, _, log = service.end()
     assert "INVENTED rides" in log
 
 
 def test_two_services_and_a_dagster_run_use_one_file_at_once(
-    server: RidesServer, path: Path, start: Start, dagster: Command
+    server: RidesServer, path: Path, pulling: Services, dagster: Command
 ) -> None:
-    services = [start("--interval", "0", RIDES_API_URL=server.url) for _ in range(2)]
+    started = [pulling.start("--interval", "0.05") for _ in range(2)]
+    config = {"ops": {"rides": {"config": {"polls": 4, "interval": 0}}}}
     run = dagster(
         *("asset", "materialize", "-m", "sales_assets.definitions"),
-        *("--select", "rides,driver_statistics"),
+        *("--select", "rides,driver_statistics", "--config-json", json.dumps(config)),
         RIDES_API_URL=server.url,
         RIDES_DB=str(path),
     )
     assert run.returncode == 0, run.stderr
-    for service in services:
-        _, log = end(service, signal.SIGTERM)
-        assert service.returncode == 0, log
-        assert Counter(re.findall("WARNING|ERROR|Traceback", log)) == {}
+    for service in started:
+        status, _, log = service.end()
+        assert status == 0, log
+        assert re.findall("WARNING|ERROR|Traceback", log) == []
     assert stored(path) == set(server.served)
+
+
+@pytest.mark.soak
+def test_a_file_that_is_moved_a_hundred_times_loses_no_ride(
+    server: RidesServer, path: Path, pulling: Services
+) -> None:
+    draw = random.Random(3)  # noqa: S311
+    pulled = [pulling.start("--interval", "0") for _ in range(2)]
+    moved: list[Path] = []
+    for number in range(100):
+        seen = len(server.served)
+        until(lambda seen=seen: len(server.served) >= seen + 3)  # type: ignore[misc]
+        time.sleep(draw.random() * 0.01)
+        if not path.exists():
+            continue
+        moved.append(path.with_name(f"moved {number}.db"))
+        path.rename(moved[-1])
+    for service in pulled:
+        status, _, log = service.end()
+        assert status == 0, log
+    found = [stored(file) for file in (*moved, path) if file.exists()]
+    assert set().union(*found) == set(server.served)
+    for file in moved:
+        assert sql(file, "PRAGMA integrity_check") == [("ok",)]

@@ -22,11 +22,17 @@ def test_a_whole_number_is_a_distance() -> None:
     assert (distance, type(distance)) == (5.0, float)
 
 
+@pytest.mark.parametrize("distance", [2**53, -(2**53), 1e308, 1e16, 0.1, -0.0, 5e-324])
+def test_a_number_that_a_float_holds_comes_back_as_it_is(distance: float) -> None:
+    read = read_ride(encoded(ride_answer(distance=distance)))["ride"]["distance"]
+    assert (repr(read), type(read)) == (repr(float(distance)), float)
+
+
 def test_a_negative_distance_is_a_ride() -> None:
     assert read_ride(encoded(ride_answer(distance=-1.0)))["ride"]["distance"] == -1
 
 
-def test_a_driver_without_expiry_is_one() -> None:
+def test_a_driver_may_have_no_expiry() -> None:
     answer = ride_answer()
     answer["driver"]["expiry_date"] = None
     assert read_ride(encoded(answer)) == answer
@@ -45,7 +51,11 @@ def test_an_unknown_field_does_no_harm() -> None:
         ("ride", "distance", float("nan"), "finite number"),
         ("ride", "distance", float("-inf"), "finite number"),
         ("ride", "price", float("inf"), "finite number"),
-        pytest.param("ride", "price", 10**400, "number", id="a price of 401 digits"),
+        ("ride", "distance", 2**53 + 1, r"an integer up to 2\^53"),
+        ("ride", "price", -(2**53) - 1, r"an integer up to 2\^53"),
+        ("ride", "price", 2**64, r"an integer up to 2\^53"),
+        pytest.param("ride", "price", 10**400, "2\\^53", id="a price of 401 digits"),
+        pytest.param("ride", "price", 10**4000, "2\\^53", id="a price of 4001 digits"),
         ("ride", "price", [7.0], "valid number"),
         ("ride", "ride_uuid", 7, "valid string"),
         ("ride", "ride_uuid", "", "at least 1 character"),
@@ -54,6 +64,9 @@ def test_an_unknown_field_does_no_harm() -> None:
         ("driver", "effective_from", 20200101, "valid string"),
         ("user", "is_driver", "false", "valid boolean"),
         ("user", "is_driver", 0, "valid boolean"),
+        ("user", "is_driver", 1.0, "valid boolean"),
+        ("user", "is_driver", 2**64, "valid boolean"),
+        ("user", "is_driver", None, "valid boolean"),
     ],
 )
 def test_a_bad_value_is_refused_with_its_place(
@@ -63,6 +76,23 @@ def test_a_bad_value_is_refused_with_its_place(
     answer[part][field] = value
     with pytest.raises(InvalidRideError, match=rf"^{part}\.{field} = .*: .*{reason}"):
         read_ride(encoded(answer))
+
+
+@pytest.mark.parametrize("number", ["1e309", "-1e309", "Infinity", "NaN", "1" * 400 + ".0"])
+def test_a_float_that_overflows_is_refused(number: str) -> None:
+    body = encoded(ride_answer()).replace(b"2.5", number.encode())
+    with pytest.raises(InvalidRideError, match=r"ride\.distance.*finite number"):
+        read_ride(body)
+
+
+@pytest.mark.parametrize("name", ["distance", "ride_uuid", "name", "ride", "colour"])
+def test_a_name_that_comes_twice_is_refused(name: str) -> None:
+    body = encoded({**ride_answer(colour="red"), "tip": 10**300}).decode()
+    body = body.replace(f'"{name}":', f'"{name}": {{}}, "{name}":', 1)
+    if name not in ("ride", "colour"):
+        body = body.replace("{}", "0" if name == "distance" else '"x"', 1)
+    with pytest.raises(InvalidRideError, match=f'"{name}": Input should name a field once'):
+        read_ride(body.encode())
 
 
 @pytest.mark.parametrize("part", ["ride", "driver", "user"])
@@ -98,7 +128,7 @@ def test_a_ride_with_the_driver_or_user_of_another_is_refused(field: str) -> Non
     ],
     ids=ascii,
 )
-def test_a_body_that_is_no_whole_json_object_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_one_whole_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidRideError, match=r"^\(answer\)"):
         read_ride(body)
 

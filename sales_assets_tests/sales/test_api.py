@@ -1,22 +1,19 @@
 """The API client, against a real server."""
 
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from sales_assets.sales.api import (
-    DayChangedError,
-    NoSuchDayError,
-    SalesApi,
-    SalesApiAuthError,
-    SalesApiError,
-)
+from sales_assets.feed.api import RefusedTokenError
+from sales_assets.feed.paging import FeedApiError, NoSuchDayError
+from sales_assets.feed.proof import DayChangedError
+from sales_assets.sales.api import SalesApi
 from sales_assets_tests.helpers.passing_faults import PASSING
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi, open_sales_api
+from sales_assets_tests.helpers.streams import bodies_of, facts_of
 
 PAGES = [page(sale(price=number), sale(price=number + 1)) for number in range(1, 8, 2)]
 
@@ -24,7 +21,7 @@ PAGES = [page(sale(price=number), sale(price=number + 1)) for number in range(1,
 def test_pages_come_in_order_and_byte_for_byte(api: ScriptedApi, sales_api: SalesApi) -> None:
     odd = b'[ {"client":"A","extra" :1.50,\n"price": 2} ]'
     api.days[DAY] = [*PAGES, odd]
-    assert list(sales_api.pages(DAY)) == [*PAGES, odd]
+    assert bodies_of(sales_api.pages(DAY)) == [*PAGES, odd]
 
 
 def test_a_page_is_asked_for_only_when_it_is_taken(api: ScriptedApi, sales_api: SalesApi) -> None:
@@ -37,25 +34,25 @@ def test_a_page_is_asked_for_only_when_it_is_taken(api: ScriptedApi, sales_api: 
 
 def test_an_empty_list_after_a_page_ends_the_day(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.days[DAY] = [PAGES[0], b"[]"]
-    assert list(sales_api.pages(DAY)) == [PAGES[0]]
+    assert bodies_of(sales_api.pages(DAY)) == [PAGES[0]]
 
 
 def test_an_empty_list_on_page_1_is_a_day_without_sales(
     api: ScriptedApi, sales_api: SalesApi
 ) -> None:
     api.days[DAY] = [b"[]"]
-    assert list(sales_api.pages(DAY)) == [b"[]"]
+    assert bodies_of(sales_api.pages(DAY)) == [b"[]"]
 
 
 def test_404_on_page_1_is_not_a_day(sales_api: SalesApi) -> None:
     with pytest.raises(NoSuchDayError, match=r"2022-08-09.*404 on page 1"):
-        list(sales_api.pages(DAY))
+        bodies_of(sales_api.pages(DAY))
 
 
 def test_a_day_without_an_end_fails(api: ScriptedApi) -> None:
     api.days[DAY] = PAGES
-    with pytest.raises(SalesApiError, match="no end after 3 pages"):
-        list(open_sales_api(api.url, max_pages=3).pages(DAY))
+    with pytest.raises(FeedApiError, match="no end after 3 pages"):
+        bodies_of(open_sales_api(api.url, max_pages=3).pages(DAY))
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
@@ -67,8 +64,9 @@ def test_an_answer_that_is_no_page_is_asked_for_again(
     api.fail(**fault, page=number, times=1)
     client = open_sales_api(api.url, read_timeout=0.4, request_timeout=0.5, retry_after_cap=0.01)
     day = client.pages(DAY)
-    assert list(day) == PAGES
-    assert day.metadata["retries"] == 1
+    reading = day.reading()
+    assert bodies_of(reading) == PAGES
+    assert reading.result.metadata["retries"] == 1
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
@@ -80,8 +78,8 @@ def test_an_answer_that_is_never_a_page_fails_the_day(
     client = open_sales_api(
         api.url, read_timeout=0.1, request_timeout=0.2, max_attempts=2, retry_after_cap=0.01
     )
-    with pytest.raises(SalesApiError, match=r"2022-08-09: page 2 .* could not be had"):
-        list(client.pages(DAY))
+    with pytest.raises(FeedApiError, match=r"2022-08-09: page 2 .* did not come"):
+        bodies_of(client.pages(DAY))
 
 
 def test_an_answer_that_is_compressed_unasked_is_named(
@@ -89,39 +87,39 @@ def test_an_answer_that_is_compressed_unasked_is_named(
 ) -> None:
     api.days[DAY] = PAGES
     api.fail(gzip=True)
-    with pytest.raises(SalesApiError, match="compressed, though that was not asked for"):
-        list(sales_api.pages(DAY))
+    with pytest.raises(FeedApiError, match="compressed, though that was not asked for"):
+        bodies_of(sales_api.pages(DAY))
 
 
 def test_giving_up_names_the_page_the_attempts_and_the_reason(
     api: ScriptedApi, sales_api: SalesApi
 ) -> None:
     api.fail(status=500)
-    with pytest.raises(SalesApiError, match=r"2022-08-09: page 1 .* 3 attempts .*HTTP 500"):
-        list(sales_api.pages(DAY))
+    with pytest.raises(FeedApiError, match=r"2022-08-09: page 1 .* 3 attempts .*HTTP 500"):
+        bodies_of(sales_api.pages(DAY))
     assert len(api.requests) == 3
 
 
 def test_a_server_that_is_not_there_fails_in_the_end(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.__exit__(None, None, None)
-    with pytest.raises(SalesApiError, match=r"3 attempts .*no connection .ConnectionRefusedError"):
-        list(sales_api.pages(DAY))
+    with pytest.raises(FeedApiError, match=r"3 attempts .*no connection .ConnectionRefusedError"):
+        bodies_of(sales_api.pages(DAY))
 
 
 def test_retry_after_is_followed(api: ScriptedApi) -> None:
     api.days[DAY] = PAGES
     api.fail(status=429, headers={"Retry-After": "1"}, times=1)
     client = open_sales_api(api.url, day_timeout=0.9)
-    with pytest.raises(SalesApiError, match=r"0.9 s for the day.*HTTP 429"):
-        list(client.pages(DAY))
+    with pytest.raises(FeedApiError, match=r"0.9 s for the day.*HTTP 429"):
+        bodies_of(client.pages(DAY))
     assert len(api.requests) == 1
 
 
 def test_a_day_that_takes_too_long_fails(api: ScriptedApi) -> None:
     api.days[DAY] = PAGES
     api.fail(delay=0.1)
-    with pytest.raises(SalesApiError, match=r"0\.25 s for the day"):
-        list(open_sales_api(api.url, day_timeout=0.25).pages(DAY))
+    with pytest.raises(FeedApiError, match=r"0\.25 s for the day"):
+        bodies_of(open_sales_api(api.url, day_timeout=0.25).pages(DAY))
 
 
 def full_pages(count: int) -> list[bytes]:
@@ -136,7 +134,7 @@ def test_a_page_missing_for_a_moment_is_not_the_end_of_the_day(
     api.days[DAY] = full_pages(3)
     api.fail(status=404, page=3, times=1)
     with pytest.raises(DayChangedError, match="run this day again"):
-        list(sales_api.pages(DAY))
+        bodies_of(sales_api.pages(DAY))
 
 
 def test_a_page_missing_for_good_is_not_the_end_of_a_day_that_goes_on(
@@ -145,7 +143,7 @@ def test_a_page_missing_for_good_is_not_the_end_of_a_day_that_goes_on(
     api.days[DAY] = full_pages(4)
     api.fail(status=404, page=3)
     with pytest.raises(DayChangedError):
-        list(sales_api.pages(DAY))
+        bodies_of(sales_api.pages(DAY))
 
 
 def test_rows_that_come_in_while_the_day_is_read_are_noticed(
@@ -164,9 +162,9 @@ def test_rows_that_come_in_while_the_day_is_read_are_noticed(
 def test_a_day_of_full_pages_ends_all_the_same(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.days[DAY] = full_pages(2)
     day = sales_api.pages(DAY)
-    assert list(day) == full_pages(2)
-    assert day.metadata["ended"] == "404 after page 2"
-    assert day.metadata["rows_of_last_page"] == 100
+    assert bodies_of(day) == full_pages(2)
+    assert facts_of(day)["ended"] == "404 after page 2"
+    assert facts_of(day)["rows_of_last_page"] == 100
 
 
 def test_pages_of_more_than_100_rows_are_taken_as_they_are(
@@ -174,14 +172,14 @@ def test_pages_of_more_than_100_rows_are_taken_as_they_are(
 ) -> None:
     api.days[DAY] = full_pages(4)
     api.fail(page_size=250)
-    assert [len(json.loads(body)) for body in sales_api.pages(DAY)] == [250, 150]
+    assert [len(page.rows) for page in sales_api.pages(DAY)] == [250, 150]
 
 
 def test_the_same_page_for_ever_fails_the_day(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.days[DAY] = PAGES
     api.fail(serve_page=1)
-    with pytest.raises(SalesApiError, match="page 2 is page 1 again"):
-        list(sales_api.pages(DAY))
+    with pytest.raises(FeedApiError, match="page 2 is page 1 again"):
+        bodies_of(sales_api.pages(DAY))
 
 
 def test_an_empty_list_for_ever_is_a_day_without_sales(
@@ -189,8 +187,8 @@ def test_an_empty_list_for_ever_is_a_day_without_sales(
 ) -> None:
     api.fail(body="[]")
     day = sales_api.pages(DAY)
-    assert list(day) == [b"[]"]
-    assert day.metadata["ended"] == "an empty list after page 1"
+    assert bodies_of(day) == [b"[]"]
+    assert facts_of(day)["ended"] == "an empty list after page 1"
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -198,22 +196,22 @@ def test_a_refused_token_fails_at_once_and_names_the_variable(
     api: ScriptedApi, sales_api: SalesApi, status: int
 ) -> None:
     api.fail(status=status)
-    with pytest.raises(SalesApiAuthError, match="AUTH_TOKEN"):
-        list(sales_api.pages(DAY))
+    with pytest.raises(RefusedTokenError, match="AUTH_TOKEN"):
+        bodies_of(sales_api.pages(DAY))
     assert len(api.requests) == 1
 
 
 def test_a_redirect_is_not_followed(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.fail(status=302, headers={"Location": "http://localhost:1/sales"})
-    with pytest.raises(SalesApiError, match="redirects"):
-        list(sales_api.pages(DAY))
+    with pytest.raises(FeedApiError, match="redirects"):
+        bodies_of(sales_api.pages(DAY))
     assert len(api.requests) == 1
 
 
 def test_any_other_status_fails_at_once(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.fail(status=400)
-    with pytest.raises(SalesApiError, match="HTTP 400"):
-        list(sales_api.pages(DAY))
+    with pytest.raises(FeedApiError, match="HTTP 400"):
+        bodies_of(sales_api.pages(DAY))
     assert len(api.requests) == 1
 
 
@@ -227,7 +225,7 @@ def test_a_netrc_entry_does_not_replace_the_token(
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
     api.days[DAY] = PAGES
-    assert list(sales_api.pages(DAY)) == PAGES
+    assert bodies_of(sales_api.pages(DAY)) == PAGES
 
 
 def test_a_proxy_of_the_environment_is_used(
@@ -235,7 +233,7 @@ def test_a_proxy_of_the_environment_is_used(
 ) -> None:
     monkeypatch.setenv("http_proxy", api.url)
     api.days[DAY] = PAGES
-    assert list(open_sales_api("http://sales.example").pages(DAY)) == PAGES
+    assert bodies_of(open_sales_api("http://sales.example").pages(DAY)) == PAGES
     assert api.requests[0] == f"http://sales.example/sales?date={DAY}&page=1"
 
 
@@ -243,7 +241,7 @@ def test_a_missing_token_fails_before_any_request_and_says_how_to_set_it(
     api: ScriptedApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AUTH_TOKEN")
-    with pytest.raises(SalesApiAuthError, match="export AUTH_TOKEN="):
+    with pytest.raises(RefusedTokenError, match="export AUTH_TOKEN="):
         open_sales_api(api.url)
     assert api.requests == []
 
@@ -253,7 +251,7 @@ def test_a_malformed_token_fails_before_any_request_and_is_not_shown(
     api: ScriptedApi, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     monkeypatch.setenv("AUTH_TOKEN", broken)
-    with pytest.raises(SalesApiAuthError) as failure:
+    with pytest.raises(RefusedTokenError) as failure:
         open_sales_api(api.url)
     assert broken not in str(failure.value)
     assert api.requests == []
@@ -261,13 +259,13 @@ def test_a_malformed_token_fails_before_any_request_and_is_not_shown(
 
 @pytest.mark.parametrize("url", ["", "ftp://host", "host:80", "https://", "https://me:pw@host"])
 def test_an_address_that_is_none_fails_before_any_request(api: ScriptedApi, url: str) -> None:
-    with pytest.raises(SalesApiError, match="SALES_API_URL"):
+    with pytest.raises(FeedApiError, match="SALES_API_URL"):
         open_sales_api(url)
 
 
 def test_the_resource_does_not_show_its_token(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.days[DAY] = PAGES
-    list(sales_api.pages(DAY))
+    bodies_of(sales_api.pages(DAY))
     assert api.token not in f"{sales_api!r} {sales_api} {sales_api.__dict__}"
 
 
@@ -282,7 +280,7 @@ def test_pages_come_in_order_and_complete_however_many_are_asked_for_at_once(
     api.days[DAY] = [*full_pages(count), PAGES[0]]
     api.fail(jitter=0.01)
     client = open_sales_api(api.url, max_in_flight=max_in_flight)
-    assert list(client.pages(DAY)) == api.days[DAY]
+    assert bodies_of(client.pages(DAY)) == api.days[DAY]
 
 
 @IN_FLIGHT
@@ -292,7 +290,7 @@ def test_a_missing_page_leaves_no_hole_however_many_are_asked_for_at_once(
     api.days[DAY] = full_pages(20)
     api.fail(status=404, page=11)
     with pytest.raises(DayChangedError):
-        list(open_sales_api(api.url, max_in_flight=max_in_flight).pages(DAY))
+        bodies_of(open_sales_api(api.url, max_in_flight=max_in_flight).pages(DAY))
 
 
 @IN_FLIGHT
@@ -302,14 +300,14 @@ def test_no_more_requests_are_in_flight_than_allowed(api: ScriptedApi, max_in_fl
     api.fail(delay=0.002)
     client = open_sales_api(api.url, max_in_flight=max_in_flight)
     with ThreadPoolExecutor(len(days)) as pool:
-        for pages in pool.map(lambda day: list(client.pages(day)), days):
+        for pages in pool.map(lambda day: bodies_of(client.pages(day)), days):
             assert pages == full_pages(9)
     assert api.most_at_once <= max_in_flight
 
 
 def test_a_small_day_costs_few_requests_in_vain(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.days[DAY] = [*full_pages(3), PAGES[0]]
-    list(sales_api.pages(DAY))
+    bodies_of(sales_api.pages(DAY))
     needed = 4 + 1 + 1
     assert len(api.requests) <= needed + 2
 
@@ -319,9 +317,9 @@ def test_an_error_in_one_day_does_not_touch_another(api: ScriptedApi, sales_api:
     api.fail(date=DAY, page=3, status=400)
     other = iter(sales_api.pages("2022-08-10"))
     pages = [next(other)]
-    with pytest.raises(SalesApiError, match="HTTP 400"):
-        list(sales_api.pages(DAY))
-    assert [*pages, *other] == full_pages(6)
+    with pytest.raises(FeedApiError, match="HTTP 400"):
+        bodies_of(sales_api.pages(DAY))
+    assert bodies_of([*pages, *other]) == full_pages(6)
 
 
 def test_requests_are_spread_over_time_when_so_many_a_second_are_allowed(
@@ -329,5 +327,5 @@ def test_requests_are_spread_over_time_when_so_many_a_second_are_allowed(
 ) -> None:
     api.days[DAY] = PAGES
     started = time.monotonic()
-    list(open_sales_api(api.url, max_per_second=50).pages(DAY))
+    bodies_of(open_sales_api(api.url, max_per_second=50).pages(DAY))
     assert time.monotonic() - started >= (len(api.requests) - 1) / 50

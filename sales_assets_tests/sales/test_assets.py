@@ -1,26 +1,26 @@
 """The assets themselves, without storage: what goes in, what comes out, what is said of it."""
 
 import datetime
-from functools import partial
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from sales_assets.feed.contract import InvalidRowsError
+from sales_assets.feed.daily import RawConfig, StgConfig
+from sales_assets.feed.paging import NoSuchDayError
 from sales_assets.feed.stream import DayStream, PagesByDay
-from sales_assets.sales.api import NoSuchDayError, SalesApi
+from sales_assets.sales.api import SalesApi
 from sales_assets.sales.assets import (
     SALES_DAYS,
-    RawSalesConfig,
-    StgSalesConfig,
     raw_sales,
     stg_sales,
 )
-from sales_assets.sales.sale import InvalidSalesError
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
+from sales_assets_tests.helpers.streams import bodies_of, facts_of, stream_of
 
-CONFIG = RawSalesConfig()
+CONFIG = RawConfig()
 NEXT_DAY = "2022-08-10"
 RANGE = dg.PartitionKeyRange(DAY, NEXT_DAY)
 
@@ -36,7 +36,7 @@ def test_raw_sales_is_the_pages_of_each_day_unread(api: ScriptedApi, sales_api: 
     context = dg.build_asset_context(partition_key_range=RANGE)
     days = days_of(raw_sales(context=context, config=CONFIG, sales_api=sales_api))
     assert api.requests == []
-    assert {day: list(stream) for day, stream in days.items()} == api.days
+    assert {day: bodies_of(stream) for day, stream in days.items()} == api.days
 
 
 def test_raw_sales_describes_a_day_once_it_is_read(api: ScriptedApi, sales_api: SalesApi) -> None:
@@ -46,22 +46,22 @@ def test_raw_sales_describes_a_day_once_it_is_read(api: ScriptedApi, sales_api: 
     ]
     context = dg.build_asset_context(partition_key=DAY)
     [stream] = days_of(raw_sales(context=context, config=CONFIG, sales_api=sales_api)).values()
-    list(stream)
-    assert stream.metadata["source"] == api.url
-    assert stream.metadata["pages"] == 2
-    assert stream.metadata["dagster/row_count"] == 4
-    assert stream.metadata["dagster/partition_row_count"] == 4
-    assert stream.metadata["price_sum"] == 3
+    metadata = facts_of(stream)
+    assert metadata["source"] == api.url
+    assert metadata["pages"] == 2
+    assert metadata["dagster/row_count"] == 4
+    assert metadata["dagster/partition_row_count"] == 4
+    assert metadata["price_sum"] == 3
 
 
 def test_a_missing_day_fails_unless_the_run_allows_it_to_be_empty(
     api: ScriptedApi, sales_api: SalesApi
 ) -> None:
     context = dg.build_asset_context(partition_key=DAY)
-    for config in (CONFIG, RawSalesConfig(allow_empty_day=True)):
+    for config in (CONFIG, RawConfig(allow_empty_day=True)):
         days = days_of(raw_sales(context=context, config=config, sales_api=sales_api))
         if config.allow_empty_day:
-            assert list(days[DAY]) == [b"[]"]
+            assert bodies_of(days[DAY]) == [b"[]"]
         else:
             with pytest.raises(NoSuchDayError):
                 list(days[DAY])
@@ -69,8 +69,8 @@ def test_a_missing_day_fails_unless_the_run_allows_it_to_be_empty(
 
 def test_stg_sales_is_the_typed_rows_of_each_day() -> None:
     pages = {DAY: [page(sale(price=1)), page(sale(price=2))], NEXT_DAY: [b"[]"]}
-    streams = PagesByDay({day: DayStream(partial(iter, bodies)) for day, bodies in pages.items()})
-    days = days_of(stg_sales(config=StgSalesConfig(), raw_sales=streams))
+    streams = PagesByDay({day: stream_of(bodies) for day, bodies in pages.items()})
+    days = days_of(stg_sales(config=StgConfig(), raw_sales=streams))
     date = datetime.date.fromisoformat(DAY)
     assert {day: list(stream) for day, stream in days.items()} == {
         DAY: [sale(price=1, purchase_date=date), sale(price=2, purchase_date=date)],
@@ -86,30 +86,32 @@ def test_both_assets_say_which_columns_they_have() -> None:
 
 
 def test_stg_sales_describes_a_day_once_it_is_read() -> None:
-    pages = PagesByDay({DAY: DayStream(lambda: [page(*[sale(price=n) for n in range(10)])])})
-    [stream] = days_of(stg_sales(config=StgSalesConfig(), raw_sales=pages)).values()
-    list(stream)
-    assert stream.metadata["dagster/row_count"] == 10
-    assert stream.metadata["price_sum"] == 45
-    assert stream.metadata["preview"].value.splitlines()[:3] == [
-        "| client | purchase_date | product | price |",
-        "| --- | --- | --- | --- |",
-        "| Ada Byron | 2022-08-09 | TV | 0 |",
-    ]
-    assert len(stream.metadata["preview"].value.splitlines()) == 2 + 5
+    pages = PagesByDay({DAY: stream_of([page(*[sale(price=n) for n in range(10)])])})
+    [stream] = days_of(stg_sales(config=StgConfig(), raw_sales=pages)).values()
+    metadata = facts_of(stream)
+    assert metadata["dagster/row_count"] == 10
+    assert metadata["price_sum"] == 45
+    records = [record.data for record in metadata["preview"].records]
+    assert records[0] == {
+        "client": "Ada Byron",
+        "purchase_date": DAY,
+        "product": "TV",
+        "price": 0,
+    }
+    assert len(records) == 5
 
 
-def test_a_preview_cell_cannot_break_the_table() -> None:
-    pages = PagesByDay({DAY: DayStream(lambda: [page(sale(client="A | B\nC"))])})
-    [stream] = days_of(stg_sales(config=StgSalesConfig(), raw_sales=pages)).values()
-    list(stream)
-    assert stream.metadata["preview"].value.splitlines()[2].startswith("| A \\| B C | 2022")
+def test_a_preview_cell_holds_no_more_than_a_person_reads() -> None:
+    pages = PagesByDay({DAY: stream_of([page(sale(client="x" * 10_000))])})
+    [stream] = days_of(stg_sales(config=StgConfig(), raw_sales=pages)).values()
+    [record] = facts_of(stream)["preview"].records
+    assert len(record.data["client"]) <= 100
 
 
 def test_a_bad_row_fails_stg_sales() -> None:
-    pages = PagesByDay({DAY: DayStream(lambda: [page(sale(price="1"))])})
-    [stream] = days_of(stg_sales(config=StgSalesConfig(), raw_sales=pages)).values()
-    with pytest.raises(InvalidSalesError, match="page 1, row 1, price"):
+    pages = PagesByDay({DAY: stream_of([page(sale(price="1"))])})
+    [stream] = days_of(stg_sales(config=StgConfig(), raw_sales=pages)).values()
+    with pytest.raises(InvalidRowsError, match="page 1, row 1, price"):
         list(stream)
 
 

@@ -7,11 +7,11 @@ import pytest
 import requests
 
 from sales_assets.sales.api import SalesApi
-from sales_assets.sales.sale import sales_of_pages
 from sales_assets.sample.api import SampleApi
 from sales_assets.sample.sales import PAGE_SIZE, rows_of_day, sample_page
 from sales_assets_tests.helpers.rows import DAY, sale
 from sales_assets_tests.helpers.scripted_api import open_sales_api
+from sales_assets_tests.helpers.streams import bodies_of, judged
 
 DATE = datetime.date.fromisoformat(DAY)
 
@@ -37,8 +37,8 @@ def get(server: SampleApi, **query: object) -> requests.Response:
 def test_the_client_gets_a_whole_day_of_sales(sample: SampleApi) -> None:
     client: SalesApi = open_sales_api(sample.url)
     pages = list(client.pages(DAY))
-    assert [len(json.loads(page)) for page in pages[:-1]] == [PAGE_SIZE] * (len(pages) - 1)
-    assert sum(map(len, sales_of_pages(pages, DAY))) == rows_of_day(DATE)
+    assert [len(page.rows) for page in pages[:-1]] == [PAGE_SIZE] * (len(pages) - 1)
+    assert sum(map(len, judged(bodies_of(pages)))) == rows_of_day(DATE)
 
 
 def test_a_day_is_always_the_same() -> None:

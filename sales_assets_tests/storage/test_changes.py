@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from sales_assets.feed.recorded import recorded_days
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.changes import changes
 from sales_assets_tests.helpers.pipeline import Pipeline
@@ -14,9 +13,7 @@ from sales_assets_tests.helpers.rows import DAY, page, sale
 def said(pipeline: Pipeline) -> list[tuple[Any, ...]]:
     """Materialize the day; give what is said of its changes in raw_sales and in stg_sales."""
     pipeline.run()
-    recorded = [
-        recorded_days(pipeline.instance, key, [DAY])[DAY] for key in (raw_sales.key, stg_sales.key)
-    ]
+    recorded = [pipeline.recorded(asset)[DAY] for asset in (raw_sales, stg_sales)]
     return [(one["change"], one.get("rows_added"), one.get("rows_removed")) for one in recorded]
 
 
@@ -42,7 +39,7 @@ def test_the_same_rows_in_another_order_say_so(pipeline: Pipeline) -> None:
 def test_a_day_that_cannot_be_read_is_replaced_all_the_same(pipeline: Pipeline) -> None:
     said(pipeline)
     pipeline.stg().write_bytes(b"no Avro")
-    (pipeline.raw() / "notes.txt").touch()
+    (pipeline.raw() / f"sales_{DAY}_2.json").unlink()
     for change, *_ in said(pipeline):
         assert change.startswith("replaces a day that could not be read")
     assert said(pipeline) == [("unchanged", 0, 0)] * 2

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,17 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from upath import UPath
 
 from sales_assets.feed.batch import FailedDaysError
-from sales_assets.feed.stream import DayStream, EveryDayFailsError, PagesByDay, StaleDayError
-from sales_assets.storage.formats import JsonPages
+from sales_assets.feed.stream import EveryDayFailsError, PagesByDay, StaleDayError
 from sales_assets.storage.io_manager import (
     MissingPartitionError,
     NoPartitionsError,
     PartitionDirectoryIOManager,
 )
+from sales_assets.storage.json_pages import JsonPages
 from sales_assets.storage.replace import ReplacedError
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.rows import DAY
+from sales_assets_tests.helpers.streams import bodies_of, stream_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`")
 
@@ -74,16 +74,13 @@ def run(
     @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
     def raw_things(context: dg.AssetExecutionContext) -> PagesByDay:
         return PagesByDay(
-            {
-                day: DayStream(partial(iter, pages[day]), {"source": day})
-                for day in context.partition_keys
-            },
+            {day: stream_of(pages[day], {"source": day}) for day in context.partition_keys},
             side_by_side,
         )
 
     @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
     def reader(raw_things: PagesByDay) -> None:
-        seen.update({day: list(stream) for day, stream in raw_things.items()})
+        seen.update({day: bodies_of(stream) for day, stream in raw_things.items()})
 
     tags = {
         "dagster/asset_partition_range_start": first,
@@ -254,7 +251,7 @@ def test_a_day_replaced_while_it_is_read_fails_the_reader(
     )
     manager = PartitionDirectoryIOManager(base_dir, JsonPages())
     pages = iter(manager.load_input(context)[DAY])
-    assert next(pages) == b"[1]"
+    assert next(pages).body == b"[1]"
     run(base_dir, instance, {DAY: [b"[3]", b"[4]"]})
     with pytest.raises(ReplacedError, match="run again"):
         list(pages)

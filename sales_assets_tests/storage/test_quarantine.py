@@ -9,15 +9,13 @@ import fastavro
 import pytest
 from upath import UPath
 
-from sales_assets.feed.recorded import recorded_days
-from sales_assets.sales.api import SalesApi
-from sales_assets.sales.assets import raw_sales, stg_sales
-from sales_assets.sales.sale import SALES_SCHEMA, InvalidSalesError
-from sales_assets.storage.formats import AvroFile, JsonPages
-from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets.feed.contract import InvalidRowsError
+from sales_assets.sales.assets import stg_sales
 from sales_assets.storage.quarantine import Quarantine
-from sales_assets.storage.replace import local
+from sales_assets.storage.replace import directories_of
+from sales_assets.storage.replace.work import WORK
 from sales_assets_tests.helpers.files import tree
+from sales_assets_tests.helpers.materialize import materialize
 from sales_assets_tests.helpers.pipeline import Pipeline
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
@@ -67,18 +65,8 @@ def run(
     api: ScriptedApi, base: Path, instance: dg.DagsterInstance, max_rejected_rows: int = 0
 ) -> dict[str, Any]:
     """Materialize the day for real; give the metadata of its rows."""
-    result = dg.materialize(
-        [raw_sales, stg_sales],
-        partition_key=DAY,
-        instance=instance,
-        resources={
-            "sales_api": SalesApi(url=api.url, max_attempts=1),
-            "json_pages": PartitionDirectoryIOManager(str(base), JsonPages()),
-            "avro_file": PartitionDirectoryIOManager(str(base), AvroFile(SALES_SCHEMA)),
-        },
-        run_config=dg.RunConfig(
-            {"stg_sales": {"config": {"max_rejected_rows": max_rejected_rows}}}
-        ),
+    result = materialize(
+        base, api.url, allowed=max_rejected_rows, instance=instance, max_attempts=1
     )
     [event] = result.asset_materializations_for_node("stg_sales")
     return {name: entry.value for name, entry in event.metadata.items()}
@@ -125,7 +113,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         error = pipeline.error_of(days[0], days[-1])
         refused = tree(base)
         pipeline.run(days[0], days[-1], allowed=1)
-        recorded = recorded_days(instance, stg_sales.key)
+        recorded = pipeline.recorded(stg_sales)
     return Outcome(error, refused, base, recorded)
 
 
@@ -167,7 +155,7 @@ def test_more_bad_rows_than_allowed_change_nothing(
     run(api, base, instance, max_rejected_rows=1)
     old = tree(base)
     api.days[DAY] = [page(sale(), sale(price="2"), sale(price="3"))]
-    with pytest.raises(InvalidSalesError, match="2 of 3 rows are bad, 1 may be"):
+    with pytest.raises(InvalidRowsError, match="2 of 3 rows are bad, 1 may be"):
         run(api, base, instance, max_rejected_rows=1)
     new = tree(base)
     assert (new[AVRO], new[QUARANTINE]) == (old[AVRO], old[QUARANTINE])
@@ -182,7 +170,7 @@ def test_a_clean_run_clears_the_quarantine(
     assert run(api, base, instance, max_rejected_rows=1)["rejected_rows"] == 0
     assert set(tree(base)) == {RAW, AVRO}
     assert not (base / "quarantine/sales" / DAY).exists()
-    assert not any((base / local.WORK).iterdir())
+    assert not any((base / WORK).iterdir())
 
 
 def test_fewer_bad_rows_replace_the_quarantine_as_a_whole(
@@ -208,8 +196,9 @@ def test_bad_text_that_is_not_published_does_no_harm(
 def test_records_are_removed_from_an_object_store_too() -> None:
     base = UPath("memory://quarantine-of-a-test")
     quarantine = Quarantine(base, "sales", DAY)
-    quarantine.publish([{"row": 1}])
-    assert quarantine.file.read_bytes() == b'{"row": 1}\n'
-    quarantine.clear()
-    assert not quarantine.file.exists()
-    quarantine.clear()
+    directories = directories_of(base)
+    for records in ([{"row": 1}], []):
+        with directories.replacing(quarantine.directory) as [new]:
+            quarantine.write(records, new)
+        assert quarantine.file.exists() == bool(records)
+        assert quarantine.count() == len(records)

@@ -1,5 +1,7 @@
 """A finished directory replaces an old one."""
 
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -7,12 +9,14 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from sales_assets.storage.replace import PublishError, reading, replacing
-from sales_assets.storage.replace.local import WORK, _move_in_two_steps
+from sales_assets.storage.location import location
+from sales_assets.storage.replace import PublishError, directories_of, local
+from sales_assets.storage.replace.work import WORK
 from sales_assets_tests.helpers.files import tree
 
 DAY_DIR = "raw/sales/D"
 OLD = {"raw/sales/D/1": b"old 1", "raw/sales/D/2": b"old 2"}
+DEAD = "0" * 32
 NEW = {"raw/sales/D/1": b"new 1"}
 
 
@@ -25,7 +29,7 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> UPath:
 
 
 def publish(base: UPath, files: dict[str, bytes]) -> None:
-    with replacing(base / DAY_DIR, base) as new:
+    with directories_of(location(str(base))).replacing(location(str(base)) / DAY_DIR) as [new]:
         for name, content in files.items():
             (new / Path(name).name).write_bytes(content)
 
@@ -67,10 +71,10 @@ def test_a_reader_of_the_old_directory_keeps_it_while_it_is_replaced(tmp_path: P
 def test_what_a_killed_process_left_is_swept_up_and_what_a_living_one_writes_is_not(
     tmp_path: Path,
 ) -> None:
-    left = tmp_path / WORK / "dead"
+    left = tmp_path / WORK / DEAD
     left.mkdir(parents=True)
     (left / "file").write_bytes(b"half")
-    with replacing(UPath(tmp_path / "raw/sales/E"), UPath(tmp_path)) as living:
+    with directories_of(tmp_path).replacing(tmp_path / "raw/sales/E") as [living]:
         (living / "1").write_bytes(b"living")
         publish(UPath(tmp_path), NEW)
         assert not left.exists()
@@ -79,26 +83,35 @@ def test_what_a_killed_process_left_is_swept_up_and_what_a_living_one_writes_is_
 
 def test_a_day_lost_between_the_two_steps_comes_back(tmp_path: Path) -> None:
     publish(UPath(tmp_path), OLD)
-    lost = tmp_path / WORK / "dead" / "old" / "raw" / "sales"
+    lost = tmp_path / WORK / DEAD / "old"
     lost.mkdir(parents=True)
-    (tmp_path / "raw/sales/D").rename(lost / "D")
-    with replacing(UPath(tmp_path / "raw/sales/E"), UPath(tmp_path)) as new:
+    (tmp_path / "raw/sales/D").rename(lost / "raw%2Fsales%2FD")
+    with directories_of(tmp_path).replacing(tmp_path / "raw/sales/E") as [new]:
         (new / "1").write_bytes(b"other")
     assert tree(tmp_path) == {**OLD, "raw/sales/E/1": b"other"}
 
 
-def test_two_steps_replace_a_directory_too(tmp_path: Path) -> None:
-    for name in ("target", "new"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / name).write_bytes(b"")
-    _move_in_two_steps(tmp_path / "new", tmp_path / "target", tmp_path / "work" / "old")
-    assert set(tree(tmp_path)) == {"target/new", "work/old/target"}
+def test_a_reader_puts_a_lost_day_back(tmp_path: Path) -> None:
+    publish(UPath(tmp_path), OLD)
+    lost = tmp_path / WORK / DEAD / "old"
+    lost.mkdir(parents=True)
+    (tmp_path / "raw/sales/D").rename(lost / "raw%2Fsales%2FD")
+    assert directories_of(tmp_path).exists(tmp_path / DAY_DIR)
+    assert tree(tmp_path) == OLD
+
+
+def test_two_steps_replace_a_directory_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_libc", None)
+    publish(UPath(tmp_path), OLD)
+    publish(UPath(tmp_path), NEW)
+    assert tree(tmp_path) == NEW
+    assert not any((tmp_path / WORK).iterdir())
 
 
 def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "raw/sales").mkdir(parents=True)
     (tmp_path / "raw/sales/D").write_bytes(b"mine")
-    with pytest.raises(PublishError, match="is no directory"):
+    with pytest.raises(PublishError, match="is not a directory"):
         publish(UPath(tmp_path), NEW)
     assert tree(tmp_path) == {"raw/sales/D": b"mine"}
 
@@ -109,7 +122,7 @@ def test_a_symlink_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> N
     (elsewhere / "mine").write_bytes(b"mine")
     (tmp_path / "base/raw/sales").mkdir(parents=True)
     (tmp_path / "base/raw/sales/D").symlink_to(elsewhere)
-    with pytest.raises(PublishError, match="is no directory"):
+    with pytest.raises(PublishError, match="is not a directory"):
         publish(UPath(tmp_path / "base"), NEW)
     assert tree(elsewhere) == {"mine": b"mine"}
 
@@ -121,9 +134,13 @@ def test_a_directory_that_leads_out_of_the_storage_is_refused(tmp_path: Path) ->
     (tmp_path / "base").mkdir()
     (tmp_path / "base/raw").symlink_to(elsewhere)
     base = UPath(tmp_path / "base")
+    directories = directories_of(tmp_path / "base")
     with pytest.raises(PublishError, match="leads out of BASE_DIR"):
         publish(base, NEW)
-    with pytest.raises(PublishError, match="leads out of BASE_DIR"), reading(base / DAY_DIR, base):
+    with (
+        pytest.raises(PublishError, match="leads out of BASE_DIR"),
+        directories.reading(tmp_path / "base" / DAY_DIR),
+    ):
         pass
     assert tree(elsewhere) == {"sales/D/mine": b"mine"}
 
@@ -157,10 +174,27 @@ def test_a_base_that_is_a_symlink_is_as_good_as_its_target(tmp_path: Path) -> No
     assert tree(tmp_path / "real") == NEW
 
 
-def test_a_published_directory_has_the_permissions_of_any_new_one(tmp_path: Path) -> None:
+def test_a_directory_and_its_files_have_the_group_and_mode_of_what_they_replace(
+    tmp_path: Path,
+) -> None:
+    publish(UPath(tmp_path), OLD)
+    (tmp_path / DAY_DIR).chmod(0o2770)
+    os.chown(tmp_path / DAY_DIR, -1, os.getgid())
     publish(UPath(tmp_path), NEW)
-    (tmp_path / "plain").mkdir()
-    assert (tmp_path / "raw/sales/D").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert stat.S_IMODE((tmp_path / DAY_DIR).stat().st_mode) == 0o2770
+    assert stat.S_IMODE((tmp_path / DAY_DIR / "1").stat().st_mode) == 0o660
+
+
+def test_nobody_of_a_group_locks_the_others_out_by_a_strict_umask(tmp_path: Path) -> None:
+    tmp_path.chmod(0o2770)
+    before = os.umask(0o077)
+    try:
+        publish(UPath(tmp_path), NEW)
+    finally:
+        os.umask(before)
+    for path in tmp_path.rglob("*"):
+        expected = 0o2770 if path.is_dir() else 0o660
+        assert (stat.S_IMODE(path.stat().st_mode), path) == (expected, path)
 
 
 def test_kill_9_while_writing_leaves_the_old_day_and_the_next_run_sweeps_up(
@@ -169,10 +203,10 @@ def test_kill_9_while_writing_leaves_the_old_day_and_the_next_run_sweeps_up(
     publish(UPath(tmp_path), OLD)
     code = (
         "import os, signal\n"
-        "from upath import UPath\n"
-        "from sales_assets.storage.replace import replacing\n"
-        f"base = UPath({str(tmp_path)!r})\n"
-        "with replacing(base / 'raw/sales/D', base) as new:\n"
+        "from pathlib import Path\n"
+        "from sales_assets.storage.replace import directories_of\n"
+        f"base = Path({str(tmp_path)!r})\n"
+        "with directories_of(base).replacing(base / 'raw/sales/D') as [new]:\n"
         "    (new / '1').write_bytes(b'half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )

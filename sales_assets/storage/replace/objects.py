@@ -7,87 +7,112 @@ Two runs that write the same directory at the same time are told so, and the mar
 
 from __future__ import annotations
 
+import os
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sales_assets.storage.files import is_dropping
+from sales_assets.storage.replace import work
+from sales_assets.storage.replace.directories import Directories
 from sales_assets.storage.replace.errors import PublishError, ReplacedError
 
 if TYPE_CHECKING:
     from upath import UPath
 
-_WORK = ".work"
 
+class ObjectDirectories(Directories["UPath"]):
+    """What passes for directories on an object store: the objects with a common prefix."""
 
-@contextmanager
-def replacing(directory: UPath, base: UPath) -> Iterator[Path]:
-    """See `publish.replacing`."""
-    with tempfile.TemporaryDirectory(prefix="sales_assets_") as temporary:
-        yield Path(temporary)
-        _upload(Path(temporary), directory, _mark(directory, base))
+    @contextmanager
+    def replacing(self, *directories: UPath) -> Iterator[Sequence[Path]]:
+        """See `Directories.replacing`."""
+        with work.place(_local_root(), lambda left: None) as place:
+            new = [place / str(number) for number in range(len(directories))]
+            for path in new:
+                path.mkdir()
+            yield new
+            filled = [any(path.iterdir()) for path in new]
+            # sorted() keeps the order of those that are alike: empty ones come last.
+            for number in sorted(range(len(new)), key=lambda number: not filled[number]):
+                directory = directories[number]
+                if filled[number] or self.exists(directory):
+                    self._upload(new[number], directory)
 
+    def exists(self, directory: UPath) -> bool:
+        """See `Directories.exists`; a day that is neither old nor new is there, too."""
+        return bool(_listing(directory)) or _content(self._mark(directory)) is not None
 
-def remove(directory: UPath, base: UPath) -> None:
-    """See `publish.remove`; a directory is there as long as it has an object."""
-    if _listing(directory) or _content(_mark(directory, base)) is not None:
-        with replacing(directory, base):
-            pass
-
-
-def leftovers(base: UPath) -> list[str]:
-    """See `publish.leftovers`; a mark of a day that is just being written is among them."""
-    base.fs.invalidate_cache()
-    prefix = base.path.rstrip("/") + "/"
-    return sorted(path.removeprefix(prefix) for path in base.fs.find(f"{prefix}{_WORK}"))
-
-
-@contextmanager
-def version(directory: UPath, base: UPath) -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether a directory is still the one it was.
-
-    Raises:
-        ReplacedError: It is neither old nor new.
-    """
-
-    def whole() -> dict[str, tuple[object, ...]]:
-        if _content(_mark(directory, base)) is not None:
-            raise ReplacedError(
-                f"{directory} is being replaced, or that was cut off: run again, and if this does "
-                "not pass, materialize it again"
-            )
+    def state(self, directory: UPath) -> object:
+        """See `Directories.state`."""
         return _listing(directory)
 
-    before = whole()
-    yield lambda: before == whole()
+    def leftovers(self) -> list[str]:
+        """See `Directories.leftovers`; a mark of a day that is just being written is among them."""
+        self.base.fs.invalidate_cache()
+        prefix = self.base.path.rstrip("/") + "/"
+        found = self.base.fs.find(f"{prefix}{work.WORK}")
+        return sorted(
+            path.removeprefix(prefix) for path in found if not is_dropping(path.rpartition("/")[2])
+        )
 
+    def strangers(self) -> list[str]:
+        """See `Directories.strangers`; a mark can be of any name."""
+        return []
 
-def _mark(directory: UPath, base: UPath) -> UPath:
-    """The object that says that a directory of an object store is not whole."""
-    return base / _WORK / directory.path.removeprefix(base.path).strip("/")
+    def sweep(self) -> None:
+        """See `Directories.sweep`.
 
+        What there is are marks of days that are neither old nor new. They stay, since a reader
+        would take such a day for a whole one; materializing the day again clears its mark.
+        """
+        work.sweep(_local_root(), lambda left: None)
 
-def _upload(new: Path, directory: UPath, mark: UPath) -> None:
-    """Write the new objects, then delete what the new day does not have.
+    @contextmanager
+    def _version(self, directory: UPath) -> Iterator[Callable[[], bool]]:
+        def whole() -> dict[str, tuple[object, ...]]:
+            if _content(self._mark(directory)) is not None:
+                raise ReplacedError(
+                    f"{directory} is being replaced, or that was cut off: run again, and if this "
+                    "does not pass, materialize it again"
+                )
+            return _listing(directory)
 
-    The mark stands as long as the directory is neither the old one nor the new one, and stays when
-    the process dies in between: readers heed it, and the next upload clears it.
-    """
-    token = uuid.uuid4().hex.encode()
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.write_bytes(token)
-    names = {path.name for path in new.iterdir()}
-    for name in sorted(names):
-        directory.fs.put_file(str(new / name), (directory / name).path)
-    for name in _listing(directory):
-        if name not in names:
-            directory.fs.rm_file((directory / name).path)
-    if _content(mark) != token:
+        before = whole()
+        yield lambda: before == whole()
+
+    def _mark(self, directory: UPath) -> UPath:
+        """The object that says that a directory is not whole."""
+        return self.base / work.WORK / directory.path.removeprefix(self.base.path).strip("/")
+
+    def _upload(self, new: Path, directory: UPath) -> None:
+        """Write the new objects, then delete what the new day does not have.
+
+        The mark stands as long as the directory is neither the old one nor the new one, and stays
+        when the process dies in between: readers heed it, and the next upload clears it.
+        """
+        mark = self._mark(directory)
+        token = uuid.uuid4().hex.encode()
+        mark.parent.mkdir(parents=True, exist_ok=True)
         mark.write_bytes(token)
-        raise PublishError(f"{directory} was written by two runs at the same time: run again")
-    mark.fs.rm_file(mark.path)
+        names = {path.name for path in new.iterdir()}
+        for name in sorted(names):
+            directory.fs.put_file(str(new / name), (directory / name).path)
+        for name in _listing(directory):
+            if name not in names:
+                directory.fs.rm_file((directory / name).path)
+        if _content(mark) != token:
+            mark.write_bytes(token)
+            raise PublishError(f"{directory} was written by two runs at the same time: run again")
+        mark.fs.rm_file(mark.path)
+
+
+def _local_root() -> Path:
+    """Where files wait for their upload, each user's apart."""
+    return Path(tempfile.gettempdir()) / f"sales_assets-{os.getuid()}" / work.WORK
 
 
 def _content(path: UPath) -> bytes | None:
@@ -102,6 +127,9 @@ def _listing(directory: UPath) -> dict[str, tuple[object, ...]]:
     directory.fs.invalidate_cache()
     found = directory.fs.find(directory.path, detail=True)
     return {
-        path.rpartition("/")[2]: tuple(info.get(key) for key in ("size", "ETag", "created"))
+        name: tuple(info.get(key) for key in ("size", "ETag", "created"))
         for path, info in found.items()
+        # The console of an object store keeps an empty object for a folder.
+        if path.strip("/") != directory.path.strip("/")
+        and not is_dropping(name := path.rpartition("/")[2])
     }

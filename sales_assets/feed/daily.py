@@ -1,0 +1,139 @@
+"""The two assets of a daily feed, as far as they are the same for any feed.
+
+The raw asset keeps the pages of a day as the API sent them, the stg asset turns them into typed
+rows. Both are a mapping from day to lazy stream. There is no path, no HTTP and no file format here.
+"""
+
+import warnings
+from collections.abc import Callable, Generator
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from sales_assets.feed.api import DailyApi
+from sales_assets.feed.contract import Contract, Judgement
+from sales_assets.feed.page import Page
+from sales_assets.feed.schema import RowSchema
+from sales_assets.feed.stream import DayStream, Facts, PagesByDay, RowsByDay
+from sales_assets.feed.summary import Summary
+
+_CONVERSIONS = 4
+"""Days converted at a time: while one waits for the disk to have it, others go on."""
+
+
+def daily_asset(
+    days: dg.PartitionsDefinition[str],
+    days_per_run: int | None,
+    schema: RowSchema,
+    **arguments: Any,
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """`dg.asset` with what all assets of a daily feed share.
+
+    A range is one run: a run for each day would cost seconds a day. The range of
+    `dagster asset materialize` needs the single run. The policy is a beta feature, of which our
+    users need no reminder at each command.
+
+    Args:
+        days: The partitions.
+        days_per_run: Cuts a backfill into runs of so many days, for runs on many machines.
+        schema: What a row is; its columns are shown.
+        **arguments: As for `dg.asset`.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
+        decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
+            partitions_def=days,
+            backfill_policy=(
+                dg.BackfillPolicy.multi_run(days_per_run)
+                if days_per_run
+                else dg.BackfillPolicy.single_run()
+            ),
+            metadata={"dagster/column_schema": schema.table()},
+            **arguments,
+        )
+    return decorator
+
+
+class RawConfig(dg.Config):
+    """What a run may be told about the API."""
+
+    allow_empty_day: bool = Field(
+        default=False,
+        description="Take a day of which the API knows nothing (404) for a day without rows.",
+    )
+
+
+class StgConfig(dg.Config):
+    """What a run may be told about bad rows."""
+
+    max_rejected_rows: int = Field(
+        default=0,
+        ge=0,
+        description="How many bad rows a day may have: they go to the quarantine, and the day is "
+        "stored without them. More than that, and the day fails.",
+    )
+
+
+def pages_by_day(
+    context: dg.AssetExecutionContext, config: RawConfig, api: DailyApi, sum_of: str
+) -> PagesByDay:
+    """Give the pages of each day of the run, and describe them.
+
+    Args:
+        context: The run.
+        config: Whether a day may be unknown to the API.
+        api: Where the pages come from.
+        sum_of: The column to add up.
+    """
+    context.log.info("%s come from %s", api.path, api.source)
+
+    def described(day: str) -> DayStream[Page]:
+        def read() -> Generator[Page, None, Facts]:
+            reading = api.pages(day, allow_empty=config.allow_empty_day).reading()
+            summary = Summary(sum_of)
+            pages = 0
+            for page in reading:
+                pages += 1
+                summary.add(page.rows)
+                yield page
+            return Facts({**reading.result.metadata, "pages": pages, **summary.metadata()})
+
+        return DayStream(read)
+
+    return PagesByDay(
+        {day: described(day) for day in context.partition_keys}, side_by_side=api.max_in_flight
+    )
+
+
+def rows_by_day(config: StgConfig, pages: PagesByDay, contract: Contract, sum_of: str) -> RowsByDay:
+    """Give the good rows of each day, and describe them and the others.
+
+    Args:
+        config: How many bad rows a day may have.
+        pages: What the raw asset has stored.
+        contract: What a row has to be.
+        sum_of: The column to add up.
+    """
+
+    def judged(day: str, stream: DayStream[Page]) -> DayStream[dict[str, Any]]:
+        def read() -> Generator[dict[str, Any], None, Facts]:
+            summary = Summary(sum_of)
+            judgement = Judgement(config.max_rejected_rows)
+            for rows in contract.rows(stream, day, judgement):
+                summary.add(rows)
+                yield from rows
+            return Facts(
+                {
+                    **summary.metadata(),
+                    "rejected_rows": len(judgement.rejects),
+                    "unknown_fields": judgement.unknown_fields,
+                },
+                judgement.rejects,
+            )
+
+        return DayStream(read)
+
+    return RowsByDay(
+        {day: judged(day, stream) for day, stream in pages.items()}, side_by_side=_CONVERSIONS
+    )

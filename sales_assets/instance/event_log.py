@@ -1,0 +1,175 @@
+"""An event log in SQLite that stores events by the batch.
+
+Dagster hands the events of a range over in batches: what a run plans, and what it has materialized.
+Its Postgres storage makes use of them. Its SQLite storage sets up two databases and commits two
+transactions for each event, which takes longer than all else that happens to a small day. Here a
+batch is one transaction a database, and what talks to a database is set up once. What is written,
+and where, stays Dagster's own affair: the directories, files and tables are those of its default
+storage; each opens what the other left.
+"""
+
+import contextlib
+import functools
+import itertools
+import os
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._config.config_schema import UserConfigSchema
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log import EventLogStorage, SqliteEventLogStorage
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import NullPool
+from typing_extensions import Self
+
+from sales_assets.instance.process import RunProcess
+
+BATCH_SIZE_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
+"""What Dagster looks at for each event; without it, or at 0, it makes no batches."""
+
+BATCH_SIZE = "250"
+"""More would save little, and keep the writers of other processes waiting for longer."""
+
+BUSY_SECONDS = 30
+"""How long to wait while others write to a database; the same as newer versions of Dagster."""
+
+_INDEX = "index"
+"""The database of all assets; any other has the name of its run."""
+
+_NEEDED = ("_connect", "_initdb", "conn_string_for_shard", "store_event_batch")
+"""What it takes of Dagster's own class."""
+
+
+class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
+    """Dagster's SQLite event log, written by the batch.
+
+    Opening it has this process, and the processes that it starts, make batches, unless
+    `DAGSTER_EVENT_BATCH_SIZE` is set already.
+
+    Others see a batch as a whole or not at all in each of its two databases: first in that of the
+    run, then in that of all assets. A process killed between the two leaves events in the log of
+    its run that their asset does not have: a batch, where Dagster's own class leaves one. A batch
+    that fails is rolled back; Dagster then stores its events one by one, as far as that goes.
+
+    When a run starts, its process is recorded as a tag of it, for the run launcher.
+    """
+
+    def __init__(
+        self, base_dir: str | None = None, inst_data: ConfigurableClassData | None = None
+    ) -> None:
+        """Open the databases, at once or as soon as the instance is known.
+
+        Args:
+            base_dir: Their directory; that of Dagster's default unless given.
+            inst_data: What Dagster makes this from.
+        """
+        # Not a setting of ours: Dagster reads it itself.
+        os.environ.setdefault(BATCH_SIZE_VARIABLE, BATCH_SIZE)  # noqa: TID251
+        self._lock = threading.RLock()
+        self._batch: dict[str, Connection] = {}
+        self._inst_data = inst_data
+        self._opened = self._knows_dagster = False
+        if base_dir is not None:
+            self._open(base_dir)
+        else:
+            EventLogStorage.__init__(self)  # type: ignore[no-untyped-call,arg-type]
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """Tell Dagster what may be configured."""
+        return {"base_dir": dg.Field(dg.StringSource, is_required=False)}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> Self:
+        """Make it from its part of `dagster.yaml`."""
+        return cls(inst_data=inst_data, **config_value)
+
+    def register_instance(self, instance: dg.DagsterInstance) -> None:
+        """Take note of the instance; open the databases, unless they are open."""
+        if not self._opened:
+            self._open(str(Path(instance.root_directory) / "history" / "runs"))
+        super().register_instance(instance)
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event; before a run starts, record its process."""
+        if event.dagster_event_type == dg.DagsterEventType.RUN_START and self.has_instance:
+            process = RunProcess.current()
+            if process and self._instance.has_run(event.run_id):
+                self._instance.add_run_tags(event.run_id, process.tags())
+        super().store_event(event)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events, those of a run in one transaction a database.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: They cannot be stored; none of that run is.
+        """
+        for run_id, of_run in itertools.groupby(events, key=lambda event: event.run_id):
+            with self._transaction(run_id):
+                super().store_event_batch(list(of_run))
+
+    def _open(self, base_dir: str) -> None:
+        super().__init__(base_dir, self._inst_data)
+        self._opened = True
+        self._knows_dagster = (
+            all(hasattr(SqliteEventLogStorage, name) for name in _NEEDED)
+            and "_initialized_dbs" in vars(self)
+            and (Path(base_dir) / f"{_INDEX}.db").is_file()
+        )
+        if not self._knows_dagster:
+            _warn_of_unknown_dagster()
+
+    @contextlib.contextmanager
+    def _transaction(self, run_id: str) -> Iterator[None]:
+        if not self._knows_dagster:
+            yield
+            return
+        # Other threads wait. The database opened last is the first to be committed.
+        with self._lock, self._connect(_INDEX) as index, self._connect(run_id) as run:
+            self._batch = {_INDEX: index, run_id: run}
+            try:
+                yield
+            finally:
+                self._batch = {}
+
+    @contextlib.contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        if not self._knows_dagster:
+            with super()._connect(shard) as connection:
+                yield connection
+            return
+        with self._lock:
+            if shard in self._batch:
+                yield self._batch[shard]
+                return
+            engine = _engine(self.conn_string_for_shard(shard))
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.begin() as connection:
+                yield connection
+
+
+@functools.lru_cache(maxsize=16)
+def _engine(address: str) -> Engine:
+    # It holds no connection, but knows how to say what was said before: Dagster makes a new one
+    # for each transaction, which costs more than the transaction.
+    return create_engine(address, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
+
+
+@functools.cache
+def _warn_of_unknown_dagster() -> None:
+    warnings.warn(
+        f"Dagster {dg.__version__} keeps its SQLite event log in another way than "
+        f"{BatchedSqliteEventLogStorage.__name__} knows: events are stored one by one, which is "
+        "slower and does no other harm",
+        stacklevel=2,
+    )

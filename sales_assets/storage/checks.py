@@ -1,0 +1,174 @@
+"""What the checks of any daily feed look for: whether its stored days are whole, and usual.
+
+A check reads what the materializations recorded, in one query for all of its days, and the files as
+far as it must. Each function makes the result of one check of one asset; what is particular to the
+rows of a feed is said by that feed.
+"""
+
+import datetime
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from sales_assets.feed.evaluation import Finding, checked_asset, checked_days, evaluate
+from sales_assets.feed.page import Page
+from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets.storage.stored_day import describe, discrepancies
+
+Storage = dg.ResourceParam[PartitionDirectoryIOManager]
+
+_WEEKS = 4
+_FEW, _MANY = 0.5, 2
+_NEVER_RECORDED = "never recorded: materialize it, or run `sales-assets verify --fix`"
+
+
+def pages_are_as_recorded(
+    context: dg.AssetCheckExecutionContext, pages: PartitionDirectoryIOManager
+) -> dg.AssetCheckResult:
+    """The pages are numbered without gaps, and their content is as recorded."""
+    key, days = checked_asset(context), checked_days(context)
+    recorded = pages.recorded(context.instance, key, days)
+
+    def judge(day: str) -> Finding:
+        with pages.files(key, day) as files:
+            rows = recorded[day]["dagster/row_count"] if day in recorded else 0
+            problem = _as_recorded(recorded.get(day), describe(files), rows)
+            return Finding(problem, {"pages": len(files)})
+
+    return evaluate(days, judge)
+
+
+def pages_are_full(
+    context: dg.AssetCheckExecutionContext, pages: PartitionDirectoryIOManager
+) -> dg.AssetCheckResult:
+    """Every page but the last has as many rows as the first."""
+    key, days = checked_asset(context), checked_days(context)
+
+    def judge(day: str) -> Finding:
+        with pages.files(key, day) as files:
+            stored: list[Page] = [*pages.format.read(files)]
+            rows = [len(page.rows) for page in stored]
+        odd = [number for number, count in enumerate(rows[:-1], 1) if count != rows[0]]
+        if rows[-1] > rows[0]:
+            odd.append(len(rows))
+        facts = {"pages": len(rows), "rows_of_page_1": rows[0], "rows_of_last_page": rows[-1]}
+        if odd:
+            return Finding(f"page {odd[0]} has {rows[odd[0] - 1]} rows, page 1 {rows[0]}", facts)
+        return Finding("", facts)
+
+    return evaluate(days, judge)
+
+
+def rows_are_as_recorded(
+    context: dg.AssetCheckExecutionContext,
+    rows: PartitionDirectoryIOManager,
+    pages: PartitionDirectoryIOManager,
+    raw: dg.AssetKey,
+) -> dg.AssetCheckResult:
+    """The content is as recorded, and has the rows of the raw asset without the rejected ones."""
+    key, days = checked_asset(context), checked_days(context)
+    recorded = rows.recorded(context.instance, key, days)
+    recorded_raw = pages.recorded(context.instance, raw, days)
+
+    def judge(day: str) -> Finding:
+        with rows.files(key, day) as files:
+            count = rows.format.count_rows(files)
+            problem = _as_recorded(recorded.get(day), describe(files), count)
+        rejected = recorded.get(day, {}).get("rejected_rows", 0)
+        # A day of raw that was put there by hand has no record.
+        expected = recorded_raw.get(day, {}).get("dagster/row_count", count + rejected)
+        if not problem and count + rejected != expected:
+            problem = (
+                f"{count} rows and {rejected} rejected, but {raw.to_user_string()} has {expected}"
+            )
+        facts = {"rows": count, "rejected_rows": rejected, "raw_rows": expected}
+        return Finding(problem, facts)
+
+    return evaluate(days, judge)
+
+
+def rows_are(
+    context: dg.AssetCheckExecutionContext,
+    rows: PartitionDirectoryIOManager,
+    wrong: Mapping[str, Callable[[Any, datetime.date], bool]],
+    odd: Mapping[str, Callable[[Any, datetime.date], bool]],
+) -> dg.AssetCheckResult:
+    """No row is wrong in one of these ways; one that is odd makes a warning.
+
+    Args:
+        context: The run.
+        rows: Where the rows are.
+        wrong: What may be wrong with a row of a day, by what to say of such rows.
+        odd: Likewise, what may be odd.
+    """
+    key, days = checked_asset(context), checked_days(context)
+
+    def judge(day: str) -> Finding:
+        date = datetime.date.fromisoformat(day)
+        counts = dict.fromkeys([*wrong, *odd], 0)
+        with rows.files(key, day) as files:
+            for row in rows.format.rows(files):
+                for what, applies in itertools.chain(wrong.items(), odd.items()):
+                    counts[what] += applies(row, date)
+        problem = ", ".join(f"{count} rows {what}" for what, count in counts.items() if count)
+        return Finding(problem, counts, only_a_warning=not any(counts[what] for what in wrong))
+
+    return evaluate(days, judge)
+
+
+def row_count_is_usual(
+    context: dg.AssetCheckExecutionContext, rows: PartitionDirectoryIOManager
+) -> dg.AssetCheckResult:
+    """The number of rows is not far off those of the same weekday in the four weeks before."""
+    key, days = checked_asset(context), checked_days(context)
+    before = {day: _same_weekdays_before(day) for day in days}
+    recorded = rows.recorded(context.instance, key, {*days, *itertools.chain(*before.values())})
+
+    def judge(day: str) -> Finding:
+        if day not in recorded:
+            return Finding(_NEVER_RECORDED, {})
+        count = recorded[day]["dagster/row_count"]
+        known = [recorded[d]["dagster/row_count"] for d in before[day] if d in recorded]
+        if not known:
+            return Finding("", {"rows": count, "lowest": "", "highest": ""})
+        lowest, highest = int(min(known) * _FEW), int(max(known) * _MANY)
+        facts = {"rows": count, "lowest": lowest, "highest": highest}
+        usual = lowest <= count <= highest
+        problem = "" if usual else f"{count} rows, where {lowest} to {highest} are usual"
+        return Finding(problem, facts, only_a_warning=True)
+
+    return evaluate(days, judge)
+
+
+def no_unknown_fields(
+    context: dg.AssetCheckExecutionContext, rows: PartitionDirectoryIOManager
+) -> dg.AssetCheckResult:
+    """The API sends no field that is not in the contract (raw keeps those that it does)."""
+    key, days = checked_asset(context), checked_days(context)
+    recorded = rows.recorded(context.instance, key, days)
+
+    def judge(day: str) -> Finding:
+        if day not in recorded:
+            return Finding(_NEVER_RECORDED, {})
+        fields = recorded[day].get("unknown_fields", {})
+        texts = [
+            f"{name} (first in {seen['first']}; {seen['rows']} rows)"
+            for name, seen in fields.items()
+        ]
+        return Finding(", ".join(texts), {"fields": ", ".join(fields)}, only_a_warning=True)
+
+    return evaluate(days, judge)
+
+
+def _as_recorded(recorded: Mapping[str, Any] | None, stored: Mapping[str, Any], rows: int) -> str:
+    if recorded is None:
+        return _NEVER_RECORDED
+    return "; ".join(one.detail for one in discrepancies(recorded, stored, rows))
+
+
+def _same_weekdays_before(day: str) -> list[str]:
+    date = datetime.date.fromisoformat(day)
+    weeks = (date - datetime.timedelta(weeks=week) for week in range(1, _WEEKS + 1))
+    return [week.isoformat() for week in weeks]

@@ -1,0 +1,71 @@
+"""Files in a partition directory: which of them are ours, and how they are opened.
+
+Only regular files are opened: a FIFO would keep its reader waiting for ever, and a symlink could
+lead anywhere.
+"""
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import IO, cast
+
+import dagster as dg
+
+from sales_assets.storage.location import Location
+
+_DROPPINGS = frozenset((".DS_Store", ".localized", ".directory", "Thumbs.db", "desktop.ini"))
+_DROPPING_STARTS = ("._", ".nfs", ".fuse_hidden", ".smbdelete", ".~lock.")
+
+
+class InvalidPartitionError(dg.Failure):
+    """A partition directory does not hold what its format says, or would not."""
+
+
+def is_dropping(name: str) -> bool:
+    """Tell whether an operating system or a file server drops files of this name.
+
+    They do no harm, and come back when they are deleted. An object store's console keeps an empty
+    object for a folder, whose name is empty or ends in `_$folder$`.
+    """
+    return (
+        not name
+        or name in _DROPPINGS
+        or name.startswith(_DROPPING_STARTS)
+        or name.endswith("_$folder$")
+    )
+
+
+def open_file(path: Location) -> IO[bytes]:
+    """Open a file to read it.
+
+    Raises:
+        InvalidPartitionError: It is not a regular file.
+        OSError: It cannot be opened.
+    """
+    if not isinstance(path, Path):
+        return cast(IO[bytes], path.open("rb"))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        # A symlink, or a socket.
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EOPNOTSUPP):
+            raise _irregular(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _irregular(path)
+    return open(descriptor, "rb")  # noqa: PTH123 - a descriptor has no path
+
+
+def read_file(path: Location) -> bytes:
+    """Read a file as `open_file` opens it."""
+    with open_file(path) as file:
+        return file.read()
+
+
+def _irregular(path: Path) -> InvalidPartitionError:
+    return InvalidPartitionError(
+        f"{path} is not a regular file (a link, a pipe, a directory or the like): move it away, "
+        "and materialize this partition again"
+    )

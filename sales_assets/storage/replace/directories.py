@@ -1,0 +1,81 @@
+"""What a storage can do with its directories, whatever it lies on."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from sales_assets.storage.location import Location
+from sales_assets.storage.replace.errors import ReplacedError
+
+L = TypeVar("L", bound=Location)
+
+
+class Directories(ABC, Generic[L]):
+    """The directories below the root of a storage, each replaced as a whole.
+
+    Attributes:
+        base: The root.
+    """
+
+    def __init__(self, base: L) -> None:
+        """Work below `base`, which need not be there yet."""
+        self.base = base
+
+    @abstractmethod
+    def replacing(self, *directories: L) -> AbstractContextManager[Sequence[Path]]:
+        """Give an empty local directory for each of these, which then replaces it.
+
+        Those with files are put in place in the given order; then those that have stayed empty are
+        removed. Nobody else replaces one of them in between. When the body raises, or the process
+        dies, they stay as they were. (On an object store a process may die while the new files are
+        written; then readers refuse the directory until it has been replaced again.)
+
+        Raises:
+            PublishError: One is not a directory or does not lie below the root, or the root cannot
+                be written to, or (on an object store) two runs wrote it at the same time.
+        """
+
+    @abstractmethod
+    def exists(self, directory: L) -> bool:
+        """Tell whether a directory is there, and has something in it."""
+
+    @abstractmethod
+    def state(self, directory: L) -> object:
+        """Give what tells one version of a directory from the next, by comparison."""
+
+    @abstractmethod
+    def leftovers(self) -> list[str]:
+        """Name what processes that died have left where work is done."""
+
+    @abstractmethod
+    def strangers(self) -> list[str]:
+        """Name what lies where work is done and is not ours; it is never touched."""
+
+    @abstractmethod
+    def sweep(self) -> None:
+        """Clear away `leftovers`, as far as that loses nothing."""
+
+    @abstractmethod
+    def _version(self, directory: L) -> AbstractContextManager[Callable[[], bool]]:
+        """Give a function that tells whether a directory is still the one it was."""
+
+    @contextmanager
+    def reading(self, directory: L) -> Iterator[None]:
+        """Make sure that what the body reads in `directory` is one and the same version of it.
+
+        Raises:
+            ReplacedError: It was replaced meanwhile, or is just being replaced.
+            PublishError: `directory` is not a directory, or does not lie below the root.
+        """
+        message = f"{directory} was replaced while it was read: run again"
+        with self._version(directory) as is_same:
+            try:
+                yield
+            except Exception as error:
+                if is_same():
+                    raise
+                raise ReplacedError(message) from error
+            if not is_same():
+                raise ReplacedError(message)

@@ -1,0 +1,146 @@
+"""What a range costs, against Dagster's floor: two assets that do nothing, in a default home."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from functools import cache, partial
+from pathlib import Path
+
+from sales_assets_tests.benchmark.apis import TOKEN, server
+from sales_assets_tests.benchmark.figures import Benchmark, Figure, timed
+from sales_assets_tests.benchmark.runs import (
+    CHECKED,
+    FLOOR,
+    OURS,
+    Configure,
+    Cost,
+    days_from_first,
+    default_home,
+    materialize,
+)
+from sales_assets_tests.helpers.dagster_dev import copy_home, dagster_dev, make_home
+from sales_assets_tests.helpers.postgres_server import DATABASE, USER, running_postgres
+from sales_assets_tests.helpers.waiting import wait_for
+
+
+def days_against_floor(days: int, latency: float, rounds: int) -> Iterator[Benchmark]:
+    """Compare both assets with the floor."""
+    with server(latency=latency) as url:
+        materialize(OURS, days, url)  # has the server make its pages
+
+        def seconds(what: tuple[str, str], configure: Configure = copy_home) -> Figure:
+            return Figure(materialize(what, days, url, configure=configure).seconds)
+
+        yield Benchmark(
+            {
+                "two empty assets, default home": partial(seconds, FLOOR, default_home),
+                "two empty assets": partial(seconds, FLOOR),
+                "raw_sales and stg_sales, default home": partial(seconds, OURS, default_home),
+                "raw_sales and stg_sales": partial(seconds, OURS),
+                "both with their checks": partial(seconds, CHECKED),
+            },
+            rounds,
+        )
+
+
+def planned_events(days: int, rounds: int) -> Iterator[Benchmark]:
+    """Measure what comes before a long run starts."""
+
+    def planning(configure: Configure) -> Figure:
+        return Figure(materialize(FLOOR, days, "", configure=configure).planning)
+
+    yield Benchmark(
+        {
+            "planning two empty assets, default home": partial(planning, default_home),
+            "planning two empty assets": partial(planning, copy_home),
+        },
+        rounds,
+    )
+
+
+def on_postgres(days: int, rounds: int) -> Iterator[Benchmark]:
+    """Compare events that come one by one with batches of them."""
+    password = "benchmark"  # noqa: S105 - of a database on loopback that lives for minutes
+    with running_postgres(password) as port, server() as url:
+        address = f"postgresql://{USER}:{password}@127.0.0.1:{port}/{DATABASE}"
+
+        def configure(home: Path) -> None:
+            storage = f"storage: {{postgres: {{postgres_url: {address}}}}}"
+            (home / "dagster.yaml").write_text(f"telemetry: {{enabled: false}}\n{storage}\n")
+
+        def seconds(what: tuple[str, str], size: int) -> Figure:
+            batches = {"DAGSTER_EVENT_BATCH_SIZE": str(size)}
+            cost = materialize(what, days, url, configure=configure, settings=batches)
+            return Figure(cost.seconds)
+
+        materialize(OURS, days, url, configure=configure)  # makes the tables and the pages
+        for what, name in ((FLOOR, "two empty assets"), (OURS, "raw_sales and stg_sales")):
+            yield Benchmark(
+                {
+                    f"{name}, event by event": partial(seconds, what, 0),
+                    f"{name}, by the batch": partial(seconds, what, 250),
+                },
+                rounds,
+            )
+
+
+def run_per_day(days: int) -> Iterator[Benchmark]:
+    """Compare a range with as many runs of a day."""
+
+    def one_by_one(url: str) -> None:
+        for _ in range(days):
+            materialize(OURS, 1, url)
+
+    with server() as url:
+        yield Benchmark(
+            {
+                f"one run for {days} days": lambda: timed(lambda: materialize(OURS, days, url)),
+                "a run for each of them": lambda: timed(lambda: one_by_one(url)),
+            },
+            1,
+        )
+
+
+def from_the_ui(days: int, rounds: int) -> Iterator[Benchmark]:
+    """Compare the command line with a backfill of the UI."""
+
+    def backfill(url: str) -> Figure:
+        with tempfile.TemporaryDirectory() as home:
+            settings = {
+                "DAGSTER_HOME": str(make_home(Path(home))),
+                "BASE_DIR": f"{home}/storage",
+                "SALES_API_URL": url,
+                "AUTH_TOKEN": TOKEN,
+            }
+            with dagster_dev({**os.environ, **settings}) as dev:
+                tag = {"key": "dagster/backfill", "value": dev.backfill(days_from_first(days))}
+                [run] = wait_for("the backfill", lambda: dev.finished(tags=[tag]), 600)
+        assert run["status"] == "SUCCESS"
+        return Figure(run["stats"]["endTime"] - run["stats"]["startTime"])
+
+    with server() as url:
+        yield Benchmark(
+            {
+                "command line": lambda: Figure(materialize(CHECKED, days, url).seconds),
+                "the run of a backfill from the UI": lambda: backfill(url),
+            },
+            rounds,
+        )
+
+
+def rows_a_day(*sizes: int) -> Iterator[Benchmark]:
+    """Measure days of many rows."""
+
+    @cache
+    def cost(rows: int) -> Cost:
+        with server(rows) as url:
+            return materialize(OURS, 1, url)
+
+    def seconds(rows: int) -> Figure:
+        return Figure(cost(rows).seconds)
+
+    def memory(rows: int) -> Figure:
+        return Figure(cost(rows).megabytes, "MB at most")
+
+    for measure in (seconds, memory):
+        yield Benchmark({f"a day of {rows:,} rows": partial(measure, rows) for rows in sizes}, 1)

@@ -1,0 +1,184 @@
+"""The documents: their blocks and how each is run, and the parts of them that code writes.
+
+A block of `sh`, `python` or `console` is run in the session of its document, one after the other
+in a scratch copy of the project, unless a comment right above it says otherwise:
+
+    <!-- not run here: REASON -->
+    <!-- run by .ci/run -->
+    <!-- a server, ready when it prints: TEXT -->
+
+`python -m sales_assets_tests.helpers.documents` (`make docs`) writes the parts between
+`<!-- from the code: NAME -->` and `<!-- end -->`.
+"""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+import shlex
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import sales_assets
+from sales_assets_tests.helpers.files import PROJECT
+
+RUN = {"sh", "python", "console"}
+"""The languages that are run."""
+
+NOT_RUN, BY_CI, SERVER = "not run here", "run by .ci/run", "a server, ready when it prints"
+
+_BLOCK = re.compile(
+    r"^(?:\s*<!-- (?P<mark>[^\n]*?) -->\n)?(?P<indent> *)```(?P<language>\w*)\n"
+    r"(?P<text>.*?)^(?P=indent)```$",
+    re.MULTILINE | re.DOTALL,
+)
+_PART = re.compile(r"(<!-- from the code: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+class Block(NamedTuple):
+    """A fenced block of a document.
+
+    Attributes:
+        place: The document and the line, for a person to find.
+        language: What the fence says it is.
+        text: What is in it.
+        way: How it is run: empty in the session of the document, else what its comment says.
+        detail: What the comment says besides: the reason, or what a server prints.
+    """
+
+    place: str
+    language: str
+    text: str
+    way: str
+    detail: str
+
+
+def documents() -> list[str]:
+    """All documents, as paths relative to the project."""
+    folders = (
+        PROJECT,
+        PROJECT / "docs",
+        PROJECT / "deploy",
+        PROJECT / "sales_assets_tests/promises",
+    )
+    found = (path.relative_to(PROJECT) for folder in folders for path in folder.glob("*.md"))
+    return sorted(map(str, found))
+
+
+def read(document: str) -> str:
+    """Read a document."""
+    return (PROJECT / document).read_text(encoding="utf-8")
+
+
+def blocks(document: str) -> list[Block]:
+    """List the fenced blocks of a document."""
+    text = read(document)
+    found = []
+    for match in _BLOCK.finditer(text):
+        way, _, detail = (match["mark"] or "").partition(": ")
+        line = text.count("\n", 0, match.start("language")) + 1
+        content = textwrap.dedent(match["text"])
+        found.append(Block(f"{document}:{line}", match["language"], content, way, detail))
+    return found
+
+
+def session(document: str) -> str:
+    """Make one shell script of the blocks that a document has run here; empty if there is none."""
+    steps = [
+        f"echo {shlex.quote(f'+++ {block.place}')}\n{_step(number, block)}"
+        for number, block in enumerate(blocks(document))
+        if block.language in RUN and block.way not in (NOT_RUN, BY_CI)
+    ]
+    return "\n".join(["set -euo pipefail", *steps]) if steps else ""
+
+
+def _step(number: int, block: Block) -> str:
+    commands = block.text
+    if block.language == "python":
+        commands = f"python - <<'END OF PYTHON'\n{commands}END OF PYTHON\n"
+    elif block.language == "console":
+        commands = "".join(line[2:] for line in commands.splitlines(True) if line.startswith("$ "))
+    if block.way != SERVER:
+        return commands
+    log, ready = f".server_{number}.log", shlex.quote(block.detail)
+    return (
+        f"{{ {commands}}} >{log} 2>&1 &\n"
+        f"for _ in $(seq 300); do ! grep -qF {ready} {log} || break; sleep 0.2; done\n"
+        f"grep -F {ready} {log} || {{ cat {log}; exit 1; }}\n"
+    )
+
+
+def written(document: str) -> str:
+    """Give a document with the parts that code writes as they should be."""
+    return _PART.sub(lambda part: part[1] + PARTS[part[2]]() + part[3], read(document))
+
+
+def _modules() -> Iterator[str]:
+    for module in pkgutil.walk_packages(sales_assets.__path__, "sales_assets."):
+        yield module.name
+
+
+def _rooms() -> str:
+    """A table of all modules, each with the first sentence of its docstring."""
+    lines = ["| module | idea |\n", "| --- | --- |\n"]
+    for name in sorted(_modules()):
+        file = PROJECT / name.replace(".", "/")
+        file = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
+        docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+        path = file.relative_to(PROJECT)
+        shown = str(path.relative_to("sales_assets")).replace("__init__.py", "")
+        label = f"**`{shown}`**" if shown.endswith("/") else f"`{shown}`"
+        lines.append(f"| [{label}](../{path}) | {docstring.splitlines()[0]} |\n")
+    return "".join(lines)
+
+
+def _layers() -> str:
+    """The layers of the import contract, from the top down."""
+    text = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    layers = re.findall(r'^    "(.+)",$', text[text.index("\nlayers = [") :].split("]")[0], re.M)
+    return "\n" + "".join(f"    {layer}\n" for layer in layers) + "\n"
+
+
+def _errors() -> str:
+    """The tree of all exceptions, each with the first sentence of its docstring."""
+    ours: set[type[BaseException]] = set()
+    for name in _modules():
+        for _, one in inspect.getmembers(importlib.import_module(name), inspect.isclass):
+            if (
+                issubclass(one, BaseException)
+                and one.__module__.startswith("sales_assets.")
+                and not one.__name__.startswith("_")
+            ):
+                ours.add(one)
+
+    def branch(parent: type[BaseException], depth: int) -> Iterator[str]:
+        for one in sorted((one for one in ours if one.__bases__[0] is parent), key=_name):
+            also = "".join(f", {_name(base)}" for base in one.__bases__[1:])
+            said = (one.__doc__ or "").splitlines()[0]
+            module = one.__module__.removeprefix("sales_assets.")
+            yield f"{'  ' * depth}{one.__name__}{also} ({module}): {said}\n"
+            yield from branch(one, depth + 1)
+
+    roots = {one.__bases__[0] for one in ours} - ours
+    lines = [
+        f"    {line}"
+        for root in sorted(roots, key=_name)
+        for line in (f"{_name(root)}\n", *branch(root, 1))
+    ]
+    return "\n" + "".join(lines) + "\n"
+
+
+def _name(one: type[BaseException]) -> str:
+    module = one.__module__.partition(".")[0]
+    return one.__name__ if module == "builtins" else f"{module}.{one.__name__}"
+
+
+PARTS: dict[str, Callable[[], str]] = {"rooms": _rooms, "layers": _layers, "errors": _errors}
+"""What writes the parts, by their names."""
+
+
+if __name__ == "__main__":
+    for each in documents():
+        (PROJECT / each).write_text(written(each), encoding="utf-8")

@@ -1,0 +1,131 @@
+"""`sales-assets pull-rides` as a process, and a rides API that knows what it has answered."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sales_assets.sample.api import Answer
+from sales_assets_tests.helpers.forkserver import processes
+from sales_assets_tests.helpers.rows import ride_answer
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
+
+
+class RidesServer(ScriptedApi):
+    """A rides API that knows which rides it has answered, below any path.
+
+    Attributes:
+        served: The rides in the order of the calls.
+        last_of: The last ride asked for below each path.
+        gate: While it is closed, a call gets no answer.
+    """
+
+    def __init__(self) -> None:
+        """Answer at once."""
+        super().__init__()
+        self.served: list[str] = []
+        self.last_of: dict[str, str] = {}
+        self.gate = threading.Event()
+        self.gate.set()
+        self._lock = threading.Lock()
+
+    def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """Answer from the script first."""
+        with self._lock:
+            if self.script:
+                return self.script.popleft()
+            number = len(self.served) + 1
+            # Every driver has many rides, and every tenth ride comes again.
+            ride = str(number - (number % 10 == 0))
+            self.served.append(ride)
+            self.last_of[path] = ride
+        self.gate.wait(60)
+        answer = ride_answer(ride, f"d{number % 7}", distance=number / 7)
+        return Answer(body=json.dumps(answer).encode())
+
+
+class Service(NamedTuple):
+    """A running service, whose output and log go to files."""
+
+    process: BaseProcess
+    directory: Path
+
+    def kill(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        os.kill(self.process.pid or 0, number)
+
+    def wait(self) -> tuple[int | None, str, str]:
+        """Wait for the end; give the exit status, what was printed, and the log."""
+        self.process.join(30)
+        output, log = ((self.directory / name).read_text() for name in ("output", "log"))
+        return self.process.exitcode, output, log
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int | None, str, str]:
+        """Send a signal, and wait for the end."""
+        self.kill(number)
+        return self.wait()
+
+
+class Services:
+    """Starts services as a user does; the start of Python and its imports are made once for all."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        """Start them in a working directory, with these variables."""
+        self._directory = directory
+        self._environment = environment
+        self._started = ExitStack()
+
+    def start(self, *arguments: str, **variables: str) -> Service:
+        """Start `sales-assets pull-rides ...`."""
+        number = len(list(self._directory.glob("service *")))
+        directory = self._directory / f"service {number}"
+        directory.mkdir()
+        environment = {**self._environment, **variables}
+        process = processes.Process(
+            target=_pull_rides, args=(self._directory, directory, environment, arguments)
+        )
+        process.start()
+        self._started.callback(process.join)
+        self._started.callback(process.kill)
+        return Service(process, directory)
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        self._started.close()
+
+
+@contextmanager
+def services(directory: Path, environment: Mapping[str, str]) -> Iterator[Services]:
+    """Start services, and kill in the end what still runs."""
+    started = Services(directory, environment)
+    try:
+        yield started
+    finally:
+        started.close()
+
+
+def _pull_rides(
+    cwd: Path, directory: Path, environment: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    for number, name in ((1, "output"), (2, "log")):
+        os.dup2(os.open(directory / name, os.O_CREAT | os.O_WRONLY), number)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(cwd)
+    from sales_assets.cli import main
+
+    main(["pull-rides", *arguments], prog_name="sales-assets")
+
+
+def until(ready: Callable[[], Any], seconds: float = 60) -> None:
+    """Wait for a condition, as short as can be."""
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.002)

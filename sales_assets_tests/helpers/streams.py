@@ -1,0 +1,46 @@
+"""Streams of a day as tests write and read them: pages are bytes, rows are judged."""
+
+from collections.abc import Generator, Iterable, Mapping
+from typing import Any
+
+from sales_assets.feed.contract import Contract, Judgement
+from sales_assets.feed.page import Page
+from sales_assets.feed.stream import DayStream, Facts
+from sales_assets.sales.sale import SALE_CONTRACT
+from sales_assets_tests.helpers.rows import DAY
+
+
+def stream_of(
+    bodies: Iterable[bytes], metadata: Mapping[str, Any] | None = None
+) -> DayStream[Page]:
+    """Make a stream of these pages, which are iterated anew at each reading."""
+
+    def read() -> Generator[Page, None, Facts]:
+        for body in bodies:
+            yield Page(body)
+        return Facts(metadata or {})
+
+    return DayStream(read)
+
+
+def bodies_of(stream: Iterable[Page]) -> list[bytes]:
+    """Read all pages of a day; give their bytes."""
+    return [page.body for page in stream]
+
+
+def facts_of(stream: DayStream[Any]) -> Mapping[str, Any]:
+    """Read a day to its end; give its metadata."""
+    reading = stream.reading()
+    for _ in reading:
+        pass
+    return reading.result.metadata
+
+
+def judged(
+    bodies: Iterable[bytes],
+    judgement: Judgement | None = None,
+    contract: Contract = SALE_CONTRACT,
+    day: str = DAY,
+) -> list[list[dict[str, Any]]]:
+    """Judge the pages of a day; give the good rows of each."""
+    return list(contract.rows(map(Page, bodies), day, judgement or Judgement()))

@@ -1,0 +1,72 @@
+"""The table of refusals: what it answers, and that the documentation repeats it."""
+
+import re
+
+import dagster as dg
+import pytest
+
+from sales_assets.feed.api import RefusedTokenError
+from sales_assets.feed.paging import FeedApiError, NoSuchDayError
+from sales_assets.http_jobs.refusals import REFUSALS, DayBusyError, DirectoryError, refusal_of
+from sales_assets_tests.helpers.files import PROJECT
+
+RUN = "the-run"
+
+
+def test_the_documentation_has_the_same_table() -> None:
+    text = (PROJECT / "docs/http-jobs.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d{3}) \| (.+) \|$", text, re.MULTILINE)
+    ours = [(str(one.status.value), one.when) for one in REFUSALS]
+    assert [("201", "The day is stored."), *ours] == rows
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (DirectoryError("x"), 400),
+        (DayBusyError("x"), 409),
+        (FeedApiError("x"), 502),
+        (RefusedTokenError("x"), 502),
+        (NoSuchDayError("x"), 404),
+    ],
+)
+def test_the_nearest_named_class_of_an_error_decides(error: Exception, status: int) -> None:
+    assert refusal_of(error) == (status, str(error))
+
+
+def test_the_first_named_error_in_the_chain_of_causes_counts() -> None:
+    outer = RuntimeError("the step failed")
+    outer.__cause__ = NoSuchDayError("no such day")
+    assert refusal_of(outer, RUN) == (404, "no such day")
+
+
+def test_an_error_without_a_name_tells_no_more_than_the_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert refusal_of(KeyError("secret"), RUN) == (
+        500,
+        "a fault of this server: see run the-run in Dagster",
+    )
+    assert "secret" in caplog.text
+
+
+def test_what_the_server_lacks_is_its_own_fault_and_says_what_to_do_there() -> None:
+    @dg.op(required_resource_keys={"api"})
+    def ask() -> None: ...
+
+    @dg.resource
+    def api() -> None:
+        raise RefusedTokenError("AUTH_TOKEN is not set: set it")
+
+    @dg.job(resource_defs={"api": api})
+    def asking() -> None:
+        ask()
+
+    with pytest.raises(dg.DagsterResourceFunctionError) as failure:
+        asking.execute_in_process()
+    status, text = refusal_of(failure.value, RUN)
+    assert status == 500
+    assert text == (
+        "this server is not set up: AUTH_TOKEN is not set: set it. Do that where the server runs, "
+        "and start it again"
+    )

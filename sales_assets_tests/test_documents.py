@@ -1,0 +1,187 @@
+"""The documents are true: commands run, links lead somewhere, lists are complete."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sales_assets.definitions import defs
+from sales_assets.sample.faults import Faults
+from sales_assets_tests.helpers.documents import (
+    BY_CI,
+    NOT_RUN,
+    RUN,
+    SERVER,
+    Block,
+    blocks,
+    documents,
+    read,
+    session,
+    written,
+)
+from sales_assets_tests.helpers.files import PROJECT
+
+DOCUMENTS = documents()
+BLOCKS = [block for document in DOCUMENTS for block in blocks(document)]
+SESSIONS = {document: script for document in DOCUMENTS if (script := session(document))}
+
+each_document = pytest.mark.parametrize("document", DOCUMENTS)
+
+
+def of_language(*languages: str) -> pytest.MarkDecorator:
+    """Have a test run for each block of these languages."""
+    found = [block for block in BLOCKS if block.language in languages]
+    return pytest.mark.parametrize("block", found, ids=[block.place for block in found])
+
+
+def not_of_the_project(directory: str, names: list[str]) -> set[str]:
+    """Name what lies in a directory but was put there by working with the project."""
+    if Path(directory).name == "dagster_home":
+        return {name for name in names if name != "dagster.yaml"}
+    return {
+        name for name in names if name.startswith(".") or name in ("file_storage", "__pycache__")
+    }
+
+
+@pytest.mark.documents
+@pytest.mark.parametrize("document", SESSIONS)
+def test_the_commands_of_a_document_run(document: str, tmp_path: Path) -> None:
+    """Run them one after the other in a scratch copy of the project, with the sample API."""
+    copy = tmp_path / "project"
+    shutil.copytree(PROJECT, copy, ignore=not_of_the_project)
+    home = shutil.copytree(copy / "dagster_home", tmp_path / "dagster_home")
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not re.match(r"SALES_|RIDES_|DAGSTER_|AUTH_TOKEN$|BASE_DIR$", name)
+    }
+    environment = {
+        **inherited,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(copy),
+        "SALES_API_URL": "sample",
+        "BASE_DIR": "file_storage",
+        "DAGSTER_HOME": str(home),
+    }
+    output = tmp_path / "output"
+    with output.open("w") as file:
+        shell = subprocess.Popen(  # noqa: S603 - our own documents
+            ["bash", "-c", SESSIONS[document]],  # noqa: S607 - wherever it is
+            cwd=copy,
+            env=environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            assert shell.wait(timeout=600) == 0, output.read_text()[-5000:]
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
+
+
+@of_language(*RUN)
+def test_a_block_is_run_in_a_known_way(block: Block) -> None:
+    assert block.way in {"", NOT_RUN, BY_CI, SERVER}
+    assert bool(block.detail) == (block.way in {NOT_RUN, SERVER})
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[block.place for block in BLOCKS])
+def test_a_block_is_of_a_known_language(block: Block) -> None:
+    assert block.language in {*RUN, "json", "yaml", "mermaid"}
+
+
+def test_the_blocks_that_ci_runs_are_those_that_set_up_a_virtual_environment() -> None:
+    """`.ci/run` takes them out of the README by these words."""
+    words = "python3 -m venv"
+    script = (PROJECT / ".ci/run").read_text(encoding="utf-8")
+    assert f"grep -F '{words}' README.md" in script
+    run_by_ci = [block for block in BLOCKS if block.way == BY_CI]
+    assert all(block.place.startswith("README.md:") for block in run_by_ci)
+    assert [block.text for block in run_by_ci] == [
+        f"{line}\n" for line in read("README.md").splitlines() if words in line
+    ]
+
+
+@of_language("json")
+def test_a_block_of_json_can_be_read(block: Block) -> None:
+    json.loads(block.text)
+
+
+@of_language("yaml")
+def test_a_block_of_yaml_is_a_file_of_faults(block: Block, tmp_path: Path) -> None:
+    path = tmp_path / "faults.yaml"
+    path.write_text(block.text)
+    assert len(yaml.safe_load(block.text)) > 1
+    Faults.read(path)
+
+
+def anchors(document: Path) -> set[str]:
+    """The headings of a document, as its links name them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+    }
+
+
+@each_document
+def test_links_lead_to_files_and_headings_that_exist(document: str) -> None:
+    here = (PROJECT / document).parent
+    wrong = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", read(document)):
+        if target.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (here / path).resolve() if path else PROJECT / document
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            wrong.append(target)
+    assert not wrong
+
+
+@each_document
+def test_files_that_are_named_exist(document: str) -> None:
+    """A name such as `feed/stream.py` is that of a file, from any directory on."""
+    files = {
+        f"/{path.relative_to(PROJECT)}" for path in PROJECT.rglob("*") if ".venv" not in path.parts
+    }
+    prose = re.sub(r"^ *```.*?^ *```$", "", read(document), flags=re.MULTILINE | re.DOTALL)
+    named = re.findall(r"`([\w./-]*\w\.(?:py|toml|ya?ml|avsc|md))`", prose)
+    gone = [name for name in named if not any(file.endswith(f"/{name}") for file in files)]
+    assert not gone
+
+
+@each_document
+def test_what_follows_from_the_code_is_up_to_date(document: str) -> None:
+    assert read(document) == written(document), "run `make docs`"
+
+
+def test_the_readme_is_short() -> None:
+    assert len(read("README.md").splitlines()) <= 150
+
+
+def test_the_settings_that_are_read_are_the_ones_in_the_table() -> None:
+    names = r"AUTH_TOKEN|BASE_DIR|(?:SALES|RIDES)_[A-Z_]+"
+    code = [path.read_text(encoding="utf-8") for path in (PROJECT / "sales_assets").rglob("*.py")]
+    declared = set(re.findall(rf'"({names})"', "\n".join(code)))
+    assert (
+        set(re.findall(rf"^\| `({names})` \|", read("docs/settings.md"), re.MULTILINE)) == declared
+    )
+
+
+def test_the_checks_that_run_are_the_ones_in_the_table() -> None:
+    listed = re.findall(r"^\| `(\w+)`\*? \|", read("docs/trust.md"), re.MULTILINE)
+    of_sales = [
+        key.name
+        for check in defs.asset_checks or []
+        for key in check.check_keys
+        if key.asset_key.to_user_string().endswith("sales")
+    ]
+    assert sorted(listed) == sorted(of_sales)
