@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import multiprocessing.forkserver
 import multiprocessing.process
+import os
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,6 @@ from multiprocessing.connection import Connection
 import dagster as dg
 import tenacity
 
-from sales_assets import settings
 from sales_assets.http_jobs import run_process
 from sales_assets.http_jobs.directories import StoredDay
 from sales_assets.http_jobs.locks import DayLock, locked_day
@@ -193,7 +193,7 @@ def open_instance() -> dg.DagsterInstance:
     Raises:
         dg.DagsterInvariantViolationError: `DAGSTER_HOME` is no absolute path of a directory.
     """
-    if settings.read().dagster_home:
+    if os.environ.get("DAGSTER_HOME"):
         return dg.DagsterInstance.get()
     _log.warning(
         "DAGSTER_HOME is not set: the runs are kept in a temporary directory, where the UI does "
