@@ -122,7 +122,9 @@ def http_jobs(
         )
     for root in roots:
         if not root.is_absolute():
-            raise click.UsageError(f"root {root} of --root or SALES_HTTP_ROOTS is no absolute path")
+            raise click.UsageError(
+                f"root {root} of --root or SALES_HTTP_ROOTS is not an absolute path"
+            )
 
     from sales_assets.http_jobs.fork_server import begin_importing
 

@@ -78,7 +78,7 @@ class Verification:
         return sorted(day for day in days if first <= day <= last)
 
     def storage(self, *, fix: bool = False) -> list[Difference]:
-        """Compare what is no matter of a day: strangers, and leftovers.
+        """Compare what belongs to no day: strangers, and leftovers.
 
         Args:
             fix: Sweep what killed runs have left.

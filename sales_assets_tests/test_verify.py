@@ -193,7 +193,7 @@ def test_fixing_does_not_record_a_day_that_is_not_whole(stored: Pipeline) -> Non
     assert tree(stored.base) == before
 
 
-def test_a_run_that_is_alive_is_no_leftover(stored: Pipeline) -> None:
+def test_a_run_that_is_alive_is_not_a_leftover(stored: Pipeline) -> None:
     with directories_of(stored.base).replacing(stored.raw("2022-08-20")):
         assert found(stored, fix=True) == []
 

@@ -1,7 +1,7 @@
 """Tells people of failed runs: each becomes a message to a webhook.
 
 Told of are runs of this code location that Dagster itself has launched (UI, schedule, backfill) and
-that failed, for whatever reason: a day that could not be had, a blocking check, a process that was
+that failed, for whatever reason: a day that did not come, a blocking check, a process that was
 killed. A run that was canceled has not failed, nor has one in which only checks that do not block
 did. Whoever starts a run on the command line or by the HTTP jobs has the error before their eyes.
 

@@ -1,6 +1,6 @@
 """The rows of a page of JSON, also of one that only a lenient parser takes.
 
-pydantic's parser is fast, but refuses a whole page for one lone surrogate, one byte that is no
+pydantic's parser is fast, but refuses a whole page for one lone surrogate, one byte that is not
 UTF-8, one number of thousands of digits or one value nested too deep, and it hides duplicate keys.
 What is here tells such a page from one that was cut short, and shows each row as it was sent. What
 a good row is, is not judged here.

@@ -80,7 +80,7 @@ def refuse_strangers(day: StoredDay) -> None:
         raise DirectoryError(f"{day.root} is a symlink, or lies beyond one")
     nearest = next(path for path in (day.root, *day.root.parents) if os.path.lexists(path))
     if not nearest.is_dir():
-        raise DirectoryError(f"{nearest} is in the way: it is no directory")
+        raise DirectoryError(f"{nearest} is in the way: it is not a directory")
     for layer in (*LAYERS, QUARANTINE):
         directory = day.root / layer / NAME / day.day
         _refuse_strangers(day.root, directory, depth=1)

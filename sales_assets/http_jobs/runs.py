@@ -174,7 +174,7 @@ def open_instance() -> dg.DagsterInstance:
     """Open the instance in `DAGSTER_HOME`, or a temporary one when that is not set.
 
     Raises:
-        dg.DagsterInvariantViolationError: `DAGSTER_HOME` is no absolute path of a directory.
+        dg.DagsterInvariantViolationError: `DAGSTER_HOME` is not the absolute path of a directory.
     """
     if settings.read().dagster_home:
         return dg.DagsterInstance.get()

@@ -1,6 +1,6 @@
 """The rides API as a Dagster resource: it is polled, and answers one ride at a time.
 
-`GET /ride` gives a new ride at each call, so an answer that is none is not asked for again: it is
+`GET /ride` gives a new ride at each call, so an answer without a ride is not asked for again: it is
 handed over as what it is, and the next call gets the next ride. Where rides are kept is not known
 here, and what a ride is says `ride_record`.
 """
@@ -50,7 +50,7 @@ class RidesApi(HttpApi):
     max_attempts: int = Field(default=1, ge=1, description="How often one ride is asked for.")
     max_in_flight: int = Field(default=1, ge=1, description="Requests at a time at most.")
     backoff: float = Field(
-        default=0.5, ge=0, description="Least pause in seconds after an answer that is no ride."
+        default=0.5, ge=0, description="Least pause in seconds after an answer without a ride."
     )
 
     def rides(
@@ -63,7 +63,7 @@ class RidesApi(HttpApi):
         """Poll for rides: each is asked for only when the one before it has been dealt with.
 
         Args:
-            interval: Seconds between an answer and the next call. After an answer that is no ride
+            interval: Seconds between an answer and the next call. After an answer without a ride
                 the pause is `backoff` at least, and what the server asks for in `Retry-After`.
             polls: After how many calls to end; never, unless given.
             seconds: After how long to make no further call; never, unless given.

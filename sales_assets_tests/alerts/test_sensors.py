@@ -274,7 +274,7 @@ def test_the_address_is_in_no_error_and_no_log(
         "https://hooks.example.com/services/secret\n",
     ],
 )
-def test_an_address_that_is_none_is_refused_without_being_shown(url: str) -> None:
+def test_a_malformed_address_is_refused_without_being_shown(url: str) -> None:
     with pytest.raises(InvalidAddressError, match="SALES_ALERT_URL is not") as raised:
         Webhook(url)
     assert "secret" not in str(raised.value)

@@ -87,7 +87,7 @@ def test_a_sequence_that_is_closed_makes_room() -> None:
     read_ahead.close()
 
 
-def test_what_is_no_exception_is_raised_too() -> None:
+def test_what_is_not_an_exception_is_raised_too() -> None:
     def interrupt(number: int) -> None:
         # The fourth call is made ahead, in another thread.
         if number == 4:

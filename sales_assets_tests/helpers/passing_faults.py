@@ -7,7 +7,7 @@ PASSING = {
     "Retry-After as a date": {"status": 503, "headers": {"Retry-After": PAST_DATE}},
     "Retry-After of years": {"status": 429, "headers": {"Retry-After": "999999999999"}},
     "Retry-After before now": {"status": 429, "headers": {"Retry-After": "-5"}},
-    "Retry-After that is none": {"status": 429, "headers": {"Retry-After": "soon"}},
+    "Retry-After that means nothing": {"status": 429, "headers": {"Retry-After": "soon"}},
     "500": {"status": 500},
     "503": {"status": 503},
     "reset": {"reset": True},

@@ -329,7 +329,7 @@ def test_a_proxy_gets_its_password_and_no_error_shows_it(monkeypatch: pytest.Mon
     assert str(refused) == "http://sales.example/: HTTP 407 ***"
 
 
-def test_a_host_without_an_address_is_no_connection() -> None:
+def test_a_host_without_an_address_gives_no_connection() -> None:
     with (
         client_of("http://nowhere.invalid") as client,
         pytest.raises(TransientHttpError, match="no connection"),

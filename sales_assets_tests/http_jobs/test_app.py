@@ -147,7 +147,7 @@ def test_a_date_that_agrees_with_the_directories_can_be_sent_to_the_second_job(
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff", b'{"date": "\\ud800"}']
 )
-def test_what_is_no_json_object_is_400(jobs: HttpJobs, asset: str, body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_400(jobs: HttpJobs, asset: str, body: bytes) -> None:
     assert "body" in message(requests.post(jobs.urls[asset], body, timeout=30), 400)
 
 
@@ -252,7 +252,9 @@ def test_a_failing_api_is_502_with_the_reason_and_the_run_but_not_the_token(
     assert held_api.token not in jobs.log.read_text()
 
 
-def test_rows_that_are_no_sales_are_502_with_their_place(jobs: HttpJobs, held_api: HeldApi) -> None:
+def test_rows_that_are_not_sales_are_502_with_their_place(
+    jobs: HttpJobs, held_api: HeldApi
+) -> None:
     day = "2022-09-13"
     held_api.days[day] = [page(sale(purchase_date=day, price="12"))]
     assert jobs.raw(day).status_code == 201

@@ -13,7 +13,7 @@ from sales_assets_tests.helpers.rows import DAY
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """An allowed root, beside a directory that is none."""
+    """An allowed root, beside a directory that is not allowed."""
     (tmp_path / "outside" / "raw" / "sales" / DAY).mkdir(parents=True)
     (tmp_path / "root").mkdir()
     return tmp_path / "root"

@@ -271,7 +271,7 @@ def test_a_relative_root_is_refused(python: Command) -> None:
     assert "root my_dir" in result.stderr
 
 
-def test_a_storage_that_is_no_local_path_takes_a_root(python: Command) -> None:
+def test_a_storage_that_is_not_a_local_path_takes_a_root(python: Command) -> None:
     result = python(*START, BASE_DIR="memory://sales")
     assert result.returncode == 2
     assert "SALES_HTTP_ROOTS" in result.stderr

@@ -197,7 +197,7 @@ def test_a_run_that_is_found_again_was_never_missed(
     assert looks(instance, run) == LOOKS
 
 
-def test_a_server_that_was_reloaded_is_no_witness_against_the_run_of_its_predecessor(
+def test_a_server_that_was_reloaded_is_not_a_witness_against_the_run_of_its_predecessor(
     instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     server = CodeServer(socket=str(tmp_path / "socket"))

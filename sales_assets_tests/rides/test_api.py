@@ -53,7 +53,7 @@ def test_the_next_ride_is_asked_for_only_when_the_last_one_is_dealt_with(
     ],
     ids=str,
 )
-def test_an_answer_that_is_no_ride_is_handed_over_and_not_asked_for_again(
+def test_an_answer_without_a_ride_is_handed_over_and_not_asked_for_again(
     api: ScriptedApi, rides_api: RidesApi, answer: Answer, reason: str
 ) -> None:
     api.script.append(answer)
@@ -64,7 +64,7 @@ def test_an_answer_that_is_no_ride_is_handed_over_and_not_asked_for_again(
     assert len(api.requests) == 2
 
 
-def test_a_server_that_is_not_there_is_no_ride(api: ScriptedApi, rides_api: RidesApi) -> None:
+def test_a_server_that_is_not_there_gives_no_ride(api: ScriptedApi, rides_api: RidesApi) -> None:
     api.__exit__(None, None, None)
     [skipped] = rides_api.rides(0, polls=1)
     assert isinstance(skipped, NoRide)
@@ -117,12 +117,12 @@ def test_no_token_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "url", ["", "ftp://host", "host:80", "https://", "https://me:pw@host", "http://h:x", "http://["]
 )
-def test_an_address_that_is_none_fails_before_any_request(url: str) -> None:
+def test_a_malformed_address_fails_before_any_request(url: str) -> None:
     with pytest.raises(RidesApiError, match="RIDES_API_URL"), RidesApi(url=url).open():
         pass
 
 
-def test_an_answer_that_drips_in_is_no_ride(api: ScriptedApi) -> None:
+def test_an_answer_that_drips_in_gives_no_ride(api: ScriptedApi) -> None:
     def speak(connection: socket.socket) -> None:
         read_request(connection)
         drip(connection, b"HTTP/1.1 200 OK\r\n", b"A: b\r\n")

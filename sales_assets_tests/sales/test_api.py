@@ -57,7 +57,7 @@ def test_a_day_without_an_end_fails(api: ScriptedApi) -> None:
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
 @pytest.mark.parametrize("number", [1, 2])
-def test_an_answer_that_is_no_page_is_asked_for_again(
+def test_an_answer_that_is_not_a_page_is_asked_for_again(
     api: ScriptedApi, fault: dict[str, Any], number: int
 ) -> None:
     api.days[DAY] = PAGES
@@ -258,7 +258,7 @@ def test_a_malformed_token_fails_before_any_request_and_is_not_shown(
 
 
 @pytest.mark.parametrize("url", ["", "ftp://host", "host:80", "https://", "https://me:pw@host"])
-def test_an_address_that_is_none_fails_before_any_request(api: ScriptedApi, url: str) -> None:
+def test_a_malformed_address_fails_before_any_request(api: ScriptedApi, url: str) -> None:
     with pytest.raises(FeedApiError, match="SALES_API_URL"):
         open_sales_api(url)
 

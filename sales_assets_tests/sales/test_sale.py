@@ -81,13 +81,13 @@ def test_a_long_value_is_shown_short() -> None:
     assert max(map(len, str(failure.value).splitlines())) < 200
 
 
-def test_a_row_that_is_no_object_is_refused() -> None:
+def test_a_row_that_is_not_an_object_is_refused() -> None:
     with pytest.raises(InvalidRowsError, match=r"page 1, row 1, \(row\) = 1"):
         judged([json.dumps([1]).encode()])
 
 
 @pytest.mark.parametrize("body", [b"", b"[", b"{}", b"[{}] x", b'[{"a": 1},]', b'[{"a": 1} {}]'])
-def test_a_page_that_is_no_list_fails_whatever_is_allowed(body: bytes) -> None:
+def test_a_page_that_is_not_a_list_fails_whatever_is_allowed(body: bytes) -> None:
     with pytest.raises(InvalidRowsError, match="page 2 is not a complete JSON list"):
         judged([page(sale()), body], Judgement(max_rejected_rows=99))
 

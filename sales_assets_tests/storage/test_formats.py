@@ -61,7 +61,9 @@ def test_page_10_is_read_after_page_9(tmp_path: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_a_directory_that_is_no_day_of_pages_is_refused(tmp_path: Path, names: list[str]) -> None:
+def test_a_directory_that_is_not_a_day_of_pages_is_refused(
+    tmp_path: Path, names: list[str]
+) -> None:
     for name in names:
         (tmp_path / name).write_bytes(b"[]")
     with pytest.raises(InvalidPartitionError, match="materialize this partition again"):
@@ -69,7 +71,7 @@ def test_a_directory_that_is_no_day_of_pages_is_refused(tmp_path: Path, names: l
 
 
 @pytest.mark.parametrize("names", [[], ["sales.avro"]], ids=" ".join)
-def test_a_directory_that_is_no_day_of_avro_is_refused(tmp_path: Path, names: list[str]) -> None:
+def test_a_directory_that_is_not_a_day_of_avro_is_refused(tmp_path: Path, names: list[str]) -> None:
     for name in names:
         (tmp_path / name).write_bytes(b"")
     with pytest.raises(InvalidPartitionError, match="materialize this partition again"):

@@ -46,7 +46,7 @@ BAD = {
         GOOD.encode().replace(b"Ada", b"\xed\xa0\x80"),
         "client",
     ),
-    "a byte that is no UTF-8": (GOOD.encode().replace(b"Ada", b"A\xffda"), "client"),
+    "a byte that is not UTF-8": (GOOD.encode().replace(b"Ada", b"A\xffda"), "client"),
     "a key twice": (GOOD[:-1].encode() + b', "price": 900}', "price"),
     "a key twice, spelt otherwise": (GOOD[:-1].encode() + b', "\\u0070rice": 900}', "price"),
     "a key twice, bad at first": (b'{"price": "x", ' + GOOD[1:].encode(), "price"),
