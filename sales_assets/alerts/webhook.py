@@ -22,12 +22,17 @@ _SECONDS = 30
 class Webhook:
     """A webhook, by its address."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, seconds: float = 10) -> None:
         """Take an address; nothing is sent yet.
+
+        Args:
+            url: The address.
+            seconds: For one attempt, up to the last byte of its answer.
 
         Raises:
             InvalidAddressError: It is not one; the error does not show it.
         """
+        self._seconds = seconds
         self._address = Secret(check_address(url, "SALES_ALERT_URL", secret=True))
 
     def post(self, text: str) -> str:
@@ -43,7 +48,7 @@ class Webhook:
             self._address.value,
             connect_timeout=5,
             read_timeout=10,
-            request_timeout=10,
+            request_timeout=self._seconds,
             max_attempts=3,
             backoff=0.5,
             retry_after_cap=5,

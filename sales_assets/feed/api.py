@@ -86,7 +86,8 @@ class DailyApi(HttpApi):
                 if not allow_empty:
                     raise
                 found = yield from _unknown(paging)
-            return Facts({"source": self.source, "retries": len(retries), **found})
+            known = {"source": self.source, "retries": len(retries), **found}
+            return Facts({**known, **self.pace})
 
         return DayStream(read)
 

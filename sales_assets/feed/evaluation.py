@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import dagster as dg
 
+from sales_assets.feed.recorded import is_day
+
 _NAMED_DAYS = 10
 
 
@@ -39,7 +41,8 @@ def checked_days(context: dg.AssetCheckExecutionContext) -> Sequence[str]:
         first, last = (datetime.date.fromisoformat(day) for day in (ends.start, ends.end))
         count = (last - first).days + 1
         return [(first + datetime.timedelta(number)).isoformat() for number in range(count)]
-    return sorted(context.instance.get_materialized_partitions(checked_asset(context)))
+    recorded = context.instance.get_materialized_partitions(checked_asset(context))
+    return sorted(day for day in recorded if is_day(day))
 
 
 def checked_asset(context: dg.AssetCheckExecutionContext) -> dg.AssetKey:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from sales_assets.feed.json_rows import SentRow
-from sales_assets.http.secrets import shown
+from sales_assets.http.secrets import redacted, shown
 
 _SHOWN_VALUES = 10
 _NAMED_FIELDS = 20
@@ -69,12 +69,18 @@ class Judgement:
                     "page": bad[0].page,
                     "row": bad[0].row,
                     "problems": [
-                        {"field": one.field, "value": _json(one.value), "reason": one.reason}
+                        {
+                            "field": redacted(one.field),
+                            "value": redacted(_json(one.value)),
+                            "reason": one.reason,
+                        }
                         for one in bad
                     ],
                     # What is not UTF-8 is shown as \xNN; the bytes themselves are in raw.
-                    "text": row.text.encode("utf-8", "surrogateescape").decode(
-                        "utf-8", "backslashreplace"
+                    "text": redacted(
+                        row.text.encode("utf-8", "surrogateescape").decode(
+                            "utf-8", "backslashreplace"
+                        )
                     ),
                 }
             )

@@ -1,6 +1,7 @@
 """How far a range has come: a bar on a terminal, a line every few seconds in the log."""
 
 import logging
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +29,9 @@ class Progress:
         self._pause = seconds_between_lines
         self._next_line = self._started + self._pause
         # Without a terminal, tqdm shows no bar by itself (None); for one day there is no need.
-        self._bar = tqdm(total=days, desc=asset, unit="day", disable=None if days > 1 else True)
+        # A process may have been started without any standard error at all.
+        without = days == 1 or sys.stderr is None
+        self._bar = tqdm(total=days, desc=asset, unit="day", disable=True if without else None)
 
     def show(self, stored: Mapping[str, Mapping[str, Any]], failed: int) -> None:
         """Bring the bar up to date, and write a line to the log if it is time for one.

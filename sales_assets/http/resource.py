@@ -103,6 +103,8 @@ class HttpApi(dg.ConfigurableResource[Any]):
     def close(self) -> None:
         """Close all connections; what is still being asked for fails at once."""
         self._client.close()
+        if self.max_in_flight == 1:
+            return
         dg.get_dagster_logger(__name__).info(
             "%s: %d requests in flight at the end, of %d at most; paused %d times",
             self.source,

@@ -7,6 +7,7 @@ has left is swept up by the next run.
 
 import fcntl
 import os
+import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,7 +16,7 @@ from typing import Any
 
 from sales_assets.http_jobs.directories import NAME, StoredDay
 from sales_assets.http_jobs.refusals import DayBusyError, DirectoryError
-from sales_assets.storage.replace.work import WORK
+from sales_assets.storage.replace.work import WORK, make
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
@@ -50,7 +51,7 @@ def locked_day(day: StoredDay) -> Iterator[DayLock]:
     name = uuid.uuid5(uuid.NAMESPACE_URL, f"{NAME}/{day.day}").hex
     with ExitStack() as stack:
         try:
-            (day.root / WORK).mkdir(parents=True, exist_ok=True)
+            make(day.root / WORK)
             work = _open(stack, day.root / WORK)
             # The lock on all of it keeps a sweeper away from a directory that has no lock yet.
             with _flock(work):
@@ -58,6 +59,9 @@ def locked_day(day: StoredDay) -> Iterator[DayLock]:
                     os.mkdir(name, dir_fd=work)
                 descriptor = _open(stack, name, dir_fd=work)
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Others of the group may have to clear it away.
+                with suppress(PermissionError):
+                    os.fchmod(descriptor, stat.S_IMODE(os.fstat(work).st_mode))
         except BlockingIOError as error:
             raise DayBusyError(
                 f"{day.day} below {day.root} is being written by another request: try again once "

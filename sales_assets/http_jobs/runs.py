@@ -176,7 +176,7 @@ def open_instance() -> dg.DagsterInstance:
     Raises:
         dg.DagsterInvariantViolationError: `DAGSTER_HOME` is no absolute path of a directory.
     """
-    if settings.variable("DAGSTER_HOME"):
+    if settings.read().dagster_home:
         return dg.DagsterInstance.get()
     _log.warning(
         "DAGSTER_HOME is not set: the runs are kept in a temporary directory, where the UI does "

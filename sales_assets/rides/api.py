@@ -48,6 +48,7 @@ class RidesApi(HttpApi):
     )
     # Asking again is what polling does, in the open: each answer is counted.
     max_attempts: int = Field(default=1, ge=1, description="How often one ride is asked for.")
+    max_in_flight: int = Field(default=1, ge=1, description="Requests at a time at most.")
     backoff: float = Field(
         default=0.5, ge=0, description="Least pause in seconds after an answer that is no ride."
     )

@@ -11,9 +11,10 @@ from pydantic import Field
 
 from sales_assets.rides.api import RidesApi
 from sales_assets.rides.columns import column_schema, short, table
-from sales_assets.rides.database import DriverStatistics, RidesDatabase, Row
+from sales_assets.rides.database import RidesDatabase
 from sales_assets.rides.pull import Tally, pull
 from sales_assets.rides.ride import Ride
+from sales_assets.rides.statistics import DriverStatistics, Row
 
 SUMS_AGREE = "sums_agree_with_rides"
 

@@ -152,12 +152,17 @@ def test_a_turn_that_does_not_come_in_time_is_given_up() -> None:
 
 def test_retry_after_pauses_everybody_and_counts_once() -> None:
     times: list[float] = []
-    replies = iter([answer(b"", "Retry-After: 1", status="429 No")] * 3)
+    together = threading.Barrier(3)
+    refusal = answer(b"", "Retry-After: 1", status="429 No")
+    replies = iter([refusal] * 3)
 
     def speak(connection: socket.socket) -> None:
         while read_request(connection):
+            reply = next(replies, answer(b"[]"))
+            if reply is refusal:
+                together.wait(10)
             times.append(time.monotonic())
-            connection.sendall(next(replies, answer(b"[]")))
+            connection.sendall(reply)
 
     pace = Pace(3)
     manners = {"pace": pace, "max_attempts": 3, "retry_after_cap": 1, "backoff": 0.001}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from sales_assets.rides.api import NoRide, RidesApi, RidesApiError
 from sales_assets.sample.api import Answer
 from sales_assets.sample.faults import Fault
+from sales_assets_tests.helpers.raw_server import RawServer, drip, read_request
 from sales_assets_tests.helpers.rows import ride_answer
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
@@ -118,3 +120,25 @@ def test_no_token_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_address_that_is_none_fails_before_any_request(url: str) -> None:
     with pytest.raises(RidesApiError, match="RIDES_API_URL"), RidesApi(url=url).open():
         pass
+
+
+def test_an_answer_that_drips_in_is_no_ride(api: ScriptedApi) -> None:
+    def speak(connection: socket.socket) -> None:
+        read_request(connection)
+        drip(connection, b"HTTP/1.1 200 OK\r\n", b"A: b\r\n")
+
+    with RawServer(speak) as server, RidesApi(url=server.url, request_timeout=0.3).open() as client:
+        [skipped] = client.rides(0, polls=1)
+    assert skipped == NoRide("no whole answer within 0.3 s")
+
+
+def test_a_token_that_the_api_sends_back_is_not_shown(
+    rides_api: RidesApi, api: ScriptedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTH_TOKEN", "made-up-word")
+    body = json.dumps(ride_answer(distance=f"{'x' * 70}made-up-word"))
+    api.script.append(Answer(body=body.encode()))
+    [skipped] = rides_api.rides(0, polls=1)
+    assert isinstance(skipped, NoRide)
+    assert "x***" in skipped.reason
+    assert "made" not in skipped.reason

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy.dialects import sqlite
 
-from sales_assets.rides.database import RidesDatabase, RidesStore, compute_statement
+from sales_assets.rides.database import RidesDatabase, RidesStore
 from sales_assets.rides.errors import RidesDatabaseError, UnstorableRideError
+from sales_assets.rides.statistics import compute_statement
 from sales_assets_tests.helpers.forkserver import processes
 from sales_assets_tests.helpers.rides_file import (
     STATISTICS,

@@ -41,7 +41,7 @@ def place(root: Path, restore: Callable[[Path], None]) -> Iterator[Path]:
         raise PublishError(f"{root} is a symlink: remove it, and run again")
     mine = root / uuid.uuid4().hex
     with ExitStack() as stack:
-        _make(root)
+        make(root)
         # The lock on the root keeps a sweeper away from a place that has no lock yet.
         with locked(root):
             _sweep(root, restore)
@@ -113,7 +113,7 @@ def opened(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _make(root: Path) -> None:
+def make(root: Path) -> None:
     """Make a root with its parents, all of them durable; it has the mode of what is above it."""
     missing = [path for path in (root, *root.parents) if not path.exists()]
     for path in reversed(missing):

@@ -1,0 +1,174 @@
+"""A day is proven to be whole, or it fails: pages that move, repeat, or belong elsewhere."""
+
+import datetime
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from sales_assets.feed.paging import FeedApiError
+from sales_assets.feed.proof import ENDS_AGAIN, READ_TWICE, DayChangedError
+from sales_assets.sample.api import Answer
+from sales_assets_tests.helpers.rows import DAY, sale
+from sales_assets_tests.helpers.scripted_api import ScriptedApi, open_sales_api
+from sales_assets_tests.helpers.streams import bodies_of, facts_of
+
+YESTERDAY = (
+    datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)
+).isoformat()
+BOTH_AGES = pytest.mark.parametrize("day", [DAY, YESTERDAY], ids=["settled", "yesterday"])
+
+
+class MovingApi(ScriptedApi):
+    """A server whose rows a test may change before any request.
+
+    Attributes:
+        rows: The rows of every day, newest first; a page has 100 of them.
+        before: Called with the number of each request, from 1, before it is answered.
+        written: Makes the body of a page.
+    """
+
+    def __init__(self, rows: int) -> None:
+        """Serve so many different rows."""
+        super().__init__()
+        self.rows = [sale(price=price) for price in range(rows)]
+        self.before: Callable[[int], None] = lambda number: None
+        self.written: Callable[[list[Any]], bytes] = lambda rows: json.dumps(rows).encode()
+        self.page = self._rows_of_page
+
+    def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """Change what is to be changed, and answer."""
+        self.before(len(self.requests) + 1)
+        return super().answer(path, headers)
+
+    def _rows_of_page(self, day: datetime.date, number: int) -> bytes | None:
+        rows = self.rows[(number - 1) * 100 : number * 100]
+        return self.written(rows) if rows else None
+
+
+def pull(api: MovingApi, monkeypatch: pytest.MonkeyPatch, day: str) -> list[bytes]:
+    monkeypatch.setenv("AUTH_TOKEN", api.token)
+    return bodies_of(open_sales_api(api.url, max_in_flight=1).pages(day))
+
+
+CHANGES: dict[str, Callable[[list[Any]], None]] = {
+    "a row comes in at the front": lambda rows: rows.insert(0, sale(price=-1)),
+    "a row goes at the front": lambda rows: rows.__delitem__(0),
+    "a row comes in at the end": lambda rows: rows.append(sale(price=-1)),
+    "a row goes at the end": lambda rows: rows.__delitem__(-1),
+    "the last page goes": lambda rows: rows.__delitem__(slice(300, None)),
+}
+
+
+@BOTH_AGES
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("after", [1, 2, 3, 4])
+def test_a_day_that_moves_while_it_is_read_is_never_taken_for_whole(
+    monkeypatch: pytest.MonkeyPatch, day: str, change: str, after: int
+) -> None:
+    with MovingApi(350) as api:
+
+        def before(number: int) -> None:
+            if number == after + 1:
+                CHANGES[change](api.rows)
+
+        api.before = before
+        with suppress(DayChangedError):
+            pages = pull(api, monkeypatch, day)
+            assert [row for page in pages for row in json.loads(page)] == api.rows
+
+
+# The ends of an older day do not show that.
+@pytest.mark.parametrize(
+    "change",
+    [lambda rows: rows.__setitem__(150, sale(price=-1)), lambda rows: rows.__delitem__(150)],
+    ids=["another value", "a row less"],
+)
+def test_what_changes_in_the_middle_of_yesterday_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[list[Any]], None]
+) -> None:
+    with MovingApi(350) as api:
+
+        def before(number: int) -> None:
+            if number == 4:
+                change(api.rows)
+
+        api.before = before
+        with pytest.raises(DayChangedError, match="page 2 was another one"):
+            pull(api, monkeypatch, YESTERDAY)
+
+
+@BOTH_AGES
+def test_a_day_says_how_it_was_proven(monkeypatch: pytest.MonkeyPatch, day: str) -> None:
+    with MovingApi(350) as api:
+        monkeypatch.setenv("AUTH_TOKEN", api.token)
+        facts = facts_of(open_sales_api(api.url).pages(day))
+        assert facts["proof"] == (READ_TWICE if day == YESTERDAY else ENDS_AGAIN)
+
+
+def test_how_many_days_may_still_change_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    with MovingApi(50) as api:
+        monkeypatch.setenv("AUTH_TOKEN", api.token)
+        client = open_sales_api(api.url, settled_days=0)
+        assert facts_of(client.pages(YESTERDAY))["proof"] == ENDS_AGAIN
+
+
+@BOTH_AGES
+def test_an_api_that_orders_keys_anew_at_each_answer_is_read(
+    monkeypatch: pytest.MonkeyPatch, day: str
+) -> None:
+    with MovingApi(350) as api:
+        turns = [0]
+
+        def written(rows: list[Any]) -> bytes:
+            turns[0] += 1
+            indent = turns[0] % 3 or None
+            shuffled = [
+                dict(sorted(row.items(), reverse=bool((turns[0] + n) % 2)))
+                for n, row in enumerate(rows)
+            ]
+            return json.dumps(shuffled, indent=indent).encode()
+
+        api.written = written
+        assert len(pull(api, monkeypatch, day)) == 4
+
+
+@pytest.mark.parametrize("cycle", [[1], [1, 2], [1, 2, 3]])
+def test_pages_that_come_again_end_the_day_at_once(
+    api: ScriptedApi, monkeypatch: pytest.MonkeyPatch, cycle: list[int]
+) -> None:
+    bodies = [json.dumps([sale(price=n), sale(price=-n)]).encode() for n in cycle]
+    api.days[DAY] = bodies * 500
+    with pytest.raises(FeedApiError, match=f"page {len(cycle) + 1} is page 1 again"):
+        bodies_of(open_sales_api(api.url).pages(DAY))
+    assert len(api.requests) < 4 * len(cycle) + 4
+
+
+@BOTH_AGES
+@pytest.mark.parametrize("late", [2, 3, 4])
+def test_answers_that_belong_to_other_requests_are_noticed(
+    monkeypatch: pytest.MonkeyPatch, day: str, late: int
+) -> None:
+    with MovingApi(350) as api:
+        whole = [api.page(datetime.date.fromisoformat(DAY), n) for n in range(1, 5)]
+
+        def before(number: int) -> None:
+            # From here on each request gets the answer of the one before it.
+            if number == late:
+                bodies = whole[late - 2 :]
+                api.script.extend(Answer(body=body or b"") for body in bodies)
+
+        api.before = before
+        with pytest.raises(FeedApiError):
+            pull(api, monkeypatch, day)
+
+
+def test_a_day_that_is_unknown_for_a_moment_is_not_stored_as_an_empty_one(
+    api: ScriptedApi,
+) -> None:
+    api.days[DAY] = [json.dumps([sale()]).encode()]
+    api.fail(status=404, times=1)
+    with pytest.raises(DayChangedError, match="something when it was asked again"):
+        bodies_of(open_sales_api(api.url).pages(DAY, allow_empty=True))
