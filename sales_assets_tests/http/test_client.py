@@ -8,8 +8,6 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sales_assets.http.client import HttpAnswer, HttpClient
 from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.tokens import TokenAuth
+from sales_assets_tests.helpers.http_client import as_it_is, client_of
 from sales_assets_tests.helpers.raw_server import RawServer, Speak, answer, drip, read_request
-
-
-@contextmanager
-def client_of(address: str, **manners: Any) -> Iterator[HttpClient]:
-    """Give a client that hardly waits."""
-    defaults = {
-        "auth": None,
-        "connect_timeout": 5,
-        "read_timeout": 5,
-        "request_timeout": 10,
-        "max_attempts": 1,
-        "backoff": 0.001,
-        "retry_after_cap": 0.01,
-        "max_bytes": 1_000_000,
-    }
-    with closing(HttpClient(address, **{**defaults, **manners})) as client:
-        yield client
-
-
-def as_it_is(answer: HttpAnswer) -> HttpAnswer:
-    return answer
 
 
 def asked(speak: Speak, **manners: Any) -> HttpAnswer:

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sales_assets.http.pace import FIRST_LEVEL, LevelSearch, NoTurnError, Pace
+from sales_assets_tests.helpers.http_client import as_it_is, client_of
 from sales_assets_tests.helpers.raw_server import RawServer, answer, read_request
-from sales_assets_tests.http.test_client import as_it_is, client_of
 
 
 def levels(

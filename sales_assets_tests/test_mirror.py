@@ -1,0 +1,74 @@
+"""The tests mirror the package: each module has a test module of its name, at the same place."""
+
+from pathlib import PurePath
+
+from sales_assets_tests.helpers.files import PROJECT
+
+PACKAGE = PROJECT / "sales_assets"
+TESTS = PROJECT / "sales_assets_tests"
+# Where tests of several modules still share one; this only gets shorter.
+SHARED = {
+    "cli.py",
+    "feed/api.py",
+    "feed/batch.py",
+    "feed/contract.py",
+    "feed/daily.py",
+    "feed/evaluation.py",
+    "feed/json_rows.py",
+    "feed/judgement.py",
+    "feed/page.py",
+    "feed/paging.py",
+    "feed/recorded.py",
+    "feed/schema.py",
+    "feed/stream.py",
+    "feed/summary.py",
+    "http/deadline.py",
+    "http/transport.py",
+    "http_jobs/fork_server.py",
+    "http_jobs/locks.py",
+    "http_jobs/run_process.py",
+    "rides/migrations/v1_answers.py",
+    "rides/migrations/v2_statistics.py",
+    "rides/statistics.py",
+    "sample/faults.py",
+    "sample/resources.py",
+    "sample/sales.py",
+    "storage/avro_file.py",
+    "storage/checks.py",
+    "storage/files.py",
+    "storage/json_pages.py",
+    "storage/location.py",
+    "storage/partition_format.py",
+    "storage/replace/directories.py",
+    "storage/replace/finish.py",
+    "storage/replace/local.py",
+    "storage/replace/work.py",
+    "storage/stored_day.py",
+}
+
+
+def without_tests() -> set[str]:
+    modules = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py")}
+    return {
+        module.as_posix()
+        for module in modules
+        if module.name not in ("__init__.py", "errors.py")
+        and not (TESTS / module.with_name(f"test_{module.name}")).is_file()
+    }
+
+
+def test_each_module_has_a_test_module_of_its_name() -> None:
+    assert without_tests() <= SHARED
+
+
+def test_the_list_of_those_that_share_one_names_no_other() -> None:
+    assert without_tests() >= SHARED
+
+
+def test_no_test_imports_another_test_or_a_conftest() -> None:
+    for path in TESTS.rglob("*.py"):
+        imports = [line for line in path.read_text("utf-8").splitlines() if " import " in line]
+        for line in imports:
+            if line.startswith("from sales_assets_tests"):
+                module = PurePath(*line.split()[1].split("."))
+                assert not module.name.startswith(("test_", "conftest")), f"{path}: {line}"
