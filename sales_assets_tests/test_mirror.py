@@ -8,16 +8,11 @@ PACKAGE = PROJECT / "sales_assets"
 TESTS = PROJECT / "sales_assets_tests"
 # Where tests of several modules still share one; this only gets shorter.
 SHARED = {
-    "cli.py",
     "feed/api.py",
     "feed/batch.py",
     "feed/contract.py",
     "feed/daily.py",
-    "feed/evaluation.py",
-    "feed/json_rows.py",
-    "feed/judgement.py",
     "feed/page.py",
-    "feed/paging.py",
     "feed/recorded.py",
     "feed/schema.py",
     "feed/stream.py",
@@ -32,18 +27,10 @@ SHARED = {
     "rides/statistics.py",
     "sample/faults.py",
     "sample/resources.py",
-    "sample/sales.py",
-    "storage/avro_file.py",
-    "storage/checks.py",
     "storage/files.py",
-    "storage/json_pages.py",
     "storage/location.py",
     "storage/partition_format.py",
-    "storage/replace/directories.py",
     "storage/replace/finish.py",
-    "storage/replace/local.py",
-    "storage/replace/work.py",
-    "storage/stored_day.py",
 }
 
 

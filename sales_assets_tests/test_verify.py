@@ -1,6 +1,5 @@
 """What is recorded against what is stored: every kind of damage is found, and nothing else is."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,13 +14,11 @@ from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.replace import directories_of
 from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Difference, Layer, Verification
-from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
-VERIFY = ("-c", "from sales_assets.cli import main; main()", "verify")
 STEM = f"sales_{DAY}"
 
 
@@ -70,10 +67,6 @@ def stored(healthy: Path, api: ScriptedApi) -> Iterator[Pipeline]:
         yield Pipeline(api, healthy / "storage", instance)
     shutil.rmtree(healthy)
     saved.rename(healthy)
-
-
-def test_a_healthy_storage_has_no_difference(stored: Pipeline) -> None:
-    assert found(stored) == []
 
 
 def quarantine(pipeline: Pipeline, day: str = DAY) -> Path:
@@ -156,6 +149,10 @@ DAMAGE: dict[str, tuple[Callable[[Pipeline], object], list[tuple[str, str]]]] = 
 }
 
 
+def test_a_healthy_storage_has_no_difference(stored: Pipeline) -> None:
+    assert found(stored) == []
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damage_is_found_and_nothing_else(stored: Pipeline, damage: str) -> None:
     inflict, expected = DAMAGE[damage]
@@ -205,31 +202,3 @@ def test_marks_of_an_object_store_are_leftovers_that_stay() -> None:
     mark.write_bytes(b"x")
     directories_of(base).sweep()
     assert directories_of(base).leftovers() == [".work/raw/sales/D"]
-
-
-def test_the_command_names_each_day_that_differs(
-    dagster: Command, python: Command, tmp_path: Path
-) -> None:
-    command = "asset materialize -m sales_assets.definitions --select raw_sales,stg_sales"
-    arguments = [*command.split(), "--partition-range", f"{DAYS[0]}...{DAYS[-1]}"]
-    assert dagster(*arguments, SALES_API_URL="sample").returncode == 0
-    sound = python(*VERIFY)
-    assert (sound.returncode, sound.stdout) == (0, "3 days are as recorded\n"), sound.stderr
-    shutil.rmtree(tmp_path / "storage/raw/sales" / DAYS[1])
-    (tmp_path / "storage/stg/sales" / DAYS[2] / "x").touch()
-    broken = python(*VERIFY)
-    assert broken.returncode == 1
-    assert [line.split(":")[0] for line in broken.stdout.splitlines()] == [
-        f"{DAYS[1]}  raw_sales",
-        f"{DAYS[2]}  stg_sales",
-    ]
-    assert python(*VERIFY, "--to", DAYS[0]).returncode == 0
-    document = json.loads(python(*VERIFY, "--json", "--from", DAYS[1], "--to", DAYS[1]).stdout)
-    assert document["days"] == 1
-    assert [(one["day"], one["kind"]) for one in document["differences"]] == [(DAYS[1], "missing")]
-
-
-def test_the_command_says_when_there_is_no_instance(python: Command) -> None:
-    result = python(*VERIFY, DAGSTER_HOME="")
-    assert result.returncode == 2
-    assert "DAGSTER_HOME is not set" in result.stderr

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sales_assets.feed.json_rows import InvalidPageError, Repeated, rows_of_page, values_of_page
+from sales_assets.feed.json_rows import InvalidPageError, rows_of_page, values_of_page
 from sales_assets.feed.judgement import InvalidRowsError, Judgement
 from sales_assets.feed.page import Page
 from sales_assets.sales.sale import SALE, SALE_CONTRACT
@@ -20,11 +20,20 @@ from sales_assets_tests.helpers.rows import DAY, sale
 from sales_assets_tests.helpers.streams import bodies_of, judged
 
 DATE = datetime.date.fromisoformat(DAY)
+
+
 FIELDS = ("client", "purchase_date", "product", "price")
 
+
 texts = st.text(max_size=20)  # without lone surrogates, as the default is
+
+
 prices = st.integers(-(2**63), 2**63 - 1)
+
+
 sales = st.builds(lambda c, p, n: sale(client=c, product=p, price=n), texts, texts, prices)
+
+
 values = st.recursive(
     st.none()
     | st.booleans()
@@ -35,6 +44,8 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=5,
 )
+
+
 quick = settings(max_examples=150, deadline=None)
 
 
@@ -58,6 +69,22 @@ def is_sale(row: dict[str, Any]) -> bool:
         and type(row["price"]) is int
         and -(2**63) <= row["price"] < 2**63
     )
+
+
+def spelt(draw: st.DrawFn, key: str) -> str:
+    """Write a key with some of its characters as escapes."""
+    return "".join(
+        f"\\u{ord(character):04x}" if draw(st.booleans()) else character for character in key
+    )
+
+
+@st.composite
+def rows_as_text(draw: st.DrawFn) -> str:
+    """A row of good values as JSON, with keys that may come twice, in any spelling."""
+    good = draw(sales)
+    keys = [*FIELDS, *draw(st.lists(st.sampled_from([*FIELDS, "other"]), max_size=2))]
+    pairs = [f'"{spelt(draw, key)}": {json.dumps(good.get(key, 1))}' for key in keys]
+    return "{" + ", ".join(draw(st.permutations(pairs))) + "}"
 
 
 @quick
@@ -103,22 +130,6 @@ def test_any_value_in_any_field_is_taken_as_it_is_or_rejected_with_its_place(
     for record in judgement.rejects:
         assert {problem["field"].split(".")[0] for problem in record["problems"]} <= {*FIELDS}
         json.dumps(record).encode("ascii")
-
-
-def spelt(draw: st.DrawFn, key: str) -> str:
-    """Write a key with some of its characters as escapes."""
-    return "".join(
-        f"\\u{ord(character):04x}" if draw(st.booleans()) else character for character in key
-    )
-
-
-@st.composite
-def rows_as_text(draw: st.DrawFn) -> str:
-    """A row of good values as JSON, with keys that may come twice, in any spelling."""
-    good = draw(sales)
-    keys = [*FIELDS, *draw(st.lists(st.sampled_from([*FIELDS, "other"]), max_size=2))]
-    pairs = [f'"{spelt(draw, key)}": {json.dumps(good.get(key, 1))}' for key in keys]
-    return "{" + ", ".join(draw(st.permutations(pairs))) + "}"
 
 
 @quick
@@ -174,9 +185,3 @@ def test_any_bytes_are_a_page_of_rows_or_refused(body: bytes) -> None:
         [taken] = judged([b"[" + body + b"]"], judgement)
         rows = json.loads(f"[{body.decode('utf-8', 'surrogateescape')}]")
         assert len(taken) + len(judgement.rejects) == len(rows)
-
-
-def test_values_of_a_key_that_comes_twice_are_all_kept() -> None:
-    [row] = rows_of_page(b'[{"a": 1, "b": 2, "a": 3}]')
-    assert isinstance(row.value, Repeated)
-    assert row.value.values_of == {"a": [1, 3]}

@@ -1,15 +1,14 @@
 """The embedded sample API."""
 
 import datetime
-import json
 
 import pytest
 import requests
 
 from sales_assets.sales.api import SalesApi
 from sales_assets.sample.api import SampleApi
-from sales_assets.sample.sales import PAGE_SIZE, rows_of_day, sample_page
-from sales_assets_tests.helpers.rows import DAY, sale
+from sales_assets.sample.sales import PAGE_SIZE, rows_of_day
+from sales_assets_tests.helpers.rows import DAY
 from sales_assets_tests.helpers.scripted_api import open_sales_api
 from sales_assets_tests.helpers.streams import bodies_of, judged
 
@@ -39,25 +38,6 @@ def test_the_client_gets_a_whole_day_of_sales(sample: SampleApi) -> None:
     pages = list(client.pages(DAY))
     assert [len(page.rows) for page in pages[:-1]] == [PAGE_SIZE] * (len(pages) - 1)
     assert sum(map(len, judged(bodies_of(pages)))) == rows_of_day(DATE)
-
-
-def test_a_day_is_always_the_same() -> None:
-    assert sample_page(DATE, 2) == sample_page(DATE, 2) != sample_page(DATE, 3)
-
-
-def test_a_known_day_is_the_same_in_every_version_of_python() -> None:
-    first = json.loads(sample_page(DATE, 1) or b"")[0]
-    assert (rows_of_day(DATE), first) == (
-        310,
-        sale(client="Arthur Fischer", product="Phone", price=1297),
-    )
-
-
-def test_weeks_have_a_rhythm() -> None:
-    days = [DATE + datetime.timedelta(days=day) for day in range(70)]
-    by_weekday = [sum(rows_of_day(day) for day in days if day.weekday() == n) for n in range(7)]
-    assert max(by_weekday) == by_weekday[5]
-    assert min(map(rows_of_day, days)) > PAGE_SIZE
 
 
 def test_past_the_last_page_there_is_404(sample: SampleApi) -> None:

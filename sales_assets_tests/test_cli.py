@@ -1,0 +1,38 @@
+"""The commands, as a user runs them."""
+
+import json
+import shutil
+from pathlib import Path
+
+from sales_assets_tests.helpers.commands import Command
+from sales_assets_tests.helpers.pipeline import DAYS
+
+VERIFY = ("-c", "from sales_assets.cli import main; main()", "verify")
+
+
+def test_the_command_names_each_day_that_differs(
+    dagster: Command, python: Command, tmp_path: Path
+) -> None:
+    command = "asset materialize -m sales_assets.definitions --select raw_sales,stg_sales"
+    arguments = [*command.split(), "--partition-range", f"{DAYS[0]}...{DAYS[-1]}"]
+    assert dagster(*arguments, SALES_API_URL="sample").returncode == 0
+    sound = python(*VERIFY)
+    assert (sound.returncode, sound.stdout) == (0, "3 days are as recorded\n"), sound.stderr
+    shutil.rmtree(tmp_path / "storage/raw/sales" / DAYS[1])
+    (tmp_path / "storage/stg/sales" / DAYS[2] / "x").touch()
+    broken = python(*VERIFY)
+    assert broken.returncode == 1
+    assert [line.split(":")[0] for line in broken.stdout.splitlines()] == [
+        f"{DAYS[1]}  raw_sales",
+        f"{DAYS[2]}  stg_sales",
+    ]
+    assert python(*VERIFY, "--to", DAYS[0]).returncode == 0
+    document = json.loads(python(*VERIFY, "--json", "--from", DAYS[1], "--to", DAYS[1]).stdout)
+    assert document["days"] == 1
+    assert [(one["day"], one["kind"]) for one in document["differences"]] == [(DAYS[1], "missing")]
+
+
+def test_the_command_says_when_there_is_no_instance(python: Command) -> None:
+    result = python(*VERIFY, DAGSTER_HOME="")
+    assert result.returncode == 2
+    assert "DAGSTER_HOME is not set" in result.stderr
