@@ -194,7 +194,8 @@ def test_a_refused_token_stops_a_range_at_once(api: ScriptedApi, dagster: Comman
     assert result.returncode == 1
     assert "refuses the token in AUTH_TOKEN" in result.stderr
     assert "--partition-range 2022-08-09...2022-10-08" in result.stderr
-    assert len(api.requests) < 30
+    # Those days that were begun, of 61.
+    assert len(api.requests) < 50
 
 
 def test_a_backfill_is_cut_into_runs_of_so_many_days_when_set(python: Command) -> None:

@@ -334,6 +334,7 @@ def test_each_server_tells_its_health(jobs: HttpJobs, asset: str) -> None:
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
+@pytest.mark.slow
 def test_50_mixed_requests_at_a_time_are_201_or_409_and_leave_every_day_whole(
     jobs: HttpJobs,
 ) -> None:

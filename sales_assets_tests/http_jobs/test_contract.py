@@ -16,6 +16,8 @@ from sales_assets.http_jobs.refusals import REFUSALS
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.http_jobs_server import HttpJobs, running_http_jobs
 
+pytestmark = pytest.mark.slow
+
 DAYS = ("2022-08-09", "2022-08-10")
 STATUSES = {refusal.status.value for refusal in REFUSALS}
 # Stands for the root of the storage, which has no path yet when these strategies are made.

@@ -19,6 +19,8 @@ from sales_assets_tests.helpers.rows import DAY
 from sales_assets_tests.helpers.waiting import wait_for
 from sales_assets_tests.helpers.webhook_server import WebhookServer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
