@@ -90,6 +90,7 @@ def test_a_run_on_sample_data_says_so_in_its_log_and_metadata(
         assert "INVENTED" in str(record.asset_materialization.metadata["source"].value)
 
 
+@pytest.mark.slow
 def test_the_token_appears_nowhere(
     api: ScriptedApi, dagster: Command, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -158,6 +159,7 @@ def test_stg_sales_is_rebuilt_from_raw_without_a_token(dagster: Command, tmp_pat
     assert len(rows(tmp_path / f"storage/stg/sales/{DAY}/sales_{DAY}.avro")) == 1
 
 
+@pytest.mark.slow
 def test_a_range_is_rebuilt_from_raw_with_the_network_cut(
     new_python: Command, tmp_path: Path
 ) -> None:
@@ -188,6 +190,7 @@ def test_a_reversed_range_fails(dagster: Command, tmp_path: Path) -> None:
     assert tree(tmp_path / "storage") == {}
 
 
+@pytest.mark.slow
 def test_a_refused_token_stops_a_range_at_once(api: ScriptedApi, dagster: Command) -> None:
     refused = {**settings(api), "AUTH_TOKEN": "no-" + api.token}
     result = dagster(*BOTH, "--partition-range", "2022-08-09...2022-10-08", **refused)
@@ -211,6 +214,7 @@ def test_a_future_range_fails(dagster: Command, tmp_path: Path) -> None:
     assert not (tmp_path / "storage").exists()
 
 
+@pytest.mark.slow
 def test_two_runs_that_start_together_on_a_fresh_instance_both_succeed(
     dagster: Command, tmp_path: Path
 ) -> None:

@@ -165,7 +165,7 @@ class HttpApi(dg.ConfigurableResource[Any]):
 
     def _connect(self, address: str, auth: TokenAuth | None) -> None:
         self._address = address
-        self._pace = Pace(self.max_in_flight, self.max_per_second, self.retry_after_cap)
+        self._pace = self._new_pace()
         try:
             self._client = HttpClient(
                 address,
@@ -181,6 +181,9 @@ class HttpApi(dg.ConfigurableResource[Any]):
             )
         except HttpError as error:
             raise self.error(str(error)) from None
+
+    def _new_pace(self) -> Pace:
+        return Pace(self.max_in_flight, self.max_per_second, self.retry_after_cap)
 
     def _token(self) -> TokenAuth | None:
         if self.token_variable is None:

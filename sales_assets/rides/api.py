@@ -14,6 +14,7 @@ from pydantic import Field
 
 from sales_assets.http.client import HttpAnswer
 from sales_assets.http.errors import ApiError, HttpError, TransientHttpError
+from sales_assets.http.pace import Pace
 from sales_assets.http.resource import HttpApi
 from sales_assets.rides.ride import InvalidRideError, RideAnswer, read_ride
 
@@ -84,6 +85,10 @@ class RidesApi(HttpApi):
                 return
             if pause(wait):
                 return
+
+    def _new_pace(self) -> Pace:
+        """Leave all pauses to `rides`, where one can be cut short."""
+        return Pace(self.max_in_flight, self.max_per_second, longest_pause=0)
 
     def _ask(self) -> RideAnswer | NoRide:
         try:

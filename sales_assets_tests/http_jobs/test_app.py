@@ -107,6 +107,7 @@ def test_a_plain_script_gets_201_twice_and_the_same_bytes_again(
     assert run_script() == first
 
 
+@pytest.mark.slow
 def test_the_answer_tells_what_was_stored_and_the_run_is_in_dagster(jobs: HttpJobs) -> None:
     day = "2022-09-01"
     rows = rows_of_day(datetime.date.fromisoformat(day))
@@ -135,6 +136,7 @@ def test_the_answer_tells_what_was_stored_and_the_run_is_in_dagster(jobs: HttpJo
             assert record.run_id == run.run_id
 
 
+@pytest.mark.slow
 def test_a_date_that_agrees_with_the_directories_can_be_sent_to_the_second_job(
     jobs: HttpJobs,
 ) -> None:
@@ -216,6 +218,7 @@ def test_a_day_that_raw_does_not_have_is_404(jobs: HttpJobs) -> None:
     assert "materialize" in message(jobs.stg("2022-09-09"), 404)
 
 
+@pytest.mark.slow
 def test_a_day_that_is_being_written_is_409_and_others_wait(
     jobs: HttpJobs, held_api: HeldApi, my_dir: Path
 ) -> None:
@@ -237,6 +240,7 @@ def test_a_day_that_is_being_written_is_409_and_others_wait(
     assert jobs.raw(day).status_code == 201
 
 
+@pytest.mark.slow
 def test_a_failing_api_is_502_with_the_reason_and_the_run_but_not_the_token(
     jobs: HttpJobs, held_api: HeldApi
 ) -> None:
@@ -261,6 +265,7 @@ def test_rows_that_are_not_sales_are_502_with_their_place(
     assert "page 1, row 1, price" in message(jobs.stg(day), 502)
 
 
+@pytest.mark.slow
 def test_a_fault_of_our_own_is_500_and_tells_no_more_than_the_run(
     held_api: HeldApi, tmp_path: Path
 ) -> None:
@@ -274,6 +279,7 @@ def test_a_fault_of_our_own_is_500_and_tells_no_more_than_the_run(
         assert "file is not a database" in jobs.log.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["directory", "FIFO"])
 def test_a_page_that_is_not_a_regular_file_is_404_at_once(jobs: HttpJobs, kind: str) -> None:
     day = "2022-09-14"
@@ -292,6 +298,7 @@ def test_a_root_within_the_quarantine_of_a_storage_is_400(jobs: HttpJobs) -> Non
     assert not Path(root).exists()
 
 
+@pytest.mark.slow
 def test_a_server_without_its_token_is_500_and_says_what_to_do_there(
     held_api: HeldApi, tmp_path: Path
 ) -> None:

@@ -132,7 +132,7 @@ def test_a_symlink_that_leads_to_itself_is_refused(root: Path) -> None:
 def test_a_file_in_the_way_is_refused(root: Path, file: str) -> None:
     (root / file).parent.mkdir(parents=True, exist_ok=True)
     (root / file).touch()
-    with pytest.raises(DirectoryError, match="no directory"):
+    with pytest.raises(DirectoryError, match="not a directory"):
         of_raw(root, root / "a" / "raw" / "sales" / DAY)
 
 

@@ -200,6 +200,7 @@ def test_on_sigterm_what_runs_gets_its_answer_and_what_comes_gets_503(
     assert f"raw/sales/{DAY}/sales_{DAY}_1.json" in tree(jobs.storage)
 
 
+@pytest.mark.slow
 def test_60_jobs_and_500_idle_connections_do_not_keep_health_from_answering(
     jobs: HttpJobs, held_api: HeldApi
 ) -> None:
@@ -221,6 +222,7 @@ def test_60_jobs_and_500_idle_connections_do_not_keep_health_from_answering(
         assert (refused.status_code, "60 requests" in refused.text) == (503, True)
 
 
+@pytest.mark.slow
 def test_an_idle_connection_does_not_hold_up_the_stop(jobs: HttpJobs) -> None:
     with requests.Session() as session:
         assert session.get(f"{jobs.urls['raw_sales']}health", timeout=30).status_code == 200

@@ -224,6 +224,7 @@ def test_others_read_while_a_batch_is_written_and_see_it_as_a_whole(
     assert [count(database) for database in databases(shipped, run_id)] == [2 * SPAN, 2 * SPAN]
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_lose_nothing(tmp_path: Path) -> None:
     home = copy_home(tmp_path)
     code = (
@@ -244,6 +245,7 @@ def test_two_runs_at_once_lose_nothing(tmp_path: Path) -> None:
     assert [count(home / f"history/runs/{run}.db") for run in runs] == [2 * SPAN, 2 * SPAN]
 
 
+@pytest.mark.slow
 def test_a_home_of_dagsters_default_works_on_and_back(tmp_path: Path) -> None:
     ours = (PROJECT / "dagster_home/dagster.yaml").read_text()
     kinds, totals = [], []
@@ -271,6 +273,7 @@ def test_a_watcher_is_told_of_the_events_of_a_batch(shipped: dg.DagsterInstance)
     wait_for("the watcher", lambda: "ASSET_MATERIALIZATION" in seen)
 
 
+@pytest.mark.slow
 def test_a_dagster_that_is_not_as_expected_is_told_of_once_and_used_event_by_event(
     tmp_path: Path,
 ) -> None:

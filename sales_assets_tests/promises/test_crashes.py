@@ -130,6 +130,7 @@ def kill_and_check(
     return kills
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stride", [83, pytest.param(23, marks=pytest.mark.slow)])
 def test_kill_9_at_many_steps_leaves_each_day_old_or_new(
     api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]], stride: int
@@ -144,6 +145,7 @@ def test_kill_9_at_every_step_leaves_each_day_old_or_new(
     assert kill_and_check(api, base, states, iter(range(1, 10_000))) >= 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stride", [17, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("bad_before", [True, False])
 def test_kill_9_never_leaves_a_row_in_neither_the_day_nor_its_quarantine(

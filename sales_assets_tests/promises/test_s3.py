@@ -71,6 +71,7 @@ def read(base: UPath) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in (base / "raw/sales/D").iterdir()}
 
 
+@pytest.mark.slow
 def test_the_graph_runs_on_s3_and_a_second_run_changes_no_byte(
     api: ScriptedApi, dagster: Command, base: UPath, aws: dict[str, str]
 ) -> None:

@@ -10,7 +10,7 @@ from sales_assets.storage.files import InvalidPartitionError
 from sales_assets.storage.read_day import read_day
 from sales_assets.storage.replace import directories_of
 
-ROUNDS = 300
+ROUNDS = 60
 
 
 def put(base: Path, content: bytes, files: int) -> None:
