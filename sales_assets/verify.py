@@ -4,7 +4,9 @@ Nothing in the storage is changed by a comparison, and no day by a repair. How d
 is the business of the command line.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -14,6 +16,7 @@ from sales_assets.storage.files import InvalidPartitionError, is_dropping
 from sales_assets.storage.io_manager import MissingPartitionError, PartitionDirectoryIOManager
 from sales_assets.storage.location import Location
 from sales_assets.storage.replace import PublishError, ReplacedError
+from sales_assets.storage.replace.work import WORK
 from sales_assets.storage.stored_day import discrepancies
 
 Metadata = Mapping[str, Any]
@@ -88,9 +91,14 @@ class Verification:
             for path in self._places()
             if not is_day(path.name)
         ]
+        found += [
+            Difference("storage", "foreign files", f"{parent} is not a directory: move it away")
+            for parent in self._parents()
+            if isinstance(parent, Path) and os.path.lexists(parent) and not parent.is_dir()
+        ]
         directories = self._layers[0].storage.directories
         found += [
-            Difference("storage", "foreign files", f"{name} is not ours: it is left alone")
+            _stranger("storage", Path(name), "not ours, and is left alone")
             for name in directories.strangers()
         ]
         before = directories.leftovers()
@@ -124,7 +132,11 @@ class Verification:
         whole = {one.where for one in found if one.kind == "unrecorded"} - broken
         for layer in self._layers:
             if layer.name in whole:
-                self._record(layer, day)
+                try:
+                    self._record(layer, day)
+                except (ReplacedError, MissingPartitionError):
+                    # A run has just replaced it, and records it.
+                    whole.discard(layer.name)
         return [one._replace(fixed=one.fixed or one.where in whole) for one in found]
 
     def _compare(self, day: str) -> list[Difference]:
@@ -161,8 +173,8 @@ class Verification:
             )
         )
 
-    def _places(self) -> Iterator[Location]:
-        """List what lies where days should lie."""
+    def _parents(self) -> Collection[Location]:
+        """List the directories in which days should lie."""
         parents: dict[str, Location] = {}
         for layer in self._layers:
             parent = layer.storage.directory(layer.asset, "x").parent
@@ -170,9 +182,13 @@ class Verification:
             if layer.storage.format.has_rejects:
                 parent = layer.storage.quarantine(layer.asset, "x").directory.parent
                 parents[str(parent)] = parent
-        for parent in parents.values():
+        return parents.values()
+
+    def _places(self) -> Iterator[Location]:
+        """List what lies where days should lie; work lies there if that is a volume of its own."""
+        for parent in self._parents():
             if parent.is_dir():
-                yield from (path for path in parent.iterdir() if path.name)
+                yield from (path for path in parent.iterdir() if path.name not in ("", WORK))
 
 
 def _compare_layer(
@@ -182,6 +198,7 @@ def _compare_layer(
     storage = layer.storage
     try:
         stored = storage.describe(layer.asset, day)
+        strangers = storage.strangers(layer.asset, day)
     except MissingPartitionError:
         if recorded is None:
             return None, []
@@ -196,10 +213,7 @@ def _compare_layer(
         # A damaged file fails in any way.
         detail = f"cannot be read ({error!r}): materialize it again"
         return None, [Difference(layer.name, "damaged", detail)]
-    found = [
-        _stranger(layer.name, path, "not a file of this day")
-        for path in storage.strangers(layer.asset, day)
-    ]
+    found = [_stranger(layer.name, path, "not a file of this day") for path in strangers]
     if recorded is None:
         detail = "stored, but never recorded (--fix records it)"
         return stored, [*found, Difference(layer.name, "unrecorded", detail)]
@@ -218,9 +232,12 @@ def _compare_quarantine(
     place = layer.storage.quarantine(layer.asset, day)
     expected = (recorded or {}).get("rejected_rows", 0)
     try:
-        paths: list[Location] = [*place.directory.iterdir()] if place.directory.exists() else []
+        paths: list[Location] = []
+        if layer.storage.directories.exists(place.directory):
+            with layer.storage.directories.reading(place.directory):
+                paths = [*place.directory.iterdir()]
         lines, stored = place.count(), place.stored()
-    except (InvalidPartitionError, OSError) as error:
+    except (InvalidPartitionError, PublishError, ReplacedError, OSError) as error:
         detail = f"{place.directory} cannot be read ({error}): move it away"
         return 0, [Difference(name, "damaged", detail)]
     found = [_stranger(name, path, "not ours") for path in paths if path.name != place.file.name]

@@ -121,7 +121,8 @@ def rows_by_day(config: StgConfig, pages: PagesByDay, contract: Contract, sum_of
         def read() -> Generator[dict[str, Any], None, Facts]:
             summary = Summary(sum_of)
             judgement = Judgement(config.max_rejected_rows)
-            for rows in contract.rows(stream, day, judgement):
+            stored = stream.reading()
+            for rows in contract.rows(stored, day, judgement):
                 summary.add(rows)
                 yield from rows
             return Facts(
@@ -131,6 +132,7 @@ def rows_by_day(config: StgConfig, pages: PagesByDay, contract: Contract, sum_of
                     "unknown_fields": judgement.unknown_fields,
                 },
                 judgement.rejects,
+                stored.result.is_current,
             )
 
         return DayStream(read)

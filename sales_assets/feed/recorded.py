@@ -22,7 +22,7 @@ Recorded = Mapping[str, Any]
 def recorded_days(
     instance: dg.DagsterInstance,
     asset_key: dg.AssetKey,
-    path_of: Callable[[str], str],
+    is_here: Callable[[str, str], bool],
     days: Collection[str] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Fetch what was recorded of each day when it was stored last.
@@ -35,7 +35,7 @@ def recorded_days(
     Args:
         instance: Where to look.
         asset_key: The asset.
-        path_of: Gives the path of a day in this storage.
+        is_here: Tells of a day and the path that was recorded whether that is of this storage.
         days: The days of interest; all unless given.
 
     Returns:
@@ -53,9 +53,11 @@ def recorded_days(
             day, materialization = record.partition_key, record.asset_materialization
             if day is None or materialization is None or not is_day(day):
                 continue
-            metadata = {name: value.value for name, value in materialization.metadata.items()}
+            metadata: dict[str, Any] = {
+                name: value.value for name, value in materialization.metadata.items()
+            }
             metadata.setdefault(STORED_AT, record.timestamp)
-            if not _is_ours(metadata) or metadata["path"] != path_of(day):
+            if not _is_ours(metadata) or not is_here(day, metadata["path"]):
                 continue
             if day not in found or found[day][STORED_AT] < metadata[STORED_AT]:
                 found[day] = metadata
@@ -72,10 +74,21 @@ def is_day(name: str) -> bool:
         return False
 
 
+_OURS: Mapping[str, type | tuple[type, ...]] = {
+    "path": str,
+    "sha256": str,
+    "dagster/row_count": int,
+    STORED_AT: (int, float),
+}
+_OURS_OR_NOTHING: Mapping[str, type] = {
+    "sizes_sha256": str,
+    "rejected_rows": int,
+    "quarantine_sha256": str,
+    "unknown_fields": dict,
+}
+
+
 def _is_ours(metadata: Recorded) -> bool:
-    return (
-        isinstance(metadata.get("sha256"), str)
-        and isinstance(metadata.get("path"), str)
-        and isinstance(metadata.get("dagster/row_count"), int)
-        and isinstance(metadata[STORED_AT], (int, float))
+    return all(isinstance(metadata.get(name), kind) for name, kind in _OURS.items()) and all(
+        isinstance(metadata.get(name, kind()), kind) for name, kind in _OURS_OR_NOTHING.items()
     )

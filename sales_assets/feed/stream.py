@@ -32,10 +32,13 @@ class Facts:
     Attributes:
         metadata: By the names under which Dagster shows it.
         rejects: Records of the day that are not among its items, to be kept elsewhere.
+        is_current: Tells whether what was read is still the latest there is, as far as that is
+            known without reading it again.
     """
 
     metadata: Mapping[str, Any] = field(default_factory=dict)
     rejects: Sequence[Mapping[str, Any]] = ()
+    is_current: Callable[[], bool] = lambda: True
 
 
 class Reading(Generic[T, R]):

@@ -27,7 +27,8 @@ def changes(old: Iterable[Any], new: Iterable[Any]) -> dict[str, Any]:
         new: The rows that replace them; equal rows count as often as they occur.
 
     Returns:
-        Metadata for the new version. The rows are counted as long as no more than 100,000 differ.
+        Metadata for the new version. Rows are counted as long as no more than 100,000 of them
+        have to be remembered.
     """
     surplus: Counter[bytes] = Counter()
 
@@ -42,7 +43,7 @@ def changes(old: Iterable[Any], new: Iterable[Any]) -> dict[str, Any]:
         count(before, -1)
         count(after, 1)
         if len(surplus) > _MOST:
-            return {"change": f"more than {_MOST:,} rows changed"}
+            return {"change": f"more than {_MOST:,} rows changed or moved"}
     added = sum(number for number in surplus.values() if number > 0)
     removed = -sum(number for number in surplus.values() if number < 0)
     change = (

@@ -14,8 +14,14 @@ import dagster as dg
 
 from sales_assets.storage.location import Location
 
-_DROPPINGS = frozenset((".DS_Store", ".localized", ".directory", "Thumbs.db", "desktop.ini"))
-_DROPPING_STARTS = ("._", ".nfs", ".fuse_hidden", ".smbdelete", ".~lock.")
+_DROPPINGS = frozenset(
+    (
+        *(".ds_store", ".localized", ".appledouble", ".fseventsd", ".temporaryitems"),
+        *("thumbs.db", "ehthumbs.db", "desktop.ini", "system volume information", "$recycle.bin"),
+        *(".directory", "lost+found", "@eadir", ".snapshot"),
+    )
+)
+_DROPPING_STARTS = ("._", ".nfs", ".fuse_hidden", ".smbdelete", ".~lock.", ".trash", ".spotlight-")
 
 
 class InvalidPartitionError(dg.Failure):
@@ -28,11 +34,12 @@ def is_dropping(name: str) -> bool:
     They do no harm, and come back when they are deleted. An object store's console keeps an empty
     object for a folder, whose name is empty or ends in `_$folder$`.
     """
+    lower = name.lower()
     return (
-        not name
-        or name in _DROPPINGS
-        or name.startswith(_DROPPING_STARTS)
-        or name.endswith("_$folder$")
+        lower in _DROPPINGS
+        or lower.startswith(_DROPPING_STARTS)
+        or lower.endswith("_$folder$")
+        or not name
     )
 
 

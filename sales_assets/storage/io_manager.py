@@ -18,7 +18,7 @@ from sales_assets.feed.progress import Progress
 from sales_assets.feed.recorded import STORED_AT, recorded_days
 from sales_assets.feed.stream import DayStream, Facts, StaleDayError, StreamsByDay
 from sales_assets.storage.changes import changes
-from sales_assets.storage.location import Location, location
+from sales_assets.storage.location import Location, leads_to, location
 from sales_assets.storage.partition_format import PartitionFormat
 from sales_assets.storage.quarantine import Quarantine
 from sales_assets.storage.replace import ReplacedError, directories_of
@@ -127,9 +127,11 @@ class PartitionDirectoryIOManager(dg.IOManager):
         days: Collection[str] | None = None,
     ) -> dict[str, dict[str, Any]]:
         """Fetch what was recorded of each day in this storage, as `recorded_days` does."""
-        return recorded_days(
-            instance, asset_key, lambda day: str(self.directory(asset_key, day)), days
-        )
+
+        def is_here(day: str, path: str) -> bool:
+            return leads_to(path, self.directory(asset_key, day))
+
+        return recorded_days(instance, asset_key, is_here, days)
 
     @contextmanager
     def files(self, asset_key: dg.AssetKey, day: str) -> Iterator[Sequence[Location]]:
@@ -175,11 +177,13 @@ class PartitionDirectoryIOManager(dg.IOManager):
             InvalidPartitionError: It is not whole.
             ReplacedError: The day was replaced meanwhile.
         """
+        # Taken before reading: a day that is replaced while it is read is stored later than this.
+        placed = self._placed(asset_key, day)
         stored = self.describe(asset_key, day)
         if self.format.has_rejects:
             quarantine = self.quarantine(asset_key, day)
             stored |= {"rejected_rows": quarantine.count(), **quarantine.stored()}
-        return stored | self._placed(asset_key, day)
+        return stored | placed
 
     def _store(
         self, key: dg.AssetKey, day: str, stream: DayStream[Any], batch: DayBatch
@@ -189,16 +193,26 @@ class PartitionDirectoryIOManager(dg.IOManager):
         places = [quarantine.directory, directory] if self.format.has_rejects else [directory]
 
         def write() -> dict[str, Any]:
-            with self.directories.replacing(*places) as new:
-                reading = stream.reading()
+            stored: dict[str, Any] = {}
+            reading = stream.reading()
+
+            @contextmanager
+            def exchange() -> Iterator[None]:
+                if not reading.result.is_current():
+                    raise ReplacedError(
+                        f"{day}: what {directory} is made from was replaced: run again"
+                    )
+                yield
+                stored.update(self._placed(key, day))
+                self._states[key, day] = self.directories.state(directory)
+
+            with self.directories.replacing(*places, around=exchange) as new:
                 self.format.write(batch.until_stopped(reading), new[-1], stem)
                 files = self.format.files(new[-1], stem)
-                stored = {**reading.result.metadata, **describe(files)}
+                stored |= {**reading.result.metadata, **describe(files)}
                 stored |= self._change(key, day, files, stored["sha256"])
                 if self.format.has_rejects:
                     stored |= quarantine.write(reading.result.rejects, new[0])
-            stored |= self._placed(key, day)
-            self._states[key, day] = self.directories.state(directory)
             return stored
 
         again_if_stale = tenacity.Retrying(
@@ -223,17 +237,18 @@ class PartitionDirectoryIOManager(dg.IOManager):
             return metadata
         try:
             return self.metadata(key, day)
-        except dg.Failure:
-            # It is damaged, or just being replaced; what we stored is as good as anything.
+        except Exception:
+            # It is just being replaced, or damaged, which fails in any way: ours is what was right.
             return metadata
 
     def _reader(self, key: dg.AssetKey, day: str) -> Any:
         directory, stem = self._place(key, day)
 
         def read() -> Generator[Any, None, Facts]:
+            state = self.directories.state(directory)
             with self.directories.reading(directory):
                 yield from self.format.read(self.format.files(directory, stem))
-            return Facts()
+            return Facts(is_current=lambda: self.directories.state(directory) == state)
 
         return read
 
@@ -251,7 +266,7 @@ class PartitionDirectoryIOManager(dg.IOManager):
 
     def _require_ours(self, tags: Mapping[str, str]) -> None:
         root = tags.get(BASE_DIR_TAG)
-        if root is not None and location(root) != self.base:
+        if root is not None and not leads_to(str(location(root)), self.base):
             raise OtherStorageError(
                 f"this run is for the storage below {root} (its tag {BASE_DIR_TAG} says so), and "
                 f"BASE_DIR is {self.base}: ask the HTTP job for it again, or start a new run for "

@@ -4,6 +4,7 @@ Both kinds of path have the same methods. A local one is a plain `pathlib.Path`,
 `upath` and `fsspec` takes about as long as storing ten days.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 Location: TypeAlias = "Path | UPath"
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class InvalidLocationError(ValueError):
@@ -27,24 +28,52 @@ def location(address: str) -> Location:
     A local path is absolute, and `~` is the home directory.
 
     Raises:
-        InvalidLocationError: It holds a control character, such as a line break at its end, or is a
-            file URL of another machine.
+        InvalidLocationError: It is empty, holds a control character or begins or ends with white
+            space (such as a line break), names a user or a machine that is not known here, or a
+            file URL has a query or a fragment.
     """
-    if not address.strip() or _CONTROL.search(address):
+    if address != address.strip() or not address or _CONTROL.search(unquote(address)):
         raise InvalidLocationError(
-            f"BASE_DIR is {address!r}, which is empty or holds a line break or another control "
-            "character: set it to a path or a URL, without that"
+            f"BASE_DIR is {address!r}, which is empty, or holds a line break, another control "
+            "character or white space around it: set it to a path or a URL, without that"
         )
     if "://" not in address and not address.startswith(("file:", "local:")):
-        return Path(address).expanduser().absolute()
+        return _expanded(address)
     parts = urlsplit(address)
-    if parts.scheme in ("file", "local"):
-        if parts.netloc not in ("", "localhost"):
-            raise InvalidLocationError(
-                f"BASE_DIR is {address!r}, a file of another machine: write file:///path"
-            )
-        # Only a plain local path can be replaced by a rename.
-        return Path(unquote(parts.path)).absolute()
-    from upath import UPath
+    if parts.scheme not in ("file", "local"):
+        from upath import UPath
 
-    return UPath(address)
+        return UPath(address)
+    if parts.netloc not in ("", "localhost"):
+        raise InvalidLocationError(
+            f"BASE_DIR is {address!r}, a file of another machine: write file:///path"
+        )
+    if parts.query or parts.fragment or not parts.path:
+        raise InvalidLocationError(
+            f"BASE_DIR is {address!r}, which has no path, or a query or a fragment: write "
+            "file:///path, with %3F for `?` and %23 for `#`"
+        )
+    # Only a plain local path can be replaced by a rename.
+    return Path(unquote(parts.path)).absolute()
+
+
+def leads_to(address: str, place: Location) -> bool:
+    """Tell whether an address, which may hold anything, is of `place`, such as by a symlink."""
+    if address.rstrip("/") == str(place).rstrip("/"):
+        return True
+    if not isinstance(place, Path) or not address.startswith("/"):
+        return False
+    try:
+        return os.path.realpath(address) == os.path.realpath(place)
+    except ValueError:
+        return False
+
+
+def _expanded(address: str) -> Path:
+    try:
+        return Path(address).expanduser().absolute()
+    except RuntimeError as error:
+        raise InvalidLocationError(
+            f"BASE_DIR is {address!r}, and there is no such home directory: write ./~... if the "
+            "name begins with `~`, or the whole path"
+        ) from error

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -24,13 +24,24 @@ class Directories(ABC, Generic[L]):
         self.base = base
 
     @abstractmethod
-    def replacing(self, *directories: L) -> AbstractContextManager[Sequence[Path]]:
+    def replacing(
+        self,
+        *directories: L,
+        around: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> AbstractContextManager[Sequence[Path]]:
         """Give an empty local directory for each of these, which then replaces it.
 
         Those with files are put in place in the given order; then those that have stayed empty are
-        removed. Nobody else replaces one of them in between. When the body raises, or the process
-        dies, they stay as they were. (On an object store a process may die while the new files are
-        written; then readers refuse the directory until it has been replaced again.)
+        removed (one that cannot be does not fail the others, which are in place). Nobody else
+        replaces anything there in between. When the body raises, or the process dies, they stay as
+        they were. (On an object store a process may die while the new files are written; then
+        readers refuse the directory until it has been replaced again.)
+
+        Args:
+            directories: What is to be replaced, all below the root.
+            around: Makes what is entered before the first is put in place, and left after the last,
+                while (on a local disk) nobody else replaces anything; nothing is replaced when
+                entering raises.
 
         Raises:
             PublishError: One is not a directory or does not lie below the root, or the root cannot

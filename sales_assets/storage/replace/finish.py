@@ -1,4 +1,4 @@
-"""The last things to do to a new directory: give it the mode of the old one, make it durable."""
+"""What is to be done to a new directory: give it the group and mode of another, make it durable."""
 
 import errno
 import os
@@ -27,6 +27,16 @@ def copy_mode(path: Path, model: Path, mask: int) -> None:
             os.chown(path, -1, should_be.st_gid)
     if stat.S_IMODE(is_now.st_mode) != mode:
         path.chmod(mode)
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory with the group and the mode of the one that it lies in.
+
+    Raises:
+        FileExistsError: Something of that name is there.
+    """
+    path.mkdir()
+    copy_mode(path, path.parent, ~0)
 
 
 def make_durable(directory: Path) -> None:

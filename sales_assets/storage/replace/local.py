@@ -10,17 +10,13 @@ import ctypes
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from urllib.parse import quote, unquote
 
 from sales_assets.storage.replace import work
 from sales_assets.storage.replace.directories import Directories
-from sales_assets.storage.replace.errors import PublishError
-from sales_assets.storage.replace.finish import copy_mode, make_alike, make_durable, sync
-
-_NEW = "new"
-_OLD = "old"
+from sales_assets.storage.replace.errors import PublishError, ReplacedError
+from sales_assets.storage.replace.finish import make_alike, make_directory, make_durable, sync
 
 _RENAME_EXCHANGE = 2
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -30,36 +26,35 @@ class LocalDirectories(Directories[Path]):
     """Directories on a local file system."""
 
     @contextmanager
-    def replacing(self, *directories: Path) -> Iterator[Sequence[Path]]:
+    def replacing(
+        self,
+        *directories: Path,
+        around: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> Iterator[Sequence[Path]]:
         """See `Directories.replacing`."""
         for directory in directories:
             self._refuse_strangers(directory)
         with ExitStack() as stack:
             places: dict[Path, Path] = {}
-            for directory in directories:
-                root = self._work_root(directory)
-                if root not in places:
-                    try:
-                        places[root] = stack.enter_context(work.place(root, self._restore))
-                    except OSError as error:
-                        raise PublishError(
-                            f"BASE_DIR {self.base} cannot be written to: {error}"
-                        ) from error
-            new = []
-            for number, directory in enumerate(directories):
-                place = places[self._work_root(directory)] / f"{_NEW}{number}"
-                place.mkdir()
-                new.append(place)
+            new: list[Path] = []
+            try:
+                for number, directory in enumerate(directories):
+                    root = work.root_for(self.base, directory)
+                    if root not in places:
+                        places[root] = stack.enter_context(work.place(root))
+                    new.append(places[root] / f"new{number}")
+                    make_directory(new[-1])
+            except OSError as error:
+                raise PublishError(_explained(error, self.base)) from error
             yield new
-            self._put_in_place(new, directories, stack)
+            self._put_in_place(new, directories, around)
 
     def exists(self, directory: Path) -> bool:
         """See `Directories.exists`; a day that was lost between two renames is put back first."""
-        if not directory.exists():
-            lost = Path(_OLD, self._name(directory))
-            root = self._work_root(directory)
-            if work.has_left(root, lost):
-                work.sweep(root, self._restore)
+        if not os.path.lexists(directory):
+            root = work.root_for(self.base, directory)
+            if work.is_aside(root, directory):
+                work.sweep(root)
         return os.path.lexists(directory)
 
     def state(self, directory: Path) -> object:
@@ -74,7 +69,7 @@ class LocalDirectories(Directories[Path]):
         """See `Directories.leftovers`; what a living process works on is locked, and is not one."""
         return [
             str(left.relative_to(self.base))
-            for root in self._work_roots()
+            for root in work.roots_below(self.base)
             for left in work.left_in(root)
         ]
 
@@ -82,20 +77,24 @@ class LocalDirectories(Directories[Path]):
         """See `Directories.strangers`."""
         return [
             str(path.relative_to(self.base))
-            for root in self._work_roots()
+            for root in work.roots_below(self.base)
             for path in work.strangers_in(root)
         ]
 
     def sweep(self) -> None:
         """See `Directories.sweep`."""
-        for root in self._work_roots():
-            work.sweep(root, self._restore)
+        for root in work.roots_below(self.base):
+            work.sweep(root)
 
     @contextmanager
     def _version(self, directory: Path) -> Iterator[Callable[[], bool]]:
         self._refuse_strangers(directory)
-        # While it is open, no other directory can get its inode.
-        with work.opened(directory) as descriptor:
+        with ExitStack() as stack:
+            try:
+                # While it is open, no other directory can get its inode.
+                descriptor = stack.enter_context(work.opened(directory))
+            except FileNotFoundError as error:
+                raise ReplacedError(f"{directory} is not there any more: run again") from error
 
             def is_same() -> bool:
                 with suppress(FileNotFoundError):
@@ -117,56 +116,33 @@ class LocalDirectories(Directories[Path]):
                 f"{target} leads out of BASE_DIR {self.base}: remove the link or the `..`"
             )
 
-    def _name(self, directory: Path) -> str:
-        """Name a directory in one word, so that it can be put back."""
-        return quote(str(directory.relative_to(self.base)), safe="")
-
-    def _restore(self, left: Path) -> None:
-        """Give back a day that a process was about to replace when it died."""
-        for old in (left / _OLD).iterdir() if (left / _OLD).is_dir() else ():
-            target = self.base / unquote(old.name)
-            if not target.exists():
-                old.rename(target)
-
-    def _work_root(self, directory: Path) -> Path:
-        """Choose where to work: below the root, or beside a volume that is mounted below it."""
-        root = path = self.base
-        with suppress(FileNotFoundError, NotADirectoryError):
-            device = path.stat().st_dev
-            for name in directory.relative_to(self.base).parts[:-1]:
-                path = path / name
-                if path.stat().st_dev != device:
-                    root, device = path, path.stat().st_dev
-        return root / work.WORK
-
-    def _work_roots(self) -> list[Path]:
-        """List all places where work may have been left."""
-        roots = [self.base / work.WORK]
-        for pattern in ("*", "*/*"):
-            roots += [path / work.WORK for path in sorted(self.base.glob(pattern))]
-        return [root for root in roots if root.is_dir()]
-
     def _put_in_place(
-        self, new: Sequence[Path], directories: Sequence[Path], stack: ExitStack
+        self,
+        new: Sequence[Path],
+        directories: Sequence[Path],
+        around: Callable[[], AbstractContextManager[object]],
     ) -> None:
-        filled = [any(path.iterdir()) for path in new]
-        for path, target, has_files in zip(new, directories, filled, strict=True):
-            if has_files:
+        filled: list[tuple[Path, Path]] = []
+        emptied: list[tuple[Path, Path]] = []
+        for path, target in zip(new, directories, strict=True):
+            (filled if any(path.iterdir()) else emptied).append((path, target))
+        try:
+            for path, target in filled:
                 self._make_parents(target)
                 make_alike(path, target if target.exists() else target.parent)
                 make_durable(path)
-        try:
-            for root in sorted({path.parents[1] for path in new}):
-                stack.enter_context(work.locked(root))
-            for path, target, has_files in zip(new, directories, filled, strict=True):
-                if has_files:
-                    self._exchange(path, target)
-            for path, target, has_files in zip(new, directories, filled, strict=True):
-                if not has_files and os.path.lexists(target):
-                    with self._held(target.parent) as parent:
-                        # Takes the place of the empty directory, and is cleared away with it.
-                        os.rename(target.name, path, src_dir_fd=parent)
-                    sync(target.parent)
+            with ExitStack() as locks:
+                for root in sorted({path.parents[1] for path in new}):
+                    locks.enter_context(work.locked(root))
+                with around():
+                    for path, target in filled:
+                        self._exchange(path, target)
+                    for path, target in emptied:
+                        try:
+                            self._remove(target, path)
+                        except OSError:
+                            if not filled:
+                                raise
         except OSError as error:
             raise PublishError(_explained(error, self.base)) from error
 
@@ -176,11 +152,16 @@ class LocalDirectories(Directories[Path]):
             if not target.exists():
                 os.rename(new, target.name, dst_dir_fd=parent)
             elif not _rename_exchange(new, parent, target.name):
-                old = new.parent / _OLD / self._name(target)
-                old.parent.mkdir(exist_ok=True)
-                _move_in_two_steps(new, parent, target.name, old)
+                _move_in_two_steps(new, parent, target)
         with suppress(OSError):
             # The exchange is made; that it could not be made durable does not take it back.
+            sync(target.parent)
+
+    def _remove(self, target: Path, empty: Path) -> None:
+        """Put `target`, if it is there, where `empty` is, to be cleared away."""
+        if os.path.lexists(target):
+            with self._held(target.parent) as parent:
+                os.rename(target.name, empty, src_dir_fd=parent)
             sync(target.parent)
 
     @contextmanager
@@ -203,9 +184,9 @@ class LocalDirectories(Directories[Path]):
     def _make_parents(self, target: Path) -> None:
         missing = [path for path in target.parents if not path.exists()]
         for path in reversed(missing):
-            path.mkdir(exist_ok=True)
-            if path != self.base and path.is_relative_to(self.base):
-                copy_mode(path, path.parent, ~0)
+            # Somebody else may be at it, too.
+            with suppress(FileExistsError):
+                make_directory(path)
             sync(path.parent)
 
 
@@ -224,10 +205,16 @@ def _rename_exchange(new: Path, parent: int, name: str) -> bool:
     raise OSError(code, os.strerror(code), name)
 
 
-def _move_in_two_steps(new: Path, parent: int, name: str, old: Path) -> None:
-    """Replace where nothing can be swapped; a death in between is mended by the next sweep."""
-    os.rename(name, old, src_dir_fd=parent)
-    os.rename(new, name, dst_dir_fd=parent)
+def _move_in_two_steps(new: Path, parent: int, target: Path) -> None:
+    """Replace where nothing can be swapped; what happens in between is mended by who sweeps."""
+    old = work.aside(new.parent, target)
+    if not old.parent.exists():
+        make_directory(old.parent)
+    os.rename(target.name, old, src_dir_fd=parent)
+    os.rename(new, target.name, dst_dir_fd=parent)
+    with suppress(OSError):
+        # From here on it is to be cleared away, and not to be put back.
+        old.rename(new)
 
 
 def _explained(error: OSError, base: Path) -> str:
@@ -237,6 +224,14 @@ def _explained(error: OSError, base: Path) -> str:
             "or in a lower layer of an overlay (a directory of an image): put all of BASE_DIR on "
             f"one volume ({error})"
         )
+    if error.errno == errno.EBUSY:
+        return (
+            f"a day of {base} is a volume of its own, which cannot be replaced: unmount it, or "
+            f"mount its parent instead ({error})"
+        )
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
-        return f"a directory below {base} became a link or a file meanwhile: nothing was replaced"
+        return (
+            f"BASE_DIR {base} cannot be written to, since a link or a file lies where a directory "
+            f"should: move it away, and run again ({error})"
+        )
     return f"BASE_DIR {base} cannot be written to: {error}"

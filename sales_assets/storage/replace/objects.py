@@ -9,10 +9,11 @@ told so, and leaves a new mark, which only an upload that starts after that clea
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,19 +30,24 @@ class ObjectDirectories(Directories["UPath"]):
     """What passes for directories on an object store: the objects with a common prefix."""
 
     @contextmanager
-    def replacing(self, *directories: UPath) -> Iterator[Sequence[Path]]:
+    def replacing(
+        self,
+        *directories: UPath,
+        around: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> Iterator[Sequence[Path]]:
         """See `Directories.replacing`."""
-        with work.place(_local_root(), lambda left: None) as place:
+        with work.place(_local_root()) as place:
             new = [place / str(number) for number in range(len(directories))]
             for path in new:
                 path.mkdir()
             yield new
             filled = [any(path.iterdir()) for path in new]
             # sorted() keeps the order of those that are alike: empty ones come last.
-            for number in sorted(range(len(new)), key=lambda number: not filled[number]):
-                directory = directories[number]
-                if filled[number] or self.exists(directory):
-                    self._upload(new[number], directory)
+            with around():
+                for number in sorted(range(len(new)), key=lambda number: not filled[number]):
+                    directory = directories[number]
+                    if filled[number] or self.exists(directory):
+                        self._upload(new[number], directory)
 
     def exists(self, directory: UPath) -> bool:
         """See `Directories.exists`; a day that is neither old nor new is there, too."""
@@ -70,7 +76,7 @@ class ObjectDirectories(Directories["UPath"]):
         What there is are marks of days that are neither old nor new. They stay, since a reader
         would take such a day for a whole one; materializing the day again clears its mark.
         """
-        work.sweep(_local_root(), lambda left: None)
+        work.sweep(_local_root())
 
     @contextmanager
     def _version(self, directory: UPath) -> Iterator[Callable[[], bool]]:
@@ -128,8 +134,18 @@ class ObjectDirectories(Directories["UPath"]):
 
 
 def _local_root() -> Path:
-    """Where files wait for their upload, each user's apart."""
-    return Path(tempfile.gettempdir()) / f"sales_assets-{os.getuid()}" / work.WORK
+    """Where files wait for their upload, each user's apart.
+
+    Raises:
+        PublishError: Somebody else has made it, who could change the files.
+    """
+    own = Path(tempfile.gettempdir()) / f"sales_assets-{os.getuid()}"
+    with suppress(FileExistsError):
+        own.mkdir(mode=0o700)
+    info = own.lstat()
+    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
+        raise PublishError(f"{own} is not a directory of this user: remove it, or set TMPDIR")
+    return own / work.WORK
 
 
 def _listing(directory: UPath) -> dict[str, tuple[object, ...]]:

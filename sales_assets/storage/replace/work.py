@@ -1,7 +1,8 @@
 """Places to work in: `ROOT/.work/ID/`, locked (flock) by the process that works there.
 
-What a killed process left is swept up by the next one that works below the same root. What cannot
-be deleted stays, and what is not ours is never touched; neither stops anybody.
+What a killed process left is swept up by the next one that works below the same root; a directory
+that was just being replaced in two steps is put back. What cannot be deleted stays, and what is not
+ours is never touched; neither stops anybody.
 """
 
 import errno
@@ -9,29 +10,53 @@ import fcntl
 import os
 import re
 import shutil
-import stat
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from sales_assets.storage.replace.errors import PublishError
+from sales_assets.storage.replace.finish import copy_mode, make_directory, sync
 
 WORK = ".work"
 
+_OLD = "old"
 _ID = re.compile(r"[0-9a-f]{32}")
 _living: set[str] = set()
 """Places of this process, which a sweep need not try the lock of."""
 
 
+def root_for(base: Path, directory: Path) -> Path:
+    """Choose where to work: below `base`, or beside a volume that is mounted below it."""
+    root = path = base
+    with suppress(FileNotFoundError, NotADirectoryError):
+        volume = _volume(path)
+        for name in directory.relative_to(base).parts[:-1]:
+            path = path / name
+            if _volume(path) != volume:
+                root, volume = path, _volume(path)
+    return root / WORK
+
+
+def roots_below(base: Path) -> list[Path]:
+    """List all roots below a storage where work may have been left."""
+    roots = [base / WORK]
+    for pattern in ("*", "*/*"):
+        roots += [path / WORK for path in sorted(base.glob(pattern))]
+    # Not along a symlink: what it leads to is of somebody else.
+    real = base.resolve()
+    return [
+        root for root in roots if root.is_dir() and root.resolve() == real / root.relative_to(base)
+    ]
+
+
 @contextmanager
-def place(root: Path, restore: Callable[[Path], None]) -> Iterator[Path]:
+def place(root: Path) -> Iterator[Path]:
     """Give an empty directory below `root` for as long as it lasts.
 
     Args:
         root: A directory named `.work`; it is made if need be.
-        restore: Takes back what is worth it from the place of a dead process, before that is
-            cleared away.
 
     Raises:
         PublishError: `root` is a symlink, or its file system has no locks.
@@ -44,23 +69,35 @@ def place(root: Path, restore: Callable[[Path], None]) -> Iterator[Path]:
         make(root)
         # The lock on the root keeps a sweeper away from a place that has no lock yet.
         with locked(root):
-            _sweep(root, restore)
+            _sweep(root)
             _living.add(mine.name)
             stack.callback(_living.discard, mine.name)
-            mine.mkdir()
             # Others of the group may have to clear it away.
-            mine.chmod(stat.S_IMODE(root.stat().st_mode))
+            make_directory(mine)
             stack.enter_context(locked(mine))
         try:
             yield mine
         finally:
-            shutil.rmtree(mine, ignore_errors=True)
+            _clear(mine)
 
 
-def sweep(root: Path, restore: Callable[[Path], None]) -> None:
+def aside(mine: Path, directory: Path) -> Path:
+    """Give the path, in a place to work in, of a directory that is replaced in two steps.
+
+    It is found again by whoever sweeps, below the parent of the root.
+    """
+    return mine / _OLD / quote(str(directory.relative_to(mine.parents[1])), safe="")
+
+
+def is_aside(root: Path, directory: Path) -> bool:
+    """Tell whether somebody, dead or alive, has put a directory aside below `root`."""
+    return any(aside(path, directory).exists() for path in _places(root))
+
+
+def sweep(root: Path) -> None:
     """Clear away what dead processes left below `root`, as far as that is possible."""
     with suppress(OSError), locked(root):
-        _sweep(root, restore)
+        _sweep(root)
 
 
 def left_in(root: Path) -> Iterator[Path]:
@@ -69,11 +106,6 @@ def left_in(root: Path) -> Iterator[Path]:
         with suppress(OSError), opened(path) as descriptor:
             if _lock_now(descriptor):
                 yield path
-
-
-def has_left(root: Path, name: Path) -> bool:
-    """Tell whether somebody, dead or alive, has something of this name below `root`."""
-    return any((path / name).exists() for path in _places(root))
 
 
 def strangers_in(root: Path) -> list[Path]:
@@ -117,14 +149,31 @@ def make(root: Path) -> None:
     """Make a root with its parents, all of them durable; it has the mode of what is above it."""
     missing = [path for path in (root, *root.parents) if not path.exists()]
     for path in reversed(missing):
-        path.mkdir(exist_ok=True)
-        if path == root:
-            above = path.parent.stat()
-            with suppress(PermissionError):
-                os.chown(path, -1, above.st_gid)
-            path.chmod(stat.S_IMODE(above.st_mode) & ~(stat.S_IWOTH | stat.S_ISVTX))
-        with suppress(OSError), opened(path.parent) as descriptor:
-            os.fsync(descriptor)
+        # Somebody else may be at it, too.
+        with suppress(FileExistsError):
+            path.mkdir()
+            if path == root:
+                copy_mode(path, path.parent, ~0)
+        with suppress(OSError):
+            sync(path.parent)
+
+
+def _volume(path: Path) -> object:
+    """Give what differs where nothing can be renamed across: the device, and on Linux the mount.
+
+    A volume of a container often lies on the same device as what it is mounted in.
+    """
+    device, flags = path.stat().st_dev, getattr(os, "O_PATH", None)
+    if flags is None:
+        return device
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        info = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii")
+    except OSError:
+        return device
+    finally:
+        os.close(descriptor)
+    return device, [line for line in info.splitlines() if line.startswith("mnt_id:")]
 
 
 def _places(root: Path) -> list[Path]:
@@ -146,12 +195,21 @@ def _lock_now(descriptor: int) -> bool:
     return True
 
 
-def _sweep(root: Path, restore: Callable[[Path], None]) -> None:
+def _sweep(root: Path) -> None:
     for left in _places(root):
         if left.name in _living:
             continue
         # A place may go at any moment, when its living owner has finished with it.
         with suppress(OSError), opened(left) as descriptor:
             if _lock_now(descriptor):
-                restore(left)
-                shutil.rmtree(left, ignore_errors=True)
+                _clear(left)
+
+
+def _clear(left: Path) -> None:
+    """Put back what was aside and has not been replaced, then clear away what there is."""
+    for old in (left / _OLD).iterdir() if (left / _OLD).is_dir() else ():
+        name = Path(unquote(old.name))
+        target = left.parents[1] / name
+        if not (name.is_absolute() or ".." in name.parts or os.path.lexists(target)):
+            old.rename(target)
+    shutil.rmtree(left, ignore_errors=True)
