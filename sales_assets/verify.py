@@ -92,9 +92,10 @@ class Verification:
             if not is_day(path.name)
         ]
         found += [
-            Difference("storage", "foreign files", f"{parent} is not a directory: move it away")
+            Difference("storage", "foreign files", f"{path} is not a directory: move it away")
             for parent in self._parents()
-            if isinstance(parent, Path) and os.path.lexists(parent) and not parent.is_dir()
+            for path in (parent.parent, parent)
+            if isinstance(path, Path) and os.path.lexists(path) and not path.is_dir()
         ]
         directories = self._layers[0].storage.directories
         found += [

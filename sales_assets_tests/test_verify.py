@@ -1,8 +1,12 @@
 """What is recorded against what is stored: every kind of damage is found, and nothing else is."""
 
+import os
 import shutil
+import socket
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -19,6 +23,7 @@ from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
+VERIFY = ("-c", "from sales_assets.cli import main; main()", "verify")
 STEM = f"sales_{DAY}"
 
 
@@ -69,6 +74,10 @@ def stored(healthy: Path, api: ScriptedApi) -> Iterator[Pipeline]:
     saved.rename(healthy)
 
 
+def test_a_healthy_storage_has_no_difference(stored: Pipeline) -> None:
+    assert found(stored) == []
+
+
 def quarantine(pipeline: Pipeline, day: str = DAY) -> Path:
     return pipeline.base / f"quarantine/sales/{day}/sales_{day}.jsonl"
 
@@ -90,9 +99,41 @@ def kill_a_run(pipeline: Pipeline) -> None:
     (pipeline.base / WORK / ("0" * 32) / "new").mkdir(parents=True)
 
 
+def move_a_byte(pipeline: Pipeline) -> None:
+    one, two = (pipeline.raw(DAYS[1]) / f"sales_{DAYS[1]}_{number}.json" for number in (1, 2))
+    one.write_bytes(one.read_bytes() + b"\n")
+    two.write_bytes(b"\n" + two.read_bytes())
+    pipeline.run(DAYS[1], selection=dg.AssetSelection.assets(stg_sales))
+    metadata = pipeline.json_pages.metadata(raw_sales.key, DAYS[1])
+    pipeline.instance.report_runless_asset_event(
+        dg.AssetMaterialization(raw_sales.key, partition=DAYS[1], metadata=metadata)
+    )
+    one.write_bytes(one.read_bytes()[:-1])
+    two.write_bytes(b"\n" + two.read_bytes())
+
+
+def drop(pipeline: Pipeline) -> None:
+    for directory in (pipeline.raw(), pipeline.stg().parent, quarantine(pipeline).parent):
+        (directory / ".DS_Store").touch()
+    (pipeline.raw().parent / "._x").touch()
+    (pipeline.raw().parent / "lost+found").mkdir()
+    (pipeline.base / WORK / ".nfs123").touch()
+
+
+def lose_quarantine(pipeline: Pipeline) -> None:
+    lost = pipeline.base / WORK / ("0" * 32) / "old"
+    lost.mkdir(parents=True)
+    quarantine(pipeline).parent.rename(lost / f"quarantine%2Fsales%2F{DAY}")
+
+
 def put_aside(pipeline: Pipeline, day: str) -> None:
     quarantine(pipeline, day).parent.mkdir()
     quarantine(pipeline, day).write_text("{}\n")
+
+
+def link_quarantines(pipeline: Pipeline) -> None:
+    shutil.rmtree(pipeline.base / "quarantine")
+    (pipeline.base / "quarantine").symlink_to("x")
 
 
 DAMAGE: dict[str, tuple[Callable[[Pipeline], object], list[tuple[str, str]]]] = {
@@ -126,6 +167,20 @@ DAMAGE: dict[str, tuple[Callable[[Pipeline], object], list[tuple[str, str]]]] = 
     ),
     "a page missing": (lambda p: (p.raw() / f"{STEM}.json").unlink(), [("raw_sales", "damaged")]),
     "leftovers of a killed run": (kill_a_run, [("storage", "leftovers")]),
+    "bytes moved from one page to the next": (move_a_byte, [("raw_sales", "bytes changed")]),
+    "droppings of the system": (
+        drop,
+        [("quarantine", "system files"), *[("storage", "system files")] * 3],
+    ),
+    "strangers where work is done": (
+        lambda p: (p.base / WORK / "notes").write_text("x"),
+        [("storage", "foreign files")],
+    ),
+    "quarantine lost between two renames": (lose_quarantine, [("storage", "leftovers")]),
+    "no directory where quarantines lie": (
+        link_quarantines,
+        [("quarantine", "missing"), ("stg_sales", "rows differ"), ("storage", "foreign files")],
+    ),
     "quarantine missing": (
         lambda p: quarantine(p).unlink(),
         [("quarantine", "missing"), ("stg_sales", "rows differ")],
@@ -149,7 +204,113 @@ DAMAGE: dict[str, tuple[Callable[[Pipeline], object], list[tuple[str, str]]]] = 
 }
 
 
-def test_a_healthy_storage_has_no_difference(stored: Pipeline) -> None:
+def socket_at(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        # The name of a socket has to be short.
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        one.bind(f"/proc/self/fd/{descriptor}/{path.name}")
+        os.close(descriptor)
+
+
+IRREGULAR: dict[str, Callable[[Path], object]] = {
+    "a FIFO": os.mkfifo,
+    "a socket": socket_at,
+    "a directory": Path.mkdir,
+    "a dangling symlink": lambda path: path.symlink_to("nowhere"),
+    "a symlink to a file": lambda path: path.symlink_to(__file__),
+    "a symlink to a directory": lambda path: path.symlink_to("/usr/share"),
+    "a device": lambda path: os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 5)),
+}
+
+
+def remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make a device")
+@pytest.mark.parametrize("kind", IRREGULAR)
+def test_what_is_not_a_file_is_named_wherever_it_lies_and_stops_nobody(
+    stored: Pipeline, kind: str
+) -> None:
+    other = "2022-08-20"
+    places = {
+        stored.raw() / f"{STEM}.json": "raw_sales",
+        stored.stg(): "stg_sales",
+        quarantine(stored): "quarantine",
+        stored.raw(DAYS[1]): "raw_sales",
+        stored.stg(DAYS[1]).parent: "stg_sales",
+        quarantine(stored, DAYS[2]).parent: "quarantine",
+        quarantine(stored, other).parent: "quarantine",
+    }
+    places = {path: where for path, where in places.items() if not path_is_fine(path, kind)}
+    for path in places:
+        remove(path)
+        IRREGULAR[kind](path)
+    differences = found(stored, fix=True)
+    named = {
+        (one.where, one.kind) for one in differences if one.kind in ("damaged", "foreign files")
+    }
+    assert {where for where, _ in named} == set(places.values())
+    for path in places:
+        named_here = [one for one in differences if str(path.parent) in one.detail]
+        assert any(path.name in one.detail for one in named_here), path
+        assert os.path.lexists(path)
+    checks = stored.check(DAYS[0], DAYS[1])
+    for name in ("raw_sales_is_as_recorded", "stg_sales_is_as_recorded"):
+        assert checks[name].metadata["days_failed"].value == 2
+
+
+def path_is_fine(path: Path, kind: str) -> bool:
+    """Tell whether a day may be of this kind: an empty quarantine is as good as none."""
+    return kind == "a directory" and path.parent.parent.name == "quarantine"
+
+
+def report(pipeline: Pipeline, day: str, **metadata: Any) -> None:
+    for asset in (raw_sales, stg_sales):
+        pipeline.instance.report_runless_asset_event(
+            dg.AssetMaterialization(asset.key, partition=day, metadata=metadata)
+        )
+
+
+ODD_RECORDS: dict[str, dict[str, object]] = {
+    "nothing": {},
+    "numbers for texts": {"sha256": 1, "path": 2, "dagster/row_count": "x"},
+    "a list of rejects": {"rejected_rows": [1], "unknown_fields": "x"},
+    "a path with a line break": {"path": "/a\x00\n", "sha256": "x", "dagster/row_count": 1},
+}
+
+
+@pytest.mark.parametrize("odd", ODD_RECORDS)
+def test_a_record_made_by_hand_does_not_count(stored: Pipeline, odd: str) -> None:
+    good = dict(stored.recorded(stg_sales)[DAY]) if odd == "a list of rejects" else {}
+    for day in (*DAYS, "not a day", "2022-8-9"):
+        report(stored, day, **{**good, **ODD_RECORDS[odd]})
+    assert found(stored) == []
+    checks = stored.check(None)
+    assert len(checks) > 5
+    assert [name for name, one in checks.items() if not one.passed] == []
+
+
+def test_what_is_recorded_of_another_storage_does_not_count(
+    stored: Pipeline, tmp_path: Path
+) -> None:
+    other = Pipeline(stored.api, tmp_path / "other", stored.instance)
+    for day in (DAYS[1], "2022-08-12"):
+        stored.api.days[day] = [page(sale(purchase_date=day))]
+        other.run(day)
+    assert found(stored) == found(other) == []
+    assert all(one.passed for one in stored.check(None).values())
+    assert all(one.passed for one in other.check(None).values())
+
+
+def test_a_storage_is_the_same_by_way_of_a_symlink(stored: Pipeline, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(stored.base)
+    linked = Pipeline(stored.api, tmp_path / "link", stored.instance)
+    assert found(linked) == []
+    linked.run(DAYS[1])
     assert found(stored) == []
 
 

@@ -158,7 +158,9 @@ def _refuse_strangers(root: Path, used: Path, depth: int) -> None:
     """Refuse what is not a real directory on the way from the root, and symlinks in it."""
     for path in (*reversed(used.relative_to(root).parents), used.relative_to(root)):
         if os.path.lexists(root / path) and not stat.S_ISDIR((root / path).lstat().st_mode):
-            raise DirectoryError(f"{root / path} is in the way: it is a symlink, or no directory")
+            raise DirectoryError(
+                f"{root / path} is in the way: it is a symlink, or not a directory"
+            )
     for entry in _entries(used, depth):
         if entry.is_symlink():
             raise DirectoryError(f"{entry.path} is a symlink: remove it")

@@ -7,7 +7,7 @@ rows of a feed is said by that feed.
 
 import datetime
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -28,7 +28,7 @@ def pages_are_as_recorded(
     context: dg.AssetCheckExecutionContext, pages: PartitionDirectoryIOManager
 ) -> dg.AssetCheckResult:
     """The pages are numbered without gaps, and their content is as recorded."""
-    key, days = checked_asset(context), checked_days(context)
+    key, days = _asset_and_days(context, pages)
     recorded = pages.recorded(context.instance, key, days)
 
     def judge(day: str) -> Finding:
@@ -44,7 +44,7 @@ def pages_are_full(
     context: dg.AssetCheckExecutionContext, pages: PartitionDirectoryIOManager
 ) -> dg.AssetCheckResult:
     """Every page but the last has as many rows as the first."""
-    key, days = checked_asset(context), checked_days(context)
+    key, days = _asset_and_days(context, pages)
 
     def judge(day: str) -> Finding:
         with pages.files(key, day) as files:
@@ -68,7 +68,7 @@ def rows_are_as_recorded(
     raw: dg.AssetKey,
 ) -> dg.AssetCheckResult:
     """The content is as recorded, and has the rows of the raw asset without the rejected ones."""
-    key, days = checked_asset(context), checked_days(context)
+    key, days = _asset_and_days(context, rows)
     recorded = rows.recorded(context.instance, key, days)
     recorded_raw = pages.recorded(context.instance, raw, days)
 
@@ -103,7 +103,7 @@ def rows_are(
         wrong: What may be wrong with a row of a day, by what to say of such rows.
         odd: Likewise, what may be odd.
     """
-    key, days = checked_asset(context), checked_days(context)
+    key, days = _asset_and_days(context, rows)
 
     def judge(day: str) -> Finding:
         date = datetime.date.fromisoformat(day)
@@ -122,7 +122,7 @@ def row_count_is_usual(
     context: dg.AssetCheckExecutionContext, rows: PartitionDirectoryIOManager
 ) -> dg.AssetCheckResult:
     """The number of rows is not far off those of the same weekday in the four weeks before."""
-    key, days = checked_asset(context), checked_days(context)
+    key, days = _asset_and_days(context, rows)
     before = {day: _same_weekdays_before(day) for day in days}
     recorded = rows.recorded(context.instance, key, {*days, *itertools.chain(*before.values())})
 
@@ -146,7 +146,7 @@ def no_unknown_fields(
     context: dg.AssetCheckExecutionContext, rows: PartitionDirectoryIOManager
 ) -> dg.AssetCheckResult:
     """The API sends no field that is not in the contract (raw keeps those that it does)."""
-    key, days = checked_asset(context), checked_days(context)
+    key, days = _asset_and_days(context, rows)
     recorded = rows.recorded(context.instance, key, days)
 
     def judge(day: str) -> Finding:
@@ -160,6 +160,18 @@ def no_unknown_fields(
         return Finding(", ".join(texts), {"fields": ", ".join(fields)}, only_a_warning=True)
 
     return evaluate(days, judge)
+
+
+def _asset_and_days(
+    context: dg.AssetCheckExecutionContext, storage: PartitionDirectoryIOManager
+) -> tuple[dg.AssetKey, Sequence[str]]:
+    """Give what is checked; without days of the run, only days of this storage."""
+    key, days = checked_asset(context), checked_days(context)
+    if not (context.has_partition_key or context.has_partition_key_range):
+        recorded = storage.recorded(context.instance, key)
+        exists = storage.directories.exists
+        days = [day for day in days if day in recorded or exists(storage.directory(key, day))]
+    return key, days
 
 
 def _as_recorded(recorded: Mapping[str, Any] | None, stored: Mapping[str, Any], rows: int) -> str:

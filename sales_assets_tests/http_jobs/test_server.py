@@ -130,6 +130,7 @@ def test_a_request_that_is_worked_on_for_longer_is_not_given_up() -> None:
         assert answer(busy).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.slow
 def test_of_too_many_connections_the_one_that_is_idle_for_the_longest_goes() -> None:
     with small_server(seconds=600, connections=3) as connect:
         busy = connect()

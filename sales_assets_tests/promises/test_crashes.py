@@ -214,6 +214,7 @@ def test_a_run_that_is_stopped_leaves_the_old_day_and_no_litter(
     assert not any((base / WORK).iterdir())
 
 
+@pytest.mark.slow
 def test_a_range_that_is_stopped_records_just_the_days_that_it_stored(
     api: ScriptedApi, base: Path, environment: dict[str, str]
 ) -> None:

@@ -1,11 +1,13 @@
 """Several processes at the same days at once: no mixture, no loss, no litter."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import dagster as dg
 import fastavro
 import pytest
 
@@ -13,8 +15,9 @@ from sales_assets.feed.batch import FailedDaysError
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.replace import ReplacedError
 from sales_assets.storage.replace.work import WORK
+from sales_assets.verify import Layer, Verification
 from sales_assets_tests.helpers.files import tree
-from sales_assets_tests.helpers.materialize import materialize
+from sales_assets_tests.helpers.materialize import materialize, sales_resources
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
@@ -112,6 +115,50 @@ def test_many_rounds_mix_nothing(tmp_path: Path, api: ScriptedApi, rounds: int) 
     read, replaced = race(tmp_path, api.token, rounds)
     assert read > 0
     assert read + replaced == rounds
+
+
+@pytest.mark.parametrize(
+    "rounds",
+    [2, pytest.param(30, marks=pytest.mark.slow), pytest.param(300, marks=pytest.mark.soak)],
+)
+def test_ranges_and_single_days_at_once_are_recorded_as_they_lie(
+    tmp_path: Path, new_home: Path, api: ScriptedApi, rounds: int
+) -> None:
+    """One rejects a row, the others do not: it is in the day or in its quarantine."""
+    home = shutil.copytree(new_home, tmp_path / "home")
+    base, days = tmp_path / "storage", RANGE[:3]
+    with ScriptedApi() as other:
+        other.token = api.token
+        for day in days:
+            bad, good = (sale(purchase_date=day, price=price) for price in ("1", 1))
+            api.days[day] = [page(sale(purchase_date=day), bad)]
+            other.days[day] = [page(sale(purchase_date=day)), page(good)]
+
+        def write(url: str, first: str, last: str | None) -> None:
+            with dg.DagsterInstance.from_config(str(home)) as instance:
+                for _ in range(rounds):
+                    with suppress(ReplacedError, FailedDaysError):
+                        materialize(
+                            base, url, first, last, allowed=1, instance=instance, backoff=0.001
+                        )
+
+        assert ended_well(
+            [
+                fork(lambda: write(api.url, days[0], days[-1])),
+                fork(lambda: write(other.url, days[1], None)),
+                fork(lambda: write(other.url, days[0], days[1])),
+            ]
+        )
+    storages = sales_resources(base, api.url)
+    layers = [
+        Layer(raw_sales.key, storages["json_pages"]),
+        Layer(stg_sales.key, storages["sales_avro"], made_from=raw_sales.key),
+    ]
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        verification = Verification(instance, layers)
+        assert verification.days() == days
+        assert verification.storage() == []
+        assert [one for day in days for one in verification.day(day)] == []
 
 
 def test_overlapping_backfills_leave_every_day_whole(tmp_path: Path, api: ScriptedApi) -> None:

@@ -1,15 +1,22 @@
 """The whole graph on an object store: a real S3 server (moto) on loopback."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
+import dagster as dg
 import pytest
 from moto.server import ThreadedMotoServer
 from upath import UPath
 
+from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets.storage.json_pages import JsonPages
 from sales_assets.storage.replace import PublishError, ReplacedError, directories_of
+from sales_assets.storage.replace.work import WORK
+from sales_assets.verify import Layer, Verification
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
@@ -167,3 +174,50 @@ def test_two_runs_that_write_a_day_at_once_leave_it_whole_or_readers_notice(base
         assert read(base) in days
     publish(base, days[0])
     assert read(base) == days[0]
+
+
+def test_empty_objects_that_a_console_makes_for_folders_count_as_nothing(base: UPath) -> None:
+    pages = PartitionDirectoryIOManager(str(base), JsonPages())
+    key, directory = dg.AssetKey("raw_sales"), base / "raw/sales" / DAY
+
+    def folder(path: str) -> None:
+        base.fs.pipe_file(f"{base.path}/{path}", b"")
+
+    for path in ("raw/", "raw/sales/", f"raw/sales/{DAY}/", ".work/", f".work/raw/sales/{DAY}/"):
+        folder(path)
+        folder(f"{path[:-1]}_$folder$")
+    folder(f"raw/sales/{DAY}/_$folder$")
+    assert not pages.directories.exists(directory)
+    assert pages.directories.leftovers() == []
+    (directory / f"sales_{DAY}.json").write_bytes(b"[]")
+    assert pages.directories.exists(directory)
+    assert pages.strangers(key, DAY) == []
+    assert pages.describe(key, DAY)["files"] == 1
+    with dg.DagsterInstance.ephemeral() as instance:
+        verification = Verification(instance, [Layer(key, pages)])
+        assert verification.days() == [DAY]
+        assert [one for one in verification.storage() if one.matters] == []
+        assert [one.kind for one in verification.day(DAY)] == ["unrecorded"]
+
+
+def test_temporary_files_of_a_killed_upload_are_swept(
+    base: UPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / f"sales_assets-{os.getuid()}" / WORK / ("0" * 32)
+    left.mkdir(parents=True)
+    (left / "page").write_bytes(b"half")
+    publish(base, {"1": b"new"})
+    assert not left.exists()
+    assert read(base) == {"1": b"new"}
+
+
+def test_a_temporary_directory_of_somebody_else_is_refused(
+    base: UPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / f"sales_assets-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PublishError, match="is not a directory of this user"):
+        publish(base, {"1": b"new"})
+    assert not any((tmp_path / "elsewhere").iterdir())

@@ -5,9 +5,7 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import fastavro
-import polars
 import pytest
 from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException
@@ -88,7 +86,9 @@ def test_fastavro_reads_a_day_with_its_types(day: tuple[Path, list[dict[str, Any
         assert list(fastavro.reader(file)) == day[1]
 
 
+@pytest.mark.slow
 def test_polars_reads_a_day_with_its_types(day: tuple[Path, list[dict[str, Any]]]) -> None:
+    polars = pytest.importorskip("polars")
     frame = polars.read_avro(day[0])
     assert frame.schema == {
         "client": polars.String,
@@ -99,9 +99,11 @@ def test_polars_reads_a_day_with_its_types(day: tuple[Path, list[dict[str, Any]]
     assert frame.to_dicts() == day[1]
 
 
+@pytest.mark.slow
 def test_duckdb_gets_a_day_with_its_types_through_arrow(
     day: tuple[Path, list[dict[str, Any]]],
 ) -> None:
+    duckdb, polars = pytest.importorskip("duckdb"), pytest.importorskip("polars")
     # Its own reader of Avro is an extension, which has to be downloaded.
     table = polars.read_avro(day[0]).to_arrow()
     with duckdb.connect() as connection:

@@ -44,7 +44,7 @@ def postgres(postgres_server: str) -> str:
     return f"{postgres_server}/{name}"
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def place(request: pytest.FixtureRequest) -> str:
     """A database of each kind."""
     return str(request.getfixturevalue({"sqlite": "path", "postgres": "postgres"}[request.param]))

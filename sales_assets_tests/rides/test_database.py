@@ -115,6 +115,7 @@ def test_text_with_a_nul_is_stored_as_it_is_in_a_file(store: RidesStore, path: P
     assert stored(path) == {"a\0b"}
 
 
+@pytest.mark.slow
 def test_text_with_a_nul_is_refused_by_postgres(postgres: str) -> None:
     with RidesDatabase(path=postgres).open() as store:
         with pytest.raises(UnstorableRideError, match="NUL"):

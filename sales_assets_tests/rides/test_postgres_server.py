@@ -8,6 +8,8 @@ from sales_assets.rides.postgres_server import is_postgres
 from sales_assets_tests.helpers.rides_file import connected, sql, stored
 from sales_assets_tests.helpers.rows import ride_answer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("address", "answer"),

@@ -322,6 +322,7 @@ def test_a_file_that_is_moved_a_hundred_times_loses_no_ride(
         assert sql(file, "PRAGMA integrity_check") == [("ok",)]
 
 
+@pytest.mark.slow
 def test_services_store_their_rides_in_postgres(
     server: RidesServer, pulling: Services, postgres: str
 ) -> None:
@@ -337,6 +338,7 @@ def test_services_store_their_rides_in_postgres(
     assert "word" not in log
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_stops_the_service_and_its_password_stays_secret(
     pulling: Services,
 ) -> None:

@@ -35,6 +35,7 @@ def test_an_open_database_is_of_the_newest_version_and_opened_again_as_it_is(pla
     assert sql(place, "SELECT version_num FROM alembic_version") == [(VERSIONS[-1],)]
 
 
+@pytest.mark.slow
 def test_a_newer_version_of_a_server_is_refused(postgres: str) -> None:
     with RidesDatabase(path=postgres).open():
         pass
@@ -46,6 +47,7 @@ def test_a_newer_version_of_a_server_is_refused(postgres: str) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_tables_of_something_else_on_a_server_are_refused(postgres: str) -> None:
     sql(postgres, "CREATE TABLE rides (id integer)")
     with (

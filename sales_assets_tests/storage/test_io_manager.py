@@ -1,7 +1,7 @@
 """The IO manager, with real Dagster instances, on disk and on a store that cannot rename."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,19 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from upath import UPath
 
 from sales_assets.feed.batch import FailedDaysError
-from sales_assets.feed.stream import EveryDayFailsError, PagesByDay, StaleDayError
+from sales_assets.feed.page import Page
+from sales_assets.feed.stream import (
+    DayStream,
+    EveryDayFailsError,
+    Facts,
+    PagesByDay,
+    StaleDayError,
+)
 from sales_assets.storage.io_manager import (
+    BASE_DIR_TAG,
     MissingPartitionError,
     NoPartitionsError,
+    OtherStorageError,
     PartitionDirectoryIOManager,
 )
 from sales_assets.storage.json_pages import JsonPages
@@ -71,10 +80,13 @@ def run(
     """Store pages with one asset and read them with the next; give what the second one got."""
     seen: dict[str, list[bytes]] = {}
 
+    def facts(day: str) -> dict[str, Any]:
+        return {"source": day, "dagster/row_count": 0}
+
     @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
     def raw_things(context: dg.AssetExecutionContext) -> PagesByDay:
         return PagesByDay(
-            {day: stream_of(pages[day], {"source": day}) for day in context.partition_keys},
+            {day: stream_of(pages[day], facts(day)) for day in context.partition_keys},
             side_by_side,
         )
 
@@ -280,3 +292,77 @@ def test_a_day_that_changed_while_it_was_read_is_read_again(
 
     run(base_dir, instance, {DAY: Changing()})
     assert content(UPath(base_dir) / "raw" / "things" / DAY) == {f"things_{DAY}.json": b"[3]"}
+
+
+def test_a_day_whose_source_is_replaced_before_it_is_stored_is_made_again(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    """The stream of a stored day tells; what is made from it passes that on."""
+    run(str(tmp_path), instance, {DAY: [b"[1]"]})
+    manager = PartitionDirectoryIOManager(str(tmp_path), JsonPages())
+    context = dg.build_input_context(
+        asset_key=dg.AssetKey("raw_things"),
+        asset_partitions_def=DAYS,
+        asset_partition_key_range=dg.PartitionKeyRange(DAY, DAY),
+    )
+    source = manager.load_input(context)[DAY]
+    seen: list[list[bytes]] = []
+
+    def made_from() -> Generator[Page, None, Facts]:
+        reading = source.reading()
+        seen.append([page.body for page in reading])
+        yield from map(Page, seen[-1])
+        if len(seen) == 1:
+            run(str(tmp_path), instance, {DAY: [b"[2]"]})
+        return Facts(is_current=reading.result.is_current)
+
+    @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+    def copy_things() -> PagesByDay:
+        return PagesByDay({DAY: DayStream(made_from)})
+
+    dg.materialize([copy_things], resources={"io_manager": manager}, partition_key=DAY)
+    assert seen == [[b"[1]"], [b"[2]"]]
+    assert content(UPath(tmp_path) / "copy/things" / DAY) == {f"things_{DAY}.json": b"[2]"}
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_range_that_ends_late_does_not_record_over_what_was_stored_meanwhile(
+    tmp_path: Path, instance: dg.DagsterInstance, damaged: bool
+) -> None:
+    class Later(list[bytes]):
+        def __iter__(self) -> Iterator[bytes]:
+            run(str(tmp_path), instance, {DAY: [b"[]", b"[]"]})
+            if damaged:
+                (tmp_path / f"raw/things/{DAY}/things_{DAY}_2.json").write_bytes(b"{")
+            yield b"[3]"
+
+    manager = PartitionDirectoryIOManager(str(tmp_path), JsonPages())
+    run(str(tmp_path), instance, {DAY: [b"[0]"], RANGE[1]: Later()}, DAY, RANGE[1])
+    recorded = manager.recorded(instance, dg.AssetKey("raw_things"))
+    assert (recorded[DAY]["files"], recorded[DAY]["bytes"]) == (2, 4)
+    assert recorded[RANGE[1]]["bytes"] == 3
+
+
+def test_a_run_that_is_meant_for_another_storage_is_refused(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+    def raw_things() -> PagesByDay:
+        return PagesByDay({DAY: stream_of([b"[1]"])})
+
+    (tmp_path / "link").symlink_to(tmp_path / "own")
+    manager = PartitionDirectoryIOManager(str(tmp_path / "own"), JsonPages())
+
+    def materialize(root: Path) -> None:
+        dg.materialize(
+            [raw_things],
+            resources={"io_manager": manager},
+            partition_key=DAY,
+            tags={BASE_DIR_TAG: str(root)},
+        )
+
+    with pytest.raises(OtherStorageError, match="is for the storage below"):
+        materialize(tmp_path / "other")
+    assert not (tmp_path / "own").exists()
+    materialize(tmp_path / "link")
+    assert tree(tmp_path / "own") == {f"raw/things/{DAY}/things_{DAY}.json": b"[1]"}

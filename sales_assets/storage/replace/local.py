@@ -32,12 +32,12 @@ class LocalDirectories(Directories[Path]):
         around: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> Iterator[Sequence[Path]]:
         """See `Directories.replacing`."""
-        for directory in directories:
-            self._refuse_strangers(directory)
         with ExitStack() as stack:
             places: dict[Path, Path] = {}
             new: list[Path] = []
             try:
+                for directory in directories:
+                    self._refuse_strangers(directory)
                 for number, directory in enumerate(directories):
                     root = work.root_for(self.base, directory)
                     if root not in places:

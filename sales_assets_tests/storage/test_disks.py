@@ -1,0 +1,533 @@
+"""Disks that are odd, and what lies about on them: volumes, links, users, undeletable files."""
+
+import errno
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from sales_assets.storage.location import InvalidLocationError, leads_to, location
+from sales_assets.storage.replace import PublishError, directories_of, local
+from sales_assets.storage.replace.work import WORK
+from sales_assets_tests.helpers.files import tree
+
+DAY_DIR = "raw/sales/D"
+OLD = {"1": b"old 1", "2": b"old 2"}
+NEW = {"1": b"new 1"}
+DEAD = "0" * 32
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+def publish(base: Path, files: dict[str, bytes]) -> None:
+    with directories_of(base).replacing(base / DAY_DIR) as [new]:
+        for name, content in files.items():
+            (new / name).write_bytes(content)
+
+
+def stored(base: Path) -> dict[str, bytes]:
+    return tree(base / DAY_DIR)
+
+
+def run(*command: str) -> None:
+    """Run a command of the system; skip where it is not allowed here."""
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"needs {command[0]}")
+    result = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+    if result.returncode != 0:
+        pytest.skip(f"{' '.join(command)}: {result.stderr}")
+
+
+@pytest.fixture
+def immutable() -> Iterator[Callable[[Path], None]]:
+    """Make files that nobody can delete, until the end of the test."""
+    made: list[Path] = []
+
+    def make(path: Path) -> None:
+        run("chattr", "+i", str(path))
+        made.append(path.resolve())
+
+    yield make
+    for path in made:
+        for found in [path, *path.parents[1].parents[1].rglob(path.name)]:
+            if found.exists():
+                subprocess.run(["chattr", "-i", str(found)], check=False)  # noqa: S603, S607
+
+
+@pytest.fixture
+def mount() -> Iterator[Callable[..., None]]:
+    """Mount file systems, until the end of the test."""
+    mounted: list[str] = []
+
+    def do(*arguments: str) -> None:
+        run("mount", *arguments)
+        mounted.append(arguments[-1])
+
+    yield do
+    for place in reversed(mounted):
+        subprocess.run(["umount", "-l", place], check=True)  # noqa: S603, S607
+
+
+def in_child(action: Callable[[], object]) -> int:
+    """Run in a forked process that dies without any clearing up; give its wait status."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            action()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1]
+
+
+def before_line(of: str, text: str, act: Callable[[], object]) -> Callable[..., Any]:
+    """Trace a function, and act before the line of it that holds a text."""
+    source = Path(local.__file__).read_text().splitlines()
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code.co_name != of or frame.f_code.co_filename != local.__file__:
+            return None
+        if event == "line" and text in source[frame.f_lineno - 1]:
+            act()
+        return trace
+
+    return trace
+
+
+# What lies in the work directory
+
+
+@as_root
+def test_what_is_not_ours_and_what_cannot_be_deleted_stops_nobody(
+    tmp_path: Path, immutable: Callable[[Path], None]
+) -> None:
+    publish(tmp_path, OLD)
+    strangers = [".DS_Store", "._x", ".nfs123", "Thumbs.db", "notes"]
+    for name in strangers:
+        (tmp_path / WORK / name).write_bytes(b"mine")
+    os.mkfifo(tmp_path / WORK / "pipe")
+    left = tmp_path / WORK / DEAD
+    left.mkdir()
+    (left / "page").write_bytes(b"half")
+    immutable(left / "page")
+    directories = directories_of(tmp_path)
+    directories.sweep()
+    publish(tmp_path, NEW)
+    assert stored(tmp_path) == NEW
+    assert directories.leftovers() == [f"{WORK}/{DEAD}"]
+    assert directories.strangers() == sorted(f"{WORK}/{name}" for name in [*strangers, "pipe"])
+
+
+@as_root
+def test_an_old_page_that_cannot_be_deleted_fails_nothing_and_goes_later(
+    tmp_path: Path, immutable: Callable[[Path], None]
+) -> None:
+    publish(tmp_path, OLD)
+    immutable(tmp_path / DAY_DIR / "2")
+    publish(tmp_path, NEW)
+    assert stored(tmp_path) == NEW
+    [left] = directories_of(tmp_path).leftovers()
+    publish(tmp_path, OLD)
+    assert directories_of(tmp_path).leftovers() == [left]
+    run("chattr", "-i", str(tmp_path / left / "new0" / "2"))
+    publish(tmp_path, NEW)
+    assert directories_of(tmp_path).leftovers() == []
+    assert stored(tmp_path) == NEW
+
+
+@as_root
+def test_a_day_that_cannot_be_moved_keeps_what_it_had(
+    tmp_path: Path, immutable: Callable[[Path], None]
+) -> None:
+    publish(tmp_path, OLD)
+    immutable(tmp_path / DAY_DIR)
+    with pytest.raises(PublishError, match="Operation not permitted"):
+        publish(tmp_path, NEW)
+    assert stored(tmp_path) == OLD
+
+
+@as_root
+def test_a_quarantine_that_cannot_be_removed_does_not_fail_the_day(
+    tmp_path: Path, immutable: Callable[[Path], None]
+) -> None:
+    aside = tmp_path / "quarantine/sales/D"
+    aside.mkdir(parents=True)
+    immutable(aside)
+    with directories_of(tmp_path).replacing(aside, tmp_path / DAY_DIR) as [_, new]:
+        (new / "1").write_bytes(b"new 1")
+    assert stored(tmp_path) == NEW
+    with (
+        pytest.raises(PublishError, match="not permitted"),
+        directories_of(tmp_path).replacing(aside),
+    ):
+        pass
+
+
+def test_what_a_killed_run_of_another_storage_left_is_put_back_there(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    publish(inner, OLD)
+    lost = inner / WORK / DEAD / "old"
+    lost.mkdir(parents=True)
+    (inner / DAY_DIR).rename(lost / "raw%2Fsales%2FD")
+    directories_of(tmp_path).sweep()
+    assert tree(tmp_path) == {f"inner/{DAY_DIR}/{name}": OLD[name] for name in OLD}
+
+
+def test_nothing_is_put_back_outside_of_the_storage(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    names = [str(tmp_path / "out"), "../out", "raw/../../out"]
+    for number, name in enumerate(names):
+        old = base / WORK / (str(number) * 32) / "old"
+        (old / name.replace("/", "%2F")).mkdir(parents=True)
+    directories_of(base).sweep()
+    assert [path.name for path in tmp_path.iterdir()] == ["base"]
+
+
+def test_work_beyond_a_symlink_is_not_swept(tmp_path: Path) -> None:
+    left = tmp_path / "elsewhere" / WORK / DEAD
+    left.mkdir(parents=True)
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/raw").symlink_to(tmp_path / "elsewhere")
+    directories_of(tmp_path / "base").sweep()
+    assert left.exists()
+    assert directories_of(tmp_path / "base").leftovers() == []
+
+
+# Two renames, where nothing can be exchanged
+
+
+@pytest.fixture
+def no_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system without `renameat2`."""
+    monkeypatch.setattr(local, "_libc", None)
+
+
+@pytest.mark.usefixtures("no_exchange")
+@pytest.mark.parametrize("after", ["os.rename(new", "old.rename(new)"])
+def test_kill_9_between_two_renames_loses_no_day(tmp_path: Path, after: str) -> None:
+    publish(tmp_path, OLD)
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def killed() -> None:
+        sys.settrace(before_line("_move_in_two_steps", after, die))
+        publish(tmp_path, NEW)
+
+    assert os.WIFSIGNALED(in_child(killed))
+    with directories_of(tmp_path).replacing(tmp_path / "raw/sales/E") as [living]:
+        # Other processes go on meanwhile.
+        (living / "1").write_bytes(b"living")
+        assert directories_of(tmp_path).exists(tmp_path / DAY_DIR)
+        assert stored(tmp_path) == (OLD if "os." in after else NEW)
+    publish(tmp_path, NEW)
+    assert not any((tmp_path / WORK).iterdir())
+
+
+@pytest.mark.usefixtures("no_exchange")
+def test_a_run_that_is_stopped_between_two_renames_puts_the_day_back(tmp_path: Path) -> None:
+    publish(tmp_path, OLD)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    before = sys.gettrace()
+    sys.settrace(before_line("_move_in_two_steps", "os.rename(new", interrupt))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            publish(tmp_path, NEW)
+    finally:
+        sys.settrace(before)
+    assert stored(tmp_path) == OLD
+    assert not any((tmp_path / WORK).iterdir())
+
+
+@as_root
+@pytest.mark.usefixtures("no_exchange")
+def test_what_is_left_of_a_replaced_day_never_comes_back(
+    tmp_path: Path, immutable: Callable[[Path], None]
+) -> None:
+    publish(tmp_path, OLD)
+    immutable(tmp_path / DAY_DIR / "2")
+    publish(tmp_path, NEW)
+    shutil.rmtree(tmp_path / DAY_DIR)
+    assert not directories_of(tmp_path).exists(tmp_path / DAY_DIR)
+
+
+# File systems
+
+
+@as_root
+@pytest.mark.parametrize("volume", ["raw", "raw/sales"])
+@pytest.mark.parametrize("kind", ["a device of its own", "a volume on the same device"])
+def test_a_volume_below_the_storage_works(
+    tmp_path: Path, mount: Callable[..., None], volume: str, kind: str
+) -> None:
+    base = tmp_path / "base"
+    (base / volume).mkdir(parents=True)
+    (tmp_path / "volume").mkdir()
+    if kind == "a device of its own":
+        mount("-t", "tmpfs", "tmpfs", str(base / volume))
+    else:
+        mount("--bind", str(tmp_path / "volume"), str(base / volume))
+    for files in (OLD, NEW):
+        with directories_of(base).replacing(base / "quarantine/sales/D", base / DAY_DIR) as both:
+            for new in both:
+                for name, content in files.items():
+                    (new / name).write_bytes(content)
+        assert stored(base) == tree(base / "quarantine/sales/D") == files
+    left = base / volume / WORK / DEAD
+    left.mkdir()
+    (base / volume / WORK / "notes").write_bytes(b"mine")
+    directories = directories_of(base)
+    assert directories.leftovers() == [f"{volume}/{WORK}/{DEAD}"]
+    assert directories.strangers() == [f"{volume}/{WORK}/notes"]
+    directories.sweep()
+    assert directories.leftovers() == []
+
+
+@as_root
+def test_a_day_in_a_lower_layer_of_an_overlay_is_kept_and_the_error_says_what_to_do(
+    tmp_path: Path, mount: Callable[..., None]
+) -> None:
+    mount("-t", "tmpfs", "tmpfs", str(tmp_path))
+    base = tmp_path / "base"
+    for name in ("lower", "upper", "work", "base"):
+        (tmp_path / name).mkdir()
+    publish(tmp_path / "lower", OLD)
+    options = ",".join(f"{name}dir={tmp_path / name}" for name in ("lower", "upper", "work"))
+    mount("-t", "overlay", "-o", options, "overlay", str(base))
+    with pytest.raises(PublishError, match=r"lower layer of an overlay.*put all of BASE_DIR on"):
+        publish(base, NEW)
+    assert stored(base) == OLD
+
+
+@as_root
+def test_a_day_that_is_a_volume_of_its_own_is_kept_and_the_error_says_what_to_do(
+    tmp_path: Path, mount: Callable[..., None]
+) -> None:
+    (tmp_path / DAY_DIR).mkdir(parents=True)
+    mount("-t", "tmpfs", "tmpfs", str(tmp_path / DAY_DIR))
+    (tmp_path / DAY_DIR / "1").write_bytes(b"mine")
+    with pytest.raises(PublishError, match=r"is a volume of its own.*mount its parent"):
+        publish(tmp_path, NEW)
+    assert stored(tmp_path) == {"1": b"mine"}
+
+
+def traced(tmp_path: Path, base: Path, *options: str) -> tuple[str, str]:
+    """Publish a day in a process whose system calls are traced, or made to fail.
+
+    Returns:
+        What it failed with, and the trace.
+    """
+    trace, failure = tmp_path / "trace", tmp_path / "failure"
+    wait, go = os.pipe()
+
+    def act() -> None:
+        os.read(wait, 1)
+        try:
+            publish(base, NEW)
+        except Exception as error:
+            failure.write_text(str(error))
+
+    def attach(child: int) -> "subprocess.Popen[str]":
+        command = ["strace", "-y", "-o", str(trace), *options, "-p", str(child)]
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603
+
+    child = os.fork()
+    if child == 0:
+        try:
+            act()
+        finally:
+            os._exit(0)
+    with attach(child) as strace:
+        assert strace.stderr is not None
+        attached = "attached" in strace.stderr.readline()
+        os.write(go, b"x")
+        os.waitpid(child, 0)
+    if not attached:
+        pytest.skip("strace may not trace a process here")
+    return failure.read_text() if failure.exists() else "", trace.read_text()
+
+
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+
+
+@needs_strace
+def test_a_new_root_is_made_durable_with_its_parents(tmp_path: Path) -> None:
+    base = tmp_path / "a/b"
+    failure, trace = traced(tmp_path, base, "-e", "trace=fsync")
+    assert not failure
+    for place in (tmp_path, tmp_path / "a", base, base / "raw", base / "raw/sales"):
+        assert f"<{place}>)" in trace, place
+
+
+@needs_strace
+def test_a_file_system_that_cannot_sync_a_directory_is_good_enough(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    publish(base, OLD)
+    paths = [option for path in (base / "raw/sales", base, base / WORK) for option in ("-P", path)]
+    inject = ("-e", "inject=fsync:error=EINVAL")
+    failure, trace = traced(tmp_path, base, *map(str, paths), *inject)
+    assert not failure
+    assert "EINVAL" in trace
+    assert stored(base) == NEW
+
+
+@needs_strace
+@pytest.mark.parametrize("error", ["ENOLCK", "EOPNOTSUPP"])
+def test_a_file_system_without_locks_is_explained(tmp_path: Path, error: str) -> None:
+    failure, _ = traced(tmp_path, tmp_path / "base", "-e", f"inject=flock:error={error}")
+    assert "has no locks" in failure
+    assert "put BASE_DIR on another one" in failure
+
+
+@needs_strace
+@pytest.mark.parametrize("error", ["EINVAL", "ENOSYS"])
+def test_a_file_system_that_cannot_exchange_is_good_enough(tmp_path: Path, error: str) -> None:
+    base = tmp_path / "base"
+    publish(base, OLD)
+    failure, trace = traced(tmp_path, base, "-e", f"inject=renameat2:error={error}")
+    assert not failure
+    assert error in trace
+    assert stored(base) == NEW
+    assert not any((base / WORK).iterdir())
+
+
+# Users of one group
+
+
+SHARED = 4242
+
+
+def as_user(number: int, action: Callable[[], object]) -> int:
+    """Run in a process of another user, whose umask is strict; give its wait status."""
+
+    def do() -> None:
+        os.setgroups([SHARED])
+        os.setgid(number)
+        os.setuid(number)
+        os.umask(0o077)
+        action()
+
+    return in_child(do)
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[Path]:
+    """A directory that two users of one group may write to."""
+    # Directories of pytest are for one user.
+    for parent in tmp_path.parents:
+        if parent.stat().st_uid == os.getuid() and not parent.stat().st_mode & stat.S_IXOTH:
+            parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
+    tmp_path.chmod(0o711)
+    base = tmp_path / "base"
+    base.mkdir()
+    os.chown(base, 0, SHARED)
+    yield base
+    shutil.rmtree(base)
+
+
+@as_root
+@pytest.mark.parametrize("mode", [0o2770, 0o770])
+def test_two_users_of_a_group_do_not_lock_each_other_out(shared: Path, mode: int) -> None:
+    shared.chmod(mode)
+
+    def both() -> None:
+        places = [shared / "quarantine/sales/D", shared / DAY_DIR]
+        with directories_of(shared).replacing(*places) as new:
+            for path in new:
+                (path / "1").write_bytes(b"new 1")
+
+    def look() -> None:
+        directories = directories_of(shared)
+        with directories.reading(shared / DAY_DIR):
+            assert stored(shared) == NEW
+        directories.sweep()
+        assert directories.leftovers() == []
+
+    def die() -> None:
+        with directories_of(shared).replacing(shared / DAY_DIR) as [new]:
+            (new / "1").write_bytes(b"half")
+            os._exit(0)
+
+    for user in (4301, 4302, 4301):
+        assert as_user(user, both) == 0
+        assert as_user(4302, look) == 0
+        assert as_user(4301, die) == 0
+        assert as_user(4302, look) == 0
+    for path in shared.rglob("*"):
+        assert path.stat().st_gid == SHARED, path
+
+
+@as_root
+def test_what_one_user_lost_between_two_renames_another_one_puts_back(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_libc", None)
+    shared.chmod(0o2770)
+
+    def killed() -> None:
+        sys.settrace(before_line("_move_in_two_steps", "os.rename(new", lambda: os._exit(0)))
+        publish(shared, NEW)
+
+    assert as_user(4301, lambda: publish(shared, OLD)) == 0
+    assert as_user(4301, killed) == 0
+    assert not (shared / DAY_DIR).exists()
+    assert as_user(4302, lambda: directories_of(shared).exists(shared / DAY_DIR)) == 0
+    assert stored(shared) == OLD
+    assert not any((shared / WORK).iterdir())
+
+
+# How the root is written
+
+
+def test_a_home_directory_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert location("~/sales") == tmp_path / "sales"
+
+
+def test_a_relative_path_is_below_the_working_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert location("a/b/") == tmp_path / "a/b"
+
+
+@pytest.mark.parametrize("address", ["file:///a%20b", "file://localhost/a%20b", "file:/a%20b"])
+def test_a_file_url_of_this_machine_is_a_local_path(address: str) -> None:
+    assert location(address) == Path("/a b")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("", " ", "a\n", "/a\r\n", "a ", "\ta", "a\x00b", "a\x85b", "file:///a%0A"),
+        *("file://other/a", "file://", "file:///a?b", "file:///a#b", "~nobody-here/a"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_what_to_do(address: str) -> None:
+    with pytest.raises(InvalidLocationError, match=r"BASE_DIR is .*(set it|write )"):
+        location(address)
+
+
+def test_a_record_is_found_by_way_of_a_symlink_and_may_hold_anything(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert leads_to(str(tmp_path / "link/D"), tmp_path / "real/D")
+    assert leads_to(f"{tmp_path}/real/D/", tmp_path / "link/D")
+    for odd in ("", "\x00", "/a\x00", "a\n", "s3://b/D", str(tmp_path / "other/D"), "/" * 9):
+        assert not leads_to(odd, tmp_path / "real/D"), odd
+
+
+def test_a_path_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PublishError, match=os.strerror(errno.ENAMETOOLONG)):
+        publish(tmp_path / ("x" * 300), NEW)
