@@ -7,6 +7,7 @@ import socket
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -127,6 +128,11 @@ def lose_quarantine(pipeline: Pipeline) -> None:
     quarantine(pipeline).parent.rename(lost / f"quarantine%2Fsales%2F{DAY}")
 
 
+def link_quarantines(pipeline: Pipeline) -> None:
+    shutil.rmtree(pipeline.base / "quarantine")
+    (pipeline.base / "quarantine").symlink_to("x")
+
+
 def put_aside(pipeline: Pipeline, day: str) -> None:
     quarantine(pipeline, day).parent.mkdir()
     quarantine(pipeline, day).write_text("{}\n")
@@ -174,7 +180,7 @@ DAMAGE: dict[str, tuple[Callable[[Pipeline], object], list[tuple[str, str]]]] = 
     ),
     "quarantine lost between two renames": (lose_quarantine, [("storage", "leftovers")]),
     "no directory where quarantines lie": (
-        lambda p: (shutil.rmtree(p.base / "quarantine"), (p.base / "quarantine").symlink_to("x")),
+        link_quarantines,
         [("quarantine", "missing"), ("stg_sales", "rows differ"), ("storage", "foreign files")],
     ),
     "quarantine missing": (
@@ -264,14 +270,14 @@ def path_is_fine(path: Path, kind: str) -> bool:
     return kind == "a directory" and path.parent.parent.name == "quarantine"
 
 
-def report(pipeline: Pipeline, day: str, **metadata: object) -> None:
+def report(pipeline: Pipeline, day: str, **metadata: Any) -> None:
     for asset in (raw_sales, stg_sales):
         pipeline.instance.report_runless_asset_event(
             dg.AssetMaterialization(asset.key, partition=day, metadata=metadata)
         )
 
 
-ODD_RECORDS: dict[str, dict[str, object]] = {
+ODD_RECORDS: dict[str, dict[str, Any]] = {
     "nothing": {},
     "numbers for texts": {"sha256": 1, "path": 2, "dagster/row_count": "x"},
     "a list of rejects": {"rejected_rows": [1], "unknown_fields": "x"},
