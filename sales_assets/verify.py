@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from sales_assets.feed.recorded import is_day
-from sales_assets.storage.files import InvalidPartitionError, is_dropping
+from sales_assets.storage.files import InvalidPartitionError, entries, is_dropping
 from sales_assets.storage.io_manager import MissingPartitionError, PartitionDirectoryIOManager
 from sales_assets.storage.location import Location
 from sales_assets.storage.replace import PublishError, ReplacedError
@@ -189,7 +189,7 @@ class Verification:
         """List what lies where days should lie; work lies there if that is a volume of its own."""
         for parent in self._parents():
             if parent.is_dir():
-                yield from (path for path in parent.iterdir() if path.name not in ("", WORK))
+                yield from (path for path in entries(parent) if path.name != WORK)
 
 
 def _compare_layer(
@@ -236,7 +236,7 @@ def _compare_quarantine(
         paths: list[Location] = []
         if layer.storage.directories.exists(place.directory):
             with layer.storage.directories.reading(place.directory):
-                paths = [*place.directory.iterdir()]
+                paths = entries(place.directory)
         lines, stored = place.count(), place.stored()
     except (InvalidPartitionError, PublishError, ReplacedError, OSError) as error:
         detail = f"{place.directory} cannot be read ({error}): move it away"

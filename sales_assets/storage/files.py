@@ -43,6 +43,17 @@ def is_dropping(name: str) -> bool:
     )
 
 
+def entries(directory: Location) -> list[Location]:
+    """List what lies in a directory, by name.
+
+    The empty object that a console keeps for the folder itself passes for an entry of its own name
+    (tried: universal_pathlib 0.3 on S3), and is left out.
+    """
+    own = set() if isinstance(directory, Path) else {"", directory.name}
+    paths: list[Location] = [path for path in directory.iterdir() if path.name not in own]
+    return sorted(paths, key=str)
+
+
 def open_file(path: Location) -> IO[bytes]:
     """Open a file to read it.
 

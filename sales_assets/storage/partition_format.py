@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from sales_assets.feed.stream import StreamsByDay
-from sales_assets.storage.files import is_dropping
+from sales_assets.storage.files import entries, is_dropping
 from sales_assets.storage.location import Location
 
 T = TypeVar("T")
@@ -72,11 +72,6 @@ class PartitionFormat(ABC, Generic[T]):
         """List what nobody here has put there, and no operating system either."""
         return [
             path
-            for path in _sorted(directory)
+            for path in entries(directory)
             if not self.is_ours(path.name, stem) and not is_dropping(path.name)
         ]
-
-
-def _sorted(directory: Location) -> list[Location]:
-    paths: list[Location] = [*directory.iterdir()]
-    return sorted(paths, key=str)
