@@ -54,3 +54,9 @@ def test_rows_are_counted_as_often_as_they_occur(
 ) -> None:
     result = changes(old, new)
     assert (result["rows_added"], result["rows_removed"]) == (added, removed)
+
+
+def test_of_a_day_in_which_every_row_differs_memory_holds_a_part() -> None:
+    old, new = iter(range(1_000_000)), iter(range(1_000_000, 2_000_000))
+    assert changes(old, new) == {"change": "more than 100,000 rows changed or moved"}
+    assert next(old) < 60_000
