@@ -126,11 +126,6 @@ def lose_quarantine(pipeline: Pipeline) -> None:
     quarantine(pipeline).parent.rename(lost / f"quarantine%2Fsales%2F{DAY}")
 
 
-def link_quarantines(pipeline: Pipeline) -> None:
-    shutil.rmtree(pipeline.base / "quarantine")
-    (pipeline.base / "quarantine").symlink_to("x")
-
-
 def put_aside(pipeline: Pipeline, day: str) -> None:
     quarantine(pipeline, day).parent.mkdir()
     quarantine(pipeline, day).write_text("{}\n")

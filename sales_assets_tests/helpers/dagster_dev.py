@@ -85,6 +85,6 @@ def dagster_dev(environment: Mapping[str, str]) -> Iterator[DagsterDev]:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
             try:
-                process.wait(20)
+                process.wait(60)
             finally:
                 kill_session(process)
