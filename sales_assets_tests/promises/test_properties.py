@@ -10,9 +10,11 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from sales_assets.feed.contract import Contract
 from sales_assets.feed.json_rows import InvalidPageError, rows_of_page, values_of_page
 from sales_assets.feed.judgement import InvalidRowsError, Judgement
 from sales_assets.feed.page import Page
+from sales_assets.feed.schema import RowSchema
 from sales_assets.sales.sale import SALE, SALE_CONTRACT
 from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.json_pages import JsonPages
@@ -144,6 +146,68 @@ def test_a_key_that_comes_twice_is_never_missed(texts: list[str]) -> None:
         if len({key for key, _ in pairs}) < len(pairs):
             repeated.append(number)
     assert [record["row"] for record in judgement.rejects] == repeated
+
+
+MORE_FIELDS: dict[str, dict[str, Any]] = {
+    "shop": {"type": ["null", "string"], "default": None, "doc": "Where it was sold."},
+    "pieces": {"type": "long", "default": 1, "doc": "How many."},
+    "sent": {
+        "type": ["null", {"type": "int", "logicalType": "date"}],
+        "default": None,
+        "doc": "When it was sent.",
+    },
+    "weight": {"type": "double", "default": 0.5, "doc": "In kilograms."},
+}
+WIDER = Contract(
+    RowSchema(
+        {
+            **SALE.avro,
+            "fields": [
+                *SALE.avro["fields"],
+                *({"name": name, **rest} for name, rest in MORE_FIELDS.items()),
+            ],
+        },
+        day_field="purchase_date",
+    )
+)
+MORE_VALUES = {
+    "shop": st.none() | texts,
+    "pieces": prices,
+    "sent": st.none() | st.dates().map(str),
+    "weight": st.floats(allow_nan=False, allow_infinity=False),
+    "unknown": st.none() | texts | st.integers() | st.lists(texts, max_size=2),
+}
+
+
+@st.composite
+def wider_rows_as_text(draw: st.DrawFn) -> tuple[str, bool]:
+    """A row with any of the optional fields and of those that nobody knows, some of them twice."""
+    pairs: list[tuple[str, Any]] = list(draw(sales).items())
+    pairs += [(name, draw(MORE_VALUES[name])) for name in MORE_VALUES if draw(st.booleans())]
+    twice = draw(st.lists(st.sampled_from(pairs), max_size=1))
+    written = [f'"{spelt(draw, name)}": {json.dumps(value)}' for name, value in pairs + twice]
+    return "{" + ", ".join(draw(st.permutations(written))) + "}", bool(twice)
+
+
+@quick
+@given(st.lists(wider_rows_as_text(), max_size=5))
+def test_optional_fields_hide_no_key_that_comes_twice_in_any_mixture_of_rows(
+    rows: list[tuple[str, bool]],
+) -> None:
+    judgement = Judgement(max_rejected_rows=len(rows))
+    page = f"[{', '.join(text for text, _ in rows)}]".encode()
+    [taken] = judged([page], judgement, WIDER)
+    bad = [number for number, (_, twice) in enumerate(rows, 1) if twice]
+    assert [record["row"] for record in judgement.rejects] == bad
+    expected = []
+    for text, twice in rows:
+        row = json.loads(text)
+        if not twice:
+            full = {"shop": None, "pieces": 1, "sent": None, "weight": 0.5, **row}
+            full.pop("unknown", None)
+            sent = full["sent"] and datetime.date.fromisoformat(full["sent"])
+            expected.append({**full, "purchase_date": DATE, "sent": sent})
+    assert taken == expected
 
 
 @quick
