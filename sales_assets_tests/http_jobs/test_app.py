@@ -31,6 +31,8 @@ from sales_assets_tests.helpers.rows import page, sale
 
 SCRIPT = """
 import json, sys, urllib.request
+
+pytestmark = pytest.mark.slow
 for url, body in json.load(sys.stdin):
     request = urllib.request.Request(url, json.dumps(body).encode())
     request.add_header("Content-Type", "application/json")

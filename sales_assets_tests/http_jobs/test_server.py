@@ -32,6 +32,8 @@ START = ("-m", "sales_assets.cli", "http-jobs", "--raw-port", "0", "--stg-port",
 SMALL = """
 import sys, threading
 from sales_assets.http_jobs.server import HttpServer, Limits
+
+pytestmark = pytest.mark.slow
 released = threading.Event()
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/held":

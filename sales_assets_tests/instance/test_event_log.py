@@ -166,6 +166,8 @@ import dagster as dg
 from sales_assets.instance.event_log import BatchedSqliteEventLogStorage
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
+pytestmark = pytest.mark.slow
+
 run_id, halt_at = sys.argv[1], int(sys.argv[2])
 stored = 0
 own = SqliteEventLogStorage.store_event

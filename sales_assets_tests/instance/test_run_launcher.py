@@ -209,6 +209,8 @@ def test_a_server_that_was_reloaded_is_not_a_witness_against_the_run_of_its_pred
 HANGING = """
 import dagster as dg
 
+pytestmark = pytest.mark.slow
+
 @dg.asset
 def hanging():
     print("hangs", flush=True)

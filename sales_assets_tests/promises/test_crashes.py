@@ -26,6 +26,8 @@ from sales_assets_tests.helpers.materialize import materialize
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
+pytestmark = pytest.mark.slow
+
 OLD = [page(sale(client="old", price=n)) for n in range(3)]
 NEW = [page(sale(client="new", price=n)) for n in range(2)]
 STORAGE = Path(sales_assets.storage.__file__).parent

@@ -21,6 +21,8 @@ from sales_assets_tests.helpers.materialize import materialize, sales_resources
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
+pytestmark = pytest.mark.slow
+
 RANGE = [f"2022-08-{day:02}" for day in range(9, 15)]
 LENGTHS = {"short": 2, "long": 6}
 

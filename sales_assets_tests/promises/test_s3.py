@@ -21,6 +21,8 @@ from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
+pytestmark = pytest.mark.slow
+
 BUCKET = "sales"
 MATERIALIZE = ["asset", "materialize", "-m", "sales_assets.definitions"]
 BOTH = [*MATERIALIZE, "--select", "raw_sales,stg_sales"]

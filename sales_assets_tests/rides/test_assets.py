@@ -19,6 +19,8 @@ from sales_assets_tests.helpers.rides_file import STATISTICS, by_hand, sql, stor
 from sales_assets_tests.helpers.rows import ride_answer
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
+pytestmark = pytest.mark.slow
+
 ALL = [rides, driver_statistics, distances_are_plausible, every_ride_has_its_driver]
 MATERIALIZE = ("asset", "materialize", "-m", "sales_assets.definitions", "--select")
 

@@ -26,6 +26,8 @@ from sales_assets_tests.helpers.rides_file import STATISTICS, by_hand, sql, stor
 from sales_assets_tests.helpers.rides_service import RidesServer, Services, services, until
 from sales_assets_tests.helpers.rows import ride_answer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server() -> Iterator[RidesServer]:
