@@ -159,6 +159,8 @@ def test_a_killed_run_is_started_again_by_a_daemon_that_was_killed_too(
     assert most_at_once(list(runs.values())) == 2
 
 
+# It has to wait for several time limits of Dagster, one after the other.
+@pytest.mark.soak
 def test_backfills_survive_a_code_location_that_is_killed_with_its_runs(
     topology: Topology,
 ) -> None:
