@@ -29,10 +29,11 @@ from sales_assets_tests.helpers.http_jobs_server import (
 )
 from sales_assets_tests.helpers.rows import page, sale
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 import json, sys, urllib.request
 
-pytestmark = pytest.mark.slow
 for url, body in json.load(sys.stdin):
     request = urllib.request.Request(url, json.dumps(body).encode())
     request.add_header("Content-Type", "application/json")

@@ -25,6 +25,8 @@ from sales_assets_tests.helpers.http_jobs_server import (
 )
 from sales_assets_tests.helpers.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 DAY = "2022-08-09"
 TOKEN = "some-words"  # noqa: S105
 START = ("-m", "sales_assets.cli", "http-jobs", "--raw-port", "0", "--stg-port", "0")
@@ -33,7 +35,6 @@ SMALL = """
 import sys, threading
 from sales_assets.http_jobs.server import HttpServer, Limits
 
-pytestmark = pytest.mark.slow
 released = threading.Event()
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/held":

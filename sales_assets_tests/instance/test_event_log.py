@@ -24,6 +24,8 @@ from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 DAYS = dg.DailyPartitionsDefinition("2022-08-09", end_date="2022-09-08")
 FIRST, LAST, SPAN = "2022-08-09", "2022-08-13", 5
 MATERIALIZED = "SELECT count(*) FROM event_logs WHERE dagster_event_type = 'ASSET_MATERIALIZATION'"
@@ -165,8 +167,6 @@ import os, sys, time
 import dagster as dg
 from sales_assets.instance.event_log import BatchedSqliteEventLogStorage
 from dagster._core.storage.event_log import SqliteEventLogStorage
-
-pytestmark = pytest.mark.slow
 
 run_id, halt_at = sys.argv[1], int(sys.argv[2])
 stored = 0

@@ -38,6 +38,8 @@ from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.postgres_server import free_port
 
+pytestmark = pytest.mark.slow
+
 
 class CodeServer(DagsterApiServicer):
     """A gRPC server that knows some runs.
@@ -208,8 +210,6 @@ def test_a_server_that_was_reloaded_is_not_a_witness_against_the_run_of_its_pred
 
 HANGING = """
 import dagster as dg
-
-pytestmark = pytest.mark.slow
 
 @dg.asset
 def hanging():
