@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from sales_assets.http_jobs.refusals import DirectoryError, NotWholeError
 from sales_assets.storage.quarantine import LAYER as QUARANTINE
+from sales_assets.storage.replace import directories_of
 from sales_assets.storage.replace.work import WORK
 
 LAYERS = ("raw", "stg")
@@ -94,7 +95,7 @@ def check_pages(day: StoredDay) -> None:
         NotWholeError: There is no such directory, or something in it is not a regular file.
     """
     directory = day.root / LAYERS[0] / NAME / day.day
-    if not directory.is_dir():
+    if not directories_of(day.root).exists(directory) or not directory.is_dir():
         raise NotWholeError(f"raw_sales has no {day.day} ({directory}): materialize it first")
     if not os.access(directory, os.R_OK | os.X_OK):
         raise NotWholeError(f"{directory} may not be read by this server: change its mode")

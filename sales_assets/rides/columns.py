@@ -10,6 +10,8 @@ from typing import Any
 import dagster as dg
 from pydantic import TypeAdapter
 
+from sales_assets.http.secrets import shown
+
 _SQL_TYPES = {"string": "TEXT", "number": "REAL", "integer": "INTEGER"}
 _LONGEST_TEXT = 80
 
@@ -42,9 +44,10 @@ def table(schema: dg.TableSchema, rows: Iterable[Mapping[str, Any]]) -> dg.Table
 
 
 def short(value: Any) -> Any:
-    """Make a value fit for metadata: Dagster's UI cannot show infinite numbers or endless texts."""
+    """Make a value fit for metadata.
+
+    Dagster's UI cannot show infinite numbers or endless texts; nobody shows secrets.
+    """
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
-        return f"{value[:_LONGEST_TEXT]}..."
-    return value
+    return shown(value, _LONGEST_TEXT) if isinstance(value, str) else value

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sales_assets.http.secrets import shown
 from sales_assets.rides.api import NoRide, RidesApi
 from sales_assets.rides.database import RidesDatabase
 from sales_assets.rides.errors import RidesDatabaseBusyError, UnstorableRideError
@@ -113,8 +114,8 @@ def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
                 except RidesDatabaseBusyError as error:
                     _log.warning("the ride in hand waits: %s", error)
                 else:
-                    ride = answer["ride"]
-                    _log.info("%s ride %.80r", "new" if new else "updated", ride["ride_uuid"])
+                    ride = shown(answer["ride"]["ride_uuid"])
+                    _log.info("%s ride %s", "new" if new else "updated", ride)
                     return new
 
         try:

@@ -12,6 +12,7 @@ import tenacity
 
 from sales_assets.storage.files import InvalidPartitionError, is_dropping
 from sales_assets.storage.replace.errors import ReplacedError
+from sales_assets.storage.replace.local import LocalDirectories
 
 _ATTEMPTS = 20
 
@@ -36,7 +37,12 @@ def read_day(directory: str | Path) -> dict[str, bytes]:
         InvalidPartitionError: Something in the directory is not a regular file.
         ReplacedError: The day was replaced again and again.
     """
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        if _is_put_back(Path(directory).absolute()):
+            raise ReplacedError(f"{directory} was just being replaced") from error
+        raise
     try:
         listed = os.listdir(descriptor)  # noqa: PTH208 - a descriptor has no path
         names = [name for name in listed if not is_dropping(name)]
@@ -49,6 +55,11 @@ def read_day(directory: str | Path) -> dict[str, bytes]:
     finally:
         os.close(descriptor)
     raise ReplacedError(f"{directory} was replaced while it was read")
+
+
+def _is_put_back(directory: Path) -> bool:
+    """Tell whether a day is there after all: it may have been lost between two renames."""
+    return any(LocalDirectories(base).exists(directory) for base in [*directory.parents][2:3])
 
 
 def _read(name: str, directory: int, shown: str | Path) -> bytes:

@@ -28,4 +28,9 @@ def test_a_value_stays_what_it_is_where_it_can(value: object, shown: object) -> 
 
 
 def test_a_long_text_is_cut() -> None:
-    assert short("x" * 99_999) == "x" * 80 + "..."
+    assert short("x" * 99_999) == "x" * 77 + "..."
+
+
+def test_a_text_that_is_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTH_TOKEN", "made-up-word")
+    assert short("driver made-up-word") == "driver ***"

@@ -149,6 +149,17 @@ def test_the_service_goes_on_after_answers_without_a_ride(
     assert stored(path) == set(server.served)
 
 
+def test_a_secret_in_the_name_of_a_ride_is_not_in_the_log(
+    server: RidesServer, pulling: Services
+) -> None:
+    server.script.append(Answer(body=json.dumps(ride_answer("ride of made-up-word")).encode()))
+    service = pulling.start("--interval", "0", AUTH_TOKEN="made-up-word")  # noqa: S106
+    until(lambda: len(server.served) >= 2)
+    _, _, log = service.end()
+    assert "new ride ride of ***" in log
+    assert "made-up" not in log
+
+
 def test_while_the_database_is_locked_the_ride_in_hand_waits(
     server: RidesServer, path: Path
 ) -> None:

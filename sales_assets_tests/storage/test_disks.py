@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from sales_assets.http_jobs.directories import StoredDay, check_pages
 from sales_assets.storage.location import InvalidLocationError, leads_to, location
+from sales_assets.storage.read_day import read_day
 from sales_assets.storage.replace import PublishError, directories_of, local
 from sales_assets.storage.replace.work import WORK
 from sales_assets_tests.helpers.files import tree
@@ -230,6 +232,30 @@ def test_kill_9_between_two_renames_loses_no_day(tmp_path: Path, after: str) -> 
         assert stored(tmp_path) == (OLD if "os." in after else NEW)
     publish(tmp_path, NEW)
     assert not any((tmp_path / WORK).iterdir())
+
+
+@pytest.mark.usefixtures("no_exchange")
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda base: read_day(base / DAY_DIR),
+        lambda base: check_pages(StoredDay(base, (base / DAY_DIR).name)),
+    ],
+    ids=["read_day", "the HTTP jobs"],
+)
+def test_whoever_reads_a_day_that_was_lost_between_two_renames_puts_it_back(
+    tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    publish(tmp_path, OLD)
+
+    def killed() -> None:
+        sys.settrace(before_line("_move_in_two_steps", "os.rename(new", lambda: os._exit(0)))
+        publish(tmp_path, NEW)
+
+    in_child(killed)
+    assert not (tmp_path / DAY_DIR).exists()
+    read(tmp_path)
+    assert stored(tmp_path) == OLD
 
 
 @pytest.mark.usefixtures("no_exchange")
