@@ -9,8 +9,6 @@ import pytest
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.pipeline import DAYS
 
-pytestmark = pytest.mark.slow
-
 VERIFY = ("-c", "from sales_assets.cli import main; main()", "verify")
 
 

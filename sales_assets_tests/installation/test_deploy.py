@@ -279,8 +279,8 @@ def test_the_processes_of_heroku_run_on_its_database_and_port(image: Image) -> N
         [release] = heroku["release"]["command"]
         subprocess.run(shell(release), check=True, timeout=120, **options)  # noqa: S603
         [worker] = heroku["run"]["worker"]["command"]
-        variable, _ = worker.split(" ", 1)
-        liveness = shell(f"{variable} dagster-daemon liveness-check")
+        variables, _, _ = worker.partition("dagster-daemon run")
+        liveness = shell(f"{variables} dagster-daemon liveness-check")
         processes: list[subprocess.Popen[bytes]] = []
 
         def answers() -> bool:

@@ -26,8 +26,6 @@ from sales_assets_tests.helpers.materialize import materialize
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
-pytestmark = pytest.mark.slow
-
 OLD = [page(sale(client="old", price=n)) for n in range(3)]
 NEW = [page(sale(client="new", price=n)) for n in range(2)]
 STORAGE = Path(sales_assets.storage.__file__).parent
@@ -286,6 +284,7 @@ def test_a_read_only_disk_fails_the_day_and_says_so(api: ScriptedApi, small_disk
     assert tree(base) == old
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to make fsync fail")
 def test_a_failing_fsync_fails_the_day_which_keeps_what_it_had(
     api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]]
