@@ -4,8 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import pytest
-
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.pipeline import DAYS
 
