@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from sales_assets.http.secrets import shown
+from sales_assets.http.secrets import Censor
 
 _ROWS, _COLUMNS = 5, 20
 _NUMBERS = frozenset((int, float))
@@ -52,21 +52,22 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Iterable[str] | None = Non
         rows: Values of any kind, from anywhere.
         columns: The columns; those of the first row unless given.
     """
+    censor = Censor()
     names = list(islice(rows[0] if columns is None and rows else columns or (), _COLUMNS))
     return dg.MetadataValue.table(
         records=[
-            dg.TableRecord({shown(name): _cell(row.get(name, "")) for name in names})
+            dg.TableRecord({censor.shown(name): _cell(row.get(name, ""), censor) for name in names})
             for row in rows
         ],
-        schema=dg.TableSchema([dg.TableColumn(shown(name), "any") for name in names]),
+        schema=dg.TableSchema([dg.TableColumn(censor.shown(name), "any") for name in names]),
     )
 
 
-def _cell(value: Any) -> str | int | float | bool | None:
+def _cell(value: Any, censor: Censor) -> str | int | float | bool | None:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, (int, float)) and -_TOO_MUCH <= value < _TOO_MUCH:
         return value
     text = json.dumps(value, default=str) if isinstance(value, (dict, list)) else str(value)
     # What is not valid Unicode could not be recorded.
-    return shown(text.encode(errors="backslashreplace").decode())
+    return censor.shown(text.encode(errors="backslashreplace").decode())

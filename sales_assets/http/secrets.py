@@ -35,38 +35,53 @@ class Secret:
         return f"Secret({_STRUCK})"
 
 
+class Censor:
+    """Strikes out the secrets that the process has as this is made, in any number of texts.
+
+    Collecting them takes longer than looking for them in a short text.
+    """
+
+    def __init__(self) -> None:
+        """Collect the secrets."""
+        held = (*settings.secrets(), *(secret.value for secret in list(_living)))
+        self._pattern = _pattern(frozenset(held))
+
+    def redacted(self, text: str) -> str:
+        """Replace each secret by `***`."""
+        return self._pattern.sub(_STRUCK, text) if self._pattern else text
+
+    def shown(self, value: object, limit: int = 80) -> str:
+        """Show a value in a few words: secrets are struck out, and only then it is cut.
+
+        Args:
+            value: A text, or what is then shown as JSON; no more of it is looked at than is needed.
+            limit: The length of what is returned, at most.
+        """
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+        pattern = self._pattern
+        if pattern is None:
+            return text if len(text) <= limit else f"{text[: limit - 3]}..."
+        parts, length, place = [], 0, 0
+        while length <= limit and place < len(text):
+            # A secret that begins within the limit is matched to its end.
+            found = pattern.search(text, place, place + limit + _longest(pattern))
+            end = found.start() if found else len(text)
+            part = text[place : min(end, place + limit + 1)]
+            parts += [part, _STRUCK] if found and end <= place + limit else [part]
+            length = sum(map(len, parts))
+            place = found.end() if found and end <= place + limit else place + len(part)
+        whole = "".join(parts)
+        return whole if len(whole) <= limit else f"{whole[: limit - 3]}..."
+
+
 def redacted(text: str) -> str:
     """Replace each secret of the process by `***`."""
-    pattern = _pattern_now()
-    return pattern.sub(_STRUCK, text) if pattern else text
+    return Censor().redacted(text)
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """Show a value in a few words: secrets are struck out, and only then it is cut.
-
-    Args:
-        value: A text, or what is then shown as JSON; no more of it is looked at than is needed.
-        limit: The length of what is returned, at most.
-    """
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    pattern = _pattern_now()
-    if pattern is None:
-        return text if len(text) <= limit else f"{text[: limit - 3]}..."
-    parts, length, place = [], 0, 0
-    while length <= limit and place < len(text):
-        # A secret that begins within the limit is matched to its end.
-        found = pattern.search(text, place, place + limit + _longest(pattern))
-        end = found.start() if found else len(text)
-        part = text[place : min(end, place + limit + 1)]
-        parts += [part, _STRUCK] if found and end <= place + limit else [part]
-        length = sum(map(len, parts))
-        place = found.end() if found and end <= place + limit else place + len(part)
-    whole = "".join(parts)
-    return whole if len(whole) <= limit else f"{whole[: limit - 3]}..."
-
-
-def _pattern_now() -> re.Pattern[str] | None:
-    return _pattern(frozenset((*settings.secrets(), *(secret.value for secret in list(_living)))))
+    """Show one value in a few words, as `Censor.shown` does."""
+    return Censor().shown(value, limit)
 
 
 @functools.lru_cache(maxsize=64)

@@ -91,7 +91,8 @@ def aside(mine: Path, directory: Path) -> Path:
 
 def is_aside(root: Path, directory: Path) -> bool:
     """Tell whether somebody, dead or alive, has put a directory aside below `root`."""
-    return any(aside(path, directory).exists() for path in _places(root))
+    pattern = str(aside(root / "*", directory).relative_to(root))
+    return any(root.glob(pattern))
 
 
 def sweep(root: Path) -> None:
