@@ -12,6 +12,7 @@ from sales_assets.sales.sale import SALE
 from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
+from sales_assets.verify import Layer
 from sales_assets_tests.helpers.rows import DAY
 
 BOTH = (raw_sales, stg_sales)
@@ -24,6 +25,15 @@ def sales_resources(base: Path, url: str, **fields: Any) -> dict[str, Any]:
         "json_pages": PartitionDirectoryIOManager(str(base), JsonPages()),
         "sales_avro": PartitionDirectoryIOManager(str(base), AvroFile(SALE.avro)),
     }
+
+
+def sales_layers(base: Path) -> list[Layer]:
+    """Give both layers of a storage, to be compared with what was recorded of them."""
+    storages = sales_resources(base, "http://unused")
+    return [
+        Layer(raw_sales.key, storages["json_pages"]),
+        Layer(stg_sales.key, storages["sales_avro"], made_from=raw_sales.key),
+    ]
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:

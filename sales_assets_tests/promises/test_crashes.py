@@ -1,6 +1,7 @@
 """A run is killed, stopped or starved at every step: each day is wholly old or wholly new."""
 
 import os
+import random
 import resource
 import shutil
 import signal
@@ -21,8 +22,9 @@ from sales_assets.sales.assets import stg_sales
 from sales_assets.sample.faults import Fault, Faults
 from sales_assets.storage.replace import PublishError, local
 from sales_assets.storage.replace.work import WORK
+from sales_assets.verify import Verification
 from sales_assets_tests.helpers.files import tree
-from sales_assets_tests.helpers.materialize import materialize
+from sales_assets_tests.helpers.materialize import materialize, sales_layers
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
@@ -142,6 +144,54 @@ def test_kill_9_at_every_step_leaves_each_day_old_or_new(
     api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]]
 ) -> None:
     assert kill_and_check(api, base, states, iter(range(1, 10_000))) >= 200
+
+
+@pytest.mark.parametrize(
+    "kills",
+    [1, pytest.param(10, marks=pytest.mark.slow), pytest.param(500, marks=pytest.mark.soak)],
+)
+def test_a_range_killed_at_random_leaves_each_day_old_or_new_and_the_next_run_is_recorded(
+    api: ScriptedApi, base: Path, tmp_path: Path, new_home: Path, kills: int
+) -> None:
+    home, draw = shutil.copytree(new_home, tmp_path / "home"), random.Random(kills)  # noqa: S311
+    days = [f"2022-08-{day:02}" for day in range(9, 15)]
+    whole: dict[str, dict[str, bytes]] = {}
+
+    def serve(version: str) -> None:
+        pages = 2 + len(version)
+        for day in days:
+            rows = (sale(client=version, purchase_date=day, price=n) for n in range(pages))
+            api.days[day] = list(map(page, rows))
+
+    def run() -> None:
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            materialize(base, api.url, days[0], days[-1], instance=instance)
+
+    for version in ("a", "b" * 3):
+        serve(version)
+        started = time.monotonic()
+        assert in_child(run) == 0
+        whole[version] = tree(base)
+    length = time.monotonic() - started
+    for kill in range(kills):
+        version = ("a", "b" * 3)[kill % 2]
+        serve(version)
+        child = os.fork()
+        if child == 0:
+            run()
+            os._exit(0)
+        time.sleep(draw.uniform(0.2, 1.1) * length)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        left = {path: content for path, content in tree(base).items() if WORK not in path}
+        for name in (f"{layer}/sales/{day}/" for layer in ("raw", "stg") for day in days):
+            assert layer(left, name) in [layer(files, name) for files in whole.values()], kill
+        assert in_child(run) == 0
+        assert tree(base) == whole[version], kill
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            verification = Verification(instance, sales_layers(base))
+            assert [one for day in days for one in verification.day(day)] == [], kill
+            assert verification.storage() == [], kill
 
 
 @pytest.mark.slow

@@ -15,9 +15,9 @@ from sales_assets.feed.batch import FailedDaysError
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.replace import ReplacedError
 from sales_assets.storage.replace.work import WORK
-from sales_assets.verify import Layer, Verification
+from sales_assets.verify import Verification
 from sales_assets_tests.helpers.files import tree
-from sales_assets_tests.helpers.materialize import materialize, sales_resources
+from sales_assets_tests.helpers.materialize import materialize, sales_layers
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
@@ -151,13 +151,8 @@ def test_ranges_and_single_days_at_once_are_recorded_as_they_lie(
                 fork(lambda: write(other.url, days[0], days[1])),
             ]
         )
-    storages = sales_resources(base, api.url)
-    layers = [
-        Layer(raw_sales.key, storages["json_pages"]),
-        Layer(stg_sales.key, storages["sales_avro"], made_from=raw_sales.key),
-    ]
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        verification = Verification(instance, layers)
+        verification = Verification(instance, sales_layers(base))
         assert verification.days() == days
         assert verification.storage() == []
         assert [one for day in days for one in verification.day(day)] == []
