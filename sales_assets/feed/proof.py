@@ -36,9 +36,9 @@ def proven(paging: Paging, *, settled: bool) -> Generator[Page, None, dict[str, 
         NoSuchDayError: The API knows nothing of the day.
         FeedApiError: A page came twice, or a page did not come.
     """
+    # No page is held on to: many days are read at a time, and pages may be large.
     digests: dict[bytes, int] = {}
-    first = last = Page(b"[]")
-    most = 0
+    rows = most = 0
     with closing(paging.read()) as pages:
         reading = Reading(pages)
         for page in reading:
@@ -48,12 +48,11 @@ def proven(paging: Paging, *, settled: bool) -> Generator[Page, None, dict[str, 
                 raise FeedApiError(
                     f"{paging.what}: page {number} is page {seen} again; a day does not end so"
                 )
-            first = first if number > 1 else page
-            last = page
-            most = max(most, len(page.rows))
+            rows = len(page.rows)
+            most = max(most, rows)
             yield page
     if settled:
-        problem = _ends_differ(paging, len(digests), first, last, most)
+        problem = _ends_differ(paging, [*digests], last_is_full=0 < most <= rows)
     else:
         problem = _days_differ(paging, [*digests])
     if problem:
@@ -62,18 +61,18 @@ def proven(paging: Paging, *, settled: bool) -> Generator[Page, None, dict[str, 
         )
     return {
         "ended": reading.result,
-        "rows_of_last_page": len(last.rows),
+        "rows_of_last_page": rows,
         "proof": ENDS_AGAIN if settled else READ_TWICE,
     }
 
 
-def _ends_differ(paging: Paging, pages: int, first: Page, last: Page, most: int) -> str:
+def _ends_differ(paging: Paging, digests: list[bytes], last_is_full: bool) -> str:
     """Read both ends of the day again; say what is different, if anything is."""
-    last_is_full = 0 < most <= len(last.rows)
+    pages = len(digests)
     first_again, last_again, goes_on = paging.read_ends(pages, last_is_full)
-    if first_again is None or first_again.digest != first.digest:
+    if first_again is None or first_again.digest != digests[0]:
         return "page 1 was another one when it was read again"
-    if last_again is None or last_again.digest != last.digest:
+    if last_again is None or last_again.digest != digests[-1]:
         return f"page {pages}, the last one, was another one when it was read again"
     return f"there were pages behind page {pages} when it was read again" if goes_on else ""
 
