@@ -8,12 +8,13 @@ import datetime
 import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from multiprocessing.pool import ThreadPool
 from typing import Any, TypeVar
 
 import dagster as dg
 
+from sales_assets.feed.concurrency import Concurrency
 from sales_assets.feed.progress import Progress
 from sales_assets.feed.stream import EveryDayFailsError
 
@@ -74,7 +75,12 @@ class DayBatch:
     def run(
         self, action: Callable[[str], dict[str, Any]], side_by_side: int, progress: Progress
     ) -> None:
-        """Do all days, so many at a time; a single one in this thread.
+        """Do all days; a single one in this thread.
+
+        Args:
+            action: Is done with each day.
+            side_by_side: With how many days at a time, at most.
+            progress: Is told of each day.
 
         Raises:
             FailedDaysError: Days of a range failed. A single day raises its own error.
@@ -116,32 +122,38 @@ class DayBatch:
     def _run_in_threads(
         self, attempt: Callable[[str], None], side_by_side: int, progress: Progress
     ) -> None:
+        self._threads = True
+        broken: list[BaseException] = []
+        done = threading.Semaphore(0)
+        under_way = 0
+
         def guarded(day: str) -> None:
             try:
                 attempt(day)
             except BaseException as error:
-                # A thread of the pool would die of it, and its result would never come.
-                raise RuntimeError(f"{day}: {error!r}") from error
+                broken.append(error)
+            finally:
+                done.release()
 
-        self._threads = True
-        # Daemon threads: a day that hangs does not keep a run that is stopped from ending.
-        pool = ThreadPool(min(side_by_side, len(self._days)))
-        results = [pool.apply_async(guarded, (day,)) for day in self._days]
+        left = deque(self._days)
+        concurrency = Concurrency(side_by_side)
         try:
-            for result in results:
-                while not result.ready():
-                    result.wait(0.2)
-                    progress.show(self.stored, len(self.failed))
-                result.get()
+            while left or under_way:
+                while left and under_way < concurrency.level():
+                    day = left.popleft()
+                    # A daemon: a day that hangs does not keep a run that is stopped from ending.
+                    threading.Thread(target=guarded, args=(day,), daemon=True, name=day).start()
+                    under_way += 1
+                under_way -= done.acquire(timeout=0.2)
+                progress.show(self.stored, len(self.failed))
+                if broken:
+                    raise broken[0]
         except BaseException:
             self._stop.set()
             end = time.monotonic() + _SECONDS_TO_STOP
-            for result in results:
-                result.wait(max(0.0, end - time.monotonic()))
+            while under_way and time.monotonic() < end:
+                under_way -= done.acquire(timeout=0.2)
             raise
-        finally:
-            progress.show(self.stored, len(self.failed))
-            pool.terminate()
 
     def _raise_failures(self) -> None:
         if not self.failed:

@@ -6,6 +6,7 @@ does not matter here.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from multiprocessing.pool import AsyncResult, ThreadPool
@@ -13,23 +14,35 @@ from typing import TypeVar, cast
 
 T = TypeVar("T")
 
+_WORTH_A_THREAD = 0.002
+
 
 class ReadAhead:
     """Threads that call ahead for any number of sequences."""
 
-    def __init__(self, max_in_flight: int) -> None:
-        """Have at most so many calls under way or lying ready."""
+    def __init__(self, max_in_flight: int, worth_a_thread: float = _WORTH_A_THREAD) -> None:
+        """Begin without any calls.
+
+        Args:
+            max_in_flight: How many calls may be under way or lie ready.
+            worth_a_thread: Seconds that a call takes at least for others to be made beside it.
+                Handing a quicker one to a thread takes longer than it saves.
+        """
         # The threads of this pool are daemons: a call that hangs keeps no process from ending.
         self._pool = ThreadPool(max_in_flight)
         self._room = max_in_flight
         self._lock = threading.Lock()
+        self._worth_a_thread = worth_a_thread
+        self._is_quick = False
 
     def close(self) -> None:
         """Make no more calls."""
         self._pool.terminate()
 
     def call_all(self, function: Callable[[int], T], arguments: Sequence[int]) -> dict[int, T]:
-        """Make some calls at the same time, the last one in this thread."""
+        """Make some calls, at the same time where that is worth it."""
+        if self._is_quick:
+            return {number: function(number) for number in arguments}
         *others, mine = arguments
         results = [self._pool.apply_async(_guarded, (function, n)) for n in others]
         found = {mine: function(mine)}
@@ -63,11 +76,12 @@ class ReadAhead:
                 if not ahead:
                     self._make_room(-1)
                     needed = asked = asked + 1
-                while likely and asked < 2 * taken and self._has_room():
+                wanted = 2 * taken if likely and not self._is_quick else 0
+                while asked < wanted and self._has_room():
                     asked += 1
                     ahead.append(self._pool.apply_async(_guarded, (call_unless_over, asked)))
                 try:
-                    result = call(needed) if needed else cast(T, ahead.popleft().get())
+                    result = self._timed(call, needed) if needed else cast(T, ahead.popleft().get())
                 finally:
                     self._make_room(1)
                 taken += 1
@@ -76,6 +90,12 @@ class ReadAhead:
         finally:
             over.set()
             self._make_room(len(ahead))
+
+    def _timed(self, call: Callable[[int], T], number: int) -> T:
+        started = time.monotonic()
+        result = call(number)
+        self._is_quick = time.monotonic() - started < self._worth_a_thread
+        return result
 
     def _has_room(self) -> bool:
         """Take a place if there is one."""

@@ -1,5 +1,6 @@
 """Calls made ahead of their use."""
 
+import math
 import threading
 from collections.abc import Iterator
 from itertools import islice
@@ -12,9 +13,14 @@ from sales_assets.feed.read_ahead import ReadAhead
 @pytest.fixture(params=[1, 2, 8, 64])
 def read_ahead(request: pytest.FixtureRequest) -> Iterator[ReadAhead]:
     """Each bound on calls in flight."""
-    shared = ReadAhead(request.param)
+    shared = eager(request.param)
     yield shared
     shared.close()
+
+
+def eager(bound: int) -> ReadAhead:
+    """Make calls ahead however quick they are."""
+    return ReadAhead(bound, worth_a_thread=0)
 
 
 def always(_: object) -> bool:
@@ -34,7 +40,7 @@ def test_nothing_is_called_before_the_first_result_is_taken(read_ahead: ReadAhea
 
 @pytest.mark.parametrize("bound", [1, 2, 8, 64])
 def test_calls_never_run_far_ahead_of_their_use(bound: int) -> None:
-    read_ahead = ReadAhead(bound)
+    read_ahead = eager(bound)
     calls: list[int] = []
     results = read_ahead.in_order(calls.append, always)
     for taken in range(1, 200):
@@ -54,7 +60,7 @@ def test_an_error_is_raised_in_its_turn(read_ahead: ReadAhead) -> None:
 
 
 def test_one_sequence_that_waits_does_not_keep_another_from_going_on() -> None:
-    read_ahead = ReadAhead(4)
+    read_ahead = eager(4)
     waiting = read_ahead.in_order(lambda number: number, always)
     list(islice(waiting, 50))
     assert list(islice(read_ahead.in_order(lambda n: -n, always), 20))[-1] == -20
@@ -70,7 +76,7 @@ def test_only_the_next_call_is_made_when_no_more_are_likely(read_ahead: ReadAhea
 
 
 def test_a_sequence_that_is_closed_makes_room() -> None:
-    read_ahead = ReadAhead(4)
+    read_ahead = eager(4)
     for _ in range(100):
         results = read_ahead.in_order(lambda number: number, always)
         list(islice(results, 5))
@@ -93,9 +99,23 @@ def test_what_is_not_an_exception_is_raised_too() -> None:
         if number == 4:
             raise KeyboardInterrupt
 
-    read_ahead = ReadAhead(8)
+    read_ahead = eager(8)
     results = read_ahead.in_order(interrupt, always)
     assert len(list(islice(results, 3))) == 3
     with pytest.raises(RuntimeError, match="KeyboardInterrupt"):
         next(results)
+    read_ahead.close()
+
+
+def test_quick_calls_are_made_in_the_thread_that_needs_them() -> None:
+    read_ahead = ReadAhead(8, worth_a_thread=math.inf)
+    threads: set[str] = set()
+
+    def call(number: int) -> int:
+        threads.add(threading.current_thread().name)
+        return number
+
+    list(islice(read_ahead.in_order(call, always), 20))
+    assert read_ahead.call_all(call, [1, 2, 3]) == {1: 1, 2: 2, 3: 3}
+    assert threads == {threading.current_thread().name}
     read_ahead.close()

@@ -25,6 +25,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class LocalDirectories(Directories[Path]):
     """Directories on a local file system."""
 
+    def __init__(self, base: Path) -> None:
+        """Work below `base`, which need not be there yet."""
+        super().__init__(base)
+        self._roots: dict[Path, Path] = {}
+
     @contextmanager
     def replacing(
         self,
@@ -39,7 +44,7 @@ class LocalDirectories(Directories[Path]):
                 for directory in directories:
                     self._refuse_strangers(directory)
                 for number, directory in enumerate(directories):
-                    root = work.root_for(self.base, directory)
+                    root = self._root_for(directory)
                     if root not in places:
                         places[root] = stack.enter_context(work.place(root))
                     new.append(places[root] / f"new{number}")
@@ -52,7 +57,7 @@ class LocalDirectories(Directories[Path]):
     def exists(self, directory: Path) -> bool:
         """See `Directories.exists`; a day that was lost between two renames is put back first."""
         if not os.path.lexists(directory):
-            root = work.root_for(self.base, directory)
+            root = self._root_for(directory)
             if work.is_aside(root, directory):
                 work.sweep(root)
         return os.path.lexists(directory)
@@ -102,6 +107,12 @@ class LocalDirectories(Directories[Path]):
                 return False
 
             yield is_same
+
+    def _root_for(self, directory: Path) -> Path:
+        """Choose where to work; to look at the volumes takes a dozen system calls."""
+        if directory.parent not in self._roots:
+            self._roots[directory.parent] = work.root_for(self.base, directory)
+        return self._roots[directory.parent]
 
     def _refuse_strangers(self, target: Path) -> None:
         """Refuse a place that is not a directory of ours.
