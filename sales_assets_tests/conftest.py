@@ -66,6 +66,18 @@ def environment(tmp_path: Path, new_home: Path) -> dict[str, str]:
 
 
 @pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False).returncode != 0:  # noqa: S603
+        pytest.skip("needs the right to mount a file system")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)  # noqa: S603, S607
+
+
+@pytest.fixture
 def python(environment: dict[str, str], tmp_path: Path) -> Command:
     """Run `python ...` as that user does, in another process and an empty working directory."""
 

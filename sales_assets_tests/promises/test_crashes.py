@@ -23,6 +23,7 @@ from sales_assets.sample.faults import Fault, Faults
 from sales_assets.storage.replace import PublishError, local
 from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Verification
+from sales_assets_tests.helpers.children import in_child
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.materialize import materialize, sales_layers
 from sales_assets_tests.helpers.rows import DAY, page, sale
@@ -38,19 +39,6 @@ TRACED = {*map(str, STORAGE.rglob("*.py")), shutil.__file__}
 def base(tmp_path: Path) -> Path:
     """An empty storage."""
     return tmp_path / "storage"
-
-
-def in_child(action: Callable[[], object]) -> int:
-    """Run in a forked process that dies without any clearing up; give its wait status."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            action()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitpid(child, 0)[1]
 
 
 def killed_at(
@@ -295,18 +283,6 @@ def test_a_file_that_may_not_grow_fails_the_day_which_keeps_what_it_had(
 
     assert in_child(limited) != 0
     assert tree(base) == states[0]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False).returncode != 0:  # noqa: S603
-        pytest.skip("needs the right to mount a file system")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)  # noqa: S603, S607
 
 
 def test_a_full_disk_fails_the_day_which_keeps_what_it_had(

@@ -18,6 +18,7 @@ from sales_assets.storage.replace import PublishError, ReplacedError, directorie
 from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Layer, Verification
 from sales_assets_tests.helpers.commands import Command
+from sales_assets_tests.helpers.directories import publish, read
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
@@ -67,17 +68,6 @@ def objects(base: UPath) -> dict[str, bytes]:
     base.fs.invalidate_cache()
     prefix = base.path.rstrip("/") + "/"
     return {path.removeprefix(prefix): base.fs.cat_file(path) for path in base.fs.find(prefix)}
-
-
-def publish(base: UPath, files: dict[str, bytes]) -> None:
-    with directories_of(base).replacing(base / "raw/sales/D") as [new]:
-        for name, content in files.items():
-            (new / name).write_bytes(content)
-
-
-def read(base: UPath) -> dict[str, bytes]:
-    with directories_of(base).reading(base / "raw/sales/D"):
-        return {path.name: path.read_bytes() for path in (base / "raw/sales/D").iterdir()}
 
 
 @pytest.mark.slow

@@ -19,19 +19,11 @@ from sales_assets.storage.location import InvalidLocationError, leads_to, locati
 from sales_assets.storage.read_day import read_day
 from sales_assets.storage.replace import PublishError, directories_of, local
 from sales_assets.storage.replace.work import WORK
+from sales_assets_tests.helpers.children import in_child
+from sales_assets_tests.helpers.directories import DAY_DIR, DEAD, NEW, OLD, publish
 from sales_assets_tests.helpers.files import tree
 
-DAY_DIR = "raw/sales/D"
-OLD = {"1": b"old 1", "2": b"old 2"}
-NEW = {"1": b"new 1"}
-DEAD = "0" * 32
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-
-
-def publish(base: Path, files: dict[str, bytes]) -> None:
-    with directories_of(base).replacing(base / DAY_DIR) as [new]:
-        for name, content in files.items():
-            (new / name).write_bytes(content)
 
 
 def stored(base: Path) -> dict[str, bytes]:
@@ -75,19 +67,6 @@ def mount() -> Iterator[Callable[..., None]]:
     yield do
     for place in reversed(mounted):
         subprocess.run(["umount", "-l", place], check=True)  # noqa: S603, S607
-
-
-def in_child(action: Callable[[], object]) -> int:
-    """Run in a forked process that dies without any clearing up; give its wait status."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            action()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitpid(child, 0)[1]
 
 
 def before_line(of: str, text: str, act: Callable[[], object]) -> Callable[..., Any]:

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from upath import UPath
 
-from sales_assets.storage.replace import PublishError, ReplacedError, directories_of, objects
+from sales_assets.storage.replace import PublishError, ReplacedError, objects
+from sales_assets_tests.helpers.directories import publish, read
 
 DAYS = ({"1": b"a", "2": b"a"}, {"1": b"b", "3": b"b"})
 
@@ -48,17 +49,6 @@ class Turns:
         if self._busy == thread:
             self._busy = None
         self._changed.notify_all()
-
-
-def publish(base: UPath, files: dict[str, bytes]) -> None:
-    with directories_of(base).replacing(base / "raw/sales/D") as [new]:
-        for name, content in files.items():
-            (new / name).write_bytes(content)
-
-
-def read(base: UPath) -> dict[str, bytes]:
-    with directories_of(base).reading(base / "raw/sales/D"):
-        return {path.name: path.read_bytes() for path in (base / "raw/sales/D").iterdir()}
 
 
 def publish_in_turn(base: UPath, thread: int, turns: Turns) -> None:

@@ -5,37 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from upath import UPath
 
-from sales_assets.storage.location import location
 from sales_assets.storage.replace import PublishError, directories_of
 from sales_assets.storage.replace.work import WORK
+from sales_assets_tests.helpers.directories import DAY_DIR, DEAD, NEW, OLD, in_place, publish
 from sales_assets_tests.helpers.files import tree
-
-DAY_DIR = "raw/sales/D"
-
-
-OLD = {"raw/sales/D/1": b"old 1", "raw/sales/D/2": b"old 2"}
-
-
-DEAD = "0" * 32
-
-
-NEW = {"raw/sales/D/1": b"new 1"}
-
-
-@pytest.fixture(params=["local", "memory"])
-def base(request: pytest.FixtureRequest, tmp_path: Path) -> UPath:
-    """An empty storage, on disk and on a store that cannot rename."""
-    if request.param == "local":
-        return UPath(tmp_path)
-    return UPath(f"memory://{tmp_path.name}")
-
-
-def publish(base: UPath, files: dict[str, bytes]) -> None:
-    with directories_of(location(str(base))).replacing(location(str(base)) / DAY_DIR) as [new]:
-        for name, content in files.items():
-            (new / Path(name).name).write_bytes(content)
 
 
 def test_what_a_killed_process_left_is_swept_up_and_what_a_living_one_writes_is_not(
@@ -46,28 +20,28 @@ def test_what_a_killed_process_left_is_swept_up_and_what_a_living_one_writes_is_
     (left / "file").write_bytes(b"half")
     with directories_of(tmp_path).replacing(tmp_path / "raw/sales/E") as [living]:
         (living / "1").write_bytes(b"living")
-        publish(UPath(tmp_path), NEW)
+        publish(tmp_path, NEW)
         assert not left.exists()
-    assert tree(tmp_path) == {**NEW, "raw/sales/E/1": b"living"}
+    assert tree(tmp_path) == {**in_place(NEW), "raw/sales/E/1": b"living"}
 
 
 def test_a_day_lost_between_the_two_steps_comes_back(tmp_path: Path) -> None:
-    publish(UPath(tmp_path), OLD)
+    publish(tmp_path, OLD)
     lost = tmp_path / WORK / DEAD / "old"
     lost.mkdir(parents=True)
     (tmp_path / "raw/sales/D").rename(lost / "raw%2Fsales%2FD")
     with directories_of(tmp_path).replacing(tmp_path / "raw/sales/E") as [new]:
         (new / "1").write_bytes(b"other")
-    assert tree(tmp_path) == {**OLD, "raw/sales/E/1": b"other"}
+    assert tree(tmp_path) == {**in_place(OLD), "raw/sales/E/1": b"other"}
 
 
 def test_a_reader_puts_a_lost_day_back(tmp_path: Path) -> None:
-    publish(UPath(tmp_path), OLD)
+    publish(tmp_path, OLD)
     lost = tmp_path / WORK / DEAD / "old"
     lost.mkdir(parents=True)
     (tmp_path / "raw/sales/D").rename(lost / "raw%2Fsales%2FD")
     assert directories_of(tmp_path).exists(tmp_path / DAY_DIR)
-    assert tree(tmp_path) == OLD
+    assert tree(tmp_path) == in_place(OLD)
 
 
 def test_a_work_directory_that_is_a_symlink_is_refused(tmp_path: Path) -> None:
@@ -75,20 +49,20 @@ def test_a_work_directory_that_is_a_symlink_is_refused(tmp_path: Path) -> None:
     (tmp_path / "base").mkdir()
     (tmp_path / "base" / WORK).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(PublishError, match="is a symlink"):
-        publish(UPath(tmp_path / "base"), NEW)
+        publish(tmp_path / "base", NEW)
     assert (tmp_path / "elsewhere/mine").is_dir()
 
 
 def test_a_base_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"mine")
     with pytest.raises(PublishError, match="cannot be written to"):
-        publish(UPath(tmp_path / "file/base"), NEW)
+        publish(tmp_path / "file/base", NEW)
 
 
 def test_kill_9_while_writing_leaves_the_old_day_and_the_next_run_sweeps_up(
     tmp_path: Path,
 ) -> None:
-    publish(UPath(tmp_path), OLD)
+    publish(tmp_path, OLD)
     code = (
         "import os, signal\n"
         "from pathlib import Path\n"
@@ -100,6 +74,6 @@ def test_kill_9_while_writing_leaves_the_old_day_and_the_next_run_sweeps_up(
     )
     subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603
     assert any((tmp_path / WORK).iterdir())
-    publish(UPath(tmp_path), NEW)
-    assert tree(tmp_path) == NEW
+    publish(tmp_path, NEW)
+    assert tree(tmp_path) == in_place(NEW)
     assert not any((tmp_path / WORK).iterdir())
