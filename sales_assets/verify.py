@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from sales_assets.feed.recorded import is_day
+from sales_assets.storage.day_directories import DayDirectories, MissingPartitionError
 from sales_assets.storage.files import InvalidPartitionError, entries, is_dropping
-from sales_assets.storage.io_manager import MissingPartitionError, PartitionDirectoryIOManager
 from sales_assets.storage.location import Location
 from sales_assets.storage.replace import PublishError, ReplacedError
 from sales_assets.storage.replace.work import WORK
@@ -32,7 +32,7 @@ class Layer(NamedTuple):
     """
 
     asset: dg.AssetKey
-    storage: PartitionDirectoryIOManager
+    storage: DayDirectories
     made_from: dg.AssetKey | None = None
 
     @property

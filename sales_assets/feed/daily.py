@@ -127,6 +127,7 @@ def rows_by_day(config: StgConfig, pages: PagesByDay, contract: Contract, sum_of
                 yield from rows
             return Facts(
                 {
+                    **stored.result.metadata,
                     **summary.metadata(),
                     "rejected_rows": len(judgement.rejects),
                     "unknown_fields": judgement.unknown_fields,

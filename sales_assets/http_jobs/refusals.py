@@ -13,8 +13,9 @@ import dagster as dg
 
 from sales_assets.feed.judgement import InvalidRowsError
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError
+from sales_assets.storage.day_directories import MissingPartitionError
 from sales_assets.storage.files import InvalidPartitionError
-from sales_assets.storage.io_manager import MissingPartitionError
+from sales_assets.storage.io_manager import UnlikeRecordedError
 from sales_assets.storage.replace import PublishError, ReplacedError
 
 _log = logging.getLogger(__name__)
@@ -76,8 +77,9 @@ REFUSALS = (
     ),
     Refusal(
         HTTPStatus.CONFLICT,
-        "Another request is writing the same day below the same root.",
-        (DayBusyError, ReplacedError),
+        "Another request is writing the same day below the same root, or raw_dir does not hold "
+        "what was recorded of the day.",
+        (DayBusyError, ReplacedError, UnlikeRecordedError),
     ),
     Refusal(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -1,12 +1,10 @@
-"""Where partitions lie: the asset `LAYER_NAME` keeps its days in `BASE_DIR/LAYER/NAME/DAY/`.
+"""Stores the days of a run as directories, records what was stored, and reads days for a run.
 
-The IO manager maps partitions to directories, has them replaced and records what was stored. The
-files in a directory are the business of a format, their safe replacement that of `replace`; it
-knows neither assets nor where streams come from.
+The files in a directory are the business of a format, their safe replacement that of `replace`; the
+IO manager knows neither assets nor where streams come from.
 """
 
-import time
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -15,16 +13,16 @@ import tenacity
 
 from sales_assets.feed.batch import DayBatch, one_line
 from sales_assets.feed.progress import Progress
-from sales_assets.feed.recorded import STORED_AT, recorded_days
 from sales_assets.feed.stream import DayStream, Facts, StaleDayError, StreamsByDay
 from sales_assets.storage.changes import changes
+from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.location import Location, leads_to, location
 from sales_assets.storage.partition_format import PartitionFormat
-from sales_assets.storage.quarantine import Quarantine
-from sales_assets.storage.replace import ReplacedError, directories_of
-from sales_assets.storage.stored_day import describe
+from sales_assets.storage.replace import ReplacedError
+from sales_assets.storage.stored_day import describe, discrepancies
 
 _READINGS = 3
+_NAMED_DAYS = 10
 
 BASE_DIR_TAG = "sales_assets/base_dir"
 """Tag of a run that is meant for the storage with this root alone."""
@@ -34,30 +32,23 @@ class NoPartitionsError(dg.Failure):
     """A run asks for no partition at all."""
 
 
-class MissingPartitionError(dg.Failure):
-    """A partition that is to be read was never stored."""
-
-
 class OtherStorageError(dg.Failure):
     """A run is meant for another storage than this one."""
 
 
-class PartitionDirectoryIOManager(dg.IOManager):
+class UnlikeRecordedError(dg.Failure):
+    """A stored day is not what was recorded of it."""
+
+
+class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
     """Stores each day of a mapping as a directory, and reads such directories back lazily.
 
     Not built on Dagster's `UPathIOManager`, which refuses several partitions at once.
-
-    Attributes:
-        base: Root of the storage.
-        format: What a directory holds.
-        directories: How directories are replaced and read.
     """
 
     def __init__(self, base_dir: str, partition_format: PartitionFormat[Any]) -> None:
         """Keep partitions of `partition_format` below `base_dir`, a local path or a URL."""
-        self.base = location(base_dir)
-        self.format = partition_format
-        self.directories = directories_of(self.base)
+        super().__init__(base_dir, partition_format)
         self._states: dict[tuple[dg.AssetKey, str], object] = {}
 
     def handle_output(  # type: ignore[override]  # a generator is welcome, too
@@ -104,91 +95,54 @@ class PartitionDirectoryIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> StreamsByDay[Any]:
         """Open the days that a run asks for; each is read only when its stream is.
 
+        A day is compared with what was recorded of it while it is read. One of which nothing is
+        recorded is taken as it lies there, and what is made from it says so.
+
         Raises:
             MissingPartitionError: A day has no directory.
         """
         key, days = context.asset_key, context.asset_partition_keys
         for day in days:
-            self._require(key, day)
-        return self.format.streams({day: DayStream(self._reader(key, day)) for day in days})
+            self.require(key, day)
+        recorded = self.recorded(context.instance, key, days)
+        if unknown := [day for day in days if day not in recorded]:
+            context.log.warning(
+                f"{key.to_user_string()}: {len(unknown)} of {len(days)} days were never recorded, "
+                f"and are taken as they lie there: {', '.join(unknown[:_NAMED_DAYS])}"
+                + (" and more" if len(unknown) > _NAMED_DAYS else "")
+            )
 
-    def directory(self, asset_key: dg.AssetKey, day: str) -> Location:
-        """Give the directory of a day, which need not be there."""
-        return self._place(asset_key, day)[0]
+        def problem(day: str, stored: Mapping[str, Any]) -> str:
+            found = _differences(recorded[day], stored) if day in recorded else ""
+            if found:
+                # Another run may have stored and recorded it in between.
+                latest = self.recorded(context.instance, key, [day])
+                found = _differences(latest[day], stored)
+            return found
 
-    def quarantine(self, asset_key: dg.AssetKey, day: str) -> Quarantine:
-        """Give the place of the records that a day was stored without."""
-        return Quarantine(self.base, self._place(asset_key, day)[0].parent.name, day)
+        def reader(day: str) -> Callable[[], Generator[Any, None, Facts]]:
+            directory, stem = self.place(key, day)
 
-    def recorded(
-        self,
-        instance: dg.DagsterInstance,
-        asset_key: dg.AssetKey,
-        days: Collection[str] | None = None,
-    ) -> dict[str, dict[str, Any]]:
-        """Fetch what was recorded of each day in this storage, as `recorded_days` does."""
+            def read() -> Generator[Any, None, Facts]:
+                state = self.directories.state(directory)
+                with self.directories.reading(directory):
+                    files = self.format.files(directory, stem)
+                    stored = yield from self.format.read_and_describe(files)
+                if wrong := problem(day, stored):
+                    raise UnlikeRecordedError(f"{day}: {key.to_user_string()}: {wrong}")
+                return Facts(
+                    {} if day in recorded else {"never_recorded": str(directory)},
+                    is_current=lambda: self.directories.state(directory) == state,
+                )
 
-        def is_here(day: str, path: str) -> bool:
-            return leads_to(path, self.directory(asset_key, day))
+            return read
 
-        return recorded_days(instance, asset_key, is_here, days)
-
-    @contextmanager
-    def files(self, asset_key: dg.AssetKey, day: str) -> Iterator[Sequence[Location]]:
-        """Give the files of a stored day, in the order of their content, for as long as it lasts.
-
-        Raises:
-            MissingPartitionError: The day has no directory.
-            InvalidPartitionError: The directory lacks something.
-            ReplacedError: The day was replaced meanwhile.
-        """
-        self._require(asset_key, day)
-        directory, stem = self._place(asset_key, day)
-        with self.directories.reading(directory):
-            yield self.format.files(directory, stem)
-
-    def strangers(self, asset_key: dg.AssetKey, day: str) -> list[Location]:
-        """List what lies in the directory of a stored day and is not ours."""
-        return self.format.strangers(*self._place(asset_key, day))
-
-    def describe(self, asset_key: dg.AssetKey, day: str) -> dict[str, Any]:
-        """Describe the files of a day, having read all of them.
-
-        Raises:
-            MissingPartitionError: The day has no directory.
-            InvalidPartitionError: It is not whole.
-            ReplacedError: The day was replaced meanwhile.
-        """
-        with self.files(asset_key, day) as files:
-            for _ in self.format.read(files):
-                pass
-            rows = self.format.count_rows(files)
-            return {
-                "dagster/row_count": rows,
-                "dagster/partition_row_count": rows,
-                **describe(files),
-            }
-
-    def metadata(self, asset_key: dg.AssetKey, day: str) -> dict[str, Any]:
-        """Say of a stored day what its materialization would, as far as the storage tells.
-
-        Raises:
-            MissingPartitionError: The day has no directory.
-            InvalidPartitionError: It is not whole.
-            ReplacedError: The day was replaced meanwhile.
-        """
-        # Taken before reading: a day that is replaced while it is read is stored later than this.
-        placed = self._placed(asset_key, day)
-        stored = self.describe(asset_key, day)
-        if self.format.has_rejects:
-            quarantine = self.quarantine(asset_key, day)
-            stored |= {"rejected_rows": quarantine.count(), **quarantine.stored()}
-        return stored | placed
+        return self.format.streams({day: DayStream(reader(day)) for day in days})
 
     def _store(
         self, key: dg.AssetKey, day: str, stream: DayStream[Any], batch: DayBatch
     ) -> dict[str, Any]:
-        directory, stem = self._place(key, day)
+        directory, stem = self.place(key, day)
         quarantine = self.quarantine(key, day)
         places = [quarantine.directory, directory] if self.format.has_rejects else [directory]
 
@@ -203,7 +157,7 @@ class PartitionDirectoryIOManager(dg.IOManager):
                         f"{day}: what {directory} is made from was replaced: run again"
                     )
                 yield
-                stored.update(self._placed(key, day))
+                stored.update(self.placed(key, day))
                 self._states[key, day] = self.directories.state(directory)
 
             with self.directories.replacing(*places, around=exchange) as new:
@@ -222,12 +176,6 @@ class PartitionDirectoryIOManager(dg.IOManager):
         )
         return again_if_stale(write)
 
-    def _placed(self, key: dg.AssetKey, day: str) -> dict[str, Any]:
-        return {
-            "path": dg.MetadataValue.path(str(self.directory(key, day))),
-            STORED_AT: dg.MetadataValue.timestamp(time.time()),
-        }
-
     def _as_it_lies(self, key: dg.AssetKey, day: str, metadata: dict[str, Any]) -> dict[str, Any]:
         """Give what is to be recorded of a day that was stored a while ago.
 
@@ -240,29 +188,6 @@ class PartitionDirectoryIOManager(dg.IOManager):
         except Exception:
             # It is just being replaced, or damaged, which fails in any way: ours is what was right.
             return metadata
-
-    def _reader(self, key: dg.AssetKey, day: str) -> Any:
-        directory, stem = self._place(key, day)
-
-        def read() -> Generator[Any, None, Facts]:
-            state = self.directories.state(directory)
-            with self.directories.reading(directory):
-                yield from self.format.read(self.format.files(directory, stem))
-            return Facts(is_current=lambda: self.directories.state(directory) == state)
-
-        return read
-
-    def _place(self, key: dg.AssetKey, day: str) -> tuple[Location, str]:
-        layer, _, name = key.path[-1].partition("_")
-        return self.base / layer / name / day, f"{name}_{day}"
-
-    def _require(self, key: dg.AssetKey, day: str) -> None:
-        directory = self.directory(key, day)
-        if not self.directories.exists(directory):
-            raise MissingPartitionError(
-                f"{key.to_user_string()} has no {day} ({directory} does not exist): materialize it "
-                "first"
-            )
 
     def _require_ours(self, tags: Mapping[str, str]) -> None:
         root = tags.get(BASE_DIR_TAG)
@@ -287,3 +212,9 @@ class PartitionDirectoryIOManager(dg.IOManager):
         except Exception as error:
             # A damaged day fails in any way, and must not keep a whole one from replacing it.
             return {"change": f"replaces a day that could not be read: {one_line(error)}"}
+
+
+def _differences(recorded: Mapping[str, Any], stored: Mapping[str, Any]) -> str:
+    return "; ".join(
+        one.detail for one in discrepancies(recorded, stored, recorded["dagster/row_count"])
+    )

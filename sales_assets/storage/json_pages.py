@@ -1,7 +1,7 @@
 """The pages of a day as JSON files, byte for byte."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -10,6 +10,7 @@ from sales_assets.feed.stream import PagesByDay
 from sales_assets.storage.files import InvalidPartitionError, read_file
 from sales_assets.storage.location import Location
 from sales_assets.storage.partition_format import REPAIR, PartitionFormat
+from sales_assets.storage.stored_day import Description
 
 _PAGE = re.compile(r"(?:_([1-9][0-9]*))?\.json")
 
@@ -52,6 +53,14 @@ class JsonPages(PartitionFormat[Page]):
     def read(self, files: Sequence[Location]) -> Iterator[Page]:
         """Read page by page."""
         return (Page(read_file(path)) for path in files)
+
+    def read_and_describe(self, files: Sequence[Location]) -> Generator[Page, None, dict[str, Any]]:
+        """Read page by page, and each file once."""
+        description = Description()
+        for page in self.read(files):
+            description.add_file([page.body])
+            yield page
+        return description.metadata()
 
     def rows(self, files: Sequence[Location]) -> Iterator[Any]:
         """Parse page by page."""

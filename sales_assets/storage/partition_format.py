@@ -5,13 +5,14 @@ knows the names of its files; where the directory lies and how it gets there is 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from sales_assets.feed.stream import StreamsByDay
 from sales_assets.storage.files import entries, is_dropping
 from sales_assets.storage.location import Location
+from sales_assets.storage.stored_day import describe
 
 T = TypeVar("T")
 
@@ -59,6 +60,11 @@ class PartitionFormat(ABC, Generic[T]):
         Raises:
             InvalidPartitionError: Something in the place of a file is not one.
         """
+
+    def read_and_describe(self, files: Sequence[Location]) -> Generator[T, None, dict[str, Any]]:
+        """Read as `read` does, and describe the files in the end, as `stored_day.describe` does."""
+        yield from self.read(files)
+        return describe(files)
 
     @abstractmethod
     def rows(self, files: Sequence[Location]) -> Iterator[Any]:

@@ -1,7 +1,8 @@
 """What is said of a stored day, when it is recorded, checked and verified."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from sales_assets.storage.files import open_file
@@ -10,36 +11,54 @@ from sales_assets.storage.location import Location
 _CHUNK = 1 << 20
 
 
-def describe(files: Sequence[Location]) -> dict[str, Any]:
-    """Describe the files of a day, having read all of them.
+class Description:
+    """Describes the files of a day, from their bytes."""
 
-    Args:
-        files: In the order of their content.
+    def __init__(self) -> None:
+        """Begin without any file."""
+        self._content, self._sizes = hashlib.sha256(), hashlib.sha256()
+        self._files = self._bytes = 0
+
+    def add_file(self, chunks: Iterable[bytes]) -> None:
+        """Take the bytes of the next file."""
+        size = 0
+        for chunk in chunks:
+            self._content.update(chunk)
+            size += len(chunk)
+        self._sizes.update(f"{size}\n".encode())
+        self._files += 1
+        self._bytes += size
+
+    def metadata(self) -> dict[str, Any]:
+        """Describe the files that have been added.
+
+        Returns:
+            `files`, `bytes`, `sha256` (of the files one after the other, as if they were one) and
+            `sizes_sha256` (of their sizes in bytes, one a line). With both, each file is known:
+            not a byte has moved from one to the next.
+        """
+        return {
+            "files": self._files,
+            "bytes": self._bytes,
+            "sha256": self._content.hexdigest(),
+            "sizes_sha256": self._sizes.hexdigest(),
+        }
+
+
+def describe(files: Iterable[Location]) -> dict[str, Any]:
+    """Describe the files of a day, having read all of them in the order of their content.
 
     Returns:
-        Metadata: `files`, `bytes`, `sha256` (of the files one after the other, as if they were one)
-        and `sizes_sha256` (of their sizes in bytes, one a line). With both, each file is known:
-        not a byte has moved from one to the next.
+        What `Description.metadata` returns.
 
     Raises:
         InvalidPartitionError: Something in the place of a file is not one.
     """
-    content, sizes = hashlib.sha256(), hashlib.sha256()
-    total = 0
+    description = Description()
     for path in files:
-        size = 0
         with open_file(path) as file:
-            while chunk := file.read(_CHUNK):
-                content.update(chunk)
-                size += len(chunk)
-        sizes.update(f"{size}\n".encode())
-        total += size
-    return {
-        "files": len(files),
-        "bytes": total,
-        "sha256": content.hexdigest(),
-        "sizes_sha256": sizes.hexdigest(),
-    }
+            description.add_file(iter(partial(file.read, _CHUNK), b""))
+    return description.metadata()
 
 
 class Discrepancy(NamedTuple):

@@ -41,9 +41,9 @@ class Pipeline:
         result = self._result(first, last, selection, allowed)
         return {one.check_name: one for one in result.get_asset_check_evaluations()}
 
-    def error_of(self, first: str, last: str) -> str:
+    def error_of(self, first: str, last: str, selection: dg.AssetSelection | None = None) -> str:
         """Materialize a range that is to fail; give the error of stg_sales."""
-        data: Any = self._result(first, last).failure_data_for_node("stg_sales")
+        data: Any = self._result(first, last, selection).failure_data_for_node("stg_sales")
         return str(data.user_failure_data.description)
 
     def check(

@@ -1,4 +1,4 @@
-"""The assets themselves, without storage: what goes in, what comes out, what is said of it."""
+"""The assets: what goes in, what comes out, what is said of it."""
 
 import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sales_assets.sales.assets import (
     raw_sales,
     stg_sales,
 )
+from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 from sales_assets_tests.helpers.streams import bodies_of, facts_of, stream_of
@@ -117,3 +118,24 @@ def test_a_bad_row_fails_stg_sales() -> None:
 
 def test_the_first_partition_is_that_of_the_settings() -> None:
     assert SALES_DAYS.get_first_partition_key() == DAY
+
+
+def test_a_stored_page_that_was_changed_by_hand_reaches_no_stg_and_the_other_days_do(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.run(DAYS[0], DAYS[-1], dg.AssetSelection.assets(raw_sales))
+    page_2 = pipeline.raw(DAYS[1]) / f"sales_{DAYS[1]}_2.json"
+    page_2.write_bytes(page_2.read_bytes().replace(b'"price": 3', b'"price": 999999999'))
+    error = pipeline.error_of(DAYS[0], DAYS[-1], dg.AssetSelection.assets(stg_sales))
+    assert f"{DAYS[1]}: raw_sales: the content is not what was recorded" in error
+    assert sorted(pipeline.recorded(stg_sales)) == [DAYS[0], DAYS[2]]
+    assert not pipeline.stg(DAYS[1]).exists()
+
+
+def test_a_day_of_raw_that_nobody_recorded_is_converted_and_stg_says_so(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.raw().mkdir(parents=True)
+    (pipeline.raw() / f"sales_{DAY}.json").write_bytes(page(sale()))
+    pipeline.run(DAY, selection=dg.AssetSelection.assets(stg_sales))
+    assert pipeline.recorded(stg_sales)[DAY]["never_recorded"] == str(pipeline.raw())

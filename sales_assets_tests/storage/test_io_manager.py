@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from sales_assets.feed.stream import (
     PagesByDay,
     StaleDayError,
 )
+from sales_assets.storage.day_directories import MissingPartitionError
 from sales_assets.storage.io_manager import (
     BASE_DIR_TAG,
-    MissingPartitionError,
     NoPartitionsError,
     OtherStorageError,
     PartitionDirectoryIOManager,
+    UnlikeRecordedError,
 )
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets.storage.replace import ReplacedError
@@ -107,6 +109,16 @@ def run(
     return seen
 
 
+def to_read_a_day(instance: dg.DagsterInstance) -> dg.InputContext:
+    """What an asset made of `raw_things` reads it with."""
+    return dg.build_input_context(
+        asset_key=dg.AssetKey("raw_things"),
+        asset_partitions_def=DAYS,
+        asset_partition_key_range=dg.PartitionKeyRange(DAY, DAY),
+        instance=instance,
+    )
+
+
 def test_a_partition_is_stored_in_its_directory_and_read_back(
     base_dir: str, instance: dg.DagsterInstance
 ) -> None:
@@ -115,14 +127,6 @@ def test_a_partition_is_stored_in_its_directory_and_read_back(
         f"things_{DAY}_1.json": b"[1]",
         f"things_{DAY}_2.json": b"[2]",
     }
-
-
-def test_a_file_url_is_a_local_path(tmp_path: Path, instance: dg.DagsterInstance) -> None:
-    (tmp_path / "raw/things" / DAY).mkdir(parents=True)
-    before = (tmp_path / "raw/things" / DAY).stat().st_ino
-    run(tmp_path.as_uri(), instance, {DAY: [b"[1]"]})
-    assert tree(tmp_path) == {f"raw/things/{DAY}/things_{DAY}.json": b"[1]"}
-    assert (tmp_path / "raw/things" / DAY).stat().st_ino != before
 
 
 def test_a_range_is_one_directory_a_day(base_dir: str, instance: dg.DagsterInstance) -> None:
@@ -163,6 +167,35 @@ def test_reading_a_day_that_was_never_stored_fails_and_names_it(
 ) -> None:
     with pytest.raises(MissingPartitionError, match=f"raw_things has no {DAY}.*materialize it"):
         run(base_dir, instance, {})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"1": b"[9]", "2": b"[2]"}, id="another number"),
+        pytest.param({"1": b"[1][", "2": b"2]"}, id="a byte that moved to the page before"),
+        pytest.param({"1": b"[1]", "2": b"[2]", "3": b"[]"}, id="a page more"),
+    ],
+)
+def test_a_day_that_is_not_what_was_recorded_is_not_read(
+    tmp_path: Path, instance: dg.DagsterInstance, change: dict[str, bytes]
+) -> None:
+    run(str(tmp_path), instance, {DAY: [b"[1]", b"[2]"]})
+    for number, page in change.items():
+        (tmp_path / f"raw/things/{DAY}/things_{DAY}_{number}.json").write_bytes(page)
+    with pytest.raises(UnlikeRecordedError, match=f"{DAY}: raw_things: .* materialize it again"):
+        run(str(tmp_path), instance, {})
+
+
+def test_a_day_of_which_nothing_is_recorded_is_read_and_said_to_be_unknown(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    run(base_dir, dg.DagsterInstance.ephemeral(), {DAY: [b"[1]", b"[2]"]})
+    manager = PartitionDirectoryIOManager(base_dir, JsonPages())
+    reading = manager.load_input(to_read_a_day(instance))[DAY].reading()
+    assert [page.body for page in reading] == [b"[1]", b"[2]"]
+    directory = str(manager.directory(dg.AssetKey("raw_things"), DAY))
+    assert reading.result.metadata == {"never_recorded": directory}
 
 
 def test_a_reversed_range_fails_and_records_nothing(
@@ -256,13 +289,8 @@ def test_a_day_replaced_while_it_is_read_fails_the_reader(
     base_dir: str, instance: dg.DagsterInstance
 ) -> None:
     run(base_dir, instance, {DAY: [b"[1]", b"[2]"]})
-    context = dg.build_input_context(
-        asset_key=dg.AssetKey("raw_things"),
-        asset_partitions_def=DAYS,
-        asset_partition_key_range=dg.PartitionKeyRange(DAY, DAY),
-    )
     manager = PartitionDirectoryIOManager(base_dir, JsonPages())
-    pages = iter(manager.load_input(context)[DAY])
+    pages = iter(manager.load_input(to_read_a_day(instance))[DAY])
     assert next(pages).body == b"[1]"
     run(base_dir, instance, {DAY: [b"[3]", b"[4]"]})
     with pytest.raises(ReplacedError, match="run again"):
@@ -300,12 +328,7 @@ def test_a_day_whose_source_is_replaced_before_it_is_stored_is_made_again(
     """The stream of a stored day tells; what is made from it passes that on."""
     run(str(tmp_path), instance, {DAY: [b"[1]"]})
     manager = PartitionDirectoryIOManager(str(tmp_path), JsonPages())
-    context = dg.build_input_context(
-        asset_key=dg.AssetKey("raw_things"),
-        asset_partitions_def=DAYS,
-        asset_partition_key_range=dg.PartitionKeyRange(DAY, DAY),
-    )
-    source = manager.load_input(context)[DAY]
+    source = manager.load_input(to_read_a_day(instance))[DAY]
     seen: list[list[bytes]] = []
 
     def made_from() -> Generator[Page, None, Facts]:
@@ -337,7 +360,8 @@ def test_a_range_that_ends_late_does_not_record_over_what_was_stored_meanwhile(
             yield b"[3]"
 
     manager = PartitionDirectoryIOManager(str(tmp_path), JsonPages())
-    run(str(tmp_path), instance, {DAY: [b"[0]"], RANGE[1]: Later()}, DAY, RANGE[1])
+    with pytest.raises(UnlikeRecordedError) if damaged else nullcontext():
+        run(str(tmp_path), instance, {DAY: [b"[0]"], RANGE[1]: Later()}, DAY, RANGE[1])
     recorded = manager.recorded(instance, dg.AssetKey("raw_things"))
     assert (recorded[DAY]["files"], recorded[DAY]["bytes"]) == (2, 4)
     assert recorded[RANGE[1]]["bytes"] == 3

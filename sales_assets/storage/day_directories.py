@@ -1,0 +1,138 @@
+"""Where the days of assets lie, and what is stored of them.
+
+The asset `LAYER_NAME` keeps its days in `BASE_DIR/LAYER/NAME/DAY/`. How a day gets there is the
+business of `io_manager` and `replace`.
+"""
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+
+from sales_assets.feed.recorded import STORED_AT, recorded_days
+from sales_assets.feed.stream import Reading
+from sales_assets.storage.location import Location, leads_to, location
+from sales_assets.storage.partition_format import PartitionFormat
+from sales_assets.storage.quarantine import Quarantine
+from sales_assets.storage.replace import directories_of
+
+
+class MissingPartitionError(dg.Failure):
+    """A partition that is to be read was never stored."""
+
+
+class DayDirectories:
+    """The directories of the days of assets, below one root and in one format.
+
+    Attributes:
+        base: Root of the storage.
+        format: What a directory holds.
+        directories: How directories are replaced and read.
+    """
+
+    def __init__(self, base_dir: str, partition_format: PartitionFormat[Any]) -> None:
+        """Keep partitions of `partition_format` below `base_dir`, a local path or a URL."""
+        self.base = location(base_dir)
+        self.format = partition_format
+        self.directories = directories_of(self.base)
+
+    def directory(self, asset_key: dg.AssetKey, day: str) -> Location:
+        """Give the directory of a day, which need not be there."""
+        return self.place(asset_key, day)[0]
+
+    def quarantine(self, asset_key: dg.AssetKey, day: str) -> Quarantine:
+        """Give the place of the records that a day was stored without."""
+        return Quarantine(self.base, self.place(asset_key, day)[0].parent.name, day)
+
+    def recorded(
+        self,
+        instance: dg.DagsterInstance,
+        asset_key: dg.AssetKey,
+        days: Collection[str] | None = None,
+    ) -> dict[str, dict[str, Any]]:
+        """Fetch what was recorded of each day in this storage, as `recorded_days` does."""
+
+        def is_here(day: str, path: str) -> bool:
+            return leads_to(path, self.directory(asset_key, day))
+
+        return recorded_days(instance, asset_key, is_here, days)
+
+    @contextmanager
+    def files(self, asset_key: dg.AssetKey, day: str) -> Iterator[Sequence[Location]]:
+        """Give the files of a stored day, in the order of their content, for as long as it lasts.
+
+        Raises:
+            MissingPartitionError: The day has no directory.
+            InvalidPartitionError: The directory lacks something.
+            ReplacedError: The day was replaced meanwhile.
+        """
+        self.require(asset_key, day)
+        directory, stem = self.place(asset_key, day)
+        with self.directories.reading(directory):
+            yield self.format.files(directory, stem)
+
+    def strangers(self, asset_key: dg.AssetKey, day: str) -> list[Location]:
+        """List what lies in the directory of a stored day and is not ours."""
+        return self.format.strangers(*self.place(asset_key, day))
+
+    def describe(self, asset_key: dg.AssetKey, day: str) -> dict[str, Any]:
+        """Describe the files of a day, having read all of them.
+
+        Raises:
+            MissingPartitionError: The day has no directory.
+            InvalidPartitionError: It is not whole.
+            ReplacedError: The day was replaced meanwhile.
+        """
+        with self.files(asset_key, day) as files:
+            reading = Reading(self.format.read_and_describe(files))
+            for _ in reading:
+                pass
+            rows = self.format.count_rows(files)
+            return {
+                "dagster/row_count": rows,
+                "dagster/partition_row_count": rows,
+                **reading.result,
+            }
+
+    def metadata(self, asset_key: dg.AssetKey, day: str) -> dict[str, Any]:
+        """Say of a stored day what its materialization would, as far as the storage tells.
+
+        Raises:
+            MissingPartitionError: The day has no directory.
+            InvalidPartitionError: It is not whole.
+            ReplacedError: The day was replaced meanwhile.
+        """
+        # Taken before reading: a day that is replaced while it is read is stored later than this.
+        placed = self.placed(asset_key, day)
+        stored = self.describe(asset_key, day)
+        if self.format.has_rejects:
+            quarantine = self.quarantine(asset_key, day)
+            stored |= {"rejected_rows": quarantine.count(), **quarantine.stored()}
+        return stored | placed
+
+    def placed(self, key: dg.AssetKey, day: str) -> dict[str, Any]:
+        """Say of a day that is in its place now where and since when."""
+        return {
+            "path": dg.MetadataValue.path(str(self.directory(key, day))),
+            STORED_AT: dg.MetadataValue.timestamp(time.time()),
+        }
+
+    def place(self, key: dg.AssetKey, day: str) -> tuple[Location, str]:
+        """Give the directory of a day, and what the names of its files begin with."""
+        layer, _, name = key.path[-1].partition("_")
+        return self.base / layer / name / day, f"{name}_{day}"
+
+    def require(self, key: dg.AssetKey, day: str) -> None:
+        """Refuse a day that is not there.
+
+        Raises:
+            MissingPartitionError: The day has no directory.
+        """
+        directory = self.directory(key, day)
+        if not self.directories.exists(directory):
+            raise MissingPartitionError(
+                f"{key.to_user_string()} has no {day} ({directory} does not exist): materialize it "
+                "first"
+            )

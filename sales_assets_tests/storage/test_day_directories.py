@@ -1,0 +1,42 @@
+"""Where the days of assets lie, and what is said of one that is stored."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from sales_assets.storage.day_directories import DayDirectories, MissingPartitionError
+from sales_assets.storage.json_pages import JsonPages
+from sales_assets_tests.helpers.rows import DAY
+
+KEY = dg.AssetKey("raw_things")
+
+
+@pytest.fixture
+def days(tmp_path: Path) -> DayDirectories:
+    """A storage that holds a day of two pages."""
+    directory = tmp_path / "raw/things" / DAY
+    directory.mkdir(parents=True)
+    (directory / f"things_{DAY}_1.json").write_bytes(b"[1, 2]")
+    (directory / f"things_{DAY}_2.json").write_bytes(b"[3]")
+    return DayDirectories(str(tmp_path), JsonPages())
+
+
+def test_the_days_of_an_asset_lie_below_its_layer_and_name(tmp_path: Path) -> None:
+    days = DayDirectories(str(tmp_path), JsonPages())
+    assert days.directory(KEY, DAY) == tmp_path / "raw" / "things" / DAY
+
+
+def test_a_file_url_is_a_local_path(tmp_path: Path) -> None:
+    assert DayDirectories(tmp_path.as_uri(), JsonPages()).base == tmp_path
+
+
+def test_a_stored_day_is_described_with_its_place(days: DayDirectories, tmp_path: Path) -> None:
+    metadata = days.metadata(KEY, DAY)
+    assert (metadata["dagster/row_count"], metadata["files"], metadata["bytes"]) == (3, 2, 9)
+    assert metadata["path"].value == str(tmp_path / "raw/things" / DAY)
+
+
+def test_a_day_that_was_never_stored_is_named(days: DayDirectories) -> None:
+    with pytest.raises(MissingPartitionError, match=r"raw_things has no 2022-08-10 .*materialize"):
+        days.describe(KEY, "2022-08-10")
