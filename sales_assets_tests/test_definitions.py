@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -10,6 +13,7 @@ import fastavro
 import pytest
 
 from sales_assets_tests.helpers.commands import Command
+from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.files import PROJECT, tree
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
@@ -26,6 +30,13 @@ def rows(path: Path) -> list[object]:
 
 def settings(api: ScriptedApi) -> dict[str, str]:
     return {"SALES_API_URL": api.url, "AUTH_TOKEN": api.token}
+
+
+def said(result: "subprocess.CompletedProcess[str]") -> list[str]:
+    """What the console shows of a run, without times, names of jobs and seconds."""
+    assert result.returncode == 0, result.stderr
+    lines = re.findall(r" - dagster - .* - (.*)", result.stderr)
+    return [re.sub(r", \d+\.\d s$", "", line) for line in lines]
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason="the recorded pages are not here")
@@ -52,6 +63,26 @@ def test_the_real_day_is_kept_byte_for_byte_and_every_row_reaches_avro(
 
     assert dagster(*BOTH, "--partition", DAY, **settings(api)).returncode == 0
     assert tree(tmp_path / "storage") == stored
+
+
+def test_the_console_says_in_a_line_for_each_asset_what_was_stored(
+    dagster: Command, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    run = partial(dagster, *BOTH, SALES_API_URL="sample", DAGSTER_HOME=str(copy_home(home)))
+    day, again = run("--partition", DAY), run("--partition-range", f"{DAY}...2022-08-10")
+    storage = tmp_path / "storage"
+    assert said(day) == [
+        "sales come from embedded sample API: INVENTED sales, not real ones",
+        f"raw_sales {DAY}: 310 rows, first version, in {storage}/raw/sales/{DAY}",
+        f"stg_sales {DAY}: 310 rows, first version, in {storage}/stg/sales/{DAY}",
+        "8 requests in flight at the end, of 32 at most; paused 0 times",
+    ]
+    assert [line for line in said(again) if "_sales: " in line] == [
+        "raw_sales: 2 days stored (1 new, 1 unchanged), 589 rows",
+        "stg_sales: 2 days stored (1 new, 1 unchanged), 589 rows",
+    ]
 
 
 def test_a_range_is_one_run_with_a_materialization_for_each_day(

@@ -1,60 +1,70 @@
-"""How far a range has come: a bar on a terminal, a line every few seconds in the log."""
+"""What a person reads of an asset while it is stored: how far it has come, and how it ended."""
 
 import logging
-import sys
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-from tqdm import tqdm
 
 _SECONDS_BETWEEN_LINES = 5.0
 
+Stored = Mapping[str, Mapping[str, Any]]
+
 
 class Progress:
-    """Reports on the days of an asset, until it is closed."""
+    """Writes a line to the log every few seconds, and one in the end."""
 
     def __init__(
         self,
         asset: str,
-        days: int,
+        days: Sequence[str],
         log: logging.Logger,
         seconds_between_lines: float = _SECONDS_BETWEEN_LINES,
     ) -> None:
-        """Report on so many days."""
+        """Report on these days."""
         self._asset = asset
         self._days = days
         self._log = log
         self._started = time.monotonic()
         self._pause = seconds_between_lines
         self._next_line = self._started + self._pause
-        # Without a terminal, tqdm shows no bar by itself (None); for one day there is no need.
-        # A process may have been started without any standard error at all.
-        without = days == 1 or sys.stderr is None
-        self._bar = tqdm(total=days, desc=asset, unit="day", disable=True if without else None)
 
-    def show(self, stored: Mapping[str, Mapping[str, Any]], failed: int) -> None:
-        """Bring the bar up to date, and write a line to the log if it is time for one.
+    def show(self, stored: Stored, failed: int) -> None:
+        """Say how far the asset has come, if it is time for a line.
 
         Args:
             stored: The metadata of each day that is done.
             failed: How many days failed.
         """
-        done = len(stored) + failed
-        rows = sum(metadata.get("dagster/row_count", 0) for metadata in list(stored.values()))
-        if done > self._bar.n:
-            self._bar.set_postfix_str(f"{rows:,} rows", refresh=False)
-            self._bar.update(done - self._bar.n)
         now = time.monotonic()
-        if now >= self._next_line:
-            self._next_line = now + self._pause
-            seconds = now - self._started
-            left = f"{seconds / done * (self._days - done):.0f} s" if done else "unknown time"
-            self._log.info(
-                f"{self._asset}: {done} of {self._days} days, {rows:,} rows, "
-                f"{rows / seconds:,.0f} rows/s, {left} left"
-            )
+        if now < self._next_line:
+            return
+        self._next_line = now + self._pause
+        parts = [f"{len(stored)} of {len(self._days)} days stored", f"{_rows(stored):,} rows"]
+        if failed:
+            parts.insert(1, f"{failed} failed")
+        self._log.info(f"{self._asset}: {', '.join(parts)}, {now - self._started:.0f} s so far")
 
-    def close(self) -> None:
-        """Leave the bar as it is."""
-        self._bar.close()
+    def end(self, stored: Stored) -> None:
+        """Say what was stored: where a single day lies, and how many days of a range changed."""
+        if len(self._days) == 1:
+            [(day, metadata)] = stored.items()
+            self._log.info(
+                f"{self._asset} {day}: {_rows(stored):,} rows, "
+                f"{metadata['change']}, in {metadata['path'].value}"
+            )
+            return
+        kinds = Counter(_kind(metadata["change"]) for metadata in stored.values())
+        self._log.info(
+            f"{self._asset}: {len(stored)} days stored "
+            f"({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}), "
+            f"{_rows(stored):,} rows, {time.monotonic() - self._started:.1f} s"
+        )
+
+
+def _rows(stored: Stored) -> int:
+    return sum(metadata.get("dagster/row_count", 0) for metadata in [*stored.values()])
+
+
+def _kind(change: str) -> str:
+    return {"first version": "new", "unchanged": "unchanged"}.get(change, "changed")

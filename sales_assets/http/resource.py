@@ -106,8 +106,7 @@ class HttpApi(dg.ConfigurableResource[Any]):
         if self.max_in_flight == 1:
             return
         dg.get_dagster_logger(__name__).info(
-            "%s: %d requests in flight at the end, of %d at most; paused %d times",
-            self.source,
+            "%d requests in flight at the end, of %d at most; paused %d times",
             self._pace.level,
             self.max_in_flight,
             self._pace.pauses,

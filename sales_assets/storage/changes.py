@@ -46,9 +46,7 @@ def changes(old: Iterable[Any], new: Iterable[Any]) -> dict[str, Any]:
             return {"change": f"more than {_MOST:,} rows changed or moved"}
     added = sum(number for number in surplus.values() if number > 0)
     removed = -sum(number for number in surplus.values() if number < 0)
-    change = (
-        f"{added} rows added, {removed} removed" if added or removed else "same rows, other bytes"
-    )
+    change = f"+{added} -{removed} rows" if added or removed else "same rows, other bytes"
     return {"change": change, "rows_added": added, "rows_removed": removed}
 
 

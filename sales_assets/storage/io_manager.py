@@ -5,7 +5,7 @@ IO manager knows neither assets nor where streams come from.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -76,9 +76,9 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         def store(day: str) -> dict[str, Any]:
             return self._store(key, day, obj[day], batch)
 
+        progress = Progress(asset, days, context.log)
         try:
-            with closing(Progress(asset, len(days), context.log)) as progress:
-                batch.run(store, obj.side_by_side, progress)
+            batch.run(store, obj.side_by_side, progress)
         except BaseException:
             # Dagster records nothing of an asset that fails, or whose run is stopped.
             for day, metadata in sorted(batch.stored.items()):
@@ -87,6 +87,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                 )
                 yield dg.DagsterEvent.asset_materialization(context.step_context, materialization)
             raise
+        progress.end(batch.stored)
         for day, metadata in sorted(batch.stored.items()):
             context.step_context.add_asset_metadata(
                 self._as_it_lies(key, day, metadata), asset_key=key, partition_key=day

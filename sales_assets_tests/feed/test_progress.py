@@ -1,74 +1,63 @@
-"""How far a range has come, for a person to see."""
+"""What is said of an asset while it is stored, and in the end."""
 
-import fcntl
 import logging
-import os
-import pty
-import struct
-import subprocess
-import sys
-import termios
-from contextlib import closing
+from typing import Any
 
+import dagster as dg
 import pytest
 
 from sales_assets.feed.progress import Progress
 
 LOG = logging.getLogger("test_progress")
+DAYS = ("2022-08-09", "2022-08-10", "2022-08-11", "2022-08-12")
 
 
-def test_the_log_says_days_rows_rate_and_time_left(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.fixture(autouse=True)
+def _lines_are_kept(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    with closing(Progress("raw_sales", 4, LOG, seconds_between_lines=0)) as progress:
-        progress.show({"2022-08-09": {"dagster/row_count": 1338}}, failed=1)
-    assert caplog.messages[0].startswith("raw_sales: 2 of 4 days, 1,338 rows, ")
-    assert caplog.messages[0].endswith(" s left")
 
 
-def test_the_log_gets_no_line_before_it_is_time(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    with closing(Progress("raw_sales", 4, LOG)) as progress:
-        for _ in range(100):
-            progress.show({}, failed=0)
+def stored(day: str, rows: int, change: str) -> dict[str, dict[str, Any]]:
+    path = dg.MetadataValue.path(f"/base/raw/sales/{day}")
+    return {day: {"dagster/row_count": rows, "change": change, "path": path}}
+
+
+def test_a_range_says_how_far_it_has_come(caplog: pytest.LogCaptureFixture) -> None:
+    Progress("raw_sales", DAYS, LOG, seconds_between_lines=0).show(
+        stored(DAYS[0], 1338, "unchanged"), failed=0
+    )
+    assert caplog.messages == ["raw_sales: 1 of 4 days stored, 1,338 rows, 0 s so far"]
+
+
+def test_days_that_failed_are_counted_apart(caplog: pytest.LogCaptureFixture) -> None:
+    Progress("raw_sales", DAYS, LOG, seconds_between_lines=0).show(
+        stored(DAYS[0], 1338, "unchanged"), failed=2
+    )
+    assert caplog.messages == ["raw_sales: 1 of 4 days stored, 2 failed, 1,338 rows, 0 s so far"]
+
+
+def test_nothing_is_said_before_it_is_time(caplog: pytest.LogCaptureFixture) -> None:
+    progress = Progress("raw_sales", DAYS, LOG)
+    for _ in range(100):
+        progress.show({}, failed=0)
     assert caplog.messages == []
 
 
-def show_in(days: int) -> list[str]:
-    return [
-        sys.executable,
-        "-c",
-        "import logging\n"
-        "from contextlib import closing\n"
-        "from sales_assets.feed.progress import Progress\n"
-        f"with closing(Progress('raw_sales', {days}, logging.getLogger())) as progress:\n"
-        "    progress.show({'2022-08-09': {'dagster/row_count': 338}}, failed=0)\n",
-    ]
+def test_a_single_day_says_what_changed_and_where_it_lies(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    Progress("raw_sales", DAYS[:1], LOG).end(stored(DAYS[0], 1338, "+3 -1 rows"))
+    [line] = caplog.messages
+    assert line == "raw_sales 2022-08-09: 1,338 rows, +3 -1 rows, in /base/raw/sales/2022-08-09"
 
 
-def on_a_terminal(command: list[str]) -> str:
-    """Run a command with a terminal for its stderr; give what that shows."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    subprocess.run(command, stderr=theirs, check=True)  # noqa: S603 - our own command
-    os.close(theirs)
-    shown = b""
-    try:
-        while chunk := os.read(ours, 1000):
-            shown += chunk
-    except OSError:
-        pass  # Linux's way to say that the other end is closed.
-    os.close(ours)
-    return shown.decode()
-
-
-def test_a_terminal_shows_a_bar_for_a_range() -> None:
-    assert "raw_sales:  25%" in on_a_terminal(show_in(4))
-
-
-def test_a_terminal_shows_no_bar_for_one_day() -> None:
-    assert on_a_terminal(show_in(1)) == ""
-
-
-def test_without_a_terminal_there_is_no_bar() -> None:
-    result = subprocess.run(show_in(4), capture_output=True, check=True)  # noqa: S603
-    assert result.stderr == b""
+def test_a_range_says_how_many_of_its_days_changed(caplog: pytest.LogCaptureFixture) -> None:
+    days = {
+        **stored(DAYS[0], 338, "first version"),
+        **stored(DAYS[1], 300, "unchanged"),
+        **stored(DAYS[2], 300, "+3 -1 rows"),
+        **stored(DAYS[3], 400, "same rows, other bytes"),
+    }
+    Progress("raw_sales", DAYS, LOG).end(days)
+    [line] = caplog.messages
+    assert line.startswith("raw_sales: 4 days stored (2 changed, 1 new, 1 unchanged), 1,338 rows, ")

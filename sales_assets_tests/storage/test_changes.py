@@ -26,7 +26,7 @@ def test_a_day_that_changed_says_how_many_rows_came_and_went(pipeline: Pipeline)
     pipeline.api.days[DAY] = [page(sale(price=1), sale(price=2), sale(price=2))]
     said(pipeline)
     pipeline.api.days[DAY] = [page(sale(price=2), sale(price=3), sale(price=4), sale(price=5))]
-    assert said(pipeline) == [("3 rows added, 2 removed", 3, 2)] * 2
+    assert said(pipeline) == [("+3 -2 rows", 3, 2)] * 2
 
 
 def test_the_same_rows_in_another_order_say_so(pipeline: Pipeline) -> None:

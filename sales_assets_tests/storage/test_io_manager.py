@@ -190,7 +190,8 @@ def test_a_day_that_is_not_what_was_recorded_is_not_read(
 def test_a_day_of_which_nothing_is_recorded_is_read_and_said_to_be_unknown(
     base_dir: str, instance: dg.DagsterInstance
 ) -> None:
-    run(base_dir, dg.DagsterInstance.ephemeral(), {DAY: [b"[1]", b"[2]"]})
+    with dg.DagsterInstance.ephemeral() as elsewhere:
+        run(base_dir, elsewhere, {DAY: [b"[1]", b"[2]"]})
     manager = PartitionDirectoryIOManager(base_dir, JsonPages())
     reading = manager.load_input(to_read_a_day(instance))[DAY].reading()
     assert [page.body for page in reading] == [b"[1]", b"[2]"]
