@@ -12,9 +12,11 @@ from dotenv import load_dotenv
 
 from sales_assets import settings
 from sales_assets.settings import InvalidSettingError, Settings
+from sales_assets.storage.location import InvalidLocationError, location
 
 
 @click.group()
+@click.version_option(package_name="sales_assets")
 @click.pass_context
 def main(context: click.Context) -> None:
     """Tools of the sales_assets project."""
@@ -22,7 +24,8 @@ def main(context: click.Context) -> None:
     load_dotenv(".env", override=True)  # As Dagster's own commands do.
     try:
         context.obj = settings.read()
-    except InvalidSettingError as error:
+        location(context.obj.base_dir)
+    except (InvalidSettingError, InvalidLocationError) as error:
         raise click.UsageError(str(error)) from error
 
 
@@ -136,7 +139,6 @@ def http_jobs(
     from sales_assets.http_jobs.run_process import log_to_stderr
     from sales_assets.http_jobs.runs import MAX_ACCEPTED, Runs, open_instance
     from sales_assets.http_jobs.server import HttpServer
-    from sales_assets.storage.location import location
 
     base = location(BASE_DIR)
     if isinstance(base, Path):
@@ -212,7 +214,10 @@ def verify(
     One line is printed for each day that differs. The exit status is 0 only when all agree, or
     when all that differed could be fixed. A day is never deleted.
     """
-    if not context.obj.dagster_home:
+    set_to: Settings = context.obj
+    if first and last and first > last:
+        raise click.UsageError(f"--from {first:%Y-%m-%d} comes after --to {last:%Y-%m-%d}")
+    if not set_to.dagster_home:
         raise click.UsageError(
             "DAGSTER_HOME is not set: set it to the directory of the Dagster instance that has "
             "recorded the days (export DAGSTER_HOME=...)"
@@ -220,7 +225,7 @@ def verify(
     import dagster as dg
     from tqdm import tqdm
 
-    from sales_assets.definitions import LAYERS
+    from sales_assets.definitions import BASE_DIR, LAYERS
     from sales_assets.verify import Difference, Verification
 
     with dg.DagsterInstance.get() as instance:
@@ -228,6 +233,11 @@ def verify(
         days = verification.days(
             f"{first:%Y-%m-%d}" if first else "", f"{last:%Y-%m-%d}" if last else "9999"
         )
+        if not days:
+            raise click.ClickException(
+                f"there is nothing to compare: no such day is recorded in {set_to.dagster_home} "
+                f"(DAGSTER_HOME) or stored in {BASE_DIR} (BASE_DIR)"
+            )
         found: list[tuple[str, Difference]] = []
 
         def report(day: str, differences: list[Difference]) -> None:

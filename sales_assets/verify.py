@@ -153,7 +153,11 @@ class Verification:
             if layer.storage.format.has_rejects:
                 rejected, differences = _compare_quarantine(layer, day, recorded)
                 found += differences
-            if layer.made_from in rows and stored is not None:
+            if layer.made_from in rows and stored is None and recorded is None:
+                raw = layer.made_from.to_user_string()
+                detail = f"{raw} has this day: materialize {layer.name}"
+                found.append(Difference(layer.name, "missing", detail))
+            elif layer.made_from in rows and stored is not None:
                 expected, count = rows[layer.made_from], rows[layer.asset]
                 if expected != count + rejected:
                     detail = (

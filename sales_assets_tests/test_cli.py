@@ -2,7 +2,10 @@
 
 import json
 import shutil
+from importlib.metadata import version
 from pathlib import Path
+
+import pytest
 
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.pipeline import DAYS
@@ -36,3 +39,30 @@ def test_the_command_says_when_there_is_no_instance(python: Command) -> None:
     result = python(*VERIFY, DAGSTER_HOME="")
     assert result.returncode == 2
     assert "DAGSTER_HOME is not set" in result.stderr
+
+
+def test_the_command_compares_nothing_without_saying_so(python: Command) -> None:
+    result = python(*VERIFY)
+    assert result.returncode == 1
+    assert "there is nothing to compare" in result.stderr
+    reversed_range = python(*VERIFY, "--from", DAYS[1], "--to", DAYS[0])
+    assert reversed_range.returncode == 2
+    assert f"--from {DAYS[1]} comes after --to {DAYS[0]}" in reversed_range.stderr
+
+
+@pytest.mark.parametrize("command", ["verify", "pull-rides", "http-jobs", "sample-api"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("BASE_DIR", " "), ("SALES_SCHEDULE_HOUR", "x"), ("SALES_START_DATE", "2022-02-30")],
+)
+def test_a_setting_that_is_wrong_is_named_without_a_traceback(
+    python: Command, command: str, name: str, value: str
+) -> None:
+    result = python(*VERIFY[:2], command, **{name: value})
+    assert result.returncode == 2
+    assert f"Error: {name} is {value!r}" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_command_knows_its_version(python: Command) -> None:
+    assert python(*VERIFY[:2], "--version").stdout.strip().endswith(version("sales_assets"))

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -212,6 +213,21 @@ def test_a_range_is_rebuilt_from_raw_with_the_network_cut(
     result = new_python("-m", "dagster", *command, PYTHONPATH=path)
     assert result.returncode == 0, result.stderr
     assert [len(rows(path)) for path in sorted(tmp_path.glob("storage/stg/**/*.avro"))] == [1] * 3
+
+
+def test_the_commands_of_an_error_store_what_was_missing(
+    api: ScriptedApi, dagster: Command, tmp_path: Path
+) -> None:
+    days = ["2022-08-09", "2022-08-10", "2022-08-11"]
+    api.days = {day: [page(sale(purchase_date=day))] for day in (days[0], days[2])}
+    failed = dagster(*BOTH, "--partition-range", f"{days[0]}...{days[-1]}", **settings(api))
+    assert failed.returncode == 1
+    api.days[days[1]] = [page(sale(purchase_date=days[1]))]
+    commands = re.findall(r"^  dagster (.*)$", failed.stderr, re.MULTILINE)
+    for command in dict.fromkeys(commands):
+        result = dagster(*shlex.split(command), **settings(api))
+        assert result.returncode == 0, result.stderr
+    assert len(tree(tmp_path / "storage/raw")) == len(tree(tmp_path / "storage/stg")) == 3
 
 
 def test_a_reversed_range_fails(dagster: Command, tmp_path: Path) -> None:

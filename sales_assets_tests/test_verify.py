@@ -363,3 +363,10 @@ def test_marks_of_an_object_store_are_leftovers_that_stay() -> None:
     mark.write_bytes(b"x")
     directories_of(base).sweep()
     assert directories_of(base).leftovers() == [".work/raw/sales/D"]
+
+
+def test_a_day_of_raw_without_stg_is_named(pipeline: Pipeline) -> None:
+    pipeline.run(DAY, selection=dg.AssetSelection.assets(raw_sales))
+    [difference] = found(pipeline)
+    assert (difference.where, difference.kind) == ("stg_sales", "missing")
+    assert difference.detail == "raw_sales has this day: materialize stg_sales"

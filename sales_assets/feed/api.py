@@ -126,9 +126,9 @@ class DailyApi(HttpApi):
             raise FeedApiError(
                 f"{day}: page {number} of {self.source} did not come within {limits}; "
                 f"the last time: {error}"
-            ) from error
+            ) from None
         except HttpError as error:
-            raise FeedApiError(f"{day}: page {number} of {self.source}: {error}") from error
+            raise FeedApiError(f"{day}: page {number} of {self.source}: {error}") from None
 
     def _read_answer(self, answer: HttpAnswer) -> Page | None:
         """Make a page of an answer; None for the 404 that ends a day."""

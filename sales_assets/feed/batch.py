@@ -4,22 +4,23 @@ A day that fails does not keep the others from being done, unless it fails for a
 for all of them. What is done with a day does not matter here.
 """
 
-import datetime
-import itertools
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from textwrap import indent
 from typing import Any, TypeVar
 
 import dagster as dg
 
+from sales_assets.feed import remedy
 from sales_assets.feed.concurrency import Concurrency
 from sales_assets.feed.progress import Progress
 from sales_assets.feed.stream import EveryDayFailsError
 
 T = TypeVar("T")
 
+_NAMED_DAYS = 10
 _SECONDS_TO_STOP = 5.0
 
 
@@ -27,31 +28,40 @@ class FailedDaysError(dg.Failure):
     """Some days of a range could not be stored; the others were, and are recorded."""
 
     def __init__(
-        self, asset: str, failed: Mapping[str, Exception], left: Sequence[str], stored: int
+        self,
+        asset: str,
+        failed: Mapping[str, Exception],
+        left: Sequence[str],
+        stored: Sequence[str],
+        downstream: Sequence[str],
     ) -> None:
-        """Name the days and why they failed, in a form that the next run can take.
+        """Name the days and why they failed, and say what to run next.
 
         Args:
             asset: What was to be stored.
             failed: Why, by day.
             left: Days that were not tried, since they could not but fail too.
-            stored: How many days were.
+            stored: The days that were.
+            downstream: The assets that are made of it, which were not run.
         """
-        days = sorted([*failed, *left])
+        missing = sorted([*failed, *left])
         lines = [
-            f"{asset}: {len(failed)} of {len(days) + stored} days failed; what lay there stays"
+            f"{asset}: {len(failed)} of {len(missing) + len(stored)} days failed; what lay there "
+            "stays"
         ]
-        lines += [f"  {one_line(error)}" for _, error in sorted(failed.items())]
+        named = sorted(failed)[:_NAMED_DAYS]
+        lines += [indent(text_of(failed[day]), "  ") for day in named]
+        if len(failed) > len(named):
+            more = len(failed) - len(named)
+            lines.append(f"  and {more} more days, up to {max(failed)}; each partition says why")
         if left:
             lines.append(f"{len(left)} more were not tried after that")
         if stored:
+            not_run = " and ".join([f"the checks of {asset}", *downstream])
             lines.append(
-                f"{stored} days were stored and are recorded; assets downstream of {asset} were "
-                "not run for them"
+                f"{len(stored)} days were stored and are recorded; not run for them: {not_run}"
             )
-        lines.append("to run the missing days again:")
-        lines += [f"  --partition-range {first}...{last}" for first, last in _ranges(days)]
-        lines.append(f"or as a backfill: --partitions {','.join(days)}")
+        lines += remedy.steps(asset, missing, sorted(stored), downstream)
         super().__init__("\n".join(lines))
 
 
@@ -63,12 +73,13 @@ class DayBatch:
         failed: What it raised, by day.
     """
 
-    def __init__(self, asset: str, days: Sequence[str]) -> None:
-        """Plan these days of an asset; nothing is done yet."""
+    def __init__(self, asset: str, days: Sequence[str], downstream: Sequence[str] = ()) -> None:
+        """Plan these days of an asset, of which others are made; nothing is done yet."""
         self.stored: dict[str, dict[str, Any]] = {}
         self.failed: dict[str, Exception] = {}
         self._asset = asset
         self._days = days
+        self._downstream = downstream
         self._stop = threading.Event()
         self._threads = False
 
@@ -159,10 +170,14 @@ class DayBatch:
         if not self.failed:
             return
         cause = next(iter(self.failed.values()))
+        # Where in the code an error of ours was raised tells nobody anything that it does not say.
+        told = isinstance(cause, dg.Failure)
         if len(self._days) == 1:
-            raise cause
+            raise cause.with_traceback(None) if told else cause
         left = [day for day in self._days if day not in self.stored and day not in self.failed]
-        raise FailedDaysError(self._asset, self.failed, left, len(self.stored)) from cause
+        raise FailedDaysError(
+            self._asset, self.failed, left, [*self.stored], self._downstream
+        ) from (None if told else cause)
 
 
 class _StoppedError(Exception):
@@ -171,12 +186,9 @@ class _StoppedError(Exception):
 
 def one_line(error: Exception) -> str:
     """Say what an error says, in one line."""
-    return " ".join(str(error).split()) if isinstance(error, dg.Failure) else repr(error)
+    return " ".join(text_of(error).split())
 
 
-def _ranges(days: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Give the first and the last day of each row of days without a gap."""
-    ordinals = [datetime.date.fromisoformat(day).toordinal() - n for n, day in enumerate(days)]
-    for _, row in itertools.groupby(zip(ordinals, days, strict=True), key=lambda pair: pair[0]):
-        same = [day for _, day in row]
-        yield same[0], same[-1]
+def text_of(error: Exception) -> str:
+    """Say what an error says; of one that is not ours, also its kind."""
+    return str(error) if isinstance(error, dg.Failure) else repr(error)

@@ -140,7 +140,7 @@ class Contract:
             raise InvalidRowsError(
                 f"{day}: page {number} is not a complete JSON list ({error}): materialize the raw "
                 "asset of this day again"
-            ) from error
+            ) from None
 
     def _dated(self, rows: list[dict[str, Any]], date: datetime.date) -> bool:
         """Put dates in the place of their texts; False if one is not what it should be."""

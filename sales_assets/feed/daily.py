@@ -15,6 +15,8 @@ from sales_assets.feed.api import DailyApi
 from sales_assets.feed.contract import Contract
 from sales_assets.feed.judgement import Judgement
 from sales_assets.feed.page import Page
+from sales_assets.feed.paging import NoSuchDayError
+from sales_assets.feed.remedy import config_json
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import DayStream, Facts, PagesByDay, RowsByDay
 from sales_assets.feed.summary import Summary
@@ -87,6 +89,7 @@ def pages_by_day(
         api: Where the pages come from.
         sum_of: The column to add up.
     """
+    asset = context.asset_key.to_user_string()
     context.log.info("%s come from %s", api.path, api.source)
 
     def described(day: str) -> DayStream[Page]:
@@ -94,10 +97,14 @@ def pages_by_day(
             reading = api.pages(day, allow_empty=config.allow_empty_day).reading()
             summary = Summary(sum_of)
             pages = 0
-            for page in reading:
-                pages += 1
-                summary.add(page.rows)
-                yield page
+            try:
+                for page in reading:
+                    pages += 1
+                    summary.add(page.rows)
+                    yield page
+            except NoSuchDayError as error:
+                config_of_run = config_json(asset, allow_empty_day=True)
+                raise NoSuchDayError(f"{error} ({config_of_run})") from None
             return Facts({**reading.result.metadata, "pages": pages, **summary.metadata()})
 
         return DayStream(read)
@@ -107,20 +114,28 @@ def pages_by_day(
     )
 
 
-def rows_by_day(config: StgConfig, pages: PagesByDay, contract: Contract, sum_of: str) -> RowsByDay:
+def rows_by_day(
+    context: dg.AssetExecutionContext,
+    config: StgConfig,
+    pages: PagesByDay,
+    contract: Contract,
+    sum_of: str,
+) -> RowsByDay:
     """Give the good rows of each day, and describe them and the others.
 
     Args:
+        context: The run.
         config: How many bad rows a day may have.
         pages: What the raw asset has stored.
         contract: What a row has to be.
         sum_of: The column to add up.
     """
+    asset = context.asset_key.to_user_string()
 
     def judged(day: str, stream: DayStream[Page]) -> DayStream[dict[str, Any]]:
         def read() -> Generator[dict[str, Any], None, Facts]:
             summary = Summary(sum_of)
-            judgement = Judgement(config.max_rejected_rows)
+            judgement = Judgement(asset, config.max_rejected_rows)
             stored = stream.reading()
             for rows in contract.rows(stored, day, judgement):
                 summary.add(rows)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from sales_assets.feed.json_rows import SentRow
+from sales_assets.feed.remedy import config_json
 from sales_assets.http.secrets import redacted, shown
 
 _SHOWN_VALUES = 10
@@ -40,8 +41,9 @@ class Judgement:
             many rows; the first 20 fields, by their names as JSON.
     """
 
-    def __init__(self, max_rejected_rows: int = 0) -> None:
-        """Allow that many bad rows."""
+    def __init__(self, asset: str, max_rejected_rows: int = 0) -> None:
+        """Allow that many bad rows in a day of an asset."""
+        self._asset = asset
         self.rejects: list[dict[str, Any]] = []
         self._unknown: dict[str, tuple[str, int]] = {}
         self._limit = max_rejected_rows
@@ -106,6 +108,8 @@ class Judgement:
         lines += [f"  {value}" for value in self._shown]
         if self._bad_values > _SHOWN_VALUES:
             lines.append(f"  and {self._bad_values - _SHOWN_VALUES} more bad values")
+        config = config_json(self._asset, max_rejected_rows=self._bad_rows)
+        lines.append(f"  to store the day without its bad rows, configure the run: {config}")
         raise InvalidRowsError("\n".join(lines))
 
 

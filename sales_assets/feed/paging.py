@@ -87,8 +87,8 @@ class NumberedPages(Paging):
                 if page is None and number == 0:
                     raise NoSuchDayError(
                         f"{self.what} has nothing for this day (404 on page 1). A day without rows "
-                        "answers an empty list; if this is one all the same, allow_empty_day "
-                        "stores it"
+                        "answers an empty list; if this is one all the same, store it by "
+                        "allow_empty_day"
                     )
                 if page is None or (not page.rows and number):
                     break

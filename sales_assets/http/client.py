@@ -133,7 +133,7 @@ class HttpClient:
         self, attempt: Callable[[], T], deadline: float, on_retry: Callable[[], object]
     ) -> T:
         def before_sleep(state: tenacity.RetryCallState) -> None:
-            _log_retry(state)
+            self._log_retry(state)
             on_retry()
 
         retrying = tenacity.Retrying(
@@ -185,12 +185,12 @@ class HttpClient:
         own = self._backoff(state)
         return own if asked is None else max(own, min(asked, self._retry_after_cap))
 
-
-def _log_retry(state: tenacity.RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    dg.get_dagster_logger(__name__).warning(
-        "attempt %d failed (%s); the next one in %.1f s",
-        state.attempt_number,
-        error,
-        state.upcoming_sleep,
-    )
+    def _log_retry(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        dg.get_dagster_logger(__name__).warning(
+            "%s; attempt %d of %d, the next one in %.1f s",
+            error,
+            state.attempt_number,
+            self._max_attempts,
+            state.upcoming_sleep,
+        )

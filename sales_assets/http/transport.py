@@ -254,12 +254,17 @@ def _in_words(error: Exception) -> str:
         case urllib3.exceptions.ProxyError():
             return f"no answer through the proxy ({_in_words(error.original_error)})"
         case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.NameResolutionError():
-            return f"no connection ({type(error.__cause__).__name__}: {error.__cause__})"
+            return f"no connection ({_system_error(error.__cause__)})"
         # The parent of those before it.
         case urllib3.exceptions.ConnectTimeoutError():
             return "no connection in time"
         case _:
             return f"{type(error).__name__}: {error}"
+
+
+def _system_error(error: BaseException | None) -> str:
+    """Say it as the system does, such as "Connection refused", without its number."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:

@@ -47,10 +47,12 @@ def raw_sales(
     kinds={"python", "avro"},
     io_manager_key="sales_avro",
 )
-def stg_sales(config: StgConfig, raw_sales: PagesByDay) -> RowsByDay:
+def stg_sales(
+    context: dg.AssetExecutionContext, config: StgConfig, raw_sales: PagesByDay
+) -> RowsByDay:
     """The sales of a day as typed rows, one Avro file.
 
     Every row is checked against the contract. A row that breaks it is never changed to fit: unless
     the run allows for bad rows, the day is not stored, and if it does, they are put aside.
     """
-    return rows_by_day(config, raw_sales, SALE_CONTRACT, sum_of="price")
+    return rows_by_day(context, config, raw_sales, SALE_CONTRACT, sum_of="price")

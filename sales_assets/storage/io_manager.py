@@ -11,8 +11,9 @@ from typing import Any
 import dagster as dg
 import tenacity
 
-from sales_assets.feed.batch import DayBatch, one_line
+from sales_assets.feed.batch import DayBatch, one_line, text_of
 from sales_assets.feed.progress import Progress
+from sales_assets.feed.remedy import command
 from sales_assets.feed.stream import DayStream, Facts, StaleDayError, StreamsByDay
 from sales_assets.storage.changes import changes
 from sales_assets.storage.day_directories import DayDirectories
@@ -71,7 +72,9 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                 f"{asset}: no partition is selected. A range goes "
                 "from its first day to its last, as in 2022-08-09...2022-09-08"
             )
-        batch = DayBatch(asset, days)
+        graph = context.step_context.job_def.asset_layer.asset_graph
+        downstream = sorted(child.to_user_string() for child in graph.get(key).child_keys)
+        batch = DayBatch(asset, days, downstream)
 
         def store(day: str) -> dict[str, Any]:
             return self._store(key, day, obj[day], batch)
@@ -86,6 +89,14 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                     key, metadata=self._as_it_lies(key, day, metadata), partition=day
                 )
                 yield dg.DagsterEvent.asset_materialization(context.step_context, materialization)
+            for day, error in sorted(batch.failed.items()):
+                observation = dg.AssetObservation(
+                    key,
+                    description=f"This day could not be stored: {text_of(error)}",
+                    metadata={"remedy": command([asset, *downstream], [day])},
+                    partition=day,
+                )
+                yield dg.DagsterEvent.asset_observation(context.step_context, observation)
             raise
         progress.end(batch.stored)
         for day, metadata in sorted(batch.stored.items()):

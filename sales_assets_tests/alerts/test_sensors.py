@@ -89,7 +89,7 @@ def test_a_failed_range_is_posted_with_the_days_that_are_missing(
     [text] = webhook.texts
     assert text.startswith(f"Failed: some, {DAYS[0]}...{DAYS[-1]}\n")
     assert "raw_sales: 1 of 3 days failed" in text
-    assert f"\n  --partition-range {DAYS[1]}...{DAYS[1]}\n" in text
+    assert f"--select raw_sales --partition {DAYS[1]}\n" in text
 
 
 def test_a_run_of_selected_assets_is_posted_with_their_names(

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import dagster as dg
 import fastavro
 
 from sales_assets.feed.daily import StgConfig
@@ -54,7 +55,7 @@ def convert_checked(raw: Path, out: Path) -> None:
         return Facts()
 
     pages = PagesByDay({str(FIRST): DayStream(read)})
-    streams = stg_sales(config=StgConfig(), raw_sales=pages)
+    streams = stg_sales(context=dg.build_asset_context(), config=StgConfig(), raw_sales=pages)
     assert isinstance(streams, dict)
     AvroFile(SALE.avro).write(streams[str(FIRST)], out, "sales")
 

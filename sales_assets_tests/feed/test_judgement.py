@@ -3,13 +3,14 @@
 import pytest
 
 from sales_assets.feed.judgement import InvalidRowsError, Judgement
+from sales_assets.feed.remedy import config_json
 from sales_assets_tests.helpers.rows import page, sale
 from sales_assets_tests.helpers.streams import judged
 
 
 def test_every_bad_value_of_a_page_is_found() -> None:
     rows = [sale(price="1", client=None), sale(), sale(purchase_date="2022-08-10")]
-    judgement = Judgement(max_rejected_rows=2)
+    judgement = Judgement("stg_sales", max_rejected_rows=2)
     [good] = judged([page(*rows)], judgement)
     assert len(good) == 1
     assert [
@@ -22,8 +23,9 @@ def test_the_error_shows_ten_values_and_counts_all_rows_of_the_day() -> None:
     with pytest.raises(InvalidRowsError, match="2022-08-09: 26 of 27 rows are bad") as failure:
         judged(pages)
     lines = str(failure.value).splitlines()
-    assert len(lines) == 1 + 10 + 1
-    assert lines[-1] == "  and 16 more bad values"
+    assert len(lines) == 1 + 10 + 1 + 1
+    assert lines[-2] == "  and 16 more bad values"
+    assert lines[-1].endswith(config_json("stg_sales", max_rejected_rows=26))
 
 
 def test_a_long_value_is_shown_short() -> None:
@@ -33,7 +35,7 @@ def test_a_long_value_is_shown_short() -> None:
 
 
 def test_a_field_that_is_not_in_the_contract_is_noted_with_its_place() -> None:
-    judgement = Judgement()
+    judgement = Judgement("stg_sales")
     pages = [page(sale()), page(sale(), sale(colour="red"), sale(colour=1, size=2))]
     assert len([row for rows in judged(pages, judgement) for row in rows]) == 4
     assert judgement.unknown_fields == {
@@ -43,6 +45,6 @@ def test_a_field_that_is_not_in_the_contract_is_noted_with_its_place() -> None:
 
 
 def test_no_more_than_20_fields_are_noted() -> None:
-    judgement = Judgement()
+    judgement = Judgement("stg_sales")
     judged([page(sale(**{f"field_{n}": n for n in range(50)}))], judgement)
     assert len(judgement.unknown_fields) == 20

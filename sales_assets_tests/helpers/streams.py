@@ -44,4 +44,4 @@ def judged(
     day: str = DAY,
 ) -> list[list[dict[str, Any]]]:
     """Judge the pages of a day; give the good rows of each."""
-    return list(contract.rows(map(Page, bodies), day, judgement or Judgement()))
+    return list(contract.rows(map(Page, bodies), day, judgement or Judgement("stg_sales")))

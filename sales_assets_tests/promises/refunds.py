@@ -72,9 +72,11 @@ def raw_refunds(
 
 
 @daily_asset(REFUND_DAYS, None, REFUND, group_name="refunds", io_manager_key="refunds_avro")
-def stg_refunds(config: StgConfig, raw_refunds: PagesByDay) -> RowsByDay:
+def stg_refunds(
+    context: dg.AssetExecutionContext, config: StgConfig, raw_refunds: PagesByDay
+) -> RowsByDay:
     """The refunds of a day as typed rows."""
-    return rows_by_day(config, raw_refunds, REFUND_CONTRACT, sum_of="amount")
+    return rows_by_day(context, config, raw_refunds, REFUND_CONTRACT, sum_of="amount")
 
 
 @dg.asset_check(asset=raw_refunds, blocking=True)

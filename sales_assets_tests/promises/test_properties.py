@@ -118,7 +118,7 @@ def test_any_value_in_any_field_is_taken_as_it_is_or_rejected_with_its_place(
     parts: list[tuple[dict[str, Any], dict[str, Any]]], ascii_only: bool
 ) -> None:
     rows = [{**good, **changes} for good, changes in parts]
-    judgement = Judgement(max_rejected_rows=len(rows))
+    judgement = Judgement("stg_sales", max_rejected_rows=len(rows))
     [taken] = judged([encoded(rows, ascii_only)], judgement)
     assert taken == [
         {field: row[field] for field in FIELDS} | {"purchase_date": DATE}
@@ -138,7 +138,7 @@ def test_any_value_in_any_field_is_taken_as_it_is_or_rejected_with_its_place(
 @given(st.lists(rows_as_text(), max_size=4))
 def test_a_key_that_comes_twice_is_never_missed(texts: list[str]) -> None:
     page = f"[{', '.join(texts)}]".encode()
-    judgement = Judgement(max_rejected_rows=len(texts))
+    judgement = Judgement("stg_sales", max_rejected_rows=len(texts))
     judged([page], judgement)
     repeated = []
     for number, text in enumerate(texts, 1):
@@ -194,7 +194,7 @@ def wider_rows_as_text(draw: st.DrawFn) -> tuple[str, bool]:
 def test_optional_fields_hide_no_key_that_comes_twice_in_any_mixture_of_rows(
     rows: list[tuple[str, bool]],
 ) -> None:
-    judgement = Judgement(max_rejected_rows=len(rows))
+    judgement = Judgement("stg_sales", max_rejected_rows=len(rows))
     page = f"[{', '.join(text for text, _ in rows)}]".encode()
     [taken] = judged([page], judgement, WIDER)
     bad = [number for number, (_, twice) in enumerate(rows, 1) if twice]
@@ -214,8 +214,10 @@ def test_optional_fields_hide_no_key_that_comes_twice_in_any_mixture_of_rows(
 @given(st.lists(sales, max_size=5), st.booleans())
 def test_the_fast_way_and_the_slow_way_agree(rows: list[dict[str, Any]], ascii_only: bool) -> None:
     page = Page(encoded(rows, ascii_only))
-    fast = SALE_CONTRACT.plain_rows(page, 1, DATE, Judgement())
-    assert fast is None or fast == list(SALE_CONTRACT.judged_rows(page, 1, DATE, Judgement()))
+    fast = SALE_CONTRACT.plain_rows(page, 1, DATE, Judgement("stg_sales"))
+    assert fast is None or fast == list(
+        SALE_CONTRACT.judged_rows(page, 1, DATE, Judgement("stg_sales"))
+    )
 
 
 @quick
@@ -244,7 +246,7 @@ def test_raw_bytes_are_never_altered(pages: list[bytes]) -> None:
 @quick
 @given(st.binary(max_size=30))
 def test_any_bytes_are_a_page_of_rows_or_refused(body: bytes) -> None:
-    judgement = Judgement(max_rejected_rows=99)
+    judgement = Judgement("stg_sales", max_rejected_rows=99)
     with contextlib.suppress(InvalidRowsError):
         [taken] = judged([b"[" + body + b"]"], judgement)
         rows = json.loads(f"[{body.decode('utf-8', 'surrogateescape')}]")

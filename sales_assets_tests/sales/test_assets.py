@@ -71,7 +71,9 @@ def test_a_missing_day_fails_unless_the_run_allows_it_to_be_empty(
 def test_stg_sales_is_the_typed_rows_of_each_day() -> None:
     pages = {DAY: [page(sale(price=1)), page(sale(price=2))], NEXT_DAY: [b"[]"]}
     streams = PagesByDay({day: stream_of(bodies) for day, bodies in pages.items()})
-    days = days_of(stg_sales(config=StgConfig(), raw_sales=streams))
+    days = days_of(
+        stg_sales(context=dg.build_asset_context(), config=StgConfig(), raw_sales=streams)
+    )
     date = datetime.date.fromisoformat(DAY)
     assert {day: list(stream) for day, stream in days.items()} == {
         DAY: [sale(price=1, purchase_date=date), sale(price=2, purchase_date=date)],
@@ -88,7 +90,9 @@ def test_both_assets_say_which_columns_they_have() -> None:
 
 def test_stg_sales_describes_a_day_once_it_is_read() -> None:
     pages = PagesByDay({DAY: stream_of([page(*[sale(price=n) for n in range(10)])])})
-    [stream] = days_of(stg_sales(config=StgConfig(), raw_sales=pages)).values()
+    [stream] = days_of(
+        stg_sales(context=dg.build_asset_context(), config=StgConfig(), raw_sales=pages)
+    ).values()
     metadata = facts_of(stream)
     assert metadata["dagster/row_count"] == 10
     assert metadata["price_sum"] == 45
@@ -104,14 +108,18 @@ def test_stg_sales_describes_a_day_once_it_is_read() -> None:
 
 def test_a_preview_cell_holds_no_more_than_a_person_reads() -> None:
     pages = PagesByDay({DAY: stream_of([page(sale(client="x" * 10_000))])})
-    [stream] = days_of(stg_sales(config=StgConfig(), raw_sales=pages)).values()
+    [stream] = days_of(
+        stg_sales(context=dg.build_asset_context(), config=StgConfig(), raw_sales=pages)
+    ).values()
     [record] = facts_of(stream)["preview"].records
     assert len(record.data["client"]) <= 100
 
 
 def test_a_bad_row_fails_stg_sales() -> None:
     pages = PagesByDay({DAY: stream_of([page(sale(price="1"))])})
-    [stream] = days_of(stg_sales(config=StgConfig(), raw_sales=pages)).values()
+    [stream] = days_of(
+        stg_sales(context=dg.build_asset_context(), config=StgConfig(), raw_sales=pages)
+    ).values()
     with pytest.raises(InvalidRowsError, match="page 1, row 1, price"):
         list(stream)
 

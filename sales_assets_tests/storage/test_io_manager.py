@@ -13,6 +13,7 @@ from upath import UPath
 
 from sales_assets.feed.batch import FailedDaysError
 from sales_assets.feed.page import Page
+from sales_assets.feed.remedy import command, steps
 from sales_assets.feed.stream import (
     DayStream,
     EveryDayFailsError,
@@ -248,16 +249,46 @@ def test_the_error_of_a_range_can_be_pasted_into_the_next_one(
         run(base_dir, instance, pages, days[0], days[-1], side_by_side)
     assert str(failure.value).splitlines() == [
         "raw_things: 3 of 5 days failed; what lay there stays",
-        "  2022-08-10: no answer",
-        "  2022-08-11: no answer",
-        "  2022-08-13: no answer",
-        "2 days were stored and are recorded; assets downstream of raw_things were not run for "
-        "them",
-        "to run the missing days again:",
-        "  --partition-range 2022-08-10...2022-08-11",
-        "  --partition-range 2022-08-13...2022-08-13",
-        "or as a backfill: --partitions 2022-08-10,2022-08-11,2022-08-13",
+        *(line for day in broken for line in (f"  {day}: no", "  answer")),
+        "2 days were stored and are recorded; not run for them: the checks of raw_things and "
+        "reader",
+        *steps("raw_things", broken, [days[0], days[3]], ["reader"]),
     ]
+
+
+def test_of_a_range_in_which_many_days_fail_ten_are_named(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    days = [f"2022-09-{day:02}" for day in range(1, 31)]
+    broken: dict[str, list[bytes]] = {day: Unreadable(dg.Failure(f"{day}: broken")) for day in days}
+    with pytest.raises(FailedDaysError) as failure:
+        run(str(tmp_path), instance, broken, days[0], days[-1])
+    text = str(failure.value)
+    assert len(text.splitlines()) == 14
+    assert "and 20 more days, up to 2022-09-30; each partition says why" in text
+
+
+def test_each_day_that_fails_says_so_on_its_partition(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    pages = {day: [b"[2]"] for day in RANGE} | {RANGE[1]: Unreadable(dg.Failure("no answer"))}
+    with pytest.raises(FailedDaysError):
+        run(str(tmp_path), instance, pages, RANGE[0], RANGE[-1])
+    [record] = instance.fetch_observations(dg.AssetKey("raw_things"), limit=9).records
+    observation = record.asset_observation
+    assert observation is not None
+    assert observation.partition == RANGE[1]
+    assert observation.description == "This day could not be stored: no answer"
+    assert observation.metadata["remedy"].value == command(["raw_things", "reader"], [RANGE[1]])
+
+
+def test_a_single_day_that_fails_says_so_on_its_partition(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    with pytest.raises(dg.Failure, match=r"^no answer$"):
+        run(str(tmp_path), instance, {DAY: Unreadable(dg.Failure("no answer"))})
+    [record] = instance.fetch_observations(dg.AssetKey("raw_things"), limit=9).records
+    assert record.partition_key == DAY
 
 
 def test_what_fails_every_day_stops_the_range_at_once(

@@ -10,6 +10,7 @@ import pytest
 from upath import UPath
 
 from sales_assets.feed.judgement import InvalidRowsError
+from sales_assets.feed.remedy import config_json
 from sales_assets.sales.assets import stg_sales
 from sales_assets.storage.quarantine import Quarantine
 from sales_assets.storage.replace import directories_of
@@ -110,7 +111,11 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
             day = day_of(kind)
             api.days[day] = [page_of(kind).replace(DAY.encode(), day.encode())]
         pipeline = Pipeline(api, base, instance)
-        error = pipeline.error_of(days[0], days[-1])
+        # An error names ten days at most.
+        error = "\n".join(
+            pipeline.error_of(days[n], days[min(n + 9, len(days) - 1)])
+            for n in range(0, len(days), 10)
+        )
         refused = tree(base)
         pipeline.run(days[0], days[-1], allowed=1)
         recorded = pipeline.recorded(stg_sales)
@@ -122,9 +127,13 @@ def test_a_bad_row_fails_its_day_with_its_place_and_raw_keeps_every_byte(
     outcome: Outcome, kind: str
 ) -> None:
     day, (_, field) = day_of(kind), BAD[kind]
-    line = next(line for line in outcome.error.splitlines() if line.startswith(f"  {day}"))
-    assert "1 of 2 rows are bad, 0 may be" in line
-    assert f"page 1, row 2, {field} = " in line
+    lines = iter(outcome.error.splitlines())
+    assert f"  {day}: 1 of 2 rows are bad, 0 may be (max_rejected_rows); nothing of this" in next(
+        line for line in lines if line.startswith(f"  {day}")
+    )
+    assert next(lines).startswith(f"    page 1, row 2, {field} = ")
+    advice = next(line for line in lines if not line.startswith("    page"))
+    assert advice.endswith(config_json("stg_sales", max_rejected_rows=1))
     raw = f"raw/sales/{day}/sales_{day}.json"
     assert outcome.refused[raw] == page_of(kind).replace(DAY.encode(), day.encode())
     assert [path for path in outcome.refused if day in path] == [raw]

@@ -1,0 +1,72 @@
+"""What to do about days that could not be stored: for a shell to be pasted, and for the UI.
+
+What was wrong with them is said by the errors themselves.
+"""
+
+import datetime
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+CODE_LOCATION = "sales_assets.definitions"
+"""What commands of the shell name; all feeds are wired together there."""
+
+_MOST_SPANS = 5
+
+
+def command(assets: Sequence[str], days: Sequence[str]) -> str:
+    """Give the command that materializes these days, and those between them."""
+    first, last = min(days), max(days)
+    span = f"--partition {first}" if first == last else f"--partition-range {first}...{last}"
+    return f"dagster asset materialize -m {CODE_LOCATION} --select {','.join(assets)} {span}"
+
+
+def boxes(days: Sequence[str]) -> str:
+    """Give the days as the UI takes them where it asks for partitions; many of them as one span."""
+    spans = list(_spans(sorted(days)))
+    if len(spans) > _MOST_SPANS:
+        spans = [(min(days), max(days))]
+    return ", ".join(first if first == last else f"[{first}...{last}]" for first, last in spans)
+
+
+def config_json(asset: str, **config: Any) -> str:
+    """Give the configuration of a run that sets something of an asset."""
+    return json.dumps({"ops": {asset: {"config": config}}})
+
+
+def steps(
+    asset: str, missing: Sequence[str], stored: Sequence[str], downstream: Sequence[str]
+) -> Iterator[str]:
+    """Say, line by line, what to run after days of a range have failed.
+
+    Args:
+        asset: What the days are of.
+        missing: The days that were not stored.
+        stored: Those that were, of which nothing downstream was run.
+        downstream: The assets that are made of it.
+    """
+    if not stored or not downstream:
+        assets = [asset, *downstream]
+        yield f"in the UI: {_names(assets)}, Materialize, {boxes(missing)}; in a shell:"
+        yield f"  {command(assets, missing)}"
+        return
+    days = [*missing, *stored]
+    yield (
+        f"in the UI: {asset}, Materialize, {boxes(missing)}, then {_names(downstream)}, "
+        f"Materialize, {boxes(days)}; in a shell:"
+    )
+    yield f"  {command([asset], missing)}"
+    yield f"  {command(downstream, days)}"
+
+
+def _names(assets: Sequence[str]) -> str:
+    return " and ".join(assets)
+
+
+def _spans(days: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Give the first and the last day of each row of days without a gap."""
+    ordinals = [datetime.date.fromisoformat(day).toordinal() - n for n, day in enumerate(days)]
+    for _, row in itertools.groupby(zip(ordinals, days, strict=True), key=lambda pair: pair[0]):
+        same = [day for _, day in row]
+        yield same[0], same[-1]
