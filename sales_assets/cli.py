@@ -215,13 +215,7 @@ def verify(
     when all that differed could be fixed. A day is never deleted.
     """
     set_to: Settings = context.obj
-    if first and last and first > last:
-        raise click.UsageError(f"--from {first:%Y-%m-%d} comes after --to {last:%Y-%m-%d}")
-    if not set_to.dagster_home:
-        raise click.UsageError(
-            "DAGSTER_HOME is not set: set it to the directory of the Dagster instance that has "
-            "recorded the days (export DAGSTER_HOME=...)"
-        )
+    _require_history(set_to, first, last)
     import dagster as dg
     from tqdm import tqdm
 
@@ -261,6 +255,57 @@ def verify(
     elif not left:
         click.echo(f"{len(days)} days are as recorded")
     context.exit(1 if left else 0)
+
+
+@main.command()
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def status(
+    context: click.Context,
+    first: datetime.datetime | None,
+    last: datetime.datetime | None,
+    as_json: bool,
+) -> None:
+    """Say which days are stored, failed, missing, or not yet converted.
+
+    From SALES_START_DATE to yesterday, unless told otherwise. The exit status is 0 only when
+    nothing is missing. This reads what Dagster has recorded; `verify` reads the files, too.
+    """
+    _require_history(context.obj, first, last)
+    import dagster as dg
+
+    from sales_assets.definitions import LAYERS
+    from sales_assets.sales.assets import SALES_DAYS
+    from sales_assets.status import status as status_of
+
+    low, high = f"{first:%Y-%m-%d}" if first else "", f"{last:%Y-%m-%d}" if last else "9999"
+    days = [day for day in SALES_DAYS.get_partition_keys() if low <= day <= high]
+    if not days:
+        raise click.UsageError("there are no such days: the first is SALES_START_DATE")
+    with dg.DagsterInstance.get() as instance:
+        found = status_of(instance, LAYERS, SALES_DAYS, days)
+    if as_json:
+        layers = {name: one._asdict() for name, one in found.items()}
+        click.echo(json.dumps({"from": days[0], "to": days[-1], "assets": layers}, indent=2))
+    else:
+        for name, one in found.items():
+            click.echo("\n".join(one.lines(name)))
+    context.exit(0 if all(one.is_whole for one in found.values()) else 1)
+
+
+def _require_history(
+    set_to: Settings, first: datetime.datetime | None, last: datetime.datetime | None
+) -> None:
+    """Refuse a reversed range, and a command that has no history to look at."""
+    if first and last and first > last:
+        raise click.UsageError(f"--from {first:%Y-%m-%d} comes after --to {last:%Y-%m-%d}")
+    if not set_to.dagster_home:
+        raise click.UsageError(
+            "DAGSTER_HOME is not set: set it to the directory of the Dagster instance that has "
+            "recorded the days (export DAGSTER_HOME=...)"
+        )
 
 
 def _open_standard_streams() -> None:

@@ -5,10 +5,12 @@ what Dagster has to know of the partitions when it imports the assets, by `sales
 """
 
 from collections.abc import Iterable
+from functools import partial
 
 import dagster as dg
 
 from sales_assets import settings
+from sales_assets.alerts.late_days import late_day_alerts
 from sales_assets.alerts.sensors import failed_run_alerts
 from sales_assets.alerts.webhook import Webhook
 from sales_assets.rides.api import RidesApi
@@ -17,12 +19,13 @@ from sales_assets.rides.checks import distances_are_plausible, every_ride_has_it
 from sales_assets.rides.database import RidesDatabase
 from sales_assets.rides.postgres_server import is_postgres
 from sales_assets.sales.api import SalesApi
-from sales_assets.sales.assets import raw_sales, stg_sales
+from sales_assets.sales.assets import SALES_DAYS, raw_sales, stg_sales
 from sales_assets.sales.checks import SALES_CHECKS
 from sales_assets.sales.sale import SALE
 from sales_assets.schedules import (
     daily_sales_freshness,
     daily_sales_schedule,
+    due,
     rides_job,
     rides_schedule,
     sales_job,
@@ -71,6 +74,14 @@ def _storage(base_dir: str) -> dict[str, PartitionDirectoryIOManager]:
     }
 
 
+def _alerts(address: str) -> list[dg.SensorDefinition]:
+    webhook = Webhook(address)
+    return [
+        failed_run_alerts(webhook),
+        late_day_alerts(webhook, stg_sales.key, SALES_DAYS, partial(due, hour=schedule_hour)),
+    ]
+
+
 _settings = settings.read()
 
 BASE_DIR = _settings.base_dir
@@ -90,8 +101,8 @@ defs = dg.Definitions(
     assets=[*_daily([raw_sales, stg_sales], schedule_hour), rides, driver_statistics],
     asset_checks=[*SALES_CHECKS, distances_are_plausible, every_ride_has_its_driver],
     jobs=[sales_job, rides_job],
-    schedules=[daily_sales_schedule(schedule_hour), rides_schedule],
-    sensors=[failed_run_alerts(Webhook(alert_url))] if alert_url else [],
+    schedules=[daily_sales_schedule(schedule_hour, _settings.sales_lookback_days), rides_schedule],
+    sensors=_alerts(alert_url) if alert_url else [],
     resources={
         "rides_api": rides_api,
         "rides_database": rides_database,

@@ -8,7 +8,7 @@ import datetime
 import dagster as dg
 
 from sales_assets.rides.assets import driver_statistics, rides
-from sales_assets.sales.assets import raw_sales, stg_sales
+from sales_assets.sales.assets import SALES_DAYS, raw_sales, stg_sales
 
 _HOURS_FOR_A_DAY = 3
 
@@ -23,20 +23,50 @@ sales_job = dg.define_asset_job(
 )
 
 
-def daily_sales_schedule(hour: int) -> dg.ScheduleDefinition:
-    """Materialize yesterday each day; off until it is switched on.
+def daily_sales_schedule(hour: int, lookback: int) -> dg.ScheduleDefinition:
+    """Materialize yesterday each day, and some days before it again; off until it is switched on.
 
     Args:
         hour: When, in UTC (0 to 23).
+        lookback: How many days before yesterday, since their sales may have come in late.
     """
-    return dg.build_schedule_from_partitioned_job(  # type: ignore[return-value]
-        sales_job,
+
+    @dg.schedule(
+        job=sales_job,
         name="daily_sales",
-        hour_of_day=hour,
-        minute_of_hour=0,
-        description="Materialize the sales of yesterday (UTC).",
+        cron_schedule=f"0 {hour} * * *",
+        execution_timezone="UTC",
+        description=f"Materialize yesterday (UTC), and again the {lookback} days before it.",
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )
+    def daily_sales(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        # A tick that comes late is still that of its day.
+        today = context.scheduled_execution_time.astimezone(datetime.timezone.utc).date()
+        yesterday = today - datetime.timedelta(days=1)
+        start = SALES_DAYS.start.date()
+        if yesterday < start:
+            return dg.SkipReason(f"the first day is {start} (SALES_START_DATE)")
+        first = max(start, yesterday - datetime.timedelta(days=lookback))
+        return dg.RunRequest(
+            run_key=yesterday.isoformat(),
+            tags={
+                "dagster/asset_partition_range_start": first.isoformat(),
+                "dagster/asset_partition_range_end": yesterday.isoformat(),
+            },
+        )
+
+    return daily_sales
+
+
+def due(day: datetime.date, hour: int) -> datetime.datetime:
+    """Say by when a day has to be stored: three hours after the schedule.
+
+    Args:
+        day: The day.
+        hour: When the schedule runs, in UTC (0 to 23).
+    """
+    midnight = datetime.datetime.combine(day, datetime.time(), datetime.timezone.utc)
+    return midnight + datetime.timedelta(days=1, hours=hour + _HOURS_FOR_A_DAY)
 
 
 def daily_sales_freshness(hour: int) -> dg.FreshnessPolicy:

@@ -95,6 +95,14 @@ class Settings(BaseModel):
         ge=0,
         le=100_000,
     )
+    sales_lookback_days: _Whole = _setting(
+        3,
+        "SALES_LOOKBACK_DAYS",
+        "a whole number from 0 to 366",
+        "how many days before yesterday the schedule materializes again, since sales come in late",
+        ge=0,
+        le=366,
+    )
     sales_schedule_hour: _Whole = _setting(
         1,
         "SALES_SCHEDULE_HOUR",
@@ -107,7 +115,7 @@ class Settings(BaseModel):
         "",
         "SALES_ALERT_URL",
         "an address",
-        "webhook that is told of failed runs; kept nowhere",
+        "webhook that is told of failed runs and late days; kept nowhere",
         repr=False,
     )
     rides_api_url: str = _setting(

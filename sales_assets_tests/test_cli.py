@@ -10,6 +10,7 @@ import pytest
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.pipeline import DAYS
 
+STATUS = ("-c", "from sales_assets.cli import main; main()", "status")
 VERIFY = ("-c", "from sales_assets.cli import main; main()", "verify")
 
 
@@ -21,6 +22,11 @@ def test_the_command_names_each_day_that_differs(
     assert dagster(*arguments, SALES_API_URL="sample").returncode == 0
     sound = python(*VERIFY)
     assert (sound.returncode, sound.stdout) == (0, "3 days are as recorded\n"), sound.stderr
+    stored = python(*STATUS, "--from", DAYS[0], "--to", DAYS[-1])
+    assert (stored.returncode, stored.stdout.splitlines()) == (
+        0,
+        ["raw_sales: 3 of 3 days are stored", "stg_sales: 3 of 3 days are stored"],
+    )
     shutil.rmtree(tmp_path / "storage/raw/sales" / DAYS[1])
     (tmp_path / "storage/stg/sales" / DAYS[2] / "x").touch()
     broken = python(*VERIFY)
@@ -50,7 +56,7 @@ def test_the_command_compares_nothing_without_saying_so(python: Command) -> None
     assert f"--from {DAYS[1]} comes after --to {DAYS[0]}" in reversed_range.stderr
 
 
-@pytest.mark.parametrize("command", ["verify", "pull-rides", "http-jobs", "sample-api"])
+@pytest.mark.parametrize("command", ["verify", "status", "pull-rides", "http-jobs", "sample-api"])
 @pytest.mark.parametrize(
     ("name", "value"),
     [("BASE_DIR", " "), ("SALES_SCHEDULE_HOUR", "x"), ("SALES_START_DATE", "2022-02-30")],
@@ -62,6 +68,14 @@ def test_a_setting_that_is_wrong_is_named_without_a_traceback(
     assert result.returncode == 2
     assert f"Error: {name} is {value!r}" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_the_command_says_which_days_are_missing(python: Command) -> None:
+    result = python(*STATUS, "--from", DAYS[0], "--to", DAYS[1], "--json")
+    assert result.returncode == 1
+    document = json.loads(result.stdout)
+    assert (document["from"], document["to"]) == DAYS[:2]
+    assert document["assets"]["stg_sales"]["missing"] == list(DAYS[:2])
 
 
 def test_the_command_knows_its_version(python: Command) -> None:

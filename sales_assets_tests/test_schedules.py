@@ -7,22 +7,85 @@ import pytest
 from dagster._core.definitions.freshness import CronFreshnessPolicy
 
 from sales_assets.definitions import defs
-from sales_assets.schedules import daily_sales_freshness
+from sales_assets.sales.assets import stg_sales
+from sales_assets.schedules import daily_sales_freshness, daily_sales_schedule, due
 from sales_assets_tests.helpers.commands import Command
+from sales_assets_tests.helpers.materialize import range_tags
+from sales_assets_tests.helpers.pipeline import Pipeline
+from sales_assets_tests.helpers.rows import page, sale
 
 
-def test_the_schedule_is_off_and_materializes_yesterday() -> None:
-    repository = defs.get_repository_def()
-    schedule = repository.get_schedule_def("daily_sales")
-    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
-    assert schedule.cron_schedule == "0 1 * * *"
-    now = datetime.datetime(2026, 11, 21, 1, 0, tzinfo=datetime.timezone.utc)
+def tick(schedule: dg.ScheduleDefinition, at: datetime.datetime) -> dg.RunRequest | str | None:
+    """Evaluate the tick of a time; give what it requests, or why it does not."""
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_schedule_context(
-            instance, scheduled_execution_time=now, repository_def=repository
+            instance,
+            scheduled_execution_time=at,
+            repository_def=defs.get_repository_def(),
         )
-        [request] = schedule.evaluate_tick(context).run_requests or []
-    assert request.partition_key == "2026-11-20"
+        result = schedule.evaluate_tick(context)
+    return result.run_requests[0] if result.run_requests else result.skip_message
+
+
+def test_the_schedule_is_off_and_runs_in_the_night() -> None:
+    schedule = defs.get_repository_def().get_schedule_def("daily_sales")
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 1 * * *", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("today", "lookback", "first", "last"),
+    [
+        ("2026-11-21", 3, "2026-11-17", "2026-11-20"),
+        ("2026-11-21", 0, "2026-11-20", "2026-11-20"),
+        ("2022-08-11", 3, "2022-08-09", "2022-08-10"),
+        ("2024-03-01", 1, "2024-02-28", "2024-02-29"),
+    ],
+)
+def test_a_tick_is_one_run_of_yesterday_and_the_days_before_it(
+    today: str, lookback: int, first: str, last: str
+) -> None:
+    at = datetime.datetime.fromisoformat(f"{today}T01:00:00+00:00")
+    request = tick(daily_sales_schedule(1, lookback), at)
+    assert isinstance(request, dg.RunRequest)
+    assert (request.run_key, request.partition_key) == (last, None)
+    assert request.tags.items() >= range_tags(first, last).items()
+
+
+def test_there_is_nothing_to_materialize_before_the_first_day() -> None:
+    at = datetime.datetime(2022, 8, 9, 1, tzinfo=datetime.timezone.utc)
+    reason = tick(daily_sales_schedule(1, 3), at)
+    assert reason == "the first day is 2022-08-09 (SALES_START_DATE)"
+
+
+def test_a_day_is_due_three_hours_after_its_run() -> None:
+    day = datetime.date(2026, 11, 20)
+    assert due(day, hour=1).isoformat() == "2026-11-21T04:00:00+00:00"
+    assert due(day, hour=23).isoformat() == "2026-11-22T02:00:00+00:00"
+
+
+def test_three_mornings_pull_what_came_in_late_and_say_what_changed(
+    pipeline: Pipeline,
+) -> None:
+    """Each morning's run is that of the schedule; the API gets a row for the day before."""
+    schedule = daily_sales_schedule(1, 1)
+    seen = []
+    for today, late in (("2022-08-10", ""), ("2022-08-11", "2022-08-09"), ("2022-08-12", "")):
+        if late:
+            pipeline.api.days[late] += [page(sale(purchase_date=late, price=99))]
+        request = tick(schedule, datetime.datetime.fromisoformat(f"{today}T01:00:00+00:00"))
+        assert isinstance(request, dg.RunRequest)
+        first, last = (
+            request.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end")
+        )
+        pipeline.run(first, last)
+        recorded = pipeline.recorded(stg_sales)
+        seen.append({day: recorded[day]["change"] for day in sorted(recorded) if day >= first})
+    assert seen == [
+        {"2022-08-09": "first version"},
+        {"2022-08-09": "+1 -0 rows", "2022-08-10": "first version"},
+        {"2022-08-10": "unchanged", "2022-08-11": "first version"},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -30,14 +30,14 @@ class Progress:
         self._next_line = self._started + self._pause
 
     def show(self, stored: Stored, failed: int) -> None:
-        """Say how far the asset has come, if it is time for a line.
+        """Say how far a range has come, if it is time for a line.
 
         Args:
             stored: The metadata of each day that is done.
             failed: How many days failed.
         """
         now = time.monotonic()
-        if now < self._next_line:
+        if len(self._days) == 1 or now < self._next_line:
             return
         self._next_line = now + self._pause
         parts = [f"{len(stored)} of {len(self._days)} days stored", f"{_rows(stored):,} rows"]

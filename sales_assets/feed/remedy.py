@@ -24,10 +24,19 @@ def command(assets: Sequence[str], days: Sequence[str]) -> str:
 
 def boxes(days: Sequence[str]) -> str:
     """Give the days as the UI takes them where it asks for partitions; many of them as one span."""
-    spans = list(_spans(sorted(days)))
-    if len(spans) > _MOST_SPANS:
-        spans = [(min(days), max(days))]
-    return ", ".join(first if first == last else f"[{first}...{last}]" for first, last in spans)
+    found = [*spans(days)]
+    if len(found) > _MOST_SPANS:
+        found = [f"{min(days)}...{max(days)}"]
+    return ", ".join(f"[{span}]" if "..." in span else span for span in found)
+
+
+def spans(days: Sequence[str]) -> Iterator[str]:
+    """Give days that follow each other as one span, such as `2022-08-09...2022-08-11`."""
+    days = sorted(days)
+    ordinals = [datetime.date.fromisoformat(day).toordinal() - n for n, day in enumerate(days)]
+    for _, row in itertools.groupby(zip(ordinals, days, strict=True), key=lambda pair: pair[0]):
+        first, *rest = [day for _, day in row]
+        yield f"{first}...{rest[-1]}" if rest else first
 
 
 def config_json(asset: str, **config: Any) -> str:
@@ -62,11 +71,3 @@ def steps(
 
 def _names(assets: Sequence[str]) -> str:
     return " and ".join(assets)
-
-
-def _spans(days: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Give the first and the last day of each row of days without a gap."""
-    ordinals = [datetime.date.fromisoformat(day).toordinal() - n for n, day in enumerate(days)]
-    for _, row in itertools.groupby(zip(ordinals, days, strict=True), key=lambda pair: pair[0]):
-        same = [day for _, day in row]
-        yield same[0], same[-1]

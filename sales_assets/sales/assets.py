@@ -3,6 +3,7 @@
 import dagster as dg
 
 from sales_assets import settings
+from sales_assets.feed.automation import FOLLOWS_ITS_SOURCE
 from sales_assets.feed.daily import (
     RawConfig,
     StgConfig,
@@ -46,6 +47,7 @@ def raw_sales(
     group_name="sales",
     kinds={"python", "avro"},
     io_manager_key="sales_avro",
+    automation_condition=FOLLOWS_ITS_SOURCE,
 )
 def stg_sales(
     context: dg.AssetExecutionContext, config: StgConfig, raw_sales: PagesByDay

@@ -1,0 +1,125 @@
+"""Which days there are: stored, failed, missing, and not yet converted.
+
+What lies on the disk is compared with the records by `verify`; this reads the records alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import dagster as dg
+
+from sales_assets.feed.recorded import STORED_AT
+from sales_assets.feed.remedy import spans
+from sales_assets.verify import Layer
+
+_NAMED_SPANS = 10
+_SAME = ("unchanged", "first version")
+
+
+class LayerStatus(NamedTuple):
+    """The days of an asset; each is in one of the first three.
+
+    Attributes:
+        stored: Days that are stored.
+        failed: Days that are not, and whose latest run failed.
+        missing: Days that are not, and that no run has tried.
+        to_convert: Days that its source has, and it has not.
+        outdated: Days that its source has had anew since they were stored.
+        changed: What the latest run of a day changed, by day, if it changed something.
+    """
+
+    stored: Sequence[str]
+    failed: Sequence[str]
+    missing: Sequence[str]
+    to_convert: Sequence[str]
+    outdated: Sequence[str]
+    changed: Mapping[str, str]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left to do."""
+        return not (self.failed or self.missing or self.outdated)
+
+    def lines(self, name: str) -> Iterator[str]:
+        """Say it to a person, under the name of the asset."""
+        days = len(self.stored) + len(self.failed) + len(self.missing)
+        yield f"{name}: {len(self.stored)} of {days} days are stored"
+        for what, these in (
+            ("failed", self.failed),
+            ("missing", self.missing),
+            ("to convert", self.to_convert),
+            ("older than what they are made from", self.outdated),
+        ):
+            if these:
+                named = [*islice(spans(these), _NAMED_SPANS + 1)]
+                more = ", ..." if len(named) > _NAMED_SPANS else ""
+                yield f"  {len(these)} {what}: {', '.join(named[:_NAMED_SPANS])}{more}"
+        for day, change in self.changed.items():
+            yield f"  changed when it was last stored: {day} ({change})"
+
+
+def status(
+    instance: dg.DagsterInstance,
+    layers: Sequence[Layer],
+    partitions: dg.PartitionsDefinition[str],
+    days: Sequence[str],
+) -> dict[str, LayerStatus]:
+    """Look up these days, by asset; two queries an asset.
+
+    Args:
+        instance: What has recorded them.
+        layers: The assets, each after what it is made from.
+        partitions: Their partitions.
+        days: The days of interest.
+    """
+    recorded = {
+        layer.asset: layer.storage.recorded(instance, layer.asset, days) for layer in layers
+    }
+    return {
+        layer.name: _status(
+            recorded[layer.asset],
+            recorded[layer.made_from] if layer.made_from else {},
+            _failed(instance, layer.asset, partitions, days),
+            days,
+        )
+        for layer in layers
+    }
+
+
+def _status(
+    recorded: Mapping[str, Mapping[str, Any]],
+    source: Mapping[str, Mapping[str, Any]],
+    failed: set[str],
+    days: Sequence[str],
+) -> LayerStatus:
+    left = [day for day in days if day not in recorded]
+    return LayerStatus(
+        stored=[day for day in days if day in recorded],
+        failed=[day for day in left if day in failed],
+        missing=[day for day in left if day not in failed],
+        to_convert=[day for day in left if day in source],
+        outdated=[
+            day
+            for day in days
+            if day in recorded
+            and day in source
+            and source[day].get("change") != "unchanged"
+            and source[day][STORED_AT] > recorded[day][STORED_AT]
+        ],
+        changed={
+            day: change
+            for day in days
+            if day in recorded and (change := recorded[day].get("change", "")) not in ("", *_SAME)
+        },
+    )
+
+
+def _failed(
+    instance: dg.DagsterInstance,
+    asset: dg.AssetKey,
+    partitions: dg.PartitionsDefinition[str],
+    days: Sequence[str],
+) -> set[str]:
+    states = instance.get_status_by_partition(asset, list(days), partitions) or {}
+    return {day for day, state in states.items() if state and state.name == "FAILED"}

@@ -1,0 +1,90 @@
+"""`stg_sales` follows `raw_sales` by itself, as the automation sensor has it evaluated."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+import pytest
+
+from sales_assets.sales.assets import raw_sales, stg_sales
+from sales_assets_tests.helpers.materialize import BOTH
+from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
+
+RAW = dg.AssetSelection.assets(raw_sales)
+STG = dg.AssetSelection.assets(stg_sales)
+
+
+class Automation:
+    """The ticks of the automation sensor."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        """Switch it on before its first tick."""
+        self._definitions = dg.Definitions(assets=BOTH, resources=pipeline.resources)
+        self._instance = pipeline.instance
+        self._cursor: dg.AssetDaemonCursor | None = None
+
+    def tick(self) -> Sequence[str]:
+        """Give the days of stg_sales that are requested now."""
+        result = dg.evaluate_automation_conditions(
+            self._definitions, self._instance, cursor=self._cursor
+        )
+        self._cursor = result.cursor
+        return sorted(filter(None, result.get_requested_partitions(stg_sales.key)))
+
+
+@pytest.fixture
+def automation(pipeline: Pipeline) -> Automation:
+    """The sensor, off until its first tick."""
+    return Automation(pipeline)
+
+
+def test_days_of_raw_that_are_there_when_it_is_switched_on_are_converted(
+    pipeline: Pipeline, automation: Automation
+) -> None:
+    pipeline.run(DAYS[0], DAYS[1], RAW)
+    assert automation.tick() == [DAYS[0], DAYS[1]]
+
+
+def test_each_day_is_requested_once(pipeline: Pipeline, automation: Automation) -> None:
+    pipeline.run(DAYS[0], DAYS[1], RAW)
+    automation.tick()
+    pipeline.run(DAYS[0], DAYS[1], STG)
+    assert [automation.tick(), automation.tick()] == [[], []]
+
+
+def test_a_day_whose_raw_is_stored_again_is_converted_again(
+    pipeline: Pipeline, automation: Automation
+) -> None:
+    pipeline.run(DAYS[0], DAYS[-1])
+    automation.tick()
+    pipeline.run(DAYS[1], DAYS[1], RAW)
+    assert automation.tick() == [DAYS[1]]
+
+
+def test_days_that_landed_in_a_range_that_failed_in_part_are_converted(
+    pipeline: Pipeline, automation: Automation
+) -> None:
+    pipeline.run(DAYS[0], DAYS[-1])
+    automation.tick()
+    del pipeline.api.days[DAYS[1]]
+    pipeline.run(DAYS[0], DAYS[-1])
+    assert automation.tick() == [DAYS[0], DAYS[2]]
+
+
+def test_a_run_of_both_assets_leaves_nothing_to_follow(
+    pipeline: Pipeline, automation: Automation
+) -> None:
+    automation.tick()
+    pipeline.run(DAYS[0], DAYS[-1])
+    assert automation.tick() == []
+
+
+def test_a_day_whose_conversion_failed_is_not_tried_again_before_its_raw_is_new(
+    pipeline: Pipeline, automation: Automation
+) -> None:
+    pipeline.run(DAYS[0], DAYS[0], RAW)
+    automation.tick()
+    (pipeline.raw() / f"sales_{DAYS[0]}_1.json").write_bytes(b"[")
+    pipeline.run(DAYS[0], DAYS[0], STG)
+    assert [automation.tick(), automation.tick()] == [[], []]
+    pipeline.run(DAYS[0], DAYS[0], RAW)
+    assert automation.tick() == [DAYS[0]]

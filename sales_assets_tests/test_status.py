@@ -1,0 +1,58 @@
+"""Which days there are, as the records have it."""
+
+import dagster as dg
+
+from sales_assets.sales.assets import SALES_DAYS, raw_sales, stg_sales
+from sales_assets.status import LayerStatus, status
+from sales_assets_tests.helpers.materialize import sales_layers
+from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
+from sales_assets_tests.helpers.rows import page, sale
+
+
+def looked_up(pipeline: Pipeline) -> tuple[LayerStatus, LayerStatus]:
+    """Give what is said of the three days of raw_sales and of stg_sales."""
+    found = status(pipeline.instance, sales_layers(pipeline.base), SALES_DAYS, DAYS)
+    return found["raw_sales"], found["stg_sales"]
+
+
+def test_nothing_is_left_to_do_when_all_days_are_stored(pipeline: Pipeline) -> None:
+    pipeline.run(DAYS[0], DAYS[-1])
+    for one in looked_up(pipeline):
+        assert one == LayerStatus(list(DAYS), [], [], [], [], {})
+        assert one.is_whole
+
+
+def test_a_day_is_stored_failed_or_missing(pipeline: Pipeline) -> None:
+    del pipeline.api.days[DAYS[1]]
+    pipeline.run(DAYS[0], DAYS[1])
+    raw, stg = looked_up(pipeline)
+    assert (raw.stored, raw.failed, raw.missing) == ([DAYS[0]], [DAYS[1]], [DAYS[2]])
+    assert stg.to_convert == [DAYS[0]]
+    assert not raw.is_whole
+
+
+def test_a_day_that_its_source_has_anew_is_outdated(pipeline: Pipeline) -> None:
+    pipeline.run(DAYS[0], DAYS[-1])
+    pipeline.api.days[DAYS[1]] += [page(sale(purchase_date=DAYS[1]))]
+    pipeline.run(DAYS[0], DAYS[-1], dg.AssetSelection.assets(raw_sales))
+    raw, stg = looked_up(pipeline)
+    assert raw.changed == {DAYS[1]: "+1 -0 rows"}
+    assert stg.outdated == [DAYS[1]]
+    pipeline.run(DAYS[1], DAYS[1], dg.AssetSelection.assets(stg_sales))
+    assert looked_up(pipeline)[1].is_whole
+
+
+def test_a_person_reads_spans_of_days() -> None:
+    days = [f"2022-08-{day:02}" for day in range(9, 32)]
+    lines = LayerStatus(days[:1], [], days[1:], [], [], {days[0]: "+1 -0 rows"}).lines("raw_sales")
+    assert list(lines) == [
+        "raw_sales: 1 of 23 days are stored",
+        "  22 missing: 2022-08-10...2022-08-31",
+        "  changed when it was last stored: 2022-08-09 (+1 -0 rows)",
+    ]
+
+
+def test_of_many_spans_ten_are_named() -> None:
+    days = [f"2022-{month:02}-01" for month in range(1, 13)]
+    [_, line] = LayerStatus([], [], days, [], [], {}).lines("raw_sales")
+    assert line.endswith("2022-09-01, 2022-10-01, ...")
