@@ -53,6 +53,7 @@ def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> N
             "AUTH_TOKEN is not set: choose a token, set AUTH_TOKEN to it here and where the assets "
             "run"
         )
+    _log_to_stderr()
     try:
         check_token(token, "AUTH_TOKEN")
         api = SampleApi(token, host=host, port=port, faults=Faults.read(faults) if faults else None)
@@ -186,8 +187,7 @@ def pull_rides(interval: float) -> None:
     from sales_assets.definitions import rides_api, rides_database
     from sales_assets.rides.pull import serve
 
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("sales_assets").setLevel(logging.INFO)
+    _log_to_stderr()
     try:
         with rides_api.open() as api:
             tally = serve(api, rides_database, interval)
@@ -293,6 +293,11 @@ def status(
         for name, one in found.items():
             click.echo("\n".join(one.lines(name)))
     context.exit(0 if all(one.is_whole for one in found.values()) else 1)
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("sales_assets").setLevel(logging.INFO)
 
 
 def _require_history(

@@ -4,7 +4,7 @@ Two things are read elsewhere: the tokens, by what sends them, and by `alerts` i
 what Dagster has to know of the partitions when it imports the assets, by `sales`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import partial
 
 import dagster as dg
@@ -13,13 +13,14 @@ from sales_assets import settings
 from sales_assets.alerts.late_days import late_day_alerts
 from sales_assets.alerts.sensors import failed_run_alerts
 from sales_assets.alerts.webhook import Webhook
+from sales_assets.http.secrets import redacted
 from sales_assets.rides.api import RidesApi
-from sales_assets.rides.assets import driver_statistics, rides
+from sales_assets.rides.assets import RIDES_SOURCE, driver_statistics, rides
 from sales_assets.rides.checks import distances_are_plausible, every_ride_has_its_driver
 from sales_assets.rides.database import RidesDatabase
 from sales_assets.rides.postgres_server import is_postgres
 from sales_assets.sales.api import SalesApi
-from sales_assets.sales.assets import SALES_DAYS, raw_sales, stg_sales
+from sales_assets.sales.assets import SALES_DAYS, SALES_SOURCE, raw_sales, stg_sales
 from sales_assets.sales.checks import SALES_CHECKS
 from sales_assets.sales.sale import SALE
 from sales_assets.schedules import (
@@ -59,11 +60,18 @@ def _rides_database(address: str) -> RidesDatabase:
     return RidesDatabase(path=dg.EnvVar("RIDES_DB") if is_postgres(address) else address)
 
 
-def _daily(assets: Iterable[dg.AssetsDefinition], hour: int) -> list[dg.AssetsDefinition]:
+def _daily(layers: Mapping[Layer, dg.AssetsDefinition], hour: int) -> list[dg.AssetsDefinition]:
+    """Say of the assets when a day is due, and where their days lie."""
     policy = daily_sales_freshness(hour)
+
+    def described(spec: dg.AssetSpec, layer: Layer) -> dg.AssetSpec:
+        uri = redacted(layer.storage.directory(layer.asset, "x").parent.as_uri())
+        located: dg.AssetSpec = spec.merge_attributes(metadata={"dagster/uri": uri})
+        due_daily: dg.AssetSpec = dg.apply_freshness_policy(located, policy)
+        return due_daily
+
     return [
-        asset.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, policy))
-        for asset in assets
+        asset.map_asset_specs(partial(described, layer=layer)) for layer, asset in layers.items()
     ]
 
 
@@ -98,7 +106,13 @@ rides_api = _rides_api(_settings.rides_api_url)
 rides_database = _rides_database(_settings.rides_db)
 
 defs = dg.Definitions(
-    assets=[*_daily([raw_sales, stg_sales], schedule_hour), rides, driver_statistics],
+    assets=[
+        SALES_SOURCE,
+        *_daily(dict(zip(LAYERS, (raw_sales, stg_sales), strict=True)), schedule_hour),
+        RIDES_SOURCE,
+        rides,
+        driver_statistics,
+    ],
     asset_checks=[*SALES_CHECKS, distances_are_plausible, every_ride_has_its_driver],
     jobs=[sales_job, rides_job],
     schedules=[daily_sales_schedule(schedule_hour, _settings.sales_lookback_days), rides_schedule],

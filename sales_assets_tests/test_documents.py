@@ -181,9 +181,9 @@ def test_the_settings_in_the_readme_exist() -> None:
 
 
 def test_the_checks_that_run_are_the_ones_in_the_table() -> None:
-    listed = re.findall(r"^\| `(\w+)`\*? \|", read("docs/trust.md"), re.MULTILINE)
+    listed = re.findall(r"^\| `(\w+)`: `(\w+)`\*? \|", read("docs/trust.md"), re.MULTILINE)
     of_sales = [
-        key.name
+        (key.asset_key.to_user_string(), key.name)
         for check in defs.asset_checks or []
         for key in check.check_keys
         if key.asset_key.to_user_string().endswith("sales")

@@ -111,7 +111,9 @@ def test_the_deadline_of_both_sales_assets_follows_the_schedule(python: Command)
     assert python("-c", code, SALES_SCHEDULE_HOUR="5").stdout.splitlines() == [
         "('driver_statistics', None)",
         "('raw_sales', '0 8 * * *')",
+        "('ride_answers', None)",
         "('rides', None)",
+        "('sales_pages', None)",
         "('stg_sales', '0 8 * * *')",
     ]
 

@@ -102,7 +102,7 @@ def _failed_checks(context: dg.RunFailureSensorContext) -> Iterator[str]:
     ):
         found = entry.get_dagster_event().asset_check_evaluation_data
         if not found.passed and found.severity == dg.AssetCheckSeverity.ERROR:
-            yield f"{found.check_name}: {found.description}"
+            yield f"{found.asset_key.to_user_string()}: {found.check_name}: {found.description}"
 
 
 def _excerpt(text: str) -> str:

@@ -29,6 +29,7 @@ def daily_asset(
     days: dg.PartitionsDefinition[str],
     days_per_run: int | None,
     schema: RowSchema,
+    made_from: dg.AssetKey | None = None,
     **arguments: Any,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """`dg.asset` with what all assets of a daily feed share.
@@ -41,6 +42,7 @@ def daily_asset(
         days: The partitions.
         days_per_run: Cuts a backfill into runs of so many days, for runs on many machines.
         schema: What a row is; its columns are shown.
+        made_from: The asset that has the same columns, for their lineage.
         **arguments: As for `dg.asset`.
     """
     with warnings.catch_warnings():
@@ -52,7 +54,10 @@ def daily_asset(
                 if days_per_run
                 else dg.BackfillPolicy.single_run()
             ),
-            metadata={"dagster/column_schema": schema.table()},
+            metadata={
+                "dagster/column_schema": schema.table(),
+                **({"dagster/column_lineage": schema.lineage(made_from)} if made_from else {}),
+            },
             **arguments,
         )
     return decorator

@@ -12,6 +12,7 @@ import dagster as dg
 from sales_assets.feed.recorded import is_day
 
 _NAMED_DAYS = 10
+_TABLE_DAYS = 31
 
 
 class Finding(NamedTuple):
@@ -21,11 +22,13 @@ class Finding(NamedTuple):
         problem: What is wrong; empty when nothing is.
         facts: Columns of the table of days, the same for each day of a check.
         only_a_warning: The day may be right all the same.
+        unproven: Why nothing can be said of the day; empty when something can.
     """
 
     problem: str
     facts: Mapping[str, str | int]
     only_a_warning: bool = False
+    unproven: str = ""
 
 
 def checked_days(context: dg.AssetCheckExecutionContext) -> Sequence[str]:
@@ -52,17 +55,22 @@ def checked_asset(context: dg.AssetCheckExecutionContext) -> dg.AssetKey:
 
 
 def evaluate(days: Sequence[str], judge: Callable[[str], Finding]) -> dg.AssetCheckResult:
-    """Judge each day, in one evaluation, which names the days in its metadata."""
+    """Judge each day, in one evaluation, which names the days in its metadata.
+
+    When nothing can be said of any of them, that is a warning.
+    """
     findings = {day: _finding(judge, day) for day in days}
     failed = {day: finding for day, finding in findings.items() if finding.problem}
     warning = all(finding.only_a_warning for finding in failed.values())
+    reasons = {finding.unproven for finding in findings.values()} or {"there is no day to check"}
+    unproven = "" if "" in reasons else " and ".join(sorted(reasons))
     lines = [f"{day}: {finding.problem}" for day, finding in failed.items()]
     if len(lines) > _NAMED_DAYS:
         lines[_NAMED_DAYS:] = [f"and {len(lines) - _NAMED_DAYS} more days"]
     return dg.AssetCheckResult(
-        passed=not failed,
+        passed=not (failed or unproven),
         severity=dg.AssetCheckSeverity.WARN if warning else dg.AssetCheckSeverity.ERROR,
-        description="; ".join(lines) or f"all right: {_one_or_many(days)}",
+        description="; ".join(lines) or unproven or f"all right: {_one_or_many(days)}",
         metadata={
             "days_checked": len(days),
             "days_failed": len(failed),
@@ -74,21 +82,27 @@ def evaluate(days: Sequence[str], judge: Callable[[str], Finding]) -> dg.AssetCh
 
 def _table(findings: Mapping[str, Finding]) -> dg.TableMetadataValue:
     columns = dict.fromkeys(name for finding in findings.values() for name in finding.facts)
+    # Those that failed first, and the latest of the others.
+    shown = sorted(findings, key=lambda day: (not findings[day].problem, _age(day)))[:_TABLE_DAYS]
     return dg.MetadataValue.table(
         records=[
             dg.TableRecord(
                 {
                     "day": day,
-                    "problem": finding.problem,
-                    **{name: finding.facts.get(name, "") for name in columns},
+                    "problem": findings[day].problem,
+                    **{name: findings[day].facts.get(name, "") for name in columns},
                 }
             )
-            for day, finding in findings.items()
+            for day in shown
         ],
         schema=dg.TableSchema(
             [dg.TableColumn(name, "any") for name in ("day", "problem", *columns)]
         ),
     )
+
+
+def _age(day: str) -> int:
+    return -datetime.date.fromisoformat(day).toordinal()
 
 
 def _one_or_many(days: Sequence[str]) -> str:

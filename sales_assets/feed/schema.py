@@ -156,6 +156,12 @@ class RowSchema:
         """The names of the columns, in order."""
         return [column.name for column in self.columns]
 
+    def lineage(self, source: dg.AssetKey) -> dg.TableColumnLineage:
+        """Say for the Dagster UI that each column comes from its namesake in another asset."""
+        return dg.TableColumnLineage(
+            {column.name: [dg.TableColumnDep(source, column.name)] for column in self.columns}
+        )
+
     def table(self) -> dg.TableSchema:
         """Describe the columns for the Dagster UI."""
         return dg.TableSchema(

@@ -39,7 +39,6 @@ class Summary:
         """Say it under the names that Dagster and its UI know."""
         return {
             "dagster/row_count": self._rows,
-            "dagster/partition_row_count": self._rows,
             f"{self._column}_sum": self._sum,
             "preview": table(self._preview),
         }

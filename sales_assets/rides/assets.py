@@ -19,6 +19,17 @@ from sales_assets.rides.statistics import DriverStatistics, Row
 SUMS_AGREE = "sums_agree_with_rides"
 
 _COLUMNS = "dagster/column_schema"
+_OWNERS = ["team:rides"]
+_TAGS = {"domain": "rides", "pii": "names_of_drivers_and_users"}
+
+RIDES_SOURCE = dg.AssetSpec(
+    "ride_answers",
+    group_name="rides",
+    kinds={"api"},
+    owners=_OWNERS,
+    tags=_TAGS,
+    description="What the rides API answers: a ride with its driver and user. Not stored here.",
+)
 
 
 class NoRidesError(dg.Failure):
@@ -53,7 +64,11 @@ class PullConfig(dg.Config):
 
 
 @dg.asset(
+    deps=[RIDES_SOURCE],
     group_name="rides",
+    owners=_OWNERS,
+    tags={**_TAGS, "layer": "raw"},
+    code_version="1",
     kinds={"python", "sqlite"},
     metadata={_COLUMNS: column_schema(Ride)},
 )
@@ -94,6 +109,9 @@ def rides(
 
 @dg.asset(
     group_name="rides",
+    owners=_OWNERS,
+    tags={**_TAGS, "layer": "stg"},
+    code_version="1",
     kinds={"python", "sqlite"},
     deps=[rides],
     metadata={_COLUMNS: column_schema(DriverStatistics)},

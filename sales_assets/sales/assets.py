@@ -19,13 +19,28 @@ from sales_assets.sales.sale import SALE, SALE_CONTRACT
 _settings = settings.read()
 SALES_DAYS = dg.DailyPartitionsDefinition(_settings.sales_start_date, timezone="UTC")
 _DAYS_PER_RUN = _settings.sales_days_per_run
+_OWNERS = ["team:sales"]
+_TAGS = {"domain": "sales", "pii": "names_of_clients"}
+
+SALES_SOURCE = dg.AssetSpec(
+    "sales_pages",
+    group_name="sales",
+    kinds={"api"},
+    owners=_OWNERS,
+    tags=_TAGS,
+    description="What the sales API answers: the sales of a day, page by page. Not stored here.",
+)
 
 
 @daily_asset(
     SALES_DAYS,
     _DAYS_PER_RUN,
     SALE,
+    deps=[SALES_SOURCE],
     group_name="sales",
+    owners=_OWNERS,
+    tags={**_TAGS, "layer": "raw"},
+    code_version="1",
     kinds={"python", "json"},
     io_manager_key="json_pages",
 )
@@ -44,7 +59,11 @@ def raw_sales(
     SALES_DAYS,
     _DAYS_PER_RUN,
     SALE,
+    made_from=raw_sales.key,
     group_name="sales",
+    owners=_OWNERS,
+    tags={**_TAGS, "layer": "stg"},
+    code_version="1",
     kinds={"python", "avro"},
     io_manager_key="sales_avro",
     automation_condition=FOLLOWS_ITS_SOURCE,

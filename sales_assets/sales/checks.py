@@ -14,7 +14,7 @@ from sales_assets.storage.checks import (
 )
 
 
-@dg.asset_check(asset=raw_sales, blocking=True)
+@dg.asset_check(asset=raw_sales, name="is_as_recorded", blocking=True)
 def raw_sales_is_as_recorded(
     context: dg.AssetCheckExecutionContext, json_pages: Storage
 ) -> dg.AssetCheckResult:
@@ -22,7 +22,7 @@ def raw_sales_is_as_recorded(
     return pages_are_as_recorded(context, json_pages)
 
 
-@dg.asset_check(asset=raw_sales)
+@dg.asset_check(asset=raw_sales, name="pages_are_full")
 def raw_sales_pages_are_full(
     context: dg.AssetCheckExecutionContext, json_pages: Storage
 ) -> dg.AssetCheckResult:
@@ -33,7 +33,7 @@ def raw_sales_pages_are_full(
     return pages_are_full(context, json_pages)
 
 
-@dg.asset_check(asset=stg_sales, blocking=True)
+@dg.asset_check(asset=stg_sales, name="is_as_recorded", blocking=True)
 def stg_sales_is_as_recorded(
     context: dg.AssetCheckExecutionContext, sales_avro: Storage, json_pages: Storage
 ) -> dg.AssetCheckResult:
@@ -41,7 +41,7 @@ def stg_sales_is_as_recorded(
     return rows_are_as_recorded(context, sales_avro, json_pages, raw_sales.key)
 
 
-@dg.asset_check(asset=stg_sales, blocking=True)
+@dg.asset_check(asset=stg_sales, name="rows_are_sales_of_the_day", blocking=True)
 def stg_sales_rows_are_sales_of_the_day(
     context: dg.AssetCheckExecutionContext, sales_avro: Storage
 ) -> dg.AssetCheckResult:
@@ -57,7 +57,7 @@ def stg_sales_rows_are_sales_of_the_day(
     )
 
 
-@dg.asset_check(asset=stg_sales)
+@dg.asset_check(asset=stg_sales, name="row_count_is_usual")
 def stg_sales_row_count_is_usual(
     context: dg.AssetCheckExecutionContext, sales_avro: Storage
 ) -> dg.AssetCheckResult:
@@ -65,7 +65,7 @@ def stg_sales_row_count_is_usual(
     return row_count_is_usual(context, sales_avro)
 
 
-@dg.asset_check(asset=stg_sales)
+@dg.asset_check(asset=stg_sales, name="has_no_unknown_fields")
 def stg_sales_has_no_unknown_fields(
     context: dg.AssetCheckExecutionContext, sales_avro: Storage
 ) -> dg.AssetCheckResult:

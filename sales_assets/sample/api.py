@@ -11,6 +11,7 @@ import gzip
 import hmac
 import itertools
 import json
+import logging
 import random
 import secrets
 import socket
@@ -39,6 +40,9 @@ class Answer(NamedTuple):
     body: bytes = b""
     headers: Mapping[str, str] = {"Content-Type": "application/json"}
     fault: Fault = Fault()
+
+
+_log = logging.getLogger(__name__)
 
 
 class SampleApi:
@@ -101,6 +105,7 @@ class SampleApi:
             return _error(HTTPStatus.BAD_REQUEST, "date=YYYY-MM-DD and page=N are expected")
         fault = self.faults.next(day, number)
         if fault is not None:
+            _log.info("%s, page %d: %s", day, number, fault.model_dump_json(exclude_defaults=True))
             return self._faulty(fault, day, number)
         return self._sound(day, number)
 

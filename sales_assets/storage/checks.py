@@ -132,7 +132,8 @@ def row_count_is_usual(
         count = recorded[day]["dagster/row_count"]
         known = [recorded[d]["dagster/row_count"] for d in before[day] if d in recorded]
         if not known:
-            return Finding("", {"rows": count, "lowest": "", "highest": ""})
+            facts: dict[str, int | str] = {"rows": count, "lowest": "", "highest": ""}
+            return Finding("", facts, unproven="there is no such weekday to compare with yet")
         lowest, highest = int(min(known) * _FEW), int(max(known) * _MANY)
         facts = {"rows": count, "lowest": lowest, "highest": highest}
         usual = lowest <= count <= highest

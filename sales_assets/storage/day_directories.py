@@ -92,7 +92,6 @@ class DayDirectories:
             rows = self.format.count_rows(files)
             return {
                 "dagster/row_count": rows,
-                "dagster/partition_row_count": rows,
                 **reading.result,
             }
 

@@ -37,9 +37,12 @@ class Pipeline:
         selection: dg.AssetSelection | None = None,
         allowed: int = 0,
     ) -> dict[str, dg.AssetCheckEvaluation]:
-        """Materialize a range and check it; give the evaluations by the names of the checks."""
+        """Materialize a range and check it; give the evaluations by asset and check."""
         result = self._result(first, last, selection, allowed)
-        return {one.check_name: one for one in result.get_asset_check_evaluations()}
+        return {
+            f"{one.asset_key.to_user_string()}_{one.check_name}": one
+            for one in result.get_asset_check_evaluations()
+        }
 
     def error_of(self, first: str, last: str, selection: dg.AssetSelection | None = None) -> str:
         """Materialize a range that is to fail; give the error of stg_sales."""

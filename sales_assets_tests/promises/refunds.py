@@ -79,7 +79,7 @@ def stg_refunds(
     return rows_by_day(context, config, raw_refunds, REFUND_CONTRACT, sum_of="amount")
 
 
-@dg.asset_check(asset=raw_refunds, blocking=True)
+@dg.asset_check(asset=raw_refunds, name="is_as_recorded", blocking=True)
 def raw_refunds_is_as_recorded(
     context: dg.AssetCheckExecutionContext, json_pages: Storage
 ) -> dg.AssetCheckResult:
@@ -87,7 +87,7 @@ def raw_refunds_is_as_recorded(
     return pages_are_as_recorded(context, json_pages)
 
 
-@dg.asset_check(asset=stg_refunds, blocking=True)
+@dg.asset_check(asset=stg_refunds, name="is_as_recorded", blocking=True)
 def stg_refunds_is_as_recorded(
     context: dg.AssetCheckExecutionContext, refunds_avro: Storage, json_pages: Storage
 ) -> dg.AssetCheckResult:
@@ -95,7 +95,7 @@ def stg_refunds_is_as_recorded(
     return rows_are_as_recorded(context, refunds_avro, json_pages, raw_refunds.key)
 
 
-@dg.asset_check(asset=stg_refunds)
+@dg.asset_check(asset=stg_refunds, name="amounts_are_positive")
 def stg_refunds_amounts_are_positive(
     context: dg.AssetCheckExecutionContext, refunds_avro: Storage
 ) -> dg.AssetCheckResult:
@@ -108,7 +108,7 @@ def stg_refunds_amounts_are_positive(
     )
 
 
-@dg.asset_check(asset=stg_refunds)
+@dg.asset_check(asset=stg_refunds, name="has_no_unknown_fields")
 def stg_refunds_has_no_unknown_fields(
     context: dg.AssetCheckExecutionContext, refunds_avro: Storage
 ) -> dg.AssetCheckResult:

@@ -77,7 +77,10 @@ def run(
         partition_key=None if last else first,
         tags=range_tags(first, last) if last else {},
     )
-    return {one.check_name: one for one in result.get_asset_check_evaluations()}
+    return {
+        f"{one.asset_key.to_user_string()}_{one.check_name}": one
+        for one in result.get_asset_check_evaluations()
+    }
 
 
 def stored_rows(base: Path, day: str) -> list[Any]:

@@ -51,7 +51,6 @@ def test_raw_sales_describes_a_day_once_it_is_read(api: ScriptedApi, sales_api: 
     assert metadata["source"] == api.url
     assert metadata["pages"] == 2
     assert metadata["dagster/row_count"] == 4
-    assert metadata["dagster/partition_row_count"] == 4
     assert metadata["price_sum"] == 3
 
 

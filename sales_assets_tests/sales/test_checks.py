@@ -1,27 +1,16 @@
 """The asset checks, on days as they come from HTTP, and on days that somebody has damaged."""
 
 import datetime
-from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
 import pytest
 
 from sales_assets.sales.sale import SALE
 from sales_assets.storage.avro_file import AvroFile
+from sales_assets_tests.helpers.evaluations import failed, table
 from sales_assets_tests.helpers.pipeline import Pipeline
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
-
-
-def failed(evaluations: dict[str, dg.AssetCheckEvaluation]) -> dict[str, str]:
-    """The descriptions of the checks that failed."""
-    return {name: one.description or "" for name, one in evaluations.items() if not one.passed}
-
-
-def table(evaluation: dg.AssetCheckEvaluation) -> Iterator[Any]:
-    metadata: Any = evaluation.metadata["days"]
-    return iter([record.data for record in metadata.records])
 
 
 def test_a_day_without_sales_passes(pipeline: Pipeline, api: ScriptedApi) -> None:

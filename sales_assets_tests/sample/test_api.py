@@ -1,12 +1,14 @@
 """The embedded sample API."""
 
 import datetime
+import logging
 
 import pytest
 import requests
 
 from sales_assets.sales.api import SalesApi
 from sales_assets.sample.api import SampleApi
+from sales_assets.sample.faults import Fault, Faults
 from sales_assets.sample.sales import PAGE_SIZE, rows_of_day
 from sales_assets_tests.helpers.rows import DAY
 from sales_assets_tests.helpers.scripted_api import open_sales_api
@@ -52,3 +54,11 @@ def test_a_bad_query_is_400(sample: SampleApi, query: dict[str, object]) -> None
 def test_a_wrong_token_is_401(sample: SampleApi) -> None:
     sample.token = "another"  # noqa: S105
     assert requests.get(f"{sample.url}/sales?date={DAY}", timeout=5).status_code == 401
+
+
+def test_a_fault_that_is_served_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with SampleApi(faults=Faults([Fault(page=2, status=503)])) as server:
+        get(server, date="2022-08-09", page=1)
+        get(server, date="2022-08-09", page=2)
+    assert caplog.messages == ['2022-08-09, page 2: {"page":2,"status":503}']

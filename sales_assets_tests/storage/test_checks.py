@@ -1,26 +1,14 @@
 """The checks of what is stored, on days that somebody has damaged."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import dagster as dg
 
 from sales_assets.sales.assets import raw_sales
 from sales_assets.sales.sale import SALE
 from sales_assets.storage.avro_file import AvroFile
+from sales_assets_tests.helpers.evaluations import failed, table
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
-
-
-def failed(evaluations: dict[str, dg.AssetCheckEvaluation]) -> dict[str, str]:
-    """The descriptions of the checks that failed."""
-    return {name: one.description or "" for name, one in evaluations.items() if not one.passed}
-
-
-def table(evaluation: dg.AssetCheckEvaluation) -> Iterator[Any]:
-    metadata: Any = evaluation.metadata["days"]
-    return iter([record.data for record in metadata.records])
 
 
 def test_a_gap_in_the_pages_is_found(pipeline: Pipeline) -> None:
