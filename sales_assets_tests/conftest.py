@@ -39,7 +39,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def pipeline(api: ScriptedApi, tmp_path: Path, instance: dg.DagsterInstance) -> Pipeline:
-    """The graph with its checks, and three days to be had."""
+    """The graph with its checks, and an API that has three days."""
     return Pipeline(api, tmp_path / "storage", instance)
 
 

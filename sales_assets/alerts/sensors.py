@@ -34,8 +34,8 @@ class AlertError(dg.DagsterError):
 def failed_run_alerts(webhook: Webhook) -> dg.SensorDefinition:
     """Make the sensor that posts each failed run; it runs by default.
 
-    A tick posts one alert, and the cursor moves on with it: none is lost while the webhook is not
-    to be had, none is posted again because a later one failed. Only when an answer got lost, or a
+    A tick posts one alert, and the cursor moves on with it: none is lost while the webhook
+    fails, none is posted again because a later one failed. Only when an answer got lost, or a
     process died between post and cursor, is an alert posted twice. When Dagster will start a run
     that crashed again by itself, the alert says so; it is not held back, since Dagster may come to
     think better of it.

@@ -101,16 +101,14 @@ def pages_by_day(
         def read() -> Generator[Page, None, Facts]:
             reading = api.pages(day, allow_empty=config.allow_empty_day).reading()
             summary = Summary(sum_of)
-            pages = 0
             try:
                 for page in reading:
-                    pages += 1
                     summary.add(page.rows)
                     yield page
             except NoSuchDayError as error:
                 config_of_run = config_json(asset, allow_empty_day=True)
                 raise NoSuchDayError(f"{error} ({config_of_run})") from None
-            return Facts({**reading.result.metadata, "pages": pages, **summary.metadata()})
+            return Facts({**summary.metadata(), **reading.result.metadata})
 
         return DayStream(read)
 
@@ -147,8 +145,8 @@ def rows_by_day(
                 yield from rows
             return Facts(
                 {
-                    **stored.result.metadata,
                     **summary.metadata(),
+                    **stored.result.metadata,
                     "rejected_rows": len(judgement.rejects),
                     "unknown_fields": judgement.unknown_fields,
                 },

@@ -141,7 +141,10 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                     files = self.format.files(directory, stem)
                     stored = yield from self.format.read_and_describe(files)
                 if wrong := problem(day, stored):
-                    raise UnlikeRecordedError(f"{day}: {key.to_user_string()}: {wrong}")
+                    raise UnlikeRecordedError(
+                        f"{day}: {key.to_user_string()}: {wrong}; if a run that stores it is still "
+                        "under way, run this one again after that"
+                    )
                 return Facts(
                     {} if day in recorded else {"never_recorded": str(directory)},
                     is_current=lambda: self.directories.state(directory) == state,

@@ -25,7 +25,10 @@ class Automation:
     def tick(self) -> Sequence[str]:
         """Give the days of stg_sales that are requested now."""
         result = dg.evaluate_automation_conditions(
-            self._definitions, self._instance, cursor=self._cursor
+            self._definitions,
+            self._instance,
+            asset_selection=dg.AssetSelection.assets(*BOTH),
+            cursor=self._cursor,
         )
         self._cursor = result.cursor
         return sorted(filter(None, result.get_requested_partitions(stg_sales.key)))
