@@ -272,8 +272,9 @@ def status(
 ) -> None:
     """Say which days are stored, missing, failed, not yet converted, and lately changed.
 
-    From SALES_START_DATE to yesterday, unless told otherwise. The exit status is 0 only when
-    nothing is missing. This reads what Dagster has recorded; `verify` reads the files, too.
+    From SALES_START_DATE to yesterday, unless told otherwise. The exit status is 0 only when no
+    day is missing, and none is older than its source. This reads what Dagster has recorded;
+    `verify` reads the files, too.
     """
     set_to: Settings = context.obj
     with _history(set_to, first, last) as instance:
