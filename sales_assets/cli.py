@@ -5,7 +5,10 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from dotenv import load_dotenv
@@ -13,6 +16,9 @@ from dotenv import load_dotenv
 from sales_assets import settings
 from sales_assets.settings import InvalidSettingError, Settings
 from sales_assets.storage.location import InvalidLocationError, location
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 
 @click.group()
@@ -215,18 +221,14 @@ def verify(
     when all that differed could be fixed. A day is never deleted.
     """
     set_to: Settings = context.obj
-    _require_history(set_to, first, last)
-    import dagster as dg
-    from tqdm import tqdm
+    with _history(set_to, first, last) as instance:
+        from tqdm import tqdm
 
-    from sales_assets.definitions import BASE_DIR, LAYERS
-    from sales_assets.verify import Difference, Verification
+        from sales_assets.definitions import BASE_DIR, LAYERS
+        from sales_assets.verify import Difference, Verification
 
-    with dg.DagsterInstance.get() as instance:
         verification = Verification(instance, LAYERS)
-        days = verification.days(
-            f"{first:%Y-%m-%d}" if first else "", f"{last:%Y-%m-%d}" if last else "9999"
-        )
+        days = verification.days(*_bounds(first, last))
         if not days:
             raise click.ClickException(
                 f"there is nothing to compare: no such day is recorded in {set_to.dagster_home} "
@@ -268,24 +270,27 @@ def status(
     last: datetime.datetime | None,
     as_json: bool,
 ) -> None:
-    """Say which days are stored, failed, missing, or not yet converted.
+    """Say which days are stored, missing, failed, not yet converted, and lately changed.
 
-    From SALES_START_DATE to yesterday, unless told otherwise. The exit status is 0 only when
-    nothing is missing. This reads what Dagster has recorded; `verify` reads the files, too.
+    From SALES_START_DATE to yesterday, unless told otherwise. The exit status is 0 only when no
+    day is missing, and none is older than its source. This reads what Dagster has recorded;
+    `verify` reads the files, too.
     """
-    _require_history(context.obj, first, last)
-    import dagster as dg
+    set_to: Settings = context.obj
+    with _history(set_to, first, last) as instance:
+        from sales_assets.definitions import LAYERS
+        from sales_assets.sales.assets import SALES_DAYS
+        from sales_assets.status import status as status_of
 
-    from sales_assets.definitions import LAYERS
-    from sales_assets.sales.assets import SALES_DAYS
-    from sales_assets.status import status as status_of
-
-    low, high = f"{first:%Y-%m-%d}" if first else "", f"{last:%Y-%m-%d}" if last else "9999"
-    days = [day for day in SALES_DAYS.get_partition_keys() if low <= day <= high]
-    if not days:
-        raise click.UsageError("there are no such days: the first is SALES_START_DATE")
-    with dg.DagsterInstance.get() as instance:
-        found = status_of(instance, LAYERS, SALES_DAYS, days)
+        low, high = _bounds(first, last)
+        every = SALES_DAYS.get_partition_keys()
+        days = [day for day in every if low <= day <= high]
+        if not days:
+            there = f"there are {every[0]} to {every[-1]}" if every else "there are none yet"
+            raise click.UsageError(
+                f"no such days: {there}, from SALES_START_DATE to yesterday (UTC)"
+            )
+        found = status_of(instance, LAYERS, SALES_DAYS, days, set_to.sales_lookback_days)
     if as_json:
         layers = {name: one._asdict() for name, one in found.items()}
         click.echo(json.dumps({"from": days[0], "to": days[-1], "assets": layers}, indent=2))
@@ -300,10 +305,15 @@ def _log_to_stderr() -> None:
     logging.getLogger("sales_assets").setLevel(logging.INFO)
 
 
-def _require_history(
+@contextmanager
+def _history(
     set_to: Settings, first: datetime.datetime | None, last: datetime.datetime | None
-) -> None:
-    """Refuse a reversed range, and a command that has no history to look at."""
+) -> Iterator["DagsterInstance"]:
+    """Open the Dagster instance that has recorded these days.
+
+    Raises:
+        UsageError: The range is reversed, or there is no such instance.
+    """
     if first and last and first > last:
         raise click.UsageError(f"--from {first:%Y-%m-%d} comes after --to {last:%Y-%m-%d}")
     if not set_to.dagster_home:
@@ -311,6 +321,19 @@ def _require_history(
             "DAGSTER_HOME is not set: set it to the directory of the Dagster instance that has "
             "recorded the days (export DAGSTER_HOME=...)"
         )
+    import dagster as dg
+
+    try:
+        instance = dg.DagsterInstance.get()
+    except dg.DagsterInvariantViolationError as error:
+        raise click.UsageError(str(error)) from None
+    with instance:
+        yield instance
+
+
+def _bounds(first: datetime.datetime | None, last: datetime.datetime | None) -> tuple[str, str]:
+    """Give the first and the last day of a range as texts that all days lie between."""
+    return f"{first:%Y-%m-%d}" if first else "", f"{last:%Y-%m-%d}" if last else "9999"
 
 
 def _open_standard_streams() -> None:

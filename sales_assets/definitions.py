@@ -13,6 +13,7 @@ from sales_assets import settings
 from sales_assets.alerts.late_days import late_day_alerts
 from sales_assets.alerts.sensors import failed_run_alerts
 from sales_assets.alerts.webhook import Webhook
+from sales_assets.feed.automation import automation_sensor
 from sales_assets.http.secrets import redacted
 from sales_assets.rides.api import RidesApi
 from sales_assets.rides.assets import RIDES_SOURCE, driver_statistics, rides
@@ -116,7 +117,7 @@ defs = dg.Definitions(
     asset_checks=[*SALES_CHECKS, distances_are_plausible, every_ride_has_its_driver],
     jobs=[sales_job, rides_job],
     schedules=[daily_sales_schedule(schedule_hour, _settings.sales_lookback_days), rides_schedule],
-    sensors=_alerts(alert_url) if alert_url else [],
+    sensors=[automation_sensor(), *(_alerts(alert_url) if alert_url else [])],
     resources={
         "rides_api": rides_api,
         "rides_database": rides_database,

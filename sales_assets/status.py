@@ -1,4 +1,4 @@
-"""Which days there are: stored, failed, missing, and not yet converted.
+"""Which days there are: stored, missing, failed, not yet converted, and lately changed.
 
 What lies on the disk is compared with the records by `verify`; this reads the records alone.
 """
@@ -18,20 +18,20 @@ _SAME = ("unchanged", "first version")
 
 
 class LayerStatus(NamedTuple):
-    """The days of an asset; each is in one of the first three.
+    """The days of an asset.
 
     Attributes:
         stored: Days that are stored.
-        failed: Days that are not, and whose latest run failed.
-        missing: Days that are not, and that no run has tried.
+        missing: Those that are not.
+        failed: Days whose latest run failed; an older version of them may be stored.
         to_convert: Days that its source has, and it has not.
-        outdated: Days that its source has had anew since they were stored.
-        changed: What the latest run of a day changed, by day, if it changed something.
+        outdated: Days that were stored in its source again after they were stored here.
+        changed: What the last look back changed, by day, if it changed something.
     """
 
     stored: Sequence[str]
-    failed: Sequence[str]
     missing: Sequence[str]
+    failed: Sequence[str]
     to_convert: Sequence[str]
     outdated: Sequence[str]
     changed: Mapping[str, str]
@@ -39,17 +39,17 @@ class LayerStatus(NamedTuple):
     @property
     def is_whole(self) -> bool:
         """Whether nothing is left to do."""
-        return not (self.failed or self.missing or self.outdated)
+        return not (self.missing or self.outdated)
 
     def lines(self, name: str) -> Iterator[str]:
         """Say it to a person, under the name of the asset."""
-        days = len(self.stored) + len(self.failed) + len(self.missing)
+        days = len(self.stored) + len(self.missing)
         yield f"{name}: {len(self.stored)} of {days} days are stored"
         for what, these in (
-            ("failed", self.failed),
             ("missing", self.missing),
+            ("whose latest run failed", self.failed),
             ("to convert", self.to_convert),
-            ("older than what they are made from", self.outdated),
+            ("older than the source", self.outdated),
         ):
             if these:
                 named = [*islice(spans(these), _NAMED_SPANS + 1)]
@@ -64,6 +64,7 @@ def status(
     layers: Sequence[Layer],
     partitions: dg.PartitionsDefinition[str],
     days: Sequence[str],
+    lookback: int,
 ) -> dict[str, LayerStatus]:
     """Look up these days, by asset; two queries an asset.
 
@@ -71,8 +72,10 @@ def status(
         instance: What has recorded them.
         layers: The assets, each after what it is made from.
         partitions: Their partitions.
-        days: The days of interest.
+        days: The days of interest, the oldest first.
+        lookback: How many days before the last one a look back takes in.
     """
+    looked_back = days[-1 - lookback :]
     recorded = {
         layer.asset: layer.storage.recorded(instance, layer.asset, days) for layer in layers
     }
@@ -82,6 +85,7 @@ def status(
             recorded[layer.made_from] if layer.made_from else {},
             _failed(instance, layer.asset, partitions, days),
             days,
+            looked_back,
         )
         for layer in layers
     }
@@ -92,26 +96,22 @@ def _status(
     source: Mapping[str, Mapping[str, Any]],
     failed: set[str],
     days: Sequence[str],
+    looked_back: Sequence[str],
 ) -> LayerStatus:
-    left = [day for day in days if day not in recorded]
+    stored = [day for day in days if day in recorded]
+    missing = [day for day in days if day not in recorded]
+    changes = {day: recorded[day].get("change", "") for day in looked_back if day in recorded}
     return LayerStatus(
-        stored=[day for day in days if day in recorded],
-        failed=[day for day in left if day in failed],
-        missing=[day for day in left if day not in failed],
-        to_convert=[day for day in left if day in source],
+        stored=stored,
+        missing=missing,
+        failed=[day for day in days if day in failed],
+        to_convert=[day for day in missing if day in source],
         outdated=[
             day
-            for day in days
-            if day in recorded
-            and day in source
-            and source[day].get("change") != "unchanged"
-            and source[day][STORED_AT] > recorded[day][STORED_AT]
+            for day in stored
+            if day in source and source[day][STORED_AT] > recorded[day][STORED_AT]
         ],
-        changed={
-            day: change
-            for day in days
-            if day in recorded and (change := recorded[day].get("change", "")) not in ("", *_SAME)
-        },
+        changed={day: change for day, change in changes.items() if change not in ("", *_SAME)},
     )
 
 

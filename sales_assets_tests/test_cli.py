@@ -70,6 +70,22 @@ def test_a_setting_that_is_wrong_is_named_without_a_traceback(
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("command", ["verify", "status"])
+def test_a_home_that_is_not_there_is_named_without_a_traceback(
+    python: Command, command: str
+) -> None:
+    result = python(*STATUS[:2], command, DAGSTER_HOME="/not/here")
+    assert result.returncode == 2
+    assert '$DAGSTER_HOME "/not/here"' in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_days_that_are_no_partitions_have_no_status(python: Command) -> None:
+    result = python(*STATUS, "--from", "9000-01-01")
+    assert result.returncode == 2
+    assert "Error: no such days: there are 2022-08-09 to " in result.stderr
+
+
 def test_the_command_says_which_days_are_missing(python: Command) -> None:
     result = python(*STATUS, "--from", DAYS[0], "--to", DAYS[1], "--json")
     assert result.returncode == 1

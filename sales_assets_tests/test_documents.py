@@ -19,6 +19,7 @@ from sales_assets.sample.faults import Faults
 from sales_assets_tests.helpers.documents import (
     BY_CI,
     NOT_RUN,
+    PARTS,
     RUN,
     SERVER,
     Block,
@@ -168,6 +169,13 @@ def test_files_that_are_named_exist(document: str) -> None:
 @each_document
 def test_what_follows_from_the_code_is_up_to_date(document: str) -> None:
     assert read(document) == written(document), "run `make docs`"
+
+
+def test_each_part_that_code_writes_is_in_one_document() -> None:
+    found = [
+        name for each in documents() for name in re.findall(r"from the code: (\w+)", read(each))
+    ]
+    assert sorted(found) == sorted(PARTS)
 
 
 def test_the_readme_is_short() -> None:

@@ -43,6 +43,16 @@ def test_a_number_that_does_not_fit_is_refused_by_name(
     )
 
 
+def test_the_schedule_may_look_back_at_no_day_but_at_no_more_than_a_year(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SALES_LOOKBACK_DAYS", "0")
+    assert settings.read().sales_lookback_days == 0
+    monkeypatch.setenv("SALES_LOOKBACK_DAYS", "367")
+    with pytest.raises(InvalidSettingError, match="SALES_LOOKBACK_DAYS is '367'"):
+        settings.read()
+
+
 @pytest.mark.parametrize("value", ["2022-02-30", "20220809", "yesterday", "2022-8-9"])
 def test_a_day_that_does_not_exist_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, value: str

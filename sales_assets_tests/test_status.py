@@ -8,10 +8,12 @@ from sales_assets_tests.helpers.materialize import sales_layers
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
 from sales_assets_tests.helpers.rows import page, sale
 
+RAW = dg.AssetSelection.assets(raw_sales)
 
-def looked_up(pipeline: Pipeline) -> tuple[LayerStatus, LayerStatus]:
+
+def looked_up(pipeline: Pipeline, lookback: int = 2) -> tuple[LayerStatus, LayerStatus]:
     """Give what is said of the three days of raw_sales and of stg_sales."""
-    found = status(pipeline.instance, sales_layers(pipeline.base), SALES_DAYS, DAYS)
+    found = status(pipeline.instance, sales_layers(pipeline.base), SALES_DAYS, DAYS, lookback)
     return found["raw_sales"], found["stg_sales"]
 
 
@@ -22,29 +24,47 @@ def test_nothing_is_left_to_do_when_all_days_are_stored(pipeline: Pipeline) -> N
         assert one.is_whole
 
 
-def test_a_day_is_stored_failed_or_missing(pipeline: Pipeline) -> None:
-    del pipeline.api.days[DAYS[1]]
-    pipeline.run(DAYS[0], DAYS[1])
+def test_a_day_is_stored_or_missing(pipeline: Pipeline) -> None:
+    pipeline.run(DAYS[0], DAYS[1], RAW)
     raw, stg = looked_up(pipeline)
-    assert (raw.stored, raw.failed, raw.missing) == ([DAYS[0]], [DAYS[1]], [DAYS[2]])
-    assert stg.to_convert == [DAYS[0]]
+    assert (raw.stored, raw.missing, raw.failed) == ([DAYS[0], DAYS[1]], [DAYS[2]], [])
+    assert (stg.stored, stg.to_convert) == ([], [DAYS[0], DAYS[1]])
     assert not raw.is_whole
+
+
+def test_a_day_whose_latest_run_failed_is_named_also_when_it_is_stored(pipeline: Pipeline) -> None:
+    pipeline.run(DAYS[0], DAYS[1])
+    del pipeline.api.days[DAYS[1]], pipeline.api.days[DAYS[2]]
+    pipeline.run(DAYS[0], DAYS[2])
+    raw, _ = looked_up(pipeline)
+    assert (raw.stored, raw.missing) == ([DAYS[0], DAYS[1]], [DAYS[2]])
+    assert raw.failed == [DAYS[1], DAYS[2]]
 
 
 def test_a_day_that_its_source_has_anew_is_outdated(pipeline: Pipeline) -> None:
     pipeline.run(DAYS[0], DAYS[-1])
     pipeline.api.days[DAYS[1]] += [page(sale(purchase_date=DAYS[1]))]
-    pipeline.run(DAYS[0], DAYS[-1], dg.AssetSelection.assets(raw_sales))
-    raw, stg = looked_up(pipeline)
-    assert raw.changed == {DAYS[1]: "+1 -0 rows"}
-    assert stg.outdated == [DAYS[1]]
+    pipeline.run(DAYS[1], DAYS[1], RAW)
+    assert looked_up(pipeline)[1].outdated == [DAYS[1]]
+    # The API has not changed it since, but stg has not caught up.
+    pipeline.run(DAYS[1], DAYS[1], RAW)
+    assert looked_up(pipeline)[1].outdated == [DAYS[1]]
     pipeline.run(DAYS[1], DAYS[1], dg.AssetSelection.assets(stg_sales))
     assert looked_up(pipeline)[1].is_whole
 
 
+def test_days_that_the_last_look_back_changed_say_how(pipeline: Pipeline) -> None:
+    pipeline.run(DAYS[0], DAYS[-1])
+    for day in DAYS[:2]:
+        pipeline.api.days[day] += [page(sale(purchase_date=day))]
+    pipeline.run(DAYS[0], DAYS[-1])
+    assert looked_up(pipeline, lookback=1)[0].changed == {DAYS[1]: "+1 -0 rows"}
+    assert looked_up(pipeline, lookback=0)[0].changed == {}
+
+
 def test_a_person_reads_spans_of_days() -> None:
     days = [f"2022-08-{day:02}" for day in range(9, 32)]
-    lines = LayerStatus(days[:1], [], days[1:], [], [], {days[0]: "+1 -0 rows"}).lines("raw_sales")
+    lines = LayerStatus(days[:1], days[1:], [], [], [], {days[0]: "+1 -0 rows"}).lines("raw_sales")
     assert list(lines) == [
         "raw_sales: 1 of 23 days are stored",
         "  22 missing: 2022-08-10...2022-08-31",
@@ -54,5 +74,5 @@ def test_a_person_reads_spans_of_days() -> None:
 
 def test_of_many_spans_ten_are_named() -> None:
     days = [f"2022-{month:02}-01" for month in range(1, 13)]
-    [_, line] = LayerStatus([], [], days, [], [], {}).lines("raw_sales")
+    [_, line] = LayerStatus([], days, [], [], [], {}).lines("raw_sales")
     assert line.endswith("2022-09-01, 2022-10-01, ...")

@@ -62,7 +62,7 @@ def late_day_alerts(
         if latest >= days.start.date() and day not in stored and day not in told:
             post(f"Late: {asset} has no {day}, which was due at {due(latest):%Y-%m-%d %H:%M} UTC")
             return _told(f"{day} is late", [*told, day])
-        return dg.SkipReason(f"{len(told)} days are late" if told else "no day is late")
+        return dg.SkipReason(f"late, and told: {', '.join(told)}" if told else "no day is late")
 
     return sensor
 

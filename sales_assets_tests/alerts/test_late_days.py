@@ -57,7 +57,7 @@ def test_a_day_is_not_late_before_it_is_due(mornings: Mornings, webhook: Webhook
 
 def test_a_late_day_is_told_once(mornings: Mornings, webhook: WebhookServer) -> None:
     mornings.tick("2022-08-11T04:00")
-    assert mornings.tick("2022-08-11T04:05") == "1 days are late"
+    assert mornings.tick("2022-08-11T04:05") == "late, and told: 2022-08-10"
     assert webhook.texts == [
         "Late: stg_sales has no 2022-08-10, which was due at 2022-08-11 04:00 UTC"
     ]

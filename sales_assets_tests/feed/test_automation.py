@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import dagster as dg
 import pytest
 
+from sales_assets.definitions import defs
 from sales_assets.sales.assets import raw_sales, stg_sales
-from sales_assets_tests.helpers.materialize import BOTH
+from sales_assets_tests.helpers.materialize import BOTH, range_tags
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
+from sales_assets_tests.helpers.rows import page, sale
 
 RAW = dg.AssetSelection.assets(raw_sales)
 STG = dg.AssetSelection.assets(stg_sales)
@@ -21,6 +23,15 @@ class Automation:
         self._definitions = dg.Definitions(assets=BOTH, resources=pipeline.resources)
         self._instance = pipeline.instance
         self._cursor: dg.AssetDaemonCursor | None = None
+
+    def begin(self, asset: dg.AssetsDefinition, first: str, last: str) -> None:
+        """Have a run begin that does not get anywhere."""
+        self._instance.create_run_for_job(
+            self._definitions.resolve_implicit_global_asset_job_def(),
+            asset_selection=frozenset([asset.key]),
+            tags=range_tags(first, last),
+            status=dg.DagsterRunStatus.STARTED,
+        )
 
     def tick(self) -> Sequence[str]:
         """Give the days of stg_sales that are requested now."""
@@ -47,9 +58,18 @@ def test_days_of_raw_that_are_there_when_it_is_switched_on_are_converted(
     assert automation.tick() == [DAYS[0], DAYS[1]]
 
 
+def test_days_whose_raw_is_newer_when_it_is_switched_on_are_converted(
+    pipeline: Pipeline, automation: Automation
+) -> None:
+    pipeline.run(DAYS[0], DAYS[-1])
+    pipeline.run(DAYS[1], DAYS[1], RAW)
+    assert automation.tick() == [DAYS[1]]
+
+
 def test_each_day_is_requested_once(pipeline: Pipeline, automation: Automation) -> None:
     pipeline.run(DAYS[0], DAYS[1], RAW)
-    automation.tick()
+    assert automation.tick() == [DAYS[0], DAYS[1]]
+    assert automation.tick() == []
     pipeline.run(DAYS[0], DAYS[1], STG)
     assert [automation.tick(), automation.tick()] == [[], []]
 
@@ -81,6 +101,41 @@ def test_a_run_of_both_assets_leaves_nothing_to_follow(
     assert automation.tick() == []
 
 
+def test_raw_that_is_stored_again_right_after_such_a_run_is_followed(
+    pipeline: Pipeline, automation: Automation
+) -> None:
+    automation.tick()
+    pipeline.run(DAYS[0], DAYS[-1])
+    pipeline.run(DAYS[1], DAYS[1], RAW)
+    assert automation.tick() == [DAYS[1]]
+
+
+@pytest.mark.parametrize("asset", BOTH, ids=["raw", "stg"])
+def test_no_day_of_a_run_that_has_not_ended_is_requested(
+    pipeline: Pipeline, automation: Automation, asset: dg.AssetsDefinition
+) -> None:
+    pipeline.run(DAYS[0], DAYS[-1], RAW)
+    automation.begin(asset, DAYS[0], DAYS[1])
+    assert automation.tick() == [DAYS[2]]
+
+
+def test_days_of_raw_that_are_no_partitions_any_more_are_left_alone(
+    pipeline: Pipeline, automation: Automation
+) -> None:
+    before = dg.AssetMaterialization(raw_sales.key, partition="2022-08-01")
+    pipeline.instance.report_runless_asset_event(before)
+    assert automation.tick() == []
+
+
+def test_a_day_that_failed_in_a_run_of_both_assets_is_not_tried_again(
+    pipeline: Pipeline, automation: Automation
+) -> None:
+    automation.tick()
+    pipeline.api.days[DAYS[1]] = [page(sale(purchase_date=DAYS[1], price="7"))]
+    pipeline.run(DAYS[0], DAYS[-1])
+    assert automation.tick() == []
+
+
 def test_a_day_whose_conversion_failed_is_not_tried_again_before_its_raw_is_new(
     pipeline: Pipeline, automation: Automation
 ) -> None:
@@ -91,3 +146,10 @@ def test_a_day_whose_conversion_failed_is_not_tried_again_before_its_raw_is_new(
     assert [automation.tick(), automation.tick()] == [[], []]
     pipeline.run(DAYS[0], DAYS[0], RAW)
     assert automation.tick() == [DAYS[0]]
+
+
+def test_the_sensor_is_the_only_one_of_its_kind_and_is_off() -> None:
+    repository = defs.get_repository_def()
+    [sensor] = [one for one in repository.sensor_defs if "automation" in one.name]
+    assert sensor.name == "default_automation_condition_sensor"
+    assert sensor.default_status == dg.DefaultSensorStatus.STOPPED

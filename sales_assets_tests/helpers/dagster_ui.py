@@ -1,5 +1,6 @@
 """What the Dagster UI asks its server for, asked without a browser."""
 
+import datetime
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,6 +54,31 @@ class DagsterUi:
             },
         )
         return str(answer["launchPipelineExecution"]["run"]["runId"])
+
+    def tick(self, schedule: str, at: datetime.datetime) -> list[dict[str, str]]:
+        """Have the tick of a time evaluated; give the tags of each run that it requests."""
+        answer = self.query(
+            "mutation($selector: ScheduleSelector!, $at: Float) {"
+            " scheduleDryRun(selectorData: $selector, timestamp: $at)"
+            " { ... on DryRunInstigationTick { evaluationResult"
+            " { error { message } runRequests { tags { key value } } } } } }",
+            selector={**LOCATION, "scheduleName": schedule},
+            at=at.timestamp(),
+        )["scheduleDryRun"]["evaluationResult"]
+        assert not answer["error"], answer["error"]
+        return [
+            {tag["key"]: tag["value"] for tag in request["tags"]}
+            for request in answer["runRequests"]
+        ]
+
+    def switch_on(self, sensor: str) -> None:
+        """Have a sensor evaluated from now on."""
+        answer = self.query(
+            "mutation($selector: SensorSelector!)"
+            " { startSensor(sensorSelector: $selector) { __typename } }",
+            selector={**LOCATION, "sensorName": sensor},
+        )
+        assert answer["startSensor"]["__typename"] == "Sensor", answer
 
     def backfill(self, days: Sequence[str]) -> str:
         """Launch a backfill of both sales assets; give its id."""
