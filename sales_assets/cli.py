@@ -41,7 +41,7 @@ def main(context: click.Context) -> None:
 @click.option(
     "--faults",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="YAML file that says what goes wrong; the README shows one.",
+    help="YAML file that says what goes wrong; docs/guide.md shows one.",
 )
 @click.pass_obj
 def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> None:

@@ -17,6 +17,7 @@ from sales_assets.feed import remedy
 from sales_assets.feed.concurrency import Concurrency
 from sales_assets.feed.progress import Progress
 from sales_assets.feed.stream import EveryDayFailsError
+from sales_assets.http.secrets import redacted
 
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ class FailedDaysError(dg.Failure):
         if left:
             lines.append(f"{len(left)} more were not tried after that")
         if stored:
-            not_run = " and ".join([f"the checks of {asset}", *downstream])
+            not_run = " and ".join([*downstream, f"the checks of {asset}"])
             lines.append(
                 f"{len(stored)} days were stored and are recorded; not run for them: {not_run}"
             )
@@ -190,5 +191,5 @@ def one_line(error: Exception) -> str:
 
 
 def text_of(error: Exception) -> str:
-    """Say what an error says; of one that is not ours, also its kind."""
-    return str(error) if isinstance(error, dg.Failure) else repr(error)
+    """Say what an error says; of one that is not ours, also its kind, and no secret."""
+    return str(error) if isinstance(error, dg.Failure) else redacted(repr(error))

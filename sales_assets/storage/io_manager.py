@@ -129,7 +129,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
             if found:
                 # Another run may have stored and recorded it in between.
                 latest = self.recorded(context.instance, key, [day])
-                found = _differences(latest[day], stored)
+                found = _differences(latest.get(day, recorded[day]), stored)
             return found
 
         def reader(day: str) -> Callable[[], Generator[Any, None, Facts]]:

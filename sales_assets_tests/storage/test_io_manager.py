@@ -250,8 +250,8 @@ def test_the_error_of_a_range_can_be_pasted_into_the_next_one(
     assert str(failure.value).splitlines() == [
         "raw_things: 3 of 5 days failed; what lay there stays",
         *(line for day in broken for line in (f"  {day}: no", "  answer")),
-        "2 days were stored and are recorded; not run for them: the checks of raw_things and "
-        "reader",
+        "2 days were stored and are recorded; not run for them: reader and the checks of "
+        "raw_things",
         *steps("raw_things", broken, [days[0], days[3]], ["reader"]),
     ]
 
@@ -280,6 +280,20 @@ def test_each_day_that_fails_says_so_on_its_partition(
     assert observation.partition == RANGE[1]
     assert observation.description == "This day could not be stored: no answer"
     assert observation.metadata["remedy"].value == command(["raw_things", "reader"], [RANGE[1]])
+
+
+def test_an_error_of_a_library_shows_no_secret_on_the_partition(
+    tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTH_TOKEN", "a-word-that-nobody-sees")
+    pages = {day: [b"[2]"] for day in RANGE}
+    pages[RANGE[1]] = Unreadable(ValueError("sent a-word-that-nobody-sees"))
+    with pytest.raises(FailedDaysError) as failure:
+        run(str(tmp_path), instance, pages, RANGE[0], RANGE[-1])
+    [record] = instance.fetch_observations(dg.AssetKey("raw_things"), limit=9).records
+    assert record.asset_observation is not None
+    for text in (str(failure.value), record.asset_observation.description or ""):
+        assert "ValueError('sent ***')" in text
 
 
 def test_a_single_day_that_fails_says_so_on_its_partition(
