@@ -2,9 +2,10 @@
 # It holds no secret and takes none while it is built; everything is set when it is started.
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /src
-COPY pyproject.toml README.md ./
+RUN python -m venv /opt/venv
+COPY pyproject.toml README.md deploy/constraints.txt ./
 COPY sales_assets sales_assets
-RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir '.[deploy]'
+RUN /opt/venv/bin/pip install --no-cache-dir --constraint constraints.txt '.[deploy]'
 
 FROM python:3.12-slim-bookworm
 RUN useradd --uid 10001 --create-home sales && install -d -o sales -g sales /data

@@ -1,7 +1,7 @@
 # The checks and the tests, in the virtual environment that CONTRIBUTING.md sets up.
 BIN := .venv/bin
 
-.PHONY: check test docs
+.PHONY: check test docs constraints
 
 check:
 	$(BIN)/ruff check .
@@ -15,3 +15,8 @@ test:
 # The parts of documents that follow from the code.
 docs:
 	$(BIN)/python -m sales_assets_tests.helpers.documents
+
+# The versions that the image is built of: the newest that fit together, for its Python.
+constraints:
+	$(BIN)/uv pip compile --quiet --upgrade --no-annotate --python-version 3.12 --extra deploy \
+		--custom-compile-command "make constraints" --output-file deploy/constraints.txt pyproject.toml

@@ -1,0 +1,124 @@
+"""The services of `deploy/docker-compose.yml` as containers, with the sample API beside them."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sales_assets_tests.helpers.container_engine import docker
+from sales_assets_tests.helpers.dagster_ui import DagsterUi
+from sales_assets_tests.helpers.topology import COMPOSE, word
+from sales_assets_tests.helpers.waiting import wait_for
+
+ADDRESS = "127.0.0.77"
+"""An address of loopback that nobody else publishes ports on."""
+PROJECT_NAME = "sales_assets_tests"
+
+
+class Containers:
+    """The installation.
+
+    Attributes:
+        secrets: The values of the variables that hold secrets, by name.
+        ui: The webserver.
+    """
+
+    def __init__(self, overrides: Path, **settings: str) -> None:
+        """Start nothing yet.
+
+        Args:
+            overrides: A compose file that is read after the project's own.
+            settings: More variables, as an operator would give them.
+        """
+        self.secrets = {
+            name: word() for name in ("AUTH_TOKEN", "POSTGRES_PASSWORD", "SALES_HTTP_TOKEN")
+        }
+        self.ui = DagsterUi(f"http://{ADDRESS}:3000")
+        self._command = [*COMPOSE, "-f", str(overrides), "-p", PROJECT_NAME, "--profile", "demo"]
+        self._environment = {
+            **os.environ,
+            **self.secrets,
+            "PUBLISH": ADDRESS,
+            "SALES_API_URL": "http://sample-api:8000",
+            "RIDES_API_URL": "http://sample-api:8000",
+            **settings,
+        }
+
+    def compose(self, *arguments: str, check: bool = True) -> str:
+        """Run a command of docker-compose; give what it prints."""
+        return subprocess.run(  # noqa: S603 - our own command
+            [*self._command, *arguments],
+            env=self._environment,
+            check=check,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        ).stdout.strip()
+
+    def up(self) -> None:
+        """Start all services, and wait until each is healthy."""
+        self.compose("up", "-d")
+        wait_for("all services", lambda: not self.unhealthy(), 180)
+
+    def unhealthy(self) -> set[str]:
+        """Name the services that are not as they should be, with their states."""
+        states = {name: self.inspect(name)["State"] for name in self.services()}
+        return {
+            f"{name}: {state['Status']}"
+            for name, state in states.items()
+            if state.get("Health", {}).get("Status", state["Status"]) not in ("healthy", "running")
+            and not (name == "migrate" and state["Status"] == "exited" and not state["ExitCode"])
+        }
+
+    def services(self) -> list[str]:
+        """Name all services."""
+        return self.compose("config", "--services").split()
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        """Give what Docker knows of the container of a service."""
+        [found] = json.loads(docker("inspect", self.compose("ps", "-q", service)))
+        return dict(found)
+
+    def run(self, service: str, *command: str, check: bool = True) -> str:
+        """Run a command in the container of a service."""
+        return self.compose("exec", "-T", service, *command, check=check)
+
+    def kill(self, service: str) -> None:
+        """Kill a container with all its processes; `docker kill` would keep it from coming back."""
+        os.kill(self.inspect(service)["State"]["Pid"], signal.SIGKILL)
+
+
+@contextmanager
+def running_containers(
+    directory: Path, faults: list[dict[str, Any]], **settings: str
+) -> Iterator[Containers]:
+    """Run all services; leave nothing behind.
+
+    Args:
+        directory: For the files that the services are given.
+        faults: What the sample API does wrong.
+        settings: More variables, as an operator would give them.
+    """
+    (directory / "faults.yaml").write_text(json.dumps(faults))
+    api = ["sales-assets", "sample-api", "--host", "0.0.0.0", "--port", "8000"]  # noqa: S104
+    overrides = {
+        "services": {
+            "sample-api": {
+                "command": [*api, "--faults", "/faults.yaml"],
+                "volumes": [f"{directory}/faults.yaml:/faults.yaml:ro"],
+            }
+        }
+    }
+    (directory / "overrides.yaml").write_text(yaml.safe_dump(overrides))
+    containers = Containers(directory / "overrides.yaml", **settings)
+    try:
+        containers.up()
+        yield containers
+    finally:
+        containers.compose("down", "--volumes", "--timeout", "5", check=False)
