@@ -88,25 +88,16 @@ def running_engine() -> Iterator[None]:
                 os.environ["DOCKER_HOST"] = before
 
 
-def have_base_images() -> set[str]:
-    """Have the images that ours are built from; name those for which others stand."""
-    stood_for = set()
+def have_base_images() -> None:
+    """Have the images that ours are built from, or what stands for them."""
     for name, image in BASES.items():
         if not _has(image):
             _stand_in(name, image)
-        if docker("image", "inspect", "--format", "{{.Config.Labels.stand_in}}", image) == "yes":
-            stood_for.add(image)
-    return stood_for
 
 
-def build(directory: Path, image: str, dockerfile: Path | None = None) -> None:
+def build(context: Path, image: str) -> None:
     """Build an image on the network of this machine, which packages are reached by."""
-    docker(
-        *("build", "--network=host", f"--tag={image}"),
-        *([f"--file={dockerfile}"] if dockerfile else []),
-        directory,
-        seconds=900,
-    )
+    docker("build", "--network=host", f"--tag={image}", context, seconds=900)
 
 
 def _has(image: str) -> bool:
@@ -124,10 +115,7 @@ def _stand_in(name: str, image: str) -> None:
         shutil.copy(_certificates(), context / "ca-certificates.crt")
         with (context / "pip.conf").open("w") as file:
             _pip_settings().write(file)
-        docker(
-            *("build", "--network=host", f"--tag={image}", "--label=stand_in=yes", context),
-            seconds=600,
-        )
+        build(context, image)
 
 
 def _debian() -> None:

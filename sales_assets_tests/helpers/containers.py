@@ -85,9 +85,9 @@ class Containers:
         [found] = json.loads(docker("inspect", self.compose("ps", "-q", service)))
         return dict(found)
 
-    def run(self, service: str, *command: str, check: bool = True) -> str:
+    def run(self, service: str, *command: str) -> str:
         """Run a command in the container of a service."""
-        return self.compose("exec", "-T", service, *command, check=check)
+        return self.compose("exec", "-T", service, *command)
 
     def kill(self, service: str) -> None:
         """Kill a container with all its processes; `docker kill` would keep it from coming back."""
