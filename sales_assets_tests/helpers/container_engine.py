@@ -83,6 +83,9 @@ def running_engine() -> Iterator[None]:
         finally:
             engine.terminate()
             engine.wait(60)
+            # It leaves the network of this machine mounted.
+            for mounted in (root / "run/netns").glob("*"):
+                subprocess.run(["umount", mounted], check=False)  # noqa: S603, S607
             del os.environ["DOCKER_HOST"]
             if before:
                 os.environ["DOCKER_HOST"] = before
