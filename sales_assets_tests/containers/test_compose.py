@@ -1,55 +1,19 @@
-"""All services in containers: at work, without rights, killed, and taken down."""
-
-import datetime
-import time
-from collections.abc import Iterator
+"""All services in containers: at work, without rights, and taken down."""
 
 import pytest
 import requests
 
-from sales_assets_tests.helpers.containers import ADDRESS, Containers, running_containers
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.containers import ADDRESS, Containers
+from sales_assets_tests.helpers.days import days_from
 
 pytestmark = pytest.mark.containers
 
-
-def month(first: str) -> list[str]:
-    """Give 30 days."""
-    day = datetime.date.fromisoformat(first)
-    return [f"{day + datetime.timedelta(n)}" for n in range(30)]
-
-
-CALM, STORMY = month("2023-01-01"), month("2023-03-01")
-FAULTS = [{"date": STORMY[20], "page": 1, "delay": 20, "times": 1}]
-
-
-@pytest.fixture(scope="module")
-def containers(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
-    """The running installation."""
-    with running_containers(tmp_path_factory.mktemp("containers"), FAULTS) as running:
-        yield running
-
-
-def complete(containers: Containers, backfill: str, seconds: float = 300) -> None:
-    """Wait until a backfill is complete."""
-
-    def ended() -> bool:
-        return containers.ui.backfill_status(backfill) not in ("REQUESTED", "CANCELING")
-
-    wait_for("the backfill", ended, seconds)
-    assert containers.ui.backfill_status(backfill) == "COMPLETED_SUCCESS"
-
-
-def proven(containers: Containers, days: list[str]) -> None:
-    """Assert that days are stored in both layers as they are recorded."""
-    between = ("--from", days[0], "--to", days[-1])
-    for command in ("verify", "status"):
-        containers.run("code-location", "sales-assets", command, *between)
+DAYS = days_from("2023-01-01")
 
 
 def test_a_backfill_of_30_days_is_stored_and_recorded(containers: Containers) -> None:
-    complete(containers, containers.ui.backfill(CALM))
-    proven(containers, CALM)
+    containers.ui.wait_for_backfill(containers.ui.backfill(DAYS))
+    containers.prove(DAYS)
 
 
 def test_http_jobs_are_done_for_those_who_have_the_token(containers: Containers) -> None:
@@ -79,27 +43,24 @@ def test_no_service_has_rights_or_can_write_but_to_its_volumes(containers: Conta
         assert written.count("Read-only file system") == 2, service
 
 
-def test_a_backfill_survives_a_code_location_that_is_killed_in_its_middle(
-    containers: Containers,
-) -> None:
-    backfill = containers.ui.backfill(STORMY)
-
-    def started() -> bool:
-        return "STARTED" in {run["status"] for run in containers.ui.runs_of(backfill)}
-
-    wait_for("a run", started, 120)
-    containers.kill("code-location")
-    killed = time.time()
-    complete(containers, backfill)
-    [dead, again] = containers.ui.runs_of(backfill)
-    assert (dead["status"], again["status"]) == ("FAILURE", "SUCCESS")
-    assert dead["stats"]["endTime"] - killed < 60
-    proven(containers, STORMY)
+COUNT_RIDES = """
+import sqlite3
+[[count]] = sqlite3.connect("/data/rides/rides.db").execute("SELECT count(*) FROM rides")
+print(count)
+"""
 
 
-def test_data_and_history_survive_down_and_up(containers: Containers) -> None:
+def rides(containers: Containers) -> int:
+    """Count the rides that are stored."""
+    return int(containers.run("pull-rides", "python", "-c", COUNT_RIDES))
+
+
+def test_data_history_and_rides_survive_down_and_up(containers: Containers) -> None:
     runs = [run["runId"] for run in containers.ui.runs()]
+    pulled = rides(containers)
+    assert pulled > 0
     containers.compose("down", "--timeout", "20")
     containers.up()
     assert [run["runId"] for run in containers.ui.runs()][: len(runs)] == runs
-    proven(containers, CALM)
+    assert rides(containers) >= pulled
+    containers.prove(DAYS)

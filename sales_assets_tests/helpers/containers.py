@@ -4,7 +4,8 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,14 +90,32 @@ class Containers:
         """Run a command in the container of a service."""
         return self.compose("exec", "-T", service, *command)
 
-    def kill(self, service: str) -> None:
-        """Kill a container with all its processes; `docker kill` would keep it from coming back."""
-        os.kill(self.inspect(service)["State"]["Pid"], signal.SIGKILL)
+    def prove(self, days: list[str]) -> None:
+        """Assert that days are stored in both layers as they are recorded."""
+        between = ("--from", days[0], "--to", days[-1])
+        for command in ("verify", "status"):
+            self.run("code-location", "sales-assets", command, *between)
+
+    def kill(self, service: str, away: float = 0) -> None:
+        """Kill a container with all its processes.
+
+        Args:
+            service: Its service.
+            away: Seconds until it is started again; by Docker, at once, unless given.
+        """
+        found = self.inspect(service)
+        if not away:
+            # Not by Docker, which would leave it dead.
+            os.kill(found["State"]["Pid"], signal.SIGKILL)
+            return
+        docker("kill", found["Id"])
+        time.sleep(away)
+        docker("start", found["Id"])
 
 
 @contextmanager
 def running_containers(
-    directory: Path, faults: list[dict[str, Any]], **settings: str
+    directory: Path, faults: Sequence[dict[str, Any]] = (), **settings: str
 ) -> Iterator[Containers]:
     """Run all services; leave nothing behind.
 
@@ -105,7 +124,7 @@ def running_containers(
         faults: What the sample API does wrong.
         settings: More variables, as an operator would give them.
     """
-    (directory / "faults.yaml").write_text(json.dumps(faults))
+    (directory / "faults.yaml").write_text(json.dumps(list(faults)))
     api = ["sales-assets", "sample-api", "--host", "0.0.0.0", "--port", "8000"]  # noqa: S104
     overrides = {
         "services": {

@@ -6,6 +6,8 @@ from typing import Any
 
 import requests
 
+from sales_assets_tests.helpers.waiting import wait_for
+
 LOCATION = {
     "repositoryLocationName": "sales_assets.definitions",
     "repositoryName": "__repository__",
@@ -91,13 +93,27 @@ class DagsterUi:
         return str(launched["launchPartitionBackfill"]["backfillId"])
 
     def backfill_status(self, backfill: str) -> str:
-        """Tell how a backfill stands."""
+        """Tell how a backfill stands; nothing while the server cannot tell."""
         answer = self.query(
             "query($id: String!) { partitionBackfillOrError(backfillId: $id)"
             " { ... on PartitionBackfill { status } } }",
             id=backfill,
         )
-        return str(answer["partitionBackfillOrError"]["status"])
+        return str(answer["partitionBackfillOrError"].get("status", ""))
+
+    def wait_for_backfill(self, backfill: str, seconds: float = 300) -> None:
+        """Wait until a backfill is complete.
+
+        Raises:
+            AssertionError: It ended otherwise, or not in time.
+        """
+
+        def ended() -> bool:
+            return self.backfill_status(backfill) not in ("", "REQUESTED", "CANCELING")
+
+        wait_for("the backfill", ended, seconds)
+        status = self.backfill_status(backfill)
+        assert status == "COMPLETED_SUCCESS", status
 
     def runs(self, **filters: Any) -> list[dict[str, Any]]:
         """Give the runs of a filter, the oldest first."""
@@ -112,6 +128,16 @@ class DagsterUi:
     def runs_of(self, backfill: str) -> list[dict[str, Any]]:
         """Give the runs of a backfill, the oldest first."""
         return self.runs(tags=[{"key": "dagster/backfill", "value": backfill}])
+
+    def materializations(self, asset: str, days: Sequence[str]) -> list[str]:
+        """Give the day of each materialization of some days that is recorded, in their order."""
+        found = self.query(
+            "query($key: AssetKeyInput!, $days: [String!]) { assetOrError(assetKey: $key)"
+            " { ... on Asset { assetMaterializations(partitions: $days) { partition } } } }",
+            key={"path": [asset]},
+            days=list(days),
+        )["assetOrError"]["assetMaterializations"]
+        return sorted(event["partition"] for event in found)
 
     def finished(self, **filters: Any) -> list[dict[str, Any]]:
         """Give the runs of a filter once there are some and all have ended."""

@@ -1,6 +1,5 @@
 """A whole installation: its services as processes, with the configuration files of `deploy/`."""
 
-import datetime
 import json
 import os
 import signal
@@ -10,21 +9,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.topology import Topology, running_topology
 from sales_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.topology
 
-
-def month(first: str) -> list[str]:
-    """Give 30 days."""
-    day = datetime.date.fromisoformat(first)
-    return [f"{day + datetime.timedelta(n)}" for n in range(30)]
-
-
-CALM = month("2023-01-01")
-STORMY = month("2023-03-01")
-DARK, AWAY = month("2023-06-01"), month("2023-08-01")
+CALM = days_from("2023-01-01")
+STORMY = days_from("2023-03-01")
+DARK, AWAY = days_from("2023-06-01"), days_from("2023-08-01")
 SCHEDULED = "2023-05-01"
 # A page of each of the first two runs is held until the client gives it up, which takes 30 s.
 HELD = (STORMY[0], STORMY[10], DARK[0], DARK[10])

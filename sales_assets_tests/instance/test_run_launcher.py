@@ -31,6 +31,7 @@ from sales_assets.instance.process import RunProcess
 from sales_assets.instance.run_launcher import (
     BACKFILLS_WAIT_VARIABLE,
     LOOKS,
+    LOOKS_AT_NO_ADDRESS,
     LOOKS_AT_NO_SERVER,
     WatchfulRunLauncher,
 )
@@ -173,11 +174,22 @@ def test_a_run_that_the_server_at_its_port_does_not_know_is_dead_after_several_l
     assert looks(instance, started(instance, server.tags)) == LOOKS
 
 
-def test_a_run_whose_server_is_gone_is_dead_once_that_had_time_to_come_back(
+def test_a_run_whose_server_is_gone_with_its_socket_is_dead(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    server = CodeServer(socket=str(tmp_path / "socket"))
+    server.stop()
+    assert looks(instance, started(instance, server.tags)) == LOOKS_AT_NO_SERVER > LOOKS
+
+
+def test_a_server_at_a_port_has_ten_minutes_to_come_back(
     instance: dg.DagsterInstance, server: CodeServer
 ) -> None:
     server.stop()
-    assert looks(instance, started(instance, server.tags)) == LOOKS_AT_NO_SERVER > LOOKS
+    run = started(instance, server.tags)
+    assert looks(instance, run, most=LOOKS_AT_NO_ADDRESS) == LOOKS_AT_NO_ADDRESS
+    seconds = LOOKS_AT_NO_ADDRESS * instance.run_monitoring_poll_interval_seconds
+    assert seconds == 600
 
 
 def test_a_run_whose_server_is_slow_is_left_alone(

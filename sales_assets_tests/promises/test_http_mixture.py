@@ -1,0 +1,116 @@
+"""Ten clients of the HTTP jobs at once, and all that clients do: nothing stays behind."""
+
+import os
+import random
+import signal
+import socket
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from sales_assets_tests.helpers.days import days_from
+from sales_assets_tests.helpers.http_jobs_server import HttpJobs, children, running_http_jobs
+from sales_assets_tests.helpers.waiting import wait_for
+
+CLIENTS = 10
+DAYS = days_from("2023-01-01", 20)
+# What clients ask for, and how often of a hundred times.
+MIXTURE = {
+    "raw": 40,
+    "stg": 25,
+    "no JSON": 8,
+    "a directory that does not fit": 8,
+    "no such path": 5,
+    "health": 5,
+    "half a request": 4,
+    "hung up before the answer": 4,
+    "killed": 1,
+}
+
+
+def ask(jobs: HttpJobs, what: str, day: str) -> int:
+    """Be one client; give the status of the answer, 0 for none."""
+    url = jobs.urls["raw_sales"]
+    match what:
+        case "raw" | "killed":
+            answer = jobs.raw(day)
+        case "stg":
+            answer = jobs.stg(day)
+        case "no JSON":
+            answer = requests.post(url, data="{", timeout=60)
+        case "a directory that does not fit":
+            answer = jobs.raw(day, raw_dir="/etc")
+        case "no such path":
+            answer = requests.get(url + "nothing", timeout=60)
+        case "health":
+            answer = requests.get(url + "health", timeout=60)
+        case _:
+            send_and_leave(url, jobs.directory("raw", day), day, whole=what != "half a request")
+            return 0
+    return answer.status_code
+
+
+def send_and_leave(url: str, raw_dir: str, day: str, whole: bool) -> None:
+    """Send a request, or half of it, and wait for no answer."""
+    body = f'{{"date": "{day}", "raw_dir": "{raw_dir}"}}'.encode()
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+    kind = "Content-Type: application/json\r\n\r\n"
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
+        connection.sendall((head + kind).encode() + (body if whole else body[:9]))
+
+
+def kill_a_run(jobs: HttpJobs) -> None:
+    for process in jobs.runs()[:1]:
+        with suppress(ProcessLookupError):  # It may just have ended.
+            os.kill(process, signal.SIGKILL)
+
+
+def held(jobs: HttpJobs, temporary: Path) -> dict[str, object]:
+    """What the server and its runs hold: processes, open files, temporary files, locks."""
+    server, fork_server = jobs.process.pid, jobs.fork_server()
+    return {
+        "processes": sorted(children(server) + children(fork_server)),
+        "files of the server": len(os.listdir(f"/proc/{server}/fd")),  # noqa: PTH208
+        "files of the fork server": len(os.listdir(f"/proc/{fork_server}/fd")),  # noqa: PTH208
+        "temporary files": sorted(temporary.iterdir()),
+        "work and locks": sorted((jobs.storage / ".work").iterdir()),
+    }
+
+
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(100, marks=pytest.mark.slow), pytest.param(1000, marks=pytest.mark.soak)],
+)
+def test_a_mixture_of_requests_leaves_nothing_behind(number: int, tmp_path: Path) -> None:
+    chance = random.Random(number)  # noqa: S311 - no secret
+    wishes = chance.choices(list(MIXTURE), list(MIXTURE.values()), k=number)
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    variables = {"SALES_API_URL": "sample", "TMPDIR": str(temporary)}
+
+    def client(what: str, day: str) -> tuple[str, int]:
+        if what == "killed":
+            killer.submit(kill_a_run, jobs)
+        return what, ask(jobs, what, day)
+
+    with (
+        running_http_jobs(tmp_path, **variables) as jobs,
+        ThreadPoolExecutor(CLIENTS) as clients,
+        ThreadPoolExecutor(1) as killer,
+    ):
+        assert jobs.raw(DAYS[0]).status_code == jobs.stg(DAYS[0]).status_code == 201
+        before = held(jobs, temporary)
+        answers = Counter(clients.map(client, wishes, chance.choices(DAYS, k=number)))
+        failed = sum(n for (_, status), n in answers.items() if status >= 500)
+        assert failed <= wishes.count("killed"), answers
+        assert answers["raw", 201]
+        assert answers["stg", 201]
+        wait_for("the end of what was left alone", lambda: held(jobs, temporary) == before)
+        assert jobs.stop() == 0
+    assert list(temporary.iterdir()) == []
