@@ -20,6 +20,7 @@ from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.location import Location, leads_to, location
 from sales_assets.storage.partition_format import PartitionFormat
 from sales_assets.storage.replace import ReplacedError
+from sales_assets.storage.standing import Standing
 from sales_assets.storage.stored_day import describe, discrepancies
 
 _READINGS = 3
@@ -63,6 +64,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
             NoPartitionsError: The run has no partitions, as with a reversed range.
             OtherStorageError: The run is meant for another storage.
             FailedDaysError: Days of a range failed. A run of one day fails with that day's error.
+            GivenUpRunError: The run ended for Dagster while its process went on.
         """
         key, days = context.asset_key, context.asset_partition_keys
         asset = key.to_user_string()
@@ -75,14 +77,16 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         graph = context.step_context.job_def.asset_layer.asset_graph
         downstream = sorted(child.to_user_string() for child in graph.get(key).child_keys)
         batch = DayBatch(asset, days, downstream)
+        standing = Standing(context.step_context.instance, context.run_id)
 
         def store(day: str) -> dict[str, Any]:
-            return self._store(key, day, obj[day], batch)
+            return self._store(key, day, obj[day], batch, standing)
 
         progress = Progress(asset, days, context.log)
         try:
             batch.run(store, obj.side_by_side, progress)
         except BaseException:
+            standing.require()
             # Dagster records nothing of an asset that fails, or whose run is stopped.
             for day, metadata in sorted(batch.stored.items()):
                 materialization = dg.AssetMaterialization(
@@ -99,6 +103,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                 yield dg.DagsterEvent.asset_observation(context.step_context, observation)
             raise
         progress.end(batch.stored)
+        standing.require()
         for day, metadata in sorted(batch.stored.items()):
             context.step_context.add_asset_metadata(
                 self._as_it_lies(key, day, metadata), asset_key=key, partition_key=day
@@ -155,7 +160,12 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         return self.format.streams({day: DayStream(reader(day)) for day in days})
 
     def _store(
-        self, key: dg.AssetKey, day: str, stream: DayStream[Any], batch: DayBatch
+        self,
+        key: dg.AssetKey,
+        day: str,
+        stream: DayStream[Any],
+        batch: DayBatch,
+        standing: Standing,
     ) -> dict[str, Any]:
         directory, stem = self.place(key, day)
         quarantine = self.quarantine(key, day)
@@ -171,6 +181,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                     raise ReplacedError(
                         f"{day}: what {directory} is made from was replaced: run again"
                     )
+                standing.require(lately=True)
                 yield
                 stored.update(self.placed(key, day))
                 self._states[key, day] = self.directories.state(directory)

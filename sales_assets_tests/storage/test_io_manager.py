@@ -110,14 +110,16 @@ def run(
     return seen
 
 
-def to_read_a_day(instance: dg.DagsterInstance) -> dg.InputContext:
-    """What an asset made of `raw_things` reads it with."""
-    return dg.build_input_context(
+def open_day(manager: PartitionDirectoryIOManager, instance: dg.DagsterInstance) -> DayStream[Page]:
+    """Open the day of `raw_things` as an asset that is made of it would."""
+    with dg.build_input_context(
         asset_key=dg.AssetKey("raw_things"),
         asset_partitions_def=DAYS,
         asset_partition_key_range=dg.PartitionKeyRange(DAY, DAY),
         instance=instance,
-    )
+    ) as context:
+        stream: DayStream[Page] = manager.load_input(context)[DAY]
+    return stream
 
 
 def test_a_partition_is_stored_in_its_directory_and_read_back(
@@ -194,7 +196,7 @@ def test_a_day_of_which_nothing_is_recorded_is_read_and_said_to_be_unknown(
     with dg.DagsterInstance.ephemeral() as elsewhere:
         run(base_dir, elsewhere, {DAY: [b"[1]", b"[2]"]})
     manager = PartitionDirectoryIOManager(base_dir, JsonPages())
-    reading = manager.load_input(to_read_a_day(instance))[DAY].reading()
+    reading = open_day(manager, instance).reading()
     assert [page.body for page in reading] == [b"[1]", b"[2]"]
     directory = str(manager.directory(dg.AssetKey("raw_things"), DAY))
     assert reading.result.metadata == {"never_recorded": directory}
@@ -336,7 +338,7 @@ def test_a_day_replaced_while_it_is_read_fails_the_reader(
 ) -> None:
     run(base_dir, instance, {DAY: [b"[1]", b"[2]"]})
     manager = PartitionDirectoryIOManager(base_dir, JsonPages())
-    pages = iter(manager.load_input(to_read_a_day(instance))[DAY])
+    pages = iter(open_day(manager, instance))
     assert next(pages).body == b"[1]"
     run(base_dir, instance, {DAY: [b"[3]", b"[4]"]})
     with pytest.raises(ReplacedError, match="run again"):
@@ -374,7 +376,7 @@ def test_a_day_whose_source_is_replaced_before_it_is_stored_is_made_again(
     """The stream of a stored day tells; what is made from it passes that on."""
     run(str(tmp_path), instance, {DAY: [b"[1]"]})
     manager = PartitionDirectoryIOManager(str(tmp_path), JsonPages())
-    source = manager.load_input(to_read_a_day(instance))[DAY]
+    source = open_day(manager, instance)
     seen: list[list[bytes]] = []
 
     def made_from() -> Generator[Page, None, Facts]:
