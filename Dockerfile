@@ -3,14 +3,18 @@
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/venv
-COPY pyproject.toml README.md deploy/constraints.txt ./
+# The dependencies come first, so that they are not installed again with each change of the code.
+COPY deploy/constraints.txt ./
+RUN /opt/venv/bin/pip install --no-cache-dir --requirement constraints.txt
+COPY pyproject.toml README.md ./
 COPY sales_assets sales_assets
-RUN /opt/venv/bin/pip install --no-cache-dir --constraint constraints.txt '.[deploy]'
+RUN /opt/venv/bin/pip install --no-cache-dir --no-deps . && /opt/venv/bin/pip check
 
 FROM python:3.12-slim-bookworm
 RUN useradd --uid 10001 --create-home sales && install -d -o sales -g sales /data
 COPY --from=build /opt/venv /opt/venv
 COPY deploy/dagster.yaml deploy/workspace.yaml /opt/dagster/
+COPY deploy/dagster.workers.yaml /opt/workers/dagster.yaml
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DAGSTER_HOME=/opt/dagster \

@@ -43,6 +43,7 @@ SALES_SOURCE = dg.AssetSpec(
     code_version="1",
     kinds={"python", "json"},
     io_manager_key="json_pages",
+    pool="sales_api",
 )
 def raw_sales(
     context: dg.AssetExecutionContext, config: RawConfig, sales_api: SalesApi

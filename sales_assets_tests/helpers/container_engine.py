@@ -16,7 +16,11 @@ from sales_assets_tests.helpers.waiting import wait_for
 
 STAND_INS = PROJECT / "sales_assets_tests/containers/stand_ins"
 DEBIAN = "debian:bookworm-slim"
-BASES = {"python": "python:3.12-slim-bookworm", "postgres": "postgres:16-bookworm"}
+BASES = {
+    "python": "python:3.12-slim-bookworm",
+    "postgres": "postgres:16-bookworm",
+    "redis": "redis:7-bookworm",
+}
 """The images that are not ours, by the directory of what stands for them."""
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from sales_assets_tests.helpers.waiting import wait_for
 ADDRESS = "127.0.0.77"
 """An address of loopback that nobody else publishes ports on."""
 PROJECT_NAME = "sales_assets_tests"
+NETWORK = f"{PROJECT_NAME}_default"
+ONCE = ("migrate", "rides-database")
+"""The services that end once they have done their work."""
 
 
 class Containers:
@@ -27,21 +30,23 @@ class Containers:
 
     Attributes:
         secrets: The values of the variables that hold secrets, by name.
+        scale: Of how many containers a service has, where that is not one.
         ui: The webserver.
     """
 
-    def __init__(self, overrides: Path, **settings: str) -> None:
+    def __init__(self, files: Sequence[Path], **settings: str) -> None:
         """Start nothing yet.
 
         Args:
-            overrides: A compose file that is read after the project's own.
+            files: Compose files that are read after the project's own.
             settings: More variables, as an operator would give them.
         """
-        self.secrets = {
-            name: word() for name in ("AUTH_TOKEN", "POSTGRES_PASSWORD", "SALES_HTTP_TOKEN")
-        }
+        names = ("AUTH_TOKEN", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "SALES_HTTP_TOKEN")
+        self.secrets = {name: word() for name in names}
+        self.scale: dict[str, int] = {}
         self.ui = DagsterUi(f"http://{ADDRESS}:3000")
-        self._command = [*COMPOSE, "-f", str(overrides), "-p", PROJECT_NAME, "--profile", "demo"]
+        more = [argument for file in files for argument in ("-f", str(file))]
+        self._command = [*COMPOSE, *more, "-p", PROJECT_NAME, "--profile", "demo"]
         self._environment = {
             **os.environ,
             **self.secrets,
@@ -64,27 +69,31 @@ class Containers:
 
     def up(self) -> None:
         """Start all services, and wait until each is healthy."""
-        self.compose("up", "-d")
+        scale = [f"--scale={service}={number}" for service, number in self.scale.items()]
+        self.compose("up", "-d", *scale)
         wait_for("all services", lambda: not self.unhealthy(), 180)
 
     def unhealthy(self) -> set[str]:
         """Name the services that are not as they should be, with their states."""
-        states = {name: self.inspect(name)["State"] for name in self.services()}
+        states = [(name, self.state(one)) for name in self.services() for one in self.ids(name)]
         return {
             f"{name}: {state['Status']}"
-            for name, state in states.items()
+            for name, state in states
             if state.get("Health", {}).get("Status", state["Status"]) not in ("healthy", "running")
-            and not (name == "migrate" and state["Status"] == "exited" and not state["ExitCode"])
+            and not (name in ONCE and state["Status"] == "exited" and not state["ExitCode"])
         }
 
     def services(self) -> list[str]:
         """Name all services."""
         return self.compose("config", "--services").split()
 
-    def inspect(self, service: str) -> dict[str, Any]:
-        """Give what Docker knows of the container of a service."""
-        [found] = json.loads(docker("inspect", self.compose("ps", "-q", service)))
-        return dict(found)
+    def ids(self, service: str) -> list[str]:
+        """Give the ids of the containers of a service."""
+        return self.compose("ps", "-q", service).split()
+
+    def state(self, container: str) -> dict[str, Any]:
+        """Give what Docker knows of the state of a container."""
+        return dict(json.loads(docker("inspect", "--format", "{{json .State}}", container)))
 
     def run(self, service: str, *command: str) -> str:
         """Run a command in the container of a service."""
@@ -97,31 +106,37 @@ class Containers:
             self.run("code-location", "sales-assets", command, *between)
 
     def kill(self, service: str, away: float = 0) -> None:
-        """Kill a container with all its processes.
+        """Kill a container with all its processes; of several, the first.
 
         Args:
             service: Its service.
             away: Seconds until it is started again; by Docker, at once, unless given.
         """
-        found = self.inspect(service)
+        container = self.ids(service)[0]
         if not away:
             # Not by Docker, which would leave it dead.
-            os.kill(found["State"]["Pid"], signal.SIGKILL)
+            os.kill(self.state(container)["Pid"], signal.SIGKILL)
             return
-        docker("kill", found["Id"])
+        docker("kill", container)
         time.sleep(away)
-        docker("start", found["Id"])
+        docker("start", container)
 
 
 @contextmanager
 def running_containers(
-    directory: Path, faults: Sequence[dict[str, Any]] = (), **settings: str
+    directory: Path,
+    faults: Sequence[dict[str, Any]] = (),
+    files: Sequence[Path] = (),
+    scale: Mapping[str, int] | None = None,
+    **settings: str,
 ) -> Iterator[Containers]:
     """Run all services; leave nothing behind.
 
     Args:
         directory: For the files that the services are given.
         faults: What the sample API does wrong.
+        files: More compose files.
+        scale: How many containers a service has.
         settings: More variables, as an operator would give them.
     """
     (directory / "faults.yaml").write_text(json.dumps(list(faults)))
@@ -135,7 +150,8 @@ def running_containers(
         }
     }
     (directory / "overrides.yaml").write_text(yaml.safe_dump(overrides))
-    containers = Containers(directory / "overrides.yaml", **settings)
+    containers = Containers([*files, directory / "overrides.yaml"], **settings)
+    containers.scale.update(scale or {})
     try:
         containers.up()
         yield containers

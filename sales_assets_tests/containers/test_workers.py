@@ -1,0 +1,154 @@
+"""Runs on workers in containers of their own, which come, go, die and are cut off."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+import requests
+import yaml
+
+from sales_assets_tests.helpers.container_engine import docker
+from sales_assets_tests.helpers.containers import NETWORK, Containers, running_containers
+from sales_assets_tests.helpers.days import days_from
+from sales_assets_tests.helpers.files import PROJECT
+from sales_assets_tests.helpers.postgres_server import free_port
+from sales_assets_tests.helpers.waiting import wait_for
+
+pytestmark = pytest.mark.containers
+
+WORKERS = PROJECT / "deploy/docker-compose.workers.yml"
+BUCKET = "sales"
+DAYS = days_from("2023-01-01", 90)
+SCHEDULED = "2023-06-01"
+# A run of ten days takes long enough for something to happen to its worker.
+SLOW = [{"delay": 2}]
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[int]:
+    """The port of an S3 server of this machine, with a bucket."""
+    port = free_port()
+    server = [sys.executable, "-m", "moto.server", "-H", "0.0.0.0", "-p", str(port)]  # noqa: S104
+    with subprocess.Popen(  # noqa: S603 - our own command
+        server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            wait_for("the S3 server", lambda: made(f"http://127.0.0.1:{port}/{BUCKET}"), 30)
+            yield port
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def containers(
+    image: str, s3: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Containers]:
+    """The running installation, with three workers."""
+    directory = tmp_path_factory.mktemp("workers")
+    at_the_host = {"extra_hosts": ["s3:host-gateway"]}
+    users = yaml.safe_load(WORKERS.read_text())["services"].keys() - {"redis", "rides-database"}
+    hosts = directory / "hosts.yaml"
+    hosts.write_text(yaml.safe_dump({"services": {name: at_the_host for name in users}}))
+    settings = {
+        "BASE_DIR": f"s3://{BUCKET}/storage",
+        "LOGS_BUCKET": BUCKET,
+        "AWS_ENDPOINT_URL": f"http://s3:{s3}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with running_containers(
+        directory, SLOW, [WORKERS, hosts], {"worker": 3}, **settings
+    ) as running:
+        yield running
+
+
+def made(bucket: str) -> bool:
+    """Make a bucket, if there is a server yet."""
+    try:
+        return requests.put(bucket, timeout=30).ok
+    except requests.ConnectionError:
+        return False
+
+
+class Storm(NamedTuple):
+    """A backfill to whose workers something happened.
+
+    Attributes:
+        backfill: Its id.
+        scheduled: The id of a run of the schedule that was requested meanwhile.
+    """
+
+    backfill: str
+    scheduled: str
+
+
+@pytest.fixture(scope="module")
+def storm(containers: Containers) -> Storm:
+    """A backfill of 90 days in nine runs, and all that can happen to three workers."""
+    ui = containers.ui
+    backfill = ui.backfill(DAYS)
+
+    def under_way() -> int:
+        return sum(run["status"] == "STARTED" for run in ui.runs_of(backfill))
+
+    wait_for("three runs", lambda: under_way() == 3, 120)
+    [_, cut_off, _] = containers.ids("worker")
+    containers.kill("worker")
+    docker("network", "disconnect", NETWORK, cut_off)
+    cut = time.monotonic()
+    scheduled = ui.launch("sales", partition=SCHEDULED)
+    containers.kill("redis")
+    containers.scale["worker"] = 4
+    containers.compose("up", "-d", "--no-recreate", "--scale", "worker=4")
+    time.sleep(max(0, 60 - (time.monotonic() - cut)))
+    docker("network", "connect", NETWORK, cut_off)
+    # The last one that was added goes again, as it would with its machine.
+    docker("stop", "--time", "60", containers.ids("worker")[-1])
+    ui.wait_for_backfill(backfill, 600)
+    return Storm(backfill, scheduled)
+
+
+def test_all_days_are_stored_and_recorded_once_whatever_happens_to_workers(
+    containers: Containers, storm: Storm
+) -> None:
+    containers.prove(DAYS)
+    for asset in ("raw_sales", "stg_sales"):
+        assert containers.ui.materializations(asset, DAYS) == DAYS
+
+
+def test_no_run_is_left_and_those_that_died_were_started_again(
+    containers: Containers, storm: Storm
+) -> None:
+    statuses = [run["status"] for run in containers.ui.runs_of(storm.backfill)]
+    assert set(statuses) == {"SUCCESS", "FAILURE"}
+    assert statuses.count("SUCCESS") == 9
+
+
+def test_the_run_of_the_schedule_does_not_wait_for_the_backfill(
+    containers: Containers, storm: Storm
+) -> None:
+    [scheduled] = containers.ui.runs(runIds=[storm.scheduled])
+    assert scheduled["status"] == "SUCCESS"
+    ends = [run["stats"]["endTime"] for run in containers.ui.runs_of(storm.backfill)]
+    assert scheduled["stats"]["endTime"] < max(ends)
+
+
+def test_what_a_run_prints_is_in_the_object_store(s3: int, storm: Storm) -> None:
+    prefix = f"compute_logs/storage/{storm.scheduled}/"
+    listing = requests.get(
+        f"http://127.0.0.1:{s3}/{BUCKET}", params={"prefix": prefix, "list-type": "2"}, timeout=30
+    )
+    assert f"<Key>{prefix}" in listing.text
+
+
+COUNT_RIDES = """
+PGPASSWORD=$POSTGRES_PASSWORD psql -h 127.0.0.1 -U dagster rides -Atc 'SELECT count(*) FROM rides'
+"""
+
+
+def test_rides_are_in_postgres(containers: Containers, storm: Storm) -> None:
+    assert int(containers.run("postgres", "sh", "-c", COUNT_RIDES)) > 0

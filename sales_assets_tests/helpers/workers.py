@@ -1,0 +1,172 @@
+"""Redis and workers as processes of this machine, and runs that wait to be released."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import redis
+import yaml
+from dagster._core.launcher import LaunchRunContext
+from dagster._core.test_utils import create_run_for_test
+
+from sales_assets.instance.celery_launcher import WorkersRunLauncher
+from sales_assets_tests.helpers.postgres_server import free_port
+from sales_assets_tests.helpers.waiting import wait_for
+
+LAUNCHER = {"module": "sales_assets.instance.celery_launcher", "class": "WorkersRunLauncher"}
+
+
+@dg.op
+def wait(context: dg.OpExecutionContext) -> None:
+    """Wait for a file."""
+    release = Path(context.run.tags["release"])
+    while not release.exists():
+        time.sleep(0.05)
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def waiting() -> None:
+    """A run that ends once it is released."""
+    wait()
+
+
+class Redis:
+    """A Redis server that can be killed and started again, and keeps what it has.
+
+    Attributes:
+        url: Its address.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Start it, with its data in `directory`."""
+        self._port = free_port()
+        self._directory = directory
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it is there."""
+        command = ["redis-server", "--port", str(self._port), "--appendonly", "yes"]
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            [*command, "--dir", str(self._directory)], stdout=subprocess.DEVNULL
+        )
+        client = redis.Redis.from_url(self.url)
+
+        def ready() -> bool:
+            with suppress(redis.RedisError):  # It is not there yet, or still reads what it had.
+                return bool(client.ping())
+            return False
+
+        wait_for("Redis", ready, 30)
+
+    def kill(self) -> None:
+        """Kill it."""
+        self._process.kill()
+        self._process.wait(30)
+
+
+@contextmanager
+def running_redis(directory: Path) -> Iterator[Redis]:
+    """Run a Redis server; skip where there is none."""
+    if not shutil.which("redis-server"):
+        pytest.skip("redis-server is not installed")
+    server = Redis(directory)
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+class Workers:
+    """An instance whose runs go to workers.
+
+    Attributes:
+        home: Its `DAGSTER_HOME`.
+        instance: It.
+    """
+
+    def __init__(self, home: Path, server: Redis) -> None:
+        """Make the instance in an empty directory."""
+        launcher = {**LAUNCHER, "config": {"broker": server.url}}
+        settings = {"run_launcher": launcher, "telemetry": {"enabled": False}}
+        (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
+        self.home = home
+        self.instance = dg.DagsterInstance.from_config(str(home))
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, name: str, queues: str = "runs,backfills") -> "subprocess.Popen[bytes]":
+        """Start a worker, and wait until it is there."""
+        command = [sys.executable, "-m", "celery", "--app", "sales_assets.instance.worker"]
+        options = ["--queues", queues, "--hostname", f"{name}@here"]
+        with (self.home / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own command
+                [*command, "worker", *options],
+                env={**os.environ, "DAGSTER_HOME": str(self.home)},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._processes.append(process)
+
+        control = self._launcher().celery.control
+
+        def ready() -> bool:
+            assert process.poll() is None, (self.home / f"{name}.log").read_text()
+            return bool(control.ping(destination=[f"{name}@here"], timeout=0.5))
+
+        wait_for(name, ready, 60)
+        return process
+
+    def kill(self, process: "subprocess.Popen[bytes]") -> None:
+        """Kill a worker with its run."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
+
+    def launch(self, **tags: str) -> dg.DagsterRun:
+        """Launch a run, which waits until it is released."""
+        from sales_assets_tests.helpers import workers  # by its name, for the worker to find it
+
+        origin = dg.reconstructable(workers.waiting).get_python_origin()
+        run: dg.DagsterRun = create_run_for_test(
+            self.instance,
+            job_name="waiting",
+            job_code_origin=origin,
+            status=dg.DagsterRunStatus.STARTING,
+            tags={"release": str(self.home / "release"), **tags},
+        )
+        self._launcher().launch_run(LaunchRunContext(dagster_run=run, workspace=None))
+        return run
+
+    def _launcher(self) -> WorkersRunLauncher:
+        launcher = self.instance.run_launcher
+        assert isinstance(launcher, WorkersRunLauncher)
+        return launcher
+
+    def release(self) -> None:
+        """Let all runs end."""
+        (self.home / "release").touch()
+
+    def status(self, run: dg.DagsterRun) -> dg.DagsterRunStatus:
+        """Tell how a run stands."""
+        found = self.instance.get_run_by_id(run.run_id)
+        assert found
+        return found.status
+
+    def wait_until(self, run: dg.DagsterRun, status: dg.DagsterRunStatus) -> None:
+        """Wait for a run."""
+        wait_for(f"{status}", lambda: self.status(run) == status, 60)
+
+    def stop(self) -> None:
+        """Kill all workers."""
+        for process in self._processes:
+            if process.poll() is None:
+                self.kill(process)
+        self.instance.dispose()
