@@ -14,7 +14,7 @@ from typing import Any
 from dagster import Field, StringSource
 from dagster import _check as check
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
-from dagster._core.storage.dagster_run import DagsterRun, DagsterRunStatus
+from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.storage.tags import BACKFILL_ID_TAG
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClassData, pack_value
@@ -99,12 +99,12 @@ class WorkersRunLauncher(CeleryRunLauncher):
         )
 
     def terminate(self, run_id: str) -> bool:
-        """Stop a run; one that no worker has begun is canceled at once."""
+        """Cancel a run, and kill its process if a worker has begun it; what it has stored stays."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or DAGSTER_CELERY_TASK_ID_TAG not in run.tags:
             return False
-        if run.status != DagsterRunStatus.STARTED:
-            self._instance.report_run_canceled(run)
+        # Before the kill, which would be taken for that of a run to be started again.
+        self._instance.report_run_canceled(run)
         return bool(super().terminate(run_id))
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:

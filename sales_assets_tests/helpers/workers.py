@@ -162,7 +162,7 @@ class Workers:
 
     def wait_until(self, run: dg.DagsterRun, status: dg.DagsterRunStatus) -> None:
         """Wait for a run."""
-        wait_for(f"{status}", lambda: self.status(run) == status, 60)
+        wait_for(f"{status}", lambda: self.status(run) == status, 120)
 
     def stop(self) -> None:
         """Kill all workers."""

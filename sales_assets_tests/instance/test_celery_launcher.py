@@ -106,12 +106,13 @@ def test_a_run_that_waits_for_a_worker_can_be_canceled(workers: Workers) -> None
     assert workers.status(run) == dg.DagsterRunStatus.CANCELED
 
 
-def test_a_run_that_a_worker_has_can_be_canceled(workers: Workers) -> None:
+def test_a_run_that_is_canceled_leaves_its_worker_to_the_next_one(workers: Workers) -> None:
     workers.start("one")
     run = workers.launch()
     workers.wait_until(run, STARTED)
     assert workers.instance.run_launcher.terminate(run.run_id)
-    workers.wait_until(run, dg.DagsterRunStatus.CANCELED)
+    assert workers.status(run) == dg.DagsterRunStatus.CANCELED
+    workers.wait_until(workers.launch(), STARTED)
 
 
 def test_a_worker_takes_one_run_and_leaves_the_next_one_to_others(workers: Workers) -> None:
