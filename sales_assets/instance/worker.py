@@ -7,10 +7,7 @@ import dagster as dg
 from dagster_celery.tasks import create_execute_job_task
 
 from sales_assets.instance.celery_launcher import WorkersRunLauncher
-
-
-class NoWorkersError(Exception):
-    """The instance has no use for workers."""
+from sales_assets.instance.errors import NoWorkersError
 
 
 def _launcher() -> WorkersRunLauncher:

@@ -97,6 +97,25 @@ def test_backfills_leave_slots_to_other_runs_here_and_on_kubernetes() -> None:
     assert queue["tagConcurrencyLimits"] == runs["tag_concurrency_limits"]
 
 
+def test_an_installation_with_workers_differs_in_what_workers_need() -> None:
+    one, many = load("deploy/dagster.yaml"), load("deploy/dagster.workers.yaml")
+    assert {part for part in one if one[part] != many[part]} == {
+        *("compute_logs", "concurrency", "run_launcher", "run_monitoring")
+    }
+    assert one.keys() == many.keys()
+    runs = many["concurrency"]["runs"]
+    assert runs["tag_concurrency_limits"][0]["limit"] < runs["max_concurrent_runs"]
+
+
+def test_every_setting_and_secret_reaches_the_workers() -> None:
+    of_runs = services()["code-location"]["environment"].keys()
+    workers = load("deploy/docker-compose.workers.yml")["services"]
+    for name in ("worker", "worker-daily"):
+        given = workers[name]["environment"].keys()
+        assert of_runs - given == {"DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"}
+        assert given >= {"DAGSTER_HOME", "DAGSTER_CELERY_BROKER", "LOGS_BUCKET"}
+
+
 def test_a_failed_run_is_not_started_again_wherever_it_runs() -> None:
     here = load("dagster_home/dagster.yaml")["run_retries"]
     assert load("deploy/dagster.yaml")["run_retries"] == here
