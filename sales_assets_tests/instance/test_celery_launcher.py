@@ -14,7 +14,7 @@ from sales_assets.instance import celery_launcher
 from sales_assets.instance.celery_launcher import LOOKS
 from sales_assets_tests.helpers.workers import Redis, Workers, running_redis
 
-pytestmark = pytest.mark.topology
+pytestmark = pytest.mark.slow
 
 STARTED, SUCCESS = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS
 

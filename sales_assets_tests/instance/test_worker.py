@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("dagster_celery")
 
-pytestmark = pytest.mark.topology
+pytestmark = pytest.mark.slow
 
 
 def test_a_worker_of_an_instance_without_workers_says_what_to_do(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def held(jobs: HttpJobs, temporary: Path) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     "number",
-    [pytest.param(100, marks=pytest.mark.slow), pytest.param(1000, marks=pytest.mark.soak)],
+    [pytest.param(50, marks=pytest.mark.slow), pytest.param(1000, marks=pytest.mark.soak)],
 )
 def test_a_mixture_of_requests_leaves_nothing_behind(number: int, tmp_path: Path) -> None:
     chance = random.Random(number)  # noqa: S311 - no secret
