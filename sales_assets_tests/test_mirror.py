@@ -8,15 +8,6 @@ PACKAGE = PROJECT / "sales_assets"
 TESTS = PROJECT / "sales_assets_tests"
 # Where tests of several modules still share one; this only gets shorter.
 SHARED = {
-    "feed/api.py",
-    "feed/batch.py",
-    "feed/contract.py",
-    "feed/daily.py",
-    "feed/page.py",
-    "feed/recorded.py",
-    "feed/schema.py",
-    "feed/stream.py",
-    "feed/summary.py",
     "http/deadline.py",
     "http/transport.py",
     "http_jobs/fork_server.py",

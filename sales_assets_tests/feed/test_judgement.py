@@ -8,16 +8,6 @@ from sales_assets_tests.helpers.rows import page, sale
 from sales_assets_tests.helpers.streams import judged
 
 
-def test_every_bad_value_of_a_page_is_found() -> None:
-    rows = [sale(price="1", client=None), sale(), sale(purchase_date="2022-08-10")]
-    judgement = Judgement("stg_sales", max_rejected_rows=2)
-    [good] = judged([page(*rows)], judgement)
-    assert len(good) == 1
-    assert [
-        (bad["row"], problem["field"]) for bad in judgement.rejects for problem in bad["problems"]
-    ] == [(1, "client"), (1, "price"), (3, "purchase_date")]
-
-
 def test_the_error_shows_ten_values_and_counts_all_rows_of_the_day() -> None:
     pages = [page(*[sale(price="1")] * 25), page(sale(), sale(price=None))]
     with pytest.raises(InvalidRowsError, match="2022-08-09: 26 of 27 rows are bad") as failure:

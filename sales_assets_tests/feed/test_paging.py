@@ -7,17 +7,11 @@ import pytest
 from sales_assets.feed.paging import FeedApiError
 from sales_assets.feed.proof import DayChangedError
 from sales_assets.sales.api import SalesApi
-from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.rows import DAY, full_pages, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi, open_sales_api
 from sales_assets_tests.helpers.streams import bodies_of, facts_of
 
 PAGES = [page(sale(price=number), sale(price=number + 1)) for number in range(1, 8, 2)]
-
-
-def full_pages(count: int) -> list[bytes]:
-    """Give pages of a hundred different rows each."""
-    numbers = range(count * 100)
-    return [page(*[sale(price=n) for n in numbers[at : at + 100]]) for at in numbers[::100]]
 
 
 IN_FLIGHT = pytest.mark.parametrize("max_in_flight", [1, 2, 8, 64])

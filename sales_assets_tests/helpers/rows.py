@@ -17,6 +17,12 @@ def page(*sales: Any) -> bytes:
     return json.dumps(sales).encode()
 
 
+def full_pages(count: int) -> list[bytes]:
+    """Give pages of a hundred different rows each."""
+    numbers = range(count * 100)
+    return [page(*[sale(price=n) for n in numbers[at : at + 100]]) for at in numbers[::100]]
+
+
 def ride_answer(ride: str = "r1", driver: str = "d1", **changes: Any) -> Any:
     """Give a good answer of the rides API, with some fields of the ride changed."""
     return {

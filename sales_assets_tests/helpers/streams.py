@@ -37,6 +37,12 @@ def facts_of(stream: DayStream[Any]) -> Mapping[str, Any]:
     return reading.result.metadata
 
 
+def days_of(result: object) -> dict[str, DayStream[Any]]:
+    """Give what an asset function returned its type."""
+    assert isinstance(result, dict)
+    return result
+
+
 def judged(
     bodies: Iterable[bytes],
     judgement: Judgement | None = None,

@@ -1,15 +1,11 @@
 """The assets: what goes in, what comes out, what is said of it."""
 
 import datetime
-from typing import Any
 
 import dagster as dg
-import pytest
 
 from sales_assets.feed.daily import RawConfig, StgConfig
-from sales_assets.feed.judgement import InvalidRowsError
-from sales_assets.feed.paging import NoSuchDayError
-from sales_assets.feed.stream import DayStream, PagesByDay
+from sales_assets.feed.stream import PagesByDay
 from sales_assets.sales.api import SalesApi
 from sales_assets.sales.assets import (
     SALES_DAYS,
@@ -19,17 +15,11 @@ from sales_assets.sales.assets import (
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
-from sales_assets_tests.helpers.streams import bodies_of, facts_of, stream_of
+from sales_assets_tests.helpers.streams import bodies_of, days_of, stream_of
 
 CONFIG = RawConfig()
 NEXT_DAY = "2022-08-10"
 RANGE = dg.PartitionKeyRange(DAY, NEXT_DAY)
-
-
-def days_of(result: object) -> dict[str, DayStream[Any]]:
-    """Give what an asset function returned its type."""
-    assert isinstance(result, dict)
-    return result
 
 
 def test_raw_sales_is_the_pages_of_each_day_unread(api: ScriptedApi, sales_api: SalesApi) -> None:
@@ -38,32 +28,6 @@ def test_raw_sales_is_the_pages_of_each_day_unread(api: ScriptedApi, sales_api: 
     days = days_of(raw_sales(context=context, config=CONFIG, sales_api=sales_api))
     assert api.requests == []
     assert {day: bodies_of(stream) for day, stream in days.items()} == api.days
-
-
-def test_raw_sales_describes_a_day_once_it_is_read(api: ScriptedApi, sales_api: SalesApi) -> None:
-    api.days[DAY] = [
-        page(sale(price=3), sale(price="4")),
-        page(sale(price=True), sale(price=10**4200)),
-    ]
-    context = dg.build_asset_context(partition_key=DAY)
-    [stream] = days_of(raw_sales(context=context, config=CONFIG, sales_api=sales_api)).values()
-    metadata = facts_of(stream)
-    assert metadata["source"] == api.url
-    assert metadata["dagster/row_count"] == 4
-    assert metadata["price_sum"] == 3
-
-
-def test_a_missing_day_fails_unless_the_run_allows_it_to_be_empty(
-    api: ScriptedApi, sales_api: SalesApi
-) -> None:
-    context = dg.build_asset_context(partition_key=DAY)
-    for config in (CONFIG, RawConfig(allow_empty_day=True)):
-        days = days_of(raw_sales(context=context, config=config, sales_api=sales_api))
-        if config.allow_empty_day:
-            assert bodies_of(days[DAY]) == [b"[]"]
-        else:
-            with pytest.raises(NoSuchDayError):
-                list(days[DAY])
 
 
 def test_stg_sales_is_the_typed_rows_of_each_day() -> None:
@@ -84,42 +48,6 @@ def test_both_assets_say_which_columns_they_have() -> None:
         [metadata] = asset.metadata_by_key.values()
         columns = [column.name for column in metadata["dagster/column_schema"].columns]
         assert columns == ["client", "purchase_date", "product", "price"]
-
-
-def test_stg_sales_describes_a_day_once_it_is_read() -> None:
-    pages = PagesByDay({DAY: stream_of([page(*[sale(price=n) for n in range(10)])])})
-    [stream] = days_of(
-        stg_sales(context=dg.build_asset_context(), config=StgConfig(), raw_sales=pages)
-    ).values()
-    metadata = facts_of(stream)
-    assert metadata["dagster/row_count"] == 10
-    assert metadata["price_sum"] == 45
-    records = [record.data for record in metadata["preview"].records]
-    assert records[0] == {
-        "client": "Ada Byron",
-        "purchase_date": DAY,
-        "product": "TV",
-        "price": 0,
-    }
-    assert len(records) == 5
-
-
-def test_a_preview_cell_holds_no_more_than_a_person_reads() -> None:
-    pages = PagesByDay({DAY: stream_of([page(sale(client="x" * 10_000))])})
-    [stream] = days_of(
-        stg_sales(context=dg.build_asset_context(), config=StgConfig(), raw_sales=pages)
-    ).values()
-    [record] = facts_of(stream)["preview"].records
-    assert len(record.data["client"]) <= 100
-
-
-def test_a_bad_row_fails_stg_sales() -> None:
-    pages = PagesByDay({DAY: stream_of([page(sale(price="1"))])})
-    [stream] = days_of(
-        stg_sales(context=dg.build_asset_context(), config=StgConfig(), raw_sales=pages)
-    ).values()
-    with pytest.raises(InvalidRowsError, match="page 1, row 1, price"):
-        list(stream)
 
 
 def test_the_first_partition_is_that_of_the_settings() -> None:

@@ -13,10 +13,9 @@ from upath import UPath
 
 from sales_assets.feed.batch import FailedDaysError
 from sales_assets.feed.page import Page
-from sales_assets.feed.remedy import command, steps
+from sales_assets.feed.remedy import command
 from sales_assets.feed.stream import (
     DayStream,
-    EveryDayFailsError,
     Facts,
     PagesByDay,
     StaleDayError,
@@ -239,37 +238,6 @@ def test_a_day_that_lands_in_a_failed_range_is_recorded_with_its_metadata(
         assert record.asset_materialization.metadata["bytes"].value == 3
 
 
-@SIDE_BY_SIDE
-def test_the_error_of_a_range_can_be_pasted_into_the_next_one(
-    base_dir: str, instance: dg.DagsterInstance, side_by_side: int
-) -> None:
-    broken = [f"2022-08-{day}" for day in (10, 11, 13)]
-    days = [f"2022-08-{day}" for day in ("09", 10, 11, 12, 13)]
-    pages: dict[str, list[bytes]] = {day: [b"[]"] for day in days}
-    pages |= {day: Unreadable(dg.Failure(f"{day}: no\nanswer")) for day in broken}
-    with pytest.raises(FailedDaysError) as failure:
-        run(base_dir, instance, pages, days[0], days[-1], side_by_side)
-    assert str(failure.value).splitlines() == [
-        "raw_things: 3 of 5 days failed; what lay there stays",
-        *(line for day in broken for line in (f"  {day}: no", "  answer")),
-        "2 days were stored and are recorded; not run for them: reader and the checks of "
-        "raw_things",
-        *steps("raw_things", broken, [days[0], days[3]], ["reader"]),
-    ]
-
-
-def test_of_a_range_in_which_many_days_fail_ten_are_named(
-    tmp_path: Path, instance: dg.DagsterInstance
-) -> None:
-    days = [f"2022-09-{day:02}" for day in range(1, 31)]
-    broken: dict[str, list[bytes]] = {day: Unreadable(dg.Failure(f"{day}: broken")) for day in days}
-    with pytest.raises(FailedDaysError) as failure:
-        run(str(tmp_path), instance, broken, days[0], days[-1])
-    text = str(failure.value)
-    assert len(text.splitlines()) == 14
-    assert "and 20 more days, up to 2022-09-30; each partition says why" in text
-
-
 def test_each_day_that_fails_says_so_on_its_partition(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -305,23 +273,6 @@ def test_a_single_day_that_fails_says_so_on_its_partition(
         run(str(tmp_path), instance, {DAY: Unreadable(dg.Failure("no answer"))})
     [record] = instance.fetch_observations(dg.AssetKey("raw_things"), limit=9).records
     assert record.partition_key == DAY
-
-
-def test_what_fails_every_day_stops_the_range_at_once(
-    base_dir: str, instance: dg.DagsterInstance
-) -> None:
-    pages = {day: [b"[]"] for day in RANGE} | {RANGE[1]: Unreadable(EveryDayFailsError("refused"))}
-    with pytest.raises(FailedDaysError, match="1 more were not tried") as failure:
-        run(base_dir, instance, pages, RANGE[0], RANGE[-1])
-    assert "--partition-range 2022-08-10...2022-08-11" in str(failure.value)
-    assert recorded(instance) == {RANGE[0]: 1}
-
-
-def test_a_run_of_one_day_fails_with_the_error_of_that_day(
-    base_dir: str, instance: dg.DagsterInstance
-) -> None:
-    with pytest.raises(dg.Failure, match=r"^no answer$"):
-        run(base_dir, instance, {DAY: Unreadable(dg.Failure("no answer"))})
 
 
 def test_a_range_that_is_stopped_records_the_days_that_landed(

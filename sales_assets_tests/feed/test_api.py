@@ -1,0 +1,113 @@
+"""The API of a daily feed, that of the sales, against a real server."""
+
+import time
+from typing import Any
+
+import pytest
+
+from sales_assets.feed.paging import FeedApiError, NoSuchDayError
+from sales_assets.sales.api import SalesApi
+from sales_assets_tests.helpers.passing_faults import PASSING
+from sales_assets_tests.helpers.rows import DAY, full_pages, page, sale
+from sales_assets_tests.helpers.scripted_api import ScriptedApi, open_sales_api
+from sales_assets_tests.helpers.streams import bodies_of
+
+PAGES = [page(sale(price=number), sale(price=number + 1)) for number in range(1, 8, 2)]
+
+
+def test_404_on_page_1_is_not_a_day(sales_api: SalesApi) -> None:
+    with pytest.raises(NoSuchDayError, match=r"2022-08-09.*404 on page 1"):
+        bodies_of(sales_api.pages(DAY))
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_answer_that_is_not_a_page_is_asked_for_again(
+    api: ScriptedApi, fault: dict[str, Any], number: int
+) -> None:
+    api.days[DAY] = PAGES
+    api.fail(**fault, page=number, times=1)
+    client = open_sales_api(api.url, read_timeout=0.4, request_timeout=0.5, retry_after_cap=0.01)
+    day = client.pages(DAY)
+    reading = day.reading()
+    assert bodies_of(reading) == PAGES
+    assert reading.result.metadata["retries"] == 1
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+def test_an_answer_that_is_never_a_page_fails_the_day(
+    api: ScriptedApi, fault: dict[str, Any]
+) -> None:
+    api.days[DAY] = PAGES
+    api.fail(**fault, page=2)
+    client = open_sales_api(
+        api.url, read_timeout=0.1, request_timeout=0.2, max_attempts=2, retry_after_cap=0.01
+    )
+    with pytest.raises(FeedApiError, match=r"2022-08-09: page 2 .* did not come"):
+        bodies_of(client.pages(DAY))
+
+
+def test_an_answer_that_is_compressed_unasked_is_named(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.days[DAY] = PAGES
+    api.fail(gzip=True)
+    with pytest.raises(FeedApiError, match="compressed, though that was not asked for"):
+        bodies_of(sales_api.pages(DAY))
+
+
+def test_giving_up_names_the_page_the_attempts_and_the_reason(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.fail(status=500)
+    with pytest.raises(FeedApiError, match=r"2022-08-09: page 1 .* 3 attempts .*HTTP 500"):
+        bodies_of(sales_api.pages(DAY))
+    assert len(api.requests) == 3
+
+
+def test_a_server_that_is_not_there_fails_in_the_end(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.__exit__(None, None, None)
+    with pytest.raises(FeedApiError, match=r"3 attempts .*no connection .Connection refused"):
+        bodies_of(sales_api.pages(DAY))
+
+
+def test_retry_after_is_followed(api: ScriptedApi) -> None:
+    api.days[DAY] = PAGES
+    api.fail(status=429, headers={"Retry-After": "1"}, times=1)
+    client = open_sales_api(api.url, day_timeout=0.9)
+    with pytest.raises(FeedApiError, match=r"0.9 s for the day.*HTTP 429"):
+        bodies_of(client.pages(DAY))
+    assert len(api.requests) == 1
+
+
+def test_a_day_that_takes_too_long_fails(api: ScriptedApi) -> None:
+    api.days[DAY] = PAGES
+    api.fail(delay=0.1)
+    with pytest.raises(FeedApiError, match=r"0\.25 s for the day"):
+        bodies_of(open_sales_api(api.url, day_timeout=0.25).pages(DAY))
+
+
+def test_any_other_status_fails_at_once(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.fail(status=400)
+    with pytest.raises(FeedApiError, match="HTTP 400"):
+        bodies_of(sales_api.pages(DAY))
+    assert len(api.requests) == 1
+
+
+def test_an_error_in_one_day_does_not_touch_another(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days = {DAY: full_pages(6), "2022-08-10": full_pages(6)}
+    api.fail(date=DAY, page=3, status=400)
+    other = iter(sales_api.pages("2022-08-10"))
+    pages = [next(other)]
+    with pytest.raises(FeedApiError, match="HTTP 400"):
+        bodies_of(sales_api.pages(DAY))
+    assert bodies_of([*pages, *other]) == full_pages(6)
+
+
+def test_requests_are_spread_over_time_when_so_many_a_second_are_allowed(
+    api: ScriptedApi,
+) -> None:
+    api.days[DAY] = PAGES
+    started = time.monotonic()
+    bodies_of(open_sales_api(api.url, max_per_second=50).pages(DAY))
+    assert time.monotonic() - started >= (len(api.requests) - 1) / 50

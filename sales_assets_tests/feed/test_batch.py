@@ -1,0 +1,137 @@
+"""The days of one run: those that fail, those that do not, and what is said of them."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from sales_assets.feed.batch import DayBatch, FailedDaysError, one_line, text_of
+from sales_assets.feed.progress import Progress
+from sales_assets.feed.remedy import steps
+from sales_assets.feed.stream import EveryDayFailsError
+
+DAYS = tuple(f"2022-08-{day:02}" for day in range(9, 14))
+SIDE_BY_SIDE = pytest.mark.parametrize("side_by_side", [1, 4])
+
+
+def batch_of(days: Sequence[str]) -> DayBatch:
+    return DayBatch("raw_things", days, ["reader"])
+
+
+def run(batch: DayBatch, action: Callable[[str], dict[str, Any]], side_by_side: int = 1) -> None:
+    """Do the days of a batch, which says nothing meanwhile."""
+    batch.run(action, side_by_side, Progress("raw_things", DAYS, logging.getLogger(__name__)))
+
+
+def failing(errors: Mapping[str, BaseException]) -> Callable[[str], dict[str, Any]]:
+    """Give an action that fails for some days."""
+
+    def action(day: str) -> dict[str, Any]:
+        if day in errors:
+            raise errors[day]
+        return {"of": day}
+
+    return action
+
+
+@SIDE_BY_SIDE
+def test_each_day_has_an_outcome_of_its_own(side_by_side: int) -> None:
+    batch = batch_of(DAYS)
+    broken = OSError("broken")
+    with pytest.raises(FailedDaysError, match="1 of 5 days failed"):
+        run(batch, failing({DAYS[1]: broken}), side_by_side)
+    assert batch.stored == {day: {"of": day} for day in DAYS if day != DAYS[1]}
+    assert batch.failed == {DAYS[1]: broken}
+
+
+@SIDE_BY_SIDE
+def test_the_error_of_a_range_can_be_pasted_into_the_next_one(side_by_side: int) -> None:
+    broken = [DAYS[1], DAYS[2], DAYS[4]]
+    errors = {day: dg.Failure(f"{day}: no\nanswer") for day in broken}
+    with pytest.raises(FailedDaysError) as failure:
+        run(batch_of(DAYS), failing(errors), side_by_side)
+    assert str(failure.value).splitlines() == [
+        "raw_things: 3 of 5 days failed; what lay there stays",
+        *(line for day in broken for line in (f"  {day}: no", "  answer")),
+        "2 days were stored and are recorded; not run for them: reader and the checks of "
+        "raw_things",
+        *steps("raw_things", broken, [DAYS[0], DAYS[3]], ["reader"]),
+    ]
+
+
+def test_of_a_range_in_which_many_days_fail_ten_are_named() -> None:
+    days = [f"2022-09-{day:02}" for day in range(1, 31)]
+    with pytest.raises(FailedDaysError) as failure:
+        run(batch_of(days), failing({day: dg.Failure(f"{day}: broken") for day in days}))
+    text = str(failure.value)
+    assert len(text.splitlines()) == 14
+    assert "and 20 more days, up to 2022-09-30; each partition says why" in text
+
+
+def test_what_fails_every_day_stops_the_range_at_once() -> None:
+    batch = batch_of(DAYS)
+    with pytest.raises(FailedDaysError, match="3 more were not tried") as failure:
+        run(batch, failing({DAYS[1]: EveryDayFailsError("refused")}))
+    assert "--partition-range 2022-08-10...2022-08-13" in str(failure.value)
+    assert [*batch.stored] == [DAYS[0]]
+
+
+@pytest.mark.parametrize("error", [dg.Failure("no answer"), OSError("broken")])
+def test_a_run_of_one_day_fails_with_the_error_of_that_day(error: Exception) -> None:
+    with pytest.raises(type(error)) as failure:
+        run(batch_of(DAYS[:1]), failing({DAYS[0]: error}), side_by_side=4)
+    assert failure.value is error
+
+
+@SIDE_BY_SIDE
+def test_a_run_that_is_stopped_keeps_the_days_that_were_stored(side_by_side: int) -> None:
+    batch = batch_of(DAYS[:2])
+    first_is_done = threading.Event()
+
+    def action(day: str) -> dict[str, Any]:
+        if day == DAYS[0]:
+            first_is_done.set()
+            return {}
+        assert first_is_done.wait(5)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(batch, action, side_by_side)
+    assert batch.stored == {DAYS[0]: {}}
+    assert batch.failed == {}
+
+
+def test_a_day_under_way_ends_early_and_without_an_outcome_when_no_day_can_succeed() -> None:
+    batch = batch_of(DAYS[:2])
+    is_under_way = threading.Event()
+
+    def items() -> Iterator[None]:
+        is_under_way.set()
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            yield
+
+    def action(day: str) -> dict[str, Any]:
+        if day == DAYS[1]:
+            assert is_under_way.wait(5)
+            raise EveryDayFailsError("refused")
+        for _ in batch.until_stopped(items()):
+            """There are more for seconds."""
+        return {}
+
+    with pytest.raises(FailedDaysError, match="1 more were not tried"):
+        run(batch, action, side_by_side=2)
+    assert ([*batch.stored], [*batch.failed]) == ([], [DAYS[1]])
+
+
+def test_an_error_of_ours_says_what_it_says_and_another_one_its_kind_and_no_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AUTH_TOKEN", "made-up-word")
+    assert text_of(dg.Failure("no\nanswer")) == "no\nanswer"
+    assert one_line(dg.Failure("no\n  answer")) == "no answer"
+    assert text_of(ValueError("sent made-up-word")) == "ValueError('sent ***')"

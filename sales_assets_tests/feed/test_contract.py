@@ -1,0 +1,106 @@
+"""Rows turned into what Avro holds, by the contract of the sales and by a wider one."""
+
+import datetime
+import json
+from typing import Any
+
+import pytest
+
+from sales_assets.feed.contract import Contract
+from sales_assets.feed.json_rows import MAX_DEPTH
+from sales_assets.feed.judgement import InvalidRowsError, Judgement
+from sales_assets.feed.schema import RowSchema
+from sales_assets.sales.sale import SALE
+from sales_assets_tests.helpers.rows import page, sale
+from sales_assets_tests.helpers.streams import judged
+
+DATE = datetime.date(2022, 8, 9)
+DATE_TYPE = {"type": "int", "logicalType": "date"}
+WIDER = Contract(
+    RowSchema(
+        {
+            **SALE.avro,
+            "fields": [
+                *SALE.avro["fields"],
+                {"name": "shop", "type": ["null", "string"], "doc": "Where it was sold."},
+                {"name": "sent", "type": DATE_TYPE, "default": 0, "doc": "When it was sent."},
+            ],
+        },
+        day_field="purchase_date",
+    )
+)
+
+
+def wide(**fields: Any) -> list[dict[str, Any]]:
+    """Judge a sale that has a shop, and more fields."""
+    [rows] = judged([page(sale(**{"shop": "Oslo", **fields}))], contract=WIDER)
+    return rows
+
+
+def test_good_rows_come_back_with_a_real_date() -> None:
+    rows = [row for rows in judged([page(sale()), page(sale(price=-5))]) for row in rows]
+    assert rows == [sale(purchase_date=DATE), sale(purchase_date=DATE, price=-5)]
+
+
+def test_an_unknown_field_does_no_harm() -> None:
+    [[row]] = judged([page(sale(colour="red"))])
+    assert "colour" not in row
+
+
+def test_a_row_that_is_not_an_object_is_refused() -> None:
+    with pytest.raises(InvalidRowsError, match=r"page 1, row 1, \(row\) = 1"):
+        judged([json.dumps([1]).encode()])
+
+
+@pytest.mark.parametrize("body", [b"", b"[", b"{}", b"[{}] x", b'[{"a": 1},]', b'[{"a": 1} {}]'])
+def test_a_page_that_is_not_a_list_fails_whatever_is_allowed(body: bytes) -> None:
+    with pytest.raises(InvalidRowsError, match="page 2 is not a complete JSON list"):
+        judged([page(sale()), body], Judgement("stg_sales", max_rejected_rows=99))
+
+
+def test_every_bad_value_of_a_page_is_found() -> None:
+    rows = [sale(price="1", client=None), sale(), sale(purchase_date="2022-08-10")]
+    judgement = Judgement("stg_sales", max_rejected_rows=2)
+    [good] = judged([page(*rows)], judgement)
+    assert len(good) == 1
+    assert [
+        (bad["row"], problem["field"]) for bad in judgement.rejects for problem in bad["problems"]
+    ] == [(1, "client"), (1, "price"), (3, "purchase_date")]
+
+
+# A quotation mark in a text has the page judged row by row.
+@pytest.mark.parametrize("client", ["Ada", '"'], ids=["all is plain", "row by row"])
+def test_a_field_that_may_lack_has_its_default_then(client: str) -> None:
+    [row] = wide(client=client)
+    assert row["sent"] == datetime.date(1970, 1, 1)
+
+
+def test_a_field_that_may_be_null_may_not_lack() -> None:
+    assert wide(shop=None)[0]["shop"] is None
+    with pytest.raises(InvalidRowsError, match=r"page 1, row 1, shop .*required"):
+        judged([page(sale())], contract=WIDER)
+
+
+def test_any_date_becomes_one() -> None:
+    assert wide(sent="2022-08-11")[0]["sent"] == datetime.date(2022, 8, 11)
+
+
+@pytest.mark.parametrize("sent", ["20220811", "2022-02-30", "2022-08-11T00:00:00", "soon", ""])
+def test_a_date_of_another_form_is_refused(sent: str) -> None:
+    with pytest.raises(InvalidRowsError, match=r"sent = .*a date of the form 2022-08-09"):
+        wide(sent=sent)
+
+
+def test_a_key_that_comes_twice_is_refused_though_its_values_are_good() -> None:
+    body = page(sale()).replace(b'"price": 900', b'"price": 900, "pric\\u0065": 901')
+    with pytest.raises(InvalidRowsError, match=r"price = \[900, 901\]: .*given 2 times"):
+        judged([body])
+
+
+def test_a_row_that_is_nested_too_deep_is_refused_alone() -> None:
+    deep = "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1)
+    body = json.dumps([sale(), sale(more=0)]).replace('"more": 0', f'"more": {deep}').encode()
+    judgement = Judgement("stg_sales", max_rejected_rows=1)
+    assert judged([body], judgement) == [[sale(purchase_date=DATE)]]
+    [bad] = judgement.rejects
+    assert (bad["row"], bad["problems"][0]["reason"][:18]) == (2, "nested deeper than")

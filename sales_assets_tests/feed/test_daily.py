@@ -1,0 +1,87 @@
+"""The two assets of a daily feed, those of the sales: what is read, and what is said of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from sales_assets.feed.daily import RawConfig, StgConfig, daily_asset
+from sales_assets.feed.judgement import InvalidRowsError
+from sales_assets.feed.paging import NoSuchDayError
+from sales_assets.feed.stream import DayStream, PagesByDay
+from sales_assets.sales.api import SalesApi
+from sales_assets.sales.assets import SALES_DAYS, raw_sales, stg_sales
+from sales_assets.sales.sale import SALE
+from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
+from sales_assets_tests.helpers.streams import bodies_of, days_of, facts_of, stream_of
+
+
+def pulled(sales_api: SalesApi, **config: Any) -> tuple[list[bytes], Mapping[str, Any]]:
+    """Read the day as raw_sales gives it: its pages, and what is said of it."""
+    # The API is open as long as the context is there.
+    context = dg.build_asset_context(partition_key=DAY)
+    [stream] = days_of(
+        raw_sales(context=context, config=RawConfig(**config), sales_api=sales_api)
+    ).values()
+    reading = stream.reading()
+    return bodies_of(reading), reading.result.metadata
+
+
+def converted(*rows: Any, **config: Any) -> DayStream[Any]:
+    """Give the day that has these rows as stg_sales does."""
+    pages = PagesByDay({DAY: stream_of([page(*rows)])})
+    context = dg.build_asset_context()
+    return days_of(stg_sales(context=context, config=StgConfig(**config), raw_sales=pages))[DAY]
+
+
+def test_a_day_of_pages_is_described_once_it_is_read(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days[DAY] = [
+        page(sale(price=3), sale(price="4")),
+        page(sale(price=True), sale(price=10**4200)),
+    ]
+    _, metadata = pulled(sales_api)
+    assert metadata["source"] == api.url
+    assert metadata["dagster/row_count"] == 4
+    assert metadata["price_sum"] == 3
+
+
+@pytest.mark.usefixtures("api")
+def test_a_missing_day_fails_unless_the_run_allows_it_to_be_empty(sales_api: SalesApi) -> None:
+    with pytest.raises(NoSuchDayError, match="allow_empty_day"):
+        pulled(sales_api)
+    pages, _ = pulled(sales_api, allow_empty_day=True)
+    assert pages == [b"[]"]
+
+
+def test_a_day_of_rows_is_described_once_it_is_read() -> None:
+    metadata = facts_of(converted(*[sale(price=n) for n in range(10)]))
+    assert metadata["dagster/row_count"] == 10
+    assert metadata["price_sum"] == 45
+    assert metadata["rejected_rows"] == 0
+
+
+def test_a_bad_row_fails_the_day() -> None:
+    with pytest.raises(InvalidRowsError, match="page 1, row 1, price"):
+        list(converted(sale(price="1")))
+
+
+def test_bad_rows_that_the_run_allows_are_told_beside_the_good_ones() -> None:
+    reading = converted(sale(price="1"), sale(colour="red"), max_rejected_rows=1).reading()
+    assert len(list(reading)) == 1
+    facts = reading.result
+    assert facts.metadata["rejected_rows"] == len(facts.rejects) == 1
+    assert [*facts.metadata["unknown_fields"]] == ["colour"]
+
+
+def test_a_backfill_is_one_run_unless_it_is_cut_into_runs_of_so_many_days() -> None:
+    def policy(days_per_run: int | None) -> dg.BackfillPolicy | None:
+        @daily_asset(SALES_DAYS, days_per_run, SALE)
+        def raw_things() -> None:
+            """Nothing."""
+
+        return raw_things.backfill_policy
+
+    assert policy(None) == dg.BackfillPolicy.single_run()
+    assert policy(7) == dg.BackfillPolicy.multi_run(7)

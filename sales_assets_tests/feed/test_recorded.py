@@ -1,0 +1,87 @@
+"""What an instance has recorded of days."""
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from sales_assets.feed import recorded
+from sales_assets.feed.recorded import is_day, recorded_days
+
+KEY = dg.AssetKey("raw_things")
+GOOD = {"path": dg.MetadataValue.path("/here"), "sha256": "1", "dagster/row_count": 1}
+
+
+def record(instance: dg.DagsterInstance, day: str | None, **metadata: Any) -> None:
+    """Record a day as a run does, with something changed; None leaves a value out."""
+    values = {name: value for name, value in {**GOOD, **metadata}.items() if value is not None}
+    event = dg.AssetMaterialization(KEY, partition=day, metadata=values)
+    instance.report_runless_asset_event(event)
+
+
+def found(instance: dg.DagsterInstance, days: list[str] | None = None) -> dict[str, Any]:
+    """Give the hash of each day that counts."""
+    days_found = recorded_days(instance, KEY, lambda day, path: path == "/here", days)
+    return {day: metadata["sha256"] for day, metadata in days_found.items()}
+
+
+def test_the_record_that_was_stored_last_counts_whenever_it_was_recorded(
+    instance: dg.DagsterInstance,
+) -> None:
+    record(instance, "2022-08-09", sha256="early", stored_at=1.0)
+    record(instance, "2022-08-09", sha256="late", stored_at=3.0)
+    record(instance, "2022-08-09", sha256="between", stored_at=2.0)
+    assert found(instance) == {"2022-08-09": "late"}
+
+
+def test_a_record_without_a_time_is_of_when_it_was_recorded(instance: dg.DagsterInstance) -> None:
+    record(instance, "2022-08-09", sha256="old", stored_at=1.0)
+    record(instance, "2022-08-09", sha256="new")
+    assert found(instance) == {"2022-08-09": "new"}
+
+
+def test_only_days_of_interest_are_given(instance: dg.DagsterInstance) -> None:
+    for day in ("2022-08-09", "2022-08-10", "2022-08-11"):
+        record(instance, day)
+    assert sorted(found(instance)) == ["2022-08-09", "2022-08-10", "2022-08-11"]
+    assert sorted(found(instance, ["2022-08-10", "2022-08-12"])) == ["2022-08-10"]
+    assert found(instance, []) == {}
+
+
+def test_more_records_than_dagster_gives_at_once_are_all_read(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded, "_AT_ONCE", 2)
+    days = [f"2022-08-{day}" for day in range(10, 15)]
+    for day in days:
+        record(instance, day)
+    assert sorted(found(instance)) == days
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"path": dg.MetadataValue.path("/elsewhere")},
+        {"path": None},
+        {"sha256": None},
+        {"sha256": 7},
+        {"dagster/row_count": None},
+        {"stored_at": "now"},
+        {"unknown_fields": "none"},
+    ],
+    ids=str,
+)
+def test_a_record_of_another_storage_or_without_our_metadata_does_not_count(
+    instance: dg.DagsterInstance, odd: dict[str, Any]
+) -> None:
+    record(instance, "2022-08-09", **odd)
+    assert found(instance) == {}
+
+
+@pytest.mark.parametrize("day", [None, "all", "20220809", "2022-02-30", "2022-08-09 "])
+def test_a_record_of_what_is_not_a_day_does_not_count(
+    instance: dg.DagsterInstance, day: str | None
+) -> None:
+    record(instance, day)
+    assert found(instance) == {}
+    assert day is None or not is_day(day)

@@ -1,0 +1,39 @@
+"""The items of a day, read as often as they are asked for."""
+
+from collections.abc import Generator
+
+import pytest
+
+from sales_assets.feed.stream import DayStream, Facts
+
+
+def counted() -> DayStream[int]:
+    """A day whose items say which reading they are of."""
+    readings: list[None] = []
+
+    def read() -> Generator[int, None, Facts]:
+        readings.append(None)
+        number = len(readings)
+        yield from [number] * 2
+        return Facts({"reading": number})
+
+    return DayStream(read)
+
+
+def test_each_pass_reads_the_day_anew() -> None:
+    day = counted()
+    assert [list(day), list(day)] == [[1, 1], [2, 2]]
+
+
+def test_the_facts_are_those_of_the_pass_that_was_read_to_its_end() -> None:
+    day = counted()
+    first, second = day.reading(), day.reading()
+    assert (list(second), list(first)) == ([1, 1], [2, 2])
+    assert (first.result.metadata, second.result.metadata) == ({"reading": 2}, {"reading": 1})
+
+
+def test_there_are_no_facts_before_all_items_have_been_taken() -> None:
+    reading = counted().reading()
+    assert next(iter(reading)) == 1
+    with pytest.raises(RuntimeError, match="not all items"):
+        _ = reading.result
