@@ -15,11 +15,9 @@ SHARED = {
     "http_jobs/run_process.py",
     "rides/migrations/v1_answers.py",
     "rides/migrations/v2_statistics.py",
-    "rides/statistics.py",
     "sample/faults.py",
     "sample/resources.py",
     "storage/files.py",
-    "storage/location.py",
     "storage/partition_format.py",
     "storage/replace/finish.py",
 }
