@@ -8,7 +8,6 @@ PACKAGE = PROJECT / "sales_assets"
 TESTS = PROJECT / "sales_assets_tests"
 # Where tests of several modules still share one; this only gets shorter.
 SHARED = {
-    "http/deadline.py",
     "http/transport.py",
     "http_jobs/fork_server.py",
     "http_jobs/locks.py",

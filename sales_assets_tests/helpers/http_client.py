@@ -1,10 +1,12 @@
 """The HTTP client, set up so that it hardly waits."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
 from sales_assets.http.client import HttpAnswer, HttpClient
+from sales_assets_tests.helpers.raw_server import RawServer, Speak
 
 
 @contextmanager
@@ -27,3 +29,21 @@ def client_of(address: str, **manners: Any) -> Iterator[HttpClient]:
 def as_it_is(answer: HttpAnswer) -> HttpAnswer:
     """Take an answer without a look at it."""
     return answer
+
+
+def asked(speak: Speak, **manners: Any) -> HttpAnswer:
+    """Ask a server that speaks so, once."""
+    with RawServer(speak) as server, client_of(server.url, **manners) as client:
+        return client.get("/", {}, as_it_is)
+
+
+def closing_after(event: threading.Event, client: HttpClient) -> threading.Thread:
+    """Close a client in another thread, as soon as something has happened."""
+
+    def close() -> None:
+        event.wait(5)
+        client.close()
+
+    thread = threading.Thread(target=close)
+    thread.start()
+    return thread

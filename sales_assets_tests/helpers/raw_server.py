@@ -89,3 +89,17 @@ def drip(connection: socket.socket, before: bytes, drop: bytes) -> None:
     while time.monotonic() < end:
         connection.sendall(drop)
         time.sleep(0.02)
+
+
+def always(reply: bytes) -> Speak:
+    """Answer each request of a connection so."""
+
+    def speak(connection: socket.socket) -> None:
+        while read_request(connection):
+            connection.sendall(reply)
+
+    return speak
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+"""The beginning of a good answer."""
