@@ -13,6 +13,7 @@ from typing import Annotated, Any, NamedTuple
 
 import dagster as dg
 from pydantic import (
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -23,16 +24,18 @@ from pydantic import (
 )
 from typing_extensions import NotRequired, TypedDict
 
-_INT, _LONG, _EXACT_FLOAT = 2**31, 2**63, 2**53
+from sales_assets.feed.numbers import exact
+
+_INT, _LONG = 2**31, 2**63
 
 # Bounds that are no longs themselves, such as an lt=2**63, take pydantic twice the time.
 _Int = Annotated[int, Field(strict=True, ge=-_INT, le=_INT - 1)]
 _Long = Annotated[int, Field(strict=True, ge=-_LONG, le=_LONG - 1)]
-# JSON writes 5.0 as 5, too; beyond 2**53 a float would be another number than the one sent.
-_Double = (
-    Annotated[float, Field(strict=True, allow_inf_nan=False)]
-    | Annotated[int, Field(strict=True, ge=-_EXACT_FLOAT, le=_EXACT_FLOAT)]
-)
+# JSON writes 5.0 as 5, too. Pydantic's strict float takes any integer, and changes large ones.
+_Double = Annotated[
+    Annotated[float, Field(strict=True, allow_inf_nan=False)] | Annotated[int, Field(strict=True)],
+    BeforeValidator(exact),
+]
 
 _TYPES: Mapping[str, Any] = {
     "string": StrictStr,

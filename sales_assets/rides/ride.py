@@ -10,25 +10,13 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
+from sales_assets.feed.numbers import exact
 from sales_assets.http.secrets import shown
 
-EXACT_INTEGERS = 2**53
-"""Up to here a float is every integer; of the larger ones it is only some."""
-
-
-def _exact(value: object) -> object:
-    if isinstance(value, int) and abs(value) > EXACT_INTEGERS:
-        raise PydanticCustomError(
-            "inexact", "Input should be a number that a float holds exactly: an integer up to 2^53"
-        )
-    return value
-
-
 Id = Annotated[str, Field(min_length=1)]
-Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_exact)]
+Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(exact)]
 
 
 class Ride(TypedDict):

@@ -44,7 +44,7 @@ def test_the_default_of_a_date_is_a_number_of_days() -> None:
         ("string", ["", "x"], [1, None]),
         ("int", [2**31 - 1, -(2**31)], [2**31, -(2**31) - 1, 1.0, True, "1"]),
         ("long", [2**63 - 1, -(2**63)], [2**63, -(2**63) - 1, 1.0, True, "1"]),
-        ("double", [0.5, 5, 2**53], [float("nan"), float("inf"), True, "0.5"]),
+        ("double", [0.5, 5, 2**53], [float("nan"), float("inf"), True, "0.5", 2**53 + 1]),
         ("boolean", [True, False], [1, 0, "true", None]),
         (["null", "string"], [None, "x"], [1]),
     ],

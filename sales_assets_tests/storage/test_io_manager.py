@@ -16,6 +16,7 @@ from sales_assets.feed.page import Page
 from sales_assets.feed.remedy import command
 from sales_assets.feed.stream import (
     DayStream,
+    EveryDayFailsError,
     Facts,
     PagesByDay,
     StaleDayError,
@@ -273,6 +274,15 @@ def test_a_single_day_that_fails_says_so_on_its_partition(
         run(str(tmp_path), instance, {DAY: Unreadable(dg.Failure("no answer"))})
     [record] = instance.fetch_observations(dg.AssetKey("raw_things"), limit=9).records
     assert record.partition_key == DAY
+
+
+def test_the_days_before_one_that_stops_the_range_are_recorded(
+    base_dir: str, instance: dg.DagsterInstance
+) -> None:
+    pages = {day: [b"[]"] for day in RANGE} | {RANGE[1]: Unreadable(EveryDayFailsError("refused"))}
+    with pytest.raises(FailedDaysError, match="1 more were not tried"):
+        run(base_dir, instance, pages, RANGE[0], RANGE[-1])
+    assert recorded(instance) == {RANGE[0]: 1}
 
 
 def test_a_range_that_is_stopped_records_the_days_that_landed(

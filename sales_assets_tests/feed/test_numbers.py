@@ -1,0 +1,17 @@
+"""Numbers that a float holds exactly."""
+
+import pytest
+from pydantic_core import PydanticCustomError
+
+from sales_assets.feed.numbers import exact
+
+
+@pytest.mark.parametrize("value", [2**53, -(2**53), 0.5, 1e300, True, "2"])
+def test_what_a_float_holds_and_what_is_no_integer_passes(value: object) -> None:
+    assert exact(value) is value
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, -(2**53) - 1, 10**400])
+def test_an_integer_that_a_float_would_change_is_refused(value: int) -> None:
+    with pytest.raises(PydanticCustomError, match="holds exactly"):
+        exact(value)
