@@ -18,7 +18,7 @@ from sales_assets_tests.helpers.http_jobs_server import HttpJobs, children, runn
 from sales_assets_tests.helpers.waiting import wait_for
 
 CLIENTS = 10
-DAYS = days_from("2023-01-01", 20)
+DAYS = days_from("2023-01-01", 10)
 # What clients ask for, and how often of a hundred times.
 MIXTURE = {
     "raw": 40,
@@ -104,7 +104,8 @@ def test_a_mixture_of_requests_leaves_nothing_behind(number: int, tmp_path: Path
         ThreadPoolExecutor(CLIENTS) as clients,
         ThreadPoolExecutor(1) as killer,
     ):
-        assert jobs.raw(DAYS[0]).status_code == jobs.stg(DAYS[0]).status_code == 201
+        for day in DAYS:
+            assert jobs.raw(day).status_code == 201
         before = held(jobs, temporary)
         answers = Counter(clients.map(client, wishes, chance.choices(DAYS, k=number)))
         failed = sum(n for (_, status), n in answers.items() if status >= 500)
