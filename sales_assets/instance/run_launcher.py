@@ -29,10 +29,10 @@ PATIENCE = 5
 LOOKS = 3
 """How often in a row a run is missed before it is dead: it may just be ending."""
 
-LOOKS_AT_NO_SERVER = 5
+LOOKS_AT_NO_SOCKET = 5
 """The same while its code server is gone, and with it the socket that it had for itself."""
 
-LOOKS_AT_NO_ADDRESS = 120
+LOOKS_AT_NO_SERVER = 120
 """The same while nobody answers at the address of its code server, where another one will: Dagster
 does not start a run again that fails before its code location is back."""
 
@@ -91,7 +91,7 @@ class WatchfulRunLauncher(DefaultRunLauncher):
         except DagsterUserCodeUnreachableError as error:
             if not _is_gone(error):
                 return None
-            looks = LOOKS_AT_NO_SERVER if client.socket else LOOKS_AT_NO_ADDRESS
+            looks = LOOKS_AT_NO_SOCKET if client.socket else LOOKS_AT_NO_SERVER
             return _Missed(f"its code server at {_address(client)} is gone", looks)
         # A code server that is reloaded hands its socket on to the next one, and lives on for its
         # runs. Only their processes tell whether they do.

@@ -1,4 +1,4 @@
-"""An engine, our image, and all services in containers."""
+"""An engine, and our image."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,6 @@ from sales_assets_tests.helpers.container_engine import (
     have_base_images,
     running_engine,
 )
-from sales_assets_tests.helpers.containers import Containers, running_containers
 from sales_assets_tests.helpers.files import PROJECT
 
 
@@ -24,10 +23,3 @@ def image() -> Iterator[str]:
             yield "sales_assets"
     except NoEngineError as error:
         pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def containers(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
-    """The running installation."""
-    with running_containers(tmp_path_factory.mktemp("containers")) as running:
-        yield running

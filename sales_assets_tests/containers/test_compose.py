@@ -1,14 +1,23 @@
 """All services in containers: at work, without rights, and taken down."""
 
+from collections.abc import Iterator
+
 import pytest
 import requests
 
-from sales_assets_tests.helpers.containers import ADDRESS, Containers
+from sales_assets_tests.helpers.containers import ADDRESS, Containers, running_containers
 from sales_assets_tests.helpers.days import days_from
 
 pytestmark = pytest.mark.containers
 
 DAYS = days_from("2023-01-01")
+
+
+@pytest.fixture(scope="module")
+def containers(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
+    """The running installation."""
+    with running_containers(tmp_path_factory.mktemp("containers")) as running:
+        yield running
 
 
 def test_a_backfill_of_30_days_is_stored_and_recorded(containers: Containers) -> None:

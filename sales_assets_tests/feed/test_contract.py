@@ -70,12 +70,12 @@ def test_every_bad_value_of_a_page_is_found() -> None:
 
 # A quotation mark in a text has the page judged row by row.
 @pytest.mark.parametrize("client", ["Ada", '"'], ids=["all is plain", "row by row"])
-def test_a_field_that_may_lack_has_its_default_then(client: str) -> None:
+def test_an_optional_field_that_is_missing_gets_its_default(client: str) -> None:
     [row] = wide(client=client)
     assert row["sent"] == datetime.date(1970, 1, 1)
 
 
-def test_a_field_that_may_be_null_may_not_lack() -> None:
+def test_a_field_that_may_be_null_has_to_be_there() -> None:
     assert wide(shop=None)[0]["shop"] is None
     with pytest.raises(InvalidRowsError, match=r"page 1, row 1, shop .*required"):
         judged([page(sale())], contract=WIDER)

@@ -21,7 +21,7 @@ def test_rows_are_counted_and_added_up_over_all_pages() -> None:
 
 
 @pytest.mark.parametrize("price", ["4", None, True, float("nan"), float("inf"), 2**63, -(2**63)])
-def test_what_is_no_plain_number_is_not_added_up(price: object) -> None:
+def test_only_plain_numbers_are_added_up(price: object) -> None:
     assert summed_up([{"price": 3}, {"price": price}, {}])["price_sum"] == 3
 
 

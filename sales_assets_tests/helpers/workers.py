@@ -132,9 +132,7 @@ class Workers:
 
     def launch(self, **tags: str) -> dg.DagsterRun:
         """Launch a run, which waits until it is released."""
-        from sales_assets_tests.helpers import workers  # by its name, for the worker to find it
-
-        origin = dg.reconstructable(workers.waiting).get_python_origin()
+        origin = dg.reconstructable(waiting).get_python_origin()
         run: dg.DagsterRun = create_run_for_test(
             self.instance,
             job_name="waiting",

@@ -31,8 +31,8 @@ from sales_assets.instance.process import RunProcess
 from sales_assets.instance.run_launcher import (
     BACKFILLS_WAIT_VARIABLE,
     LOOKS,
-    LOOKS_AT_NO_ADDRESS,
     LOOKS_AT_NO_SERVER,
+    LOOKS_AT_NO_SOCKET,
     WatchfulRunLauncher,
 )
 from sales_assets_tests.helpers.dagster_dev import copy_home
@@ -134,7 +134,7 @@ def test_run_monitoring_asks_it(instance: dg.DagsterInstance) -> None:
     assert isinstance(instance.run_launcher, WatchfulRunLauncher)
     assert instance.run_launcher.supports_check_run_worker_health
     assert instance.run_monitoring_enabled
-    assert instance.run_monitoring_poll_interval_seconds * LOOKS_AT_NO_SERVER <= 30
+    assert instance.run_monitoring_poll_interval_seconds * LOOKS_AT_NO_SOCKET <= 30
 
 
 def test_a_run_whose_process_is_gone_is_dead_after_several_looks(
@@ -179,7 +179,7 @@ def test_a_run_whose_server_is_gone_with_its_socket_is_dead(
 ) -> None:
     server = CodeServer(socket=str(tmp_path / "socket"))
     server.stop()
-    assert looks(instance, started(instance, server.tags)) == LOOKS_AT_NO_SERVER > LOOKS
+    assert looks(instance, started(instance, server.tags)) == LOOKS_AT_NO_SOCKET > LOOKS
 
 
 def test_a_server_at_a_port_has_ten_minutes_to_come_back(
@@ -187,8 +187,8 @@ def test_a_server_at_a_port_has_ten_minutes_to_come_back(
 ) -> None:
     server.stop()
     run = started(instance, server.tags)
-    assert looks(instance, run, most=LOOKS_AT_NO_ADDRESS) == LOOKS_AT_NO_ADDRESS
-    seconds = LOOKS_AT_NO_ADDRESS * instance.run_monitoring_poll_interval_seconds
+    assert looks(instance, run, most=LOOKS_AT_NO_SERVER) == LOOKS_AT_NO_SERVER
+    seconds = LOOKS_AT_NO_SERVER * instance.run_monitoring_poll_interval_seconds
     assert seconds == 600
 
 
