@@ -18,6 +18,7 @@ from dagster._core.launcher import LaunchRunContext
 from dagster._core.test_utils import create_run_for_test
 
 from sales_assets.instance.celery_launcher import WorkersRunLauncher
+from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.postgres_server import free_port
 from sales_assets_tests.helpers.waiting import wait_for
 
@@ -39,7 +40,7 @@ def waiting() -> None:
 
 
 class Redis:
-    """A Redis server that can be killed and started again, and keeps what it has.
+    """The Redis server of the compose file; it can be killed, and has a disk that can be slow.
 
     Attributes:
         url: Its address.
@@ -47,16 +48,22 @@ class Redis:
 
     def __init__(self, directory: Path) -> None:
         """Start it, with its data in `directory`."""
-        self._port = free_port()
-        self._directory = directory
-        self.url = f"redis://127.0.0.1:{self._port}/0"
+        port = free_port()
+        self._command = [*_redis_command(directory), "--port", str(port)]
+        self.url = f"redis://127.0.0.1:{port}/0"
         self.start()
 
-    def start(self) -> None:
-        """Start it, and wait until it is there."""
-        command = ["redis-server", "--port", str(self._port), "--appendonly", "yes"]
+    def start(self, *, slow_disk: bool = False) -> None:
+        """Start it, and wait until it is there.
+
+        Args:
+            slow_disk: A second passes until something is on the disk.
+        """
+        slow = ["strace", "-f", "-o/dev/null", "-efdatasync", "-einject=fdatasync:delay_exit=1s"]
         self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [*command, "--dir", str(self._directory)], stdout=subprocess.DEVNULL
+            [*slow, *self._command] if slow_disk else self._command,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
         )
         client = redis.Redis.from_url(self.url)
 
@@ -67,10 +74,22 @@ class Redis:
 
         wait_for("Redis", ready, 30)
 
+    def waiting(self, queue: str) -> int:
+        """Count the runs that wait in a queue."""
+        return int(redis.Redis.from_url(self.url).llen(queue))
+
     def kill(self) -> None:
         """Kill it."""
-        self._process.kill()
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(30)
+
+
+def _redis_command(directory: Path) -> list[str]:
+    """Read the compose file's command; a server of this machine is reached by itself alone."""
+    compose = yaml.safe_load((PROJECT / "deploy/docker-compose.workers.yml").read_text("utf-8"))
+    *_, line = compose["services"]["redis"]["command"]
+    words = line.removeprefix("exec ").partition(" --requirepass ")[0].split()
+    return [str(directory) if word == "/data" else word for word in words]
 
 
 @contextmanager

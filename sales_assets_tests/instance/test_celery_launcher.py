@@ -1,5 +1,6 @@
 """The run launcher for workers: queues, and which runs live."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,13 +89,18 @@ def test_a_run_is_left_alone_while_nobody_can_be_asked(workers: Workers, redis: 
     redis.start()
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to make a disk slow")
 def test_a_redis_that_is_killed_loses_no_run(workers: Workers, redis: Redis) -> None:
-    run = workers.launch()
+    redis.kill()
+    redis.start(slow_disk=True)
+    runs = [workers.launch() for _ in range(3)]
     redis.kill()
     redis.start()
+    assert redis.waiting("runs") == 3
     workers.release()
     workers.start("one")
-    workers.wait_until(run, SUCCESS)
+    for run in runs:
+        workers.wait_until(run, SUCCESS)
 
 
 def test_a_run_that_waits_for_a_worker_can_be_canceled(workers: Workers) -> None:
