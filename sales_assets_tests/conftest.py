@@ -1,6 +1,7 @@
 """Fixtures of every room: a scripted sales API, real Dagster instances, commands of a user."""
 
 import functools
+import itertools
 import os
 import shutil
 import subprocess
@@ -13,7 +14,11 @@ import pytest
 from sales_assets.sales.api import SalesApi
 from sales_assets_tests.helpers.commands import Command, run_new_python, run_python
 from sales_assets_tests.helpers.pipeline import Pipeline
+from sales_assets_tests.helpers.postgres_server import DATABASE, USER, running_postgres
+from sales_assets_tests.helpers.rides_file import sql
 from sales_assets_tests.helpers.scripted_api import ScriptedApi, open_sales_api
+
+_numbers = itertools.count()
 
 
 @pytest.fixture
@@ -35,6 +40,24 @@ def instance() -> Iterator[dg.DagsterInstance]:
     """A Dagster instance in memory, which takes a third of the time of one on disk."""
     with dg.DagsterInstance.ephemeral() as ephemeral:
         yield ephemeral
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A Postgres server."""
+    try:
+        with running_postgres("word") as port:
+            yield f"postgresql://{USER}:word@127.0.0.1:{port}"
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def postgres(postgres_server: str) -> str:
+    """An empty database of that server."""
+    name = f"database_{next(_numbers)}"
+    sql(f"{postgres_server}/{DATABASE}", f"CREATE DATABASE {name}")
+    return f"{postgres_server}/{name}"
 
 
 @pytest.fixture

@@ -170,8 +170,9 @@ class DayBatch:
     def _raise_failures(self) -> None:
         if not self.failed:
             return
-        cause = next(iter(self.failed.values()))
+        errors = [*self.failed.values()]
         # Where in the code an error of ours was raised tells nobody anything that it does not say.
+        cause = next((error for error in errors if not isinstance(error, dg.Failure)), errors[0])
         told = isinstance(cause, dg.Failure)
         if len(self._days) == 1:
             raise cause.with_traceback(None) if told else cause

@@ -30,7 +30,9 @@ RUN = {"sh", "python", "console"}
 
 NOT_RUN, BY_CI, SERVER = "not run here", "run by .ci/run", "a server, ready when it prints"
 
-OF_THE_IMAGE = {f"sales_assets.instance.{name}" for name in ("celery_launcher", "worker")}
+OF_THE_IMAGE = {
+    f"sales_assets.instance.{name}" for name in ("celery_launcher", "postgres_event_log", "worker")
+}
 """The modules that need the extra `deploy`; they have no errors of their own."""
 
 _BLOCK = re.compile(

@@ -1,0 +1,52 @@
+"""An event log in Postgres that has a run started again which lost its database.
+
+Run retries start a run again that crashed, and leave one alone whose step failed: it has said why,
+and would fail again. A step that was in the middle of a statement when Postgres was restarted has
+failed as well, and says nothing of the data. What is written stays Dagster's own affair.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster._config.config_schema import UserConfigSchema
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.tags import RETRY_ON_ASSET_OR_OP_FAILURE_TAG
+from dagster._serdes import ConfigurableClassData
+from dagster_postgres import PostgresEventLogStorage
+from dagster_shared.error import SerializableErrorInfo
+from typing_extensions import Self
+
+LOST = {"DagsterPostgresException", "DatabaseError", "InterfaceError", "OperationalError"}
+"""Errors of a connection that was lost or not made: that of Dagster, and those of the DB-API."""
+
+
+class RetryingPostgresEventLogStorage(PostgresEventLogStorage):
+    """Dagster's Postgres event log; it marks a run that lost a database as one to be retried."""
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> Self:
+        """Make it from its part of `dagster.yaml`; Dagster's own makes one of its own class."""
+        return cls(config_value["postgres_url"], inst_data=inst_data)
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """The address is all there is to say."""
+        return {"postgres_url": dg.Field(dg.StringSource)}
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event; if it is the failure of a step that lost a database, mark its run."""
+        if event.dagster_event_type == dg.DagsterEventType.STEP_FAILURE and event.dagster_event:
+            error = event.dagster_event.step_failure_data.error
+            if any(one.cls_name in LOST for one in _chain(error)):
+                marked = {RETRY_ON_ASSET_OR_OP_FAILURE_TAG: "true"}
+                self._instance.add_run_tags(event.run_id, marked)
+        super().store_event(event)
+
+
+def _chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
+    while error:
+        yield error
+        error = error.cause or error.context
