@@ -120,7 +120,7 @@ def kill_and_check(
     return kills
 
 
-@pytest.mark.parametrize("stride", [199, pytest.param(23, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [199, pytest.param(47, marks=pytest.mark.slow)])
 def test_kill_9_at_many_steps_leaves_each_day_old_or_new(
     api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]], stride: int
 ) -> None:
