@@ -9,7 +9,6 @@ What is wrong with a day is said by the errors themselves; here they are only pa
 """
 
 import datetime
-from collections.abc import Iterator
 
 import dagster as dg
 
@@ -51,7 +50,7 @@ def failed_run_alerts(webhook: Webhook) -> dg.SensorDefinition:
     )
     def sensor(context: dg.RunFailureSensorContext) -> dg.SkipReason:
         run_id = context.dagster_run.run_id
-        head, reason = _head(context), "\n".join([_reason(context), *_failed_checks(context)])
+        head, reason = _head(context), _reason(context)
         # Secrets are struck out before anything is cut, which could leave a part of one.
         head, reason = redacted(head), redacted(reason)
         # In a block of its own, which a backtick would end.
@@ -93,16 +92,6 @@ def _reason(context: dg.RunFailureSensorContext) -> str:
     while error and error.cause and (error.cls_name or "").startswith("Dagster"):
         error = error.cause
     return f"{failure.message or ''}\n{error.message if error else ''}".strip()
-
-
-def _failed_checks(context: dg.RunFailureSensorContext) -> Iterator[str]:
-    """Give what checks have found, which the error of a run that they stopped does not say."""
-    for entry in context.instance.all_logs(
-        context.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
-    ):
-        found = entry.get_dagster_event().asset_check_evaluation_data
-        if not found.passed and found.severity == dg.AssetCheckSeverity.ERROR:
-            yield f"{found.asset_key.to_user_string()}: {found.check_name}: {found.description}"
 
 
 def _excerpt(text: str) -> str:

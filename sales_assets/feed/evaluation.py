@@ -1,18 +1,23 @@
-"""Asset checks over days: each day is judged by itself, all of them in one evaluation.
+"""Asset checks over days: each day is judged by itself, and has an evaluation of its own.
 
 What a check looks for, and where it looks, does not belong here.
 """
 
-import datetime
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from textwrap import indent
+from typing import Any, NamedTuple
 
 import dagster as dg
+from dagster._core.events import DagsterEventBatchMetadata
 
-from sales_assets.feed.recorded import is_day
+from sales_assets.feed.recorded import MATERIALIZATION, Recorded
+
+Evaluations = Iterator[dg.DagsterEvent | dg.Output[None]]
+"""What a check tells Dagster."""
 
 _NAMED_DAYS = 10
-_TABLE_DAYS = 31
 
 
 class Finding(NamedTuple):
@@ -20,7 +25,7 @@ class Finding(NamedTuple):
 
     Attributes:
         problem: What is wrong; empty when nothing is.
-        facts: Columns of the table of days, the same for each day of a check.
+        facts: Metadata of the evaluation.
         only_a_warning: The day may be right all the same.
         unproven: Why nothing can be said of the day; empty when something can.
     """
@@ -31,82 +36,101 @@ class Finding(NamedTuple):
     unproven: str = ""
 
 
-def checked_days(context: dg.AssetCheckExecutionContext) -> Sequence[str]:
-    """List the days of the run, or all recorded ones if it has none (*Execute* in the UI).
+class FailedCheckError(dg.Failure):
+    """A check that blocks has found days that are wrong; nothing is made from them."""
 
-    The checks themselves have no partitions: Dagster takes the partition of an evaluation from the
-    run, which for a range has none, and would call the check of each of its days skipped.
+
+def daily_check(
+    asset: dg.AssetsDefinition, *, name: str, blocking: bool = False
+) -> Callable[[Callable[..., Evaluations]], dg.AssetChecksDefinition]:
+    """`dg.asset_check` with the partitions of its asset.
+
+    Dagster plans a check for each partition of a run, whether the check has partitions or not, and
+    calls those skipped of which nothing comes. Partitions of checks are a preview, of which our
+    users need no reminder at each command.
+
+    Args:
+        asset: What is checked.
+        name: That of the check.
+        blocking: Whether what is wrong keeps others from being made of the asset.
     """
-    if context.has_partition_key:
-        return [context.partition_key]
-    if context.has_partition_key_range:
-        ends = context.partition_key_range
-        first, last = (datetime.date.fromisoformat(day) for day in (ends.start, ends.end))
-        count = (last - first).days + 1
-        return [(first + datetime.timedelta(number)).isoformat() for number in range(count)]
-    recorded = context.instance.get_materialized_partitions(checked_asset(context))
-    return sorted(day for day in recorded if is_day(day))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+        decorator: Callable[[Callable[..., Any]], dg.AssetChecksDefinition] = dg.asset_check(
+            asset=asset, name=name, blocking=blocking, partitions_def=asset.partitions_def
+        )
+
+    def inner(function: Callable[..., Evaluations]) -> dg.AssetChecksDefinition:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+            return decorator(function)
+
+    return inner
 
 
-def checked_asset(context: dg.AssetCheckExecutionContext) -> dg.AssetKey:
-    """Give the asset that is checked."""
+def evaluate(
+    context: dg.AssetCheckExecutionContext,
+    days: Sequence[str],
+    recorded: Mapping[str, Recorded],
+    judge: Callable[[str], Finding],
+) -> Evaluations:
+    """Judge each day, and say so of each.
+
+    When nothing can be said of any of them, that is a warning: a range may well begin with days
+    that have none to be compared with.
+
+    Args:
+        context: The run.
+        days: What to judge.
+        recorded: What is recorded of them.
+        judge: Looks at a day.
+
+    Raises:
+        FailedCheckError: Days are wrong, and the check blocks.
+    """
     [spec] = context.check_specs
-    return spec.asset_key
-
-
-def evaluate(days: Sequence[str], judge: Callable[[str], Finding]) -> dg.AssetCheckResult:
-    """Judge each day, in one evaluation, which names the days in its metadata.
-
-    When nothing can be said of any of them, that is a warning.
-    """
+    step = context.op_execution_context.get_step_execution_context()
+    batch = uuid.uuid4().hex
     findings = {day: _finding(judge, day) for day in days}
-    failed = {day: finding for day, finding in findings.items() if finding.problem}
-    warning = all(finding.only_a_warning for finding in failed.values())
-    reasons = {finding.unproven for finding in findings.values()} or {"there is no day to check"}
-    unproven = "" if "" in reasons else " and ".join(sorted(reasons))
-    lines = [f"{day}: {finding.problem}" for day, finding in failed.items()]
-    if len(lines) > _NAMED_DAYS:
-        lines[_NAMED_DAYS:] = [f"and {len(lines) - _NAMED_DAYS} more days"]
-    return dg.AssetCheckResult(
-        passed=not (failed or unproven),
-        severity=dg.AssetCheckSeverity.WARN if warning else dg.AssetCheckSeverity.ERROR,
-        description="; ".join(lines) or unproven or f"all right: {_one_or_many(days)}",
-        metadata={
-            "days_checked": len(days),
-            "days_failed": len(failed),
-            "failed_days": [*failed],
-            "days": _table(findings),
-        },
-    )
+    proves_nothing = all(finding.unproven for finding in findings.values())
+    wrong: dict[str, str] = {}
+    for number, (day, finding) in enumerate(findings.items(), 1):
+        warning = finding.only_a_warning or not finding.problem
+        if not warning:
+            wrong[day] = finding.problem
+        evaluation = dg.AssetCheckEvaluation(
+            asset_key=spec.asset_key,
+            check_name=spec.name,
+            passed=not (finding.problem or proves_nothing),
+            severity=dg.AssetCheckSeverity.WARN if warning else dg.AssetCheckSeverity.ERROR,
+            description=finding.problem or finding.unproven or "all right",
+            metadata=finding.facts,
+            target_materialization_data=recorded.get(day, {}).get(MATERIALIZATION),
+            blocking=spec.blocking,
+            partition=day,
+        )
+        # By the batch, which a yielded evaluation is not: it would take three times as long.
+        yield dg.DagsterEvent.from_step(
+            dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+            step,
+            evaluation,
+            f"{spec.asset_key.to_user_string()} {day}: {spec.name}: {evaluation.description}",
+            DagsterEventBatchMetadata(batch, number == len(days)),
+        )
+    if wrong and spec.blocking:
+        raise FailedCheckError(_text(spec, wrong, len(days)))
+    yield dg.Output(None)
 
 
-def _table(findings: Mapping[str, Finding]) -> dg.TableMetadataValue:
-    columns = dict.fromkeys(name for finding in findings.values() for name in finding.facts)
-    # Those that failed first, and the latest of the others.
-    shown = sorted(findings, key=lambda day: (not findings[day].problem, _age(day)))[:_TABLE_DAYS]
-    return dg.MetadataValue.table(
-        records=[
-            dg.TableRecord(
-                {
-                    "day": day,
-                    "problem": findings[day].problem,
-                    **{name: findings[day].facts.get(name, "") for name in columns},
-                }
-            )
-            for day in shown
-        ],
-        schema=dg.TableSchema(
-            [dg.TableColumn(name, "any") for name in ("day", "problem", *columns)]
-        ),
-    )
-
-
-def _age(day: str) -> int:
-    return -datetime.date.fromisoformat(day).toordinal()
-
-
-def _one_or_many(days: Sequence[str]) -> str:
-    return days[0] if len(days) == 1 else f"{len(days)} days"
+def _text(spec: dg.AssetCheckSpec, wrong: Mapping[str, str], count: int) -> str:
+    lines = [
+        f"{spec.asset_key.to_user_string()}: {spec.name} fails for {len(wrong)} of {count} days; "
+        "nothing is made from them"
+    ]
+    lines += [indent(f"{day}: {wrong[day]}", "  ") for day in [*wrong][:_NAMED_DAYS]]
+    if len(wrong) > _NAMED_DAYS:
+        lines.append(f"  and {len(wrong) - _NAMED_DAYS} more days; each partition says why")
+    return "\n".join(lines)
 
 
 def _finding(judge: Callable[[str], Finding], day: str) -> Finding:

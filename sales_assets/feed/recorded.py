@@ -9,12 +9,18 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
 
 _AT_ONCE = 1000
 """Records that Dagster gives at once, at most."""
 
 STORED_AT = "stored_at"
 """Metadata: when the day was put in its place, in seconds since 1970."""
+
+MATERIALIZATION = "materialization"
+"""Beside the metadata: which materialization they are of, for evaluations of checks."""
 
 Recorded = Mapping[str, Any]
 
@@ -57,6 +63,9 @@ def recorded_days(
                 name: value.value for name, value in materialization.metadata.items()
             }
             metadata.setdefault(STORED_AT, record.timestamp)
+            metadata[MATERIALIZATION] = AssetCheckEvaluationTargetMaterializationData(
+                storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+            )
             if not _is_ours(metadata) or not is_here(day, metadata["path"]):
                 continue
             if day not in found or found[day][STORED_AT] < metadata[STORED_AT]:

@@ -5,11 +5,12 @@ and would fail again. A step that was in the middle of a statement when Postgres
 failed as well, and says nothing of the data. What is written stays Dagster's own affair.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 from dagster._config.config_schema import UserConfigSchema
+from dagster._core.events import BATCH_WRITABLE_EVENTS
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.tags import RETRY_ON_ASSET_OR_OP_FAILURE_TAG
 from dagster._serdes import ConfigurableClassData
@@ -44,6 +45,14 @@ class RetryingPostgresEventLogStorage(PostgresEventLogStorage):
                 marked = {RETRY_ON_ASSET_OR_OP_FAILURE_TAG: "true"}
                 self._instance.add_run_tags(event.run_id, marked)
         super().store_event(event)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events; what checks have found one by one, of which Dagster refuses batches."""
+        if all(event.dagster_event_type in BATCH_WRITABLE_EVENTS for event in events):
+            super().store_event_batch(events)
+        else:
+            for event in events:
+                self.store_event(event)
 
 
 def _chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:

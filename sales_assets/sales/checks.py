@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from sales_assets.feed.evaluation import Evaluations, daily_check
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.checks import (
     Storage,
@@ -14,18 +15,18 @@ from sales_assets.storage.checks import (
 )
 
 
-@dg.asset_check(asset=raw_sales, name="is_as_recorded", blocking=True)
+@daily_check(raw_sales, name="is_as_recorded", blocking=True)
 def raw_sales_is_as_recorded(
     context: dg.AssetCheckExecutionContext, json_pages: Storage
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """The pages are numbered without gaps, and their content is as recorded."""
     return pages_are_as_recorded(context, json_pages)
 
 
-@dg.asset_check(asset=raw_sales, name="pages_are_full")
+@daily_check(raw_sales, name="pages_are_full")
 def raw_sales_pages_are_full(
     context: dg.AssetCheckExecutionContext, json_pages: Storage
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """Every page but the last has as many rows as the first.
 
     It does not block: a page that is not full may be missing rows, but does not prove it.
@@ -33,18 +34,18 @@ def raw_sales_pages_are_full(
     return pages_are_full(context, json_pages)
 
 
-@dg.asset_check(asset=stg_sales, name="is_as_recorded", blocking=True)
+@daily_check(stg_sales, name="is_as_recorded", blocking=True)
 def stg_sales_is_as_recorded(
     context: dg.AssetCheckExecutionContext, sales_avro: Storage, json_pages: Storage
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """The content is as recorded, and has the rows of raw_sales without the rejected ones."""
     return rows_are_as_recorded(context, sales_avro, json_pages, raw_sales.key)
 
 
-@dg.asset_check(asset=stg_sales, name="rows_are_sales_of_the_day", blocking=True)
+@daily_check(stg_sales, name="rows_are_sales_of_the_day", blocking=True)
 def stg_sales_rows_are_sales_of_the_day(
     context: dg.AssetCheckExecutionContext, sales_avro: Storage
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """Every sale is of its day, with a client and a product; a price that is not positive warns."""
     return rows_are(
         context,
@@ -57,18 +58,18 @@ def stg_sales_rows_are_sales_of_the_day(
     )
 
 
-@dg.asset_check(asset=stg_sales, name="row_count_is_usual")
+@daily_check(stg_sales, name="row_count_is_usual")
 def stg_sales_row_count_is_usual(
     context: dg.AssetCheckExecutionContext, sales_avro: Storage
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """The number of rows is not far off those of the same weekday in the four weeks before."""
     return row_count_is_usual(context, sales_avro)
 
 
-@dg.asset_check(asset=stg_sales, name="has_no_unknown_fields")
+@daily_check(stg_sales, name="has_no_unknown_fields")
 def stg_sales_has_no_unknown_fields(
     context: dg.AssetCheckExecutionContext, sales_avro: Storage
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """The API sends no field that is not in the contract (raw_sales keeps those that it does)."""
     return no_unknown_fields(context, sales_avro)
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import dagster as dg
 
-from sales_assets.feed.evaluation import Finding, checked_asset, checked_days, evaluate
+from sales_assets.feed.evaluation import Evaluations, Finding, evaluate
 from sales_assets.feed.page import Page
+from sales_assets.feed.recorded import Recorded
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.stored_day import describe, discrepancies
 
@@ -26,10 +27,9 @@ _NEVER_RECORDED = "never recorded: materialize it, or run `sales-assets verify -
 
 def pages_are_as_recorded(
     context: dg.AssetCheckExecutionContext, pages: PartitionDirectoryIOManager
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """The pages are numbered without gaps, and their content is as recorded."""
-    key, days = _asset_and_days(context, pages)
-    recorded = pages.recorded(context.instance, key, days)
+    key, days, recorded = _checked(context, pages)
 
     def judge(day: str) -> Finding:
         with pages.files(key, day) as files:
@@ -37,14 +37,14 @@ def pages_are_as_recorded(
             problem = _as_recorded(recorded.get(day), describe(files), rows)
             return Finding(problem, {"pages": len(files)})
 
-    return evaluate(days, judge)
+    return evaluate(context, days, recorded, judge)
 
 
 def pages_are_full(
     context: dg.AssetCheckExecutionContext, pages: PartitionDirectoryIOManager
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """Every page but the last has as many rows as the first."""
-    key, days = _asset_and_days(context, pages)
+    key, days, recorded = _checked(context, pages)
 
     def judge(day: str) -> Finding:
         with pages.files(key, day) as files:
@@ -58,7 +58,7 @@ def pages_are_full(
             return Finding(f"page {odd[0]} has {rows[odd[0] - 1]} rows, page 1 {rows[0]}", facts)
         return Finding("", facts)
 
-    return evaluate(days, judge)
+    return evaluate(context, days, recorded, judge)
 
 
 def rows_are_as_recorded(
@@ -66,10 +66,9 @@ def rows_are_as_recorded(
     rows: PartitionDirectoryIOManager,
     pages: PartitionDirectoryIOManager,
     raw: dg.AssetKey,
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """The content is as recorded, and has the rows of the raw asset without the rejected ones."""
-    key, days = _asset_and_days(context, rows)
-    recorded = rows.recorded(context.instance, key, days)
+    key, days, recorded = _checked(context, rows)
     recorded_raw = pages.recorded(context.instance, raw, days)
 
     def judge(day: str) -> Finding:
@@ -86,7 +85,7 @@ def rows_are_as_recorded(
         facts = {"rows": count, "rejected_rows": rejected, "raw_rows": expected}
         return Finding(problem, facts)
 
-    return evaluate(days, judge)
+    return evaluate(context, days, recorded, judge)
 
 
 def rows_are(
@@ -94,7 +93,7 @@ def rows_are(
     rows: PartitionDirectoryIOManager,
     wrong: Mapping[str, Callable[[Any, datetime.date], bool]],
     odd: Mapping[str, Callable[[Any, datetime.date], bool]],
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """No row is wrong in one of these ways; one that is odd makes a warning.
 
     Args:
@@ -103,26 +102,28 @@ def rows_are(
         wrong: What may be wrong with a row of a day, by what to say of such rows.
         odd: Likewise, what may be odd.
     """
-    key, days = _asset_and_days(context, rows)
+    key, days, recorded = _checked(context, rows)
+    looked_for = {**wrong, **odd}
 
     def judge(day: str) -> Finding:
         date = datetime.date.fromisoformat(day)
-        counts = dict.fromkeys([*wrong, *odd], 0)
+        counts = dict.fromkeys(looked_for, 0)
         with rows.files(key, day) as files:
             for row in rows.format.rows(files):
-                for what, applies in itertools.chain(wrong.items(), odd.items()):
-                    counts[what] += applies(row, date)
+                for what, applies in looked_for.items():
+                    if applies(row, date):
+                        counts[what] += 1
         problem = ", ".join(f"{count} rows {what}" for what, count in counts.items() if count)
         return Finding(problem, counts, only_a_warning=not any(counts[what] for what in wrong))
 
-    return evaluate(days, judge)
+    return evaluate(context, days, recorded, judge)
 
 
 def row_count_is_usual(
     context: dg.AssetCheckExecutionContext, rows: PartitionDirectoryIOManager
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """The number of rows is not far off those of the same weekday in the four weeks before."""
-    key, days = _asset_and_days(context, rows)
+    key, days = _asset_and_days(context)
     before = {day: _same_weekdays_before(day) for day in days}
     recorded = rows.recorded(context.instance, key, {*days, *itertools.chain(*before.values())})
 
@@ -140,15 +141,14 @@ def row_count_is_usual(
         problem = "" if usual else f"{count} rows, where {lowest} to {highest} are usual"
         return Finding(problem, facts, only_a_warning=True)
 
-    return evaluate(days, judge)
+    return evaluate(context, days, recorded, judge)
 
 
 def no_unknown_fields(
     context: dg.AssetCheckExecutionContext, rows: PartitionDirectoryIOManager
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """The API sends no field that is not in the contract (raw keeps those that it does)."""
-    key, days = _asset_and_days(context, rows)
-    recorded = rows.recorded(context.instance, key, days)
+    _, days, recorded = _checked(context, rows)
 
     def judge(day: str) -> Finding:
         if day not in recorded:
@@ -160,19 +160,20 @@ def no_unknown_fields(
         ]
         return Finding(", ".join(texts), {"fields": ", ".join(fields)}, only_a_warning=True)
 
-    return evaluate(days, judge)
+    return evaluate(context, days, recorded, judge)
 
 
-def _asset_and_days(
+def _asset_and_days(context: dg.AssetCheckExecutionContext) -> tuple[dg.AssetKey, Sequence[str]]:
+    [spec] = context.check_specs
+    return spec.asset_key, context.partition_keys
+
+
+def _checked(
     context: dg.AssetCheckExecutionContext, storage: PartitionDirectoryIOManager
-) -> tuple[dg.AssetKey, Sequence[str]]:
-    """Give what is checked; without days of the run, only days of this storage."""
-    key, days = checked_asset(context), checked_days(context)
-    if not (context.has_partition_key or context.has_partition_key_range):
-        recorded = storage.recorded(context.instance, key)
-        exists = storage.directories.exists
-        days = [day for day in days if day in recorded or exists(storage.directory(key, day))]
-    return key, days
+) -> tuple[dg.AssetKey, Sequence[str], Mapping[str, Recorded]]:
+    """Give what is checked, and what is recorded of it."""
+    key, days = _asset_and_days(context)
+    return key, days, storage.recorded(context.instance, key, days)
 
 
 def _as_recorded(recorded: Mapping[str, Any] | None, stored: Mapping[str, Any], rows: int) -> str:

@@ -5,9 +5,10 @@ business of `io_manager` and `replace`.
 """
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+import weakref
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 
@@ -21,6 +22,20 @@ from sales_assets.storage.replace import directories_of
 
 class MissingPartitionError(dg.Failure):
     """A partition that is to be read was never stored."""
+
+
+class _Known(NamedTuple):
+    """What was found of days when the latest materialization of their asset was this one.
+
+    Attributes:
+        instance: Where it was found.
+        latest: That materialization, if there was one.
+        found: What is recorded by day; None of a day of which nothing is.
+    """
+
+    instance: weakref.ref[dg.DagsterInstance]
+    latest: Sequence[int]
+    found: Mapping[str, dict[str, Any] | None]
 
 
 class DayDirectories:
@@ -37,6 +52,7 @@ class DayDirectories:
         self.base = location(base_dir)
         self.format = partition_format
         self.directories = directories_of(self.base)
+        self._known: dict[dg.AssetKey, _Known] = {}
 
     def directory(self, asset_key: dg.AssetKey, day: str) -> Location:
         """Give the directory of a day, which need not be there."""
@@ -52,12 +68,26 @@ class DayDirectories:
         asset_key: dg.AssetKey,
         days: Collection[str] | None = None,
     ) -> dict[str, dict[str, Any]]:
-        """Fetch what was recorded of each day in this storage, as `recorded_days` does."""
+        """Fetch what was recorded of each day in this storage, as `recorded_days` does.
+
+        The checks of a run ask for the same days one after the other: a day is fetched again only
+        if something was recorded of the asset since.
+        """
 
         def is_here(day: str, path: str) -> bool:
             return leads_to(path, self.directory(asset_key, day))
 
-        return recorded_days(instance, asset_key, is_here, days)
+        if days is None:
+            return recorded_days(instance, asset_key, is_here)
+        latest = [one.storage_id for one in instance.fetch_materializations(asset_key, 1).records]
+        known = self._known.get(asset_key)
+        if not (known and known.instance() is instance and known.latest == latest):
+            known = _Known(weakref.ref(instance), latest, {})
+        if new := [day for day in days if day not in known.found]:
+            found = recorded_days(instance, asset_key, is_here, new)
+            known = known._replace(found={**known.found, **dict.fromkeys(new), **found})
+        self._known[asset_key] = known
+        return {day: metadata for day in days if (metadata := known.found[day])}
 
     @contextmanager
     def files(self, asset_key: dg.AssetKey, day: str) -> Iterator[Sequence[Location]]:

@@ -1,23 +1,30 @@
 """What evaluations of checks say."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 import dagster as dg
+
+Evaluations = dict[str, dict[str, dg.AssetCheckEvaluation]]
+"""By asset and check, such as `raw_sales_is_as_recorded`, and by day."""
 
 _NOTHING_TO_COMPARE = "there is no such weekday to compare with yet"
 
 
-def failed(evaluations: Mapping[str, dg.AssetCheckEvaluation]) -> dict[str, str]:
-    """The descriptions of the checks that failed; few days have no weekday to compare with."""
-    return {
-        name: one.description or ""
-        for name, one in evaluations.items()
-        if not one.passed and one.description != _NOTHING_TO_COMPARE
+def evaluations_of(result: dg.ExecuteInProcessResult) -> Evaluations:
+    """Sort what the checks of a run have found."""
+    found: Evaluations = {}
+    for one in result.get_asset_check_evaluations():
+        name = f"{one.asset_key.to_user_string()}_{one.check_name}"
+        found.setdefault(name, {})[one.partition or ""] = one
+    return found
+
+
+def failed(evaluations: Evaluations) -> dict[str, dict[str, str]]:
+    """The problems by check and day; few days have no weekday to compare with."""
+    problems = {
+        name: {
+            day: one.description or ""
+            for day, one in days.items()
+            if not one.passed and one.description != _NOTHING_TO_COMPARE
+        }
+        for name, days in evaluations.items()
     }
-
-
-def table(evaluation: dg.AssetCheckEvaluation) -> Iterator[Any]:
-    """The rows of its table of days."""
-    metadata: Any = evaluation.metadata["days"]
-    return iter([record.data for record in metadata.records])
+    return {name: days for name, days in problems.items() if days}

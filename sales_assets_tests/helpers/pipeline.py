@@ -8,6 +8,7 @@ import dagster as dg
 from sales_assets.sales.assets import raw_sales
 from sales_assets.sales.checks import SALES_CHECKS
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets_tests.helpers.evaluations import Evaluations, evaluations_of
 from sales_assets_tests.helpers.materialize import BOTH, range_tags, sales_resources
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
@@ -32,27 +33,21 @@ class Pipeline:
 
     def run(
         self,
-        first: str | None = DAY,
+        first: str = DAY,
         last: str | None = None,
         selection: dg.AssetSelection | None = None,
         allowed: int = 0,
-    ) -> dict[str, dg.AssetCheckEvaluation]:
-        """Materialize a range and check it; give the evaluations by asset and check."""
-        result = self._result(first, last, selection, allowed)
-        return {
-            f"{one.asset_key.to_user_string()}_{one.check_name}": one
-            for one in result.get_asset_check_evaluations()
-        }
+    ) -> Evaluations:
+        """Materialize a range and check it; give the evaluations."""
+        return evaluations_of(self._result(first, last, selection, allowed))
 
     def error_of(self, first: str, last: str, selection: dg.AssetSelection | None = None) -> str:
         """Materialize a range that is to fail; give the error of stg_sales."""
         data: Any = self._result(first, last, selection).failure_data_for_node("stg_sales")
         return str(data.user_failure_data.description)
 
-    def check(
-        self, first: str | None = DAY, last: str | None = None
-    ) -> dict[str, dg.AssetCheckEvaluation]:
-        """Check what is stored, without storing anything; without a first day, as the UI does."""
+    def check(self, first: str = DAY, last: str | None = None) -> Evaluations:
+        """Check what is stored, without storing anything."""
         return self.run(
             first,
             last,
@@ -74,7 +69,7 @@ class Pipeline:
 
     def _result(
         self,
-        first: str | None,
+        first: str,
         last: str | None,
         selection: dg.AssetSelection | None = None,
         allowed: int = 0,
@@ -95,5 +90,5 @@ class Pipeline:
             instance=self.instance,
             raise_on_error=False,
             partition_key=by_key,
-            tags=range_tags(first, last or first) if first and not by_key else {},
+            tags={} if by_key else range_tags(first, last or first),
         )

@@ -12,6 +12,7 @@ import dagster as dg
 from sales_assets.feed.api import DailyApi
 from sales_assets.feed.contract import Contract
 from sales_assets.feed.daily import RawConfig, StgConfig, daily_asset, pages_by_day, rows_by_day
+from sales_assets.feed.evaluation import Evaluations, daily_check
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import PagesByDay, RowsByDay
 from sales_assets.storage.avro_file import AvroFile
@@ -79,26 +80,26 @@ def stg_refunds(
     return rows_by_day(context, config, raw_refunds, REFUND_CONTRACT, sum_of="amount")
 
 
-@dg.asset_check(asset=raw_refunds, name="is_as_recorded", blocking=True)
+@daily_check(raw_refunds, name="is_as_recorded", blocking=True)
 def raw_refunds_is_as_recorded(
     context: dg.AssetCheckExecutionContext, json_pages: Storage
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """The pages are numbered without gaps, and their content is as recorded."""
     return pages_are_as_recorded(context, json_pages)
 
 
-@dg.asset_check(asset=stg_refunds, name="is_as_recorded", blocking=True)
+@daily_check(stg_refunds, name="is_as_recorded", blocking=True)
 def stg_refunds_is_as_recorded(
     context: dg.AssetCheckExecutionContext, refunds_avro: Storage, json_pages: Storage
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """The content is as recorded, and has the rows of raw_refunds without the rejected ones."""
     return rows_are_as_recorded(context, refunds_avro, json_pages, raw_refunds.key)
 
 
-@dg.asset_check(asset=stg_refunds, name="amounts_are_positive")
+@daily_check(stg_refunds, name="amounts_are_positive")
 def stg_refunds_amounts_are_positive(
     context: dg.AssetCheckExecutionContext, refunds_avro: Storage
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """Nobody pays back nothing; a refund that nobody has approved warns."""
     return rows_are(
         context,
@@ -108,10 +109,10 @@ def stg_refunds_amounts_are_positive(
     )
 
 
-@dg.asset_check(asset=stg_refunds, name="has_no_unknown_fields")
+@daily_check(stg_refunds, name="has_no_unknown_fields")
 def stg_refunds_has_no_unknown_fields(
     context: dg.AssetCheckExecutionContext, refunds_avro: Storage
-) -> dg.AssetCheckResult:
+) -> Evaluations:
     """The API sends no field that is not in the contract."""
     return no_unknown_fields(context, refunds_avro)
 

@@ -10,6 +10,7 @@ import pytest
 
 from sales_assets.sample.api import Answer
 from sales_assets.verify import Verification
+from sales_assets_tests.helpers.evaluations import Evaluations, evaluations_of, failed
 from sales_assets_tests.helpers.materialize import range_tags
 from sales_assets_tests.helpers.rows import DAY, page
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
@@ -62,8 +63,8 @@ def run(
     first: str = DAY,
     last: str | None = None,
     allowed: int = 0,
-) -> dict[str, dg.AssetCheckEvaluation]:
-    """Materialize refunds and check them; give the evaluations by the names of the checks."""
+) -> Evaluations:
+    """Materialize refunds and check them; give the evaluations."""
     job = dg.define_asset_job("refunds", dg.AssetSelection.all())
     definitions = dg.Definitions(
         assets=REFUND_ASSETS,
@@ -77,10 +78,7 @@ def run(
         partition_key=None if last else first,
         tags=range_tags(first, last) if last else {},
     )
-    return {
-        f"{one.asset_key.to_user_string()}_{one.check_name}": one
-        for one in result.get_asset_check_evaluations()
-    }
+    return evaluations_of(result)
 
 
 def stored_rows(base: Path, day: str) -> list[Any]:
@@ -94,7 +92,7 @@ def test_a_day_of_refunds_is_stored_typed_and_checked(
 ) -> None:
     evaluations = run(tmp_path, server, instance)
     assert len(evaluations) == len(REFUND_CHECKS)
-    assert all(one.passed for one in evaluations.values())
+    assert failed(evaluations) == {}
     raw = tmp_path / f"raw/refunds/{DAY}/refunds_{DAY}_1.json"
     assert raw.read_bytes() == server.days[DAY][0]
     assert [(row["amount"], row["reason"]) for row in stored_rows(tmp_path, DAY)] == [
@@ -110,9 +108,7 @@ def test_a_range_with_bad_refunds_is_stored_without_them_and_verified(
     bad = refund(DAYS[1], 9, amount="9.5")
     server.days[DAYS[1]] = [page(refund(DAYS[1], 1, colour="red"), bad)]
     evaluations = run(tmp_path, server, instance, DAYS[0], DAYS[-1], allowed=1)
-    assert [name for name, one in evaluations.items() if not one.passed] == [
-        "stg_refunds_has_no_unknown_fields"
-    ]
+    assert [*failed(evaluations)] == ["stg_refunds_has_no_unknown_fields"]
     aside = tmp_path / f"quarantine/refunds/{DAYS[1]}/refunds_{DAYS[1]}.jsonl"
     [problem] = json.loads(aside.read_text())["problems"]
     assert (problem["field"], problem["value"]) == ("amount", '"9.5"')

@@ -1,6 +1,7 @@
 """Where the days of assets lie, and what is said of one that is stored."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -40,3 +41,32 @@ def test_a_stored_day_is_described_with_its_place(days: DayDirectories, tmp_path
 def test_a_day_that_was_never_stored_is_named(days: DayDirectories) -> None:
     with pytest.raises(MissingPartitionError, match=r"raw_things has no 2022-08-10 .*materialize"):
         days.describe(KEY, "2022-08-10")
+
+
+def test_what_is_recorded_of_a_day_meanwhile_is_found(
+    days: DayDirectories, instance: dg.DagsterInstance
+) -> None:
+    def record(day: str, **metadata: Any) -> None:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(KEY, partition=day, metadata=metadata)
+        )
+
+    assert days.recorded(instance, KEY, [DAY]) == {}
+    metadata = days.metadata(KEY, DAY)
+    record(DAY, **metadata)
+    assert days.recorded(instance, KEY, [DAY])[DAY]["sha256"] == metadata["sha256"]
+    record(DAY, **{**metadata, "sha256": "another"})
+    assert days.recorded(instance, KEY, [DAY])[DAY]["sha256"] == "another"
+
+
+def test_what_is_recorded_in_another_instance_is_not_taken_for_that_of_this_one(
+    days: DayDirectories, instance: dg.DagsterInstance
+) -> None:
+    with dg.DagsterInstance.ephemeral() as other:
+        for one, digest in ((instance, "here"), (other, "there")):
+            metadata = {**days.metadata(KEY, DAY), "sha256": digest}
+            one.report_runless_asset_event(
+                dg.AssetMaterialization(KEY, partition=DAY, metadata=metadata)
+            )
+        found = [days.recorded(one, KEY, [DAY])[DAY]["sha256"] for one in (instance, other)]
+    assert found == ["here", "there"]
