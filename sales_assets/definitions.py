@@ -4,8 +4,9 @@ Two things are read elsewhere: the tokens, by what sends them, and by `alerts` i
 what Dagster has to know of the partitions when it imports the assets, by `sales`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import dagster as dg
 
@@ -14,6 +15,7 @@ from sales_assets.alerts.late_days import late_day_alerts
 from sales_assets.alerts.sensors import failed_run_alerts
 from sales_assets.alerts.webhook import Webhook
 from sales_assets.feed.automation import automation_sensor
+from sales_assets.feed.previews import knowingly
 from sales_assets.http.secrets import redacted
 from sales_assets.rides.api import RidesApi
 from sales_assets.rides.assets import RIDES_SOURCE, driver_statistics, rides
@@ -76,6 +78,12 @@ def _daily(layers: Mapping[Layer, dg.AssetsDefinition], hour: int) -> list[dg.As
     ]
 
 
+def _with_code(*assets: dg.AssetsDefinition | dg.AssetSpec) -> Sequence[Any]:
+    """Say of the assets in which lines of code they are made."""
+    with knowingly():
+        return dg.with_source_code_references(assets)
+
+
 def _storage(base_dir: str) -> dict[str, PartitionDirectoryIOManager]:
     return {
         "json_pages": PartitionDirectoryIOManager(base_dir, JsonPages()),
@@ -107,13 +115,13 @@ rides_api = _rides_api(_settings.rides_api_url)
 rides_database = _rides_database(_settings.rides_db)
 
 defs = dg.Definitions(
-    assets=[
+    assets=_with_code(
         SALES_SOURCE,
         *_daily(dict(zip(LAYERS, (raw_sales, stg_sales), strict=True)), schedule_hour),
         RIDES_SOURCE,
         rides,
         driver_statistics,
-    ],
+    ),
     asset_checks=[*SALES_CHECKS, distances_are_plausible, every_ride_has_its_driver],
     jobs=[sales_job, rides_job],
     schedules=[daily_sales_schedule(schedule_hour, _settings.sales_lookback_days), rides_schedule],

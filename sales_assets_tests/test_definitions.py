@@ -13,6 +13,9 @@ import dagster as dg
 import fastavro
 import pytest
 
+from sales_assets.definitions import defs
+from sales_assets.rides.assets import driver_statistics, rides
+from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.files import PROJECT, tree
@@ -285,3 +288,12 @@ def test_importing_the_definitions_leaves_out_what_only_some_runs_need(
     code = f"import sys, sales_assets.definitions; print(*sys.modules.keys() & set({some}))"
     result = new_python("-c", code)
     assert (result.returncode, result.stdout.split()) == (0, [])
+
+
+def test_each_asset_names_the_lines_of_code_that_make_it() -> None:
+    for asset in (raw_sales, stg_sales, rides, driver_statistics):
+        spec = next(spec for spec in defs.resolve_all_asset_specs() if spec.key == asset.key)
+        [reference] = spec.metadata["dagster/code_references"].code_references
+        lines = Path(reference.file_path).read_text("utf-8").splitlines()
+        made = "\n".join(lines[reference.line_number - 1 :])
+        assert f"def {asset.key.to_user_string()}(" in made

@@ -4,7 +4,6 @@ The raw asset keeps the pages of a day as the API sent them, the stg asset turns
 rows. Both are a mapping from day to lazy stream. There is no path, no HTTP and no file format here.
 """
 
-import warnings
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -16,6 +15,7 @@ from sales_assets.feed.contract import Contract
 from sales_assets.feed.judgement import Judgement
 from sales_assets.feed.page import Page
 from sales_assets.feed.paging import NoSuchDayError
+from sales_assets.feed.previews import knowingly
 from sales_assets.feed.remedy import config_json
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import DayStream, Facts, PagesByDay, RowsByDay
@@ -35,8 +35,7 @@ def daily_asset(
     """`dg.asset` with what all assets of a daily feed share.
 
     A range is one run: a run for each day would cost seconds a day. The range of
-    `dagster asset materialize` needs the single run. The policy is a beta feature, of which our
-    users need no reminder at each command.
+    `dagster asset materialize` needs the single run.
 
     Args:
         days: The partitions.
@@ -45,8 +44,7 @@ def daily_asset(
         made_from: The asset that has the same columns, for their lineage.
         **arguments: As for `dg.asset`.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
+    with knowingly():
         decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
             partitions_def=days,
             backfill_policy=(

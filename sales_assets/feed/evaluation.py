@@ -4,7 +4,6 @@ What a check looks for, and where it looks, does not belong here.
 """
 
 import uuid
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from textwrap import indent
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 from dagster._core.events import DagsterEventBatchMetadata
 
+from sales_assets.feed.previews import knowingly
 from sales_assets.feed.recorded import MATERIALIZATION, Recorded
 
 Evaluations = Iterator[dg.DagsterEvent | dg.Output[None]]
@@ -46,23 +46,20 @@ def daily_check(
     """`dg.asset_check` with the partitions of its asset.
 
     Dagster plans a check for each partition of a run, whether the check has partitions or not, and
-    calls those skipped of which nothing comes. Partitions of checks are a preview, of which our
-    users need no reminder at each command.
+    calls those skipped of which nothing comes.
 
     Args:
         asset: What is checked.
         name: That of the check.
         blocking: Whether what is wrong keeps others from being made of the asset.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+    with knowingly():
         decorator: Callable[[Callable[..., Any]], dg.AssetChecksDefinition] = dg.asset_check(
             asset=asset, name=name, blocking=blocking, partitions_def=asset.partitions_def
         )
 
     def inner(function: Callable[..., Evaluations]) -> dg.AssetChecksDefinition:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+        with knowingly():
             return decorator(function)
 
     return inner
