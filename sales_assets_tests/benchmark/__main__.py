@@ -9,6 +9,7 @@ import click
 from sales_assets_tests.benchmark import apis, report
 from sales_assets_tests.benchmark.conversion import convert
 from sales_assets_tests.benchmark.figures import Benchmark, Row
+from sales_assets_tests.benchmark.http_jobs import side_by_side
 from sales_assets_tests.benchmark.pace import in_vain, limited_api, one_at_a_time_api
 from sales_assets_tests.benchmark.ranges import (
     days_against_floor,
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Benchmark]]] = {
     "ten-at-a-time-api": limited_api,
     "one-at-a-time-api": one_at_a_time_api,
     "in-vain": in_vain,
+    "40-http-jobs-50-ms": partial(side_by_side, 40, 0.05, 3),
     "convert-1m": partial(convert, 1_000_000, 3),
     "convert-10m": partial(convert, 10_000_000, 1),
     "rows-a-day": partial(rows_a_day, 338, 100_000, 1_000_000, 10_000_000),

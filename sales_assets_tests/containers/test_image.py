@@ -1,10 +1,14 @@
 """What is in the image, and what is not."""
 
 import json
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
 
 import pytest
 
-from sales_assets_tests.helpers.container_engine import docker
+from sales_assets_tests.helpers.container_engine import build, docker
 from sales_assets_tests.helpers.files import PROJECT
 
 pytestmark = pytest.mark.containers
@@ -38,6 +42,29 @@ def test_the_image_takes_no_secret_and_runs_as_nobody_in_particular(image: str) 
         *(names & {"LANG", "GPG_KEY", "PYTHON_VERSION", "PYTHON_SHA256"}),
     }
     assert "ARG" not in docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", image)
+
+
+def test_no_secret_of_the_place_where_it_is_built_is_anywhere_in_the_image(
+    image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = uuid.uuid4().hex
+    monkeypatch.setenv("AUTH_TOKEN", secret)
+    context = tmp_path / "context"
+    shutil.copytree(PROJECT, context, ignore=shutil.ignore_patterns(".*_cache", ".git", ".venv"))
+    for place in (".env", "deploy/.env", "sales_assets/.env", "sales_assets/sales/.env"):
+        (context / place).write_text(f"AUTH_TOKEN={secret}\n")
+    build(context, f"{image}_with_secrets")
+    assert secret not in docker("history", "--no-trunc", f"{image}_with_secrets")
+    docker("save", f"--output={tmp_path / 'image.tar'}", f"{image}_with_secrets")
+    docker("image", "rm", f"{image}_with_secrets")
+    found = subprocess.run(  # noqa: S603 - our own command
+        ["grep", "--count", secret, tmp_path / "image.tar"],  # noqa: S607
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (found.returncode, found.stdout) == (1, "0\n")
 
 
 def test_neither_tests_nor_git_reach_the_image(image: str) -> None:
