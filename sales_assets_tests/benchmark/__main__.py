@@ -19,6 +19,7 @@ from sales_assets_tests.benchmark.ranges import (
     rows_a_day,
     run_per_day,
 )
+from sales_assets_tests.benchmark.workers import on_workers
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Benchmark]]] = {
     "one-day": partial(days_against_floor, 1, 0, 5),
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Benchmark]]] = {
     "one-at-a-time-api": one_at_a_time_api,
     "in-vain": in_vain,
     "40-http-jobs-50-ms": partial(side_by_side, 40, 0.05, 3),
+    "90-days-on-workers-1-s": partial(on_workers, 90, 1),
     "convert-1m": partial(convert, 1_000_000, 3),
     "convert-10m": partial(convert, 10_000_000, 1),
     "rows-a-day": partial(rows_a_day, 338, 100_000, 1_000_000, 10_000_000),

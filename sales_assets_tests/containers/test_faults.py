@@ -1,6 +1,5 @@
 """Containers that are killed while a backfill is under way: it heals by itself."""
 
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,8 +11,6 @@ from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.containers
-
-_logger = logging.getLogger(__name__)
 
 IN_A_RUN, IN_A_LAUNCH, AWAY, DAEMON, POSTGRES = map(
     days_from, ("2023-01-01", "2023-03-01", "2023-05-01", "2023-07-01", "2023-09-01")
@@ -57,19 +54,14 @@ def heal(
     killed = time.time()
     containers.kill(service, away)
     ui.wait_for_backfill(backfill)
-    complete = time.time() - killed
+    containers.tell(f"{service} killed", backfill, killed)
     containers.prove(days)
     # A webserver whose database was away finds that out when it is asked for the first time.
     with suppress(AssertionError):
         ui.materializations("raw_sales", days)
     for asset in ("raw_sales", "stg_sales"):
         assert ui.materializations(asset, days) == days
-    runs = ui.runs_of(backfill)
-    for run in runs:
-        seconds = {name: round(at - killed, 1) for name, at in run["stats"].items() if at}
-        _logger.info("%s killed: %s %s", service, run["status"], seconds)
-    _logger.info("%s killed: backfill complete after %.1f s", service, complete)
-    return [run["status"] for run in runs]
+    return [run["status"] for run in ui.runs_of(backfill)]
 
 
 def test_a_code_location_that_is_killed_in_a_run(containers: Containers) -> None:

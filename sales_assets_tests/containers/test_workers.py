@@ -1,26 +1,20 @@
 """Runs on workers in containers of their own, which come, go, die and are cut off."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 import requests
-import yaml
 
 from sales_assets_tests.helpers.container_engine import docker
-from sales_assets_tests.helpers.containers import NETWORK, Containers, running_containers
+from sales_assets_tests.helpers.containers import NETWORK, Containers
 from sales_assets_tests.helpers.days import days_from
-from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.postgres_server import free_port
 from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.worker_containers import BUCKET, running_s3, running_workers
 
 pytestmark = pytest.mark.containers
 
-WORKERS = PROJECT / "deploy/docker-compose.workers.yml"
-BUCKET = "sales"
 DAYS = days_from("2023-01-01", 90)
 SCHEDULED = "2023-06-01"
 # A run of ten days takes long enough for something to happen to its worker.
@@ -30,16 +24,8 @@ SLOW = [{"delay": 2}]
 @pytest.fixture(scope="module")
 def s3() -> Iterator[int]:
     """The port of an S3 server of this machine, with a bucket."""
-    port = free_port()
-    server = [sys.executable, "-m", "moto.server", "-H", "0.0.0.0", "-p", str(port)]  # noqa: S104
-    with subprocess.Popen(  # noqa: S603 - our own command
-        server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            wait_for("the S3 server", lambda: made(f"http://127.0.0.1:{port}/{BUCKET}"), 30)
-            yield port
-        finally:
-            process.kill()
+    with running_s3() as port:
+        yield port
 
 
 @pytest.fixture(scope="module")
@@ -47,31 +33,8 @@ def containers(
     image: str, s3: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Containers]:
     """The running installation, with three workers."""
-    directory = tmp_path_factory.mktemp("workers")
-    at_the_host = {"extra_hosts": ["s3:host-gateway"]}
-    users = yaml.safe_load(WORKERS.read_text())["services"].keys() - {"redis", "rides-database"}
-    hosts = directory / "hosts.yaml"
-    hosts.write_text(yaml.safe_dump({"services": {name: at_the_host for name in users}}))
-    settings = {
-        "BASE_DIR": f"s3://{BUCKET}/storage",
-        "LOGS_BUCKET": BUCKET,
-        "AWS_ENDPOINT_URL": f"http://s3:{s3}",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    with running_containers(
-        directory, SLOW, [WORKERS, hosts], {"worker": 3}, **settings
-    ) as running:
+    with running_workers(tmp_path_factory.mktemp("workers"), s3, 3, SLOW) as running:
         yield running
-
-
-def made(bucket: str) -> bool:
-    """Make a bucket, if there is a server yet."""
-    try:
-        return requests.put(bucket, timeout=30).ok
-    except requests.ConnectionError:
-        return False
 
 
 class Storm(NamedTuple):
@@ -97,6 +60,7 @@ def storm(containers: Containers) -> Storm:
 
     wait_for("three runs", lambda: under_way() == 3, 120)
     [_, cut_off, _] = containers.ids("worker")
+    killed = time.time()
     containers.kill("worker")
     docker("network", "disconnect", NETWORK, cut_off)
     cut = time.monotonic()
@@ -109,6 +73,7 @@ def storm(containers: Containers) -> Storm:
     # The last one that was added goes again, as it would with its machine.
     docker("stop", "--time", "60", containers.ids("worker")[-1])
     ui.wait_for_backfill(backfill, 600)
+    containers.tell("worker killed", backfill, killed)
     return Storm(backfill, scheduled)
 
 
@@ -126,6 +91,8 @@ def test_no_run_is_left_and_those_that_died_were_started_again(
     statuses = [run["status"] for run in containers.ui.runs_of(storm.backfill)]
     assert set(statuses) == {"SUCCESS", "FAILURE"}
     assert statuses.count("SUCCESS") == 9
+    # That of the worker that was killed, and that of the one that was cut off for too long.
+    assert statuses.count("FAILURE") >= 2
 
 
 def test_the_run_of_the_schedule_does_not_wait_for_the_backfill(

@@ -1,6 +1,7 @@
 """The services of `deploy/docker-compose.yml` as containers, with the sample API beside them."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -16,6 +17,8 @@ from sales_assets_tests.helpers.container_engine import docker
 from sales_assets_tests.helpers.dagster_ui import DagsterUi
 from sales_assets_tests.helpers.topology import COMPOSE, word
 from sales_assets_tests.helpers.waiting import wait_for
+
+_logger = logging.getLogger(__name__)
 
 ADDRESS = "127.0.0.77"
 """An address of loopback that nobody else publishes ports on."""
@@ -104,6 +107,13 @@ class Containers:
         between = ("--from", days[0], "--to", days[-1])
         for command in ("verify", "status"):
             self.run("code-location", "sales-assets", command, *between)
+
+    def tell(self, what: str, backfill: str, since: float) -> None:
+        """Log what became of the runs of a backfill, in seconds since something happened."""
+        for run in self.ui.runs_of(backfill):
+            seconds = {name: round(at - since, 1) for name, at in run["stats"].items() if at}
+            _logger.info("%s: %s %s", what, run["status"], seconds)
+        _logger.info("%s: backfill complete after %.1f s", what, time.time() - since)
 
     def kill(self, service: str, away: float = 0) -> None:
         """Kill a container with all its processes; of several, the first.
