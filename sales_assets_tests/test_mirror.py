@@ -6,20 +6,6 @@ from sales_assets_tests.helpers.files import PROJECT
 
 PACKAGE = PROJECT / "sales_assets"
 TESTS = PROJECT / "sales_assets_tests"
-# Where tests of several modules still share one; this only gets shorter.
-SHARED = {
-    "http/transport.py",
-    "http_jobs/fork_server.py",
-    "http_jobs/locks.py",
-    "http_jobs/run_process.py",
-    "rides/migrations/v1_answers.py",
-    "rides/migrations/v2_statistics.py",
-    "sample/faults.py",
-    "sample/resources.py",
-    "storage/files.py",
-    "storage/partition_format.py",
-    "storage/replace/finish.py",
-}
 
 
 def without_tests() -> set[str]:
@@ -33,11 +19,7 @@ def without_tests() -> set[str]:
 
 
 def test_each_module_has_a_test_module_of_its_name() -> None:
-    assert without_tests() <= SHARED
-
-
-def test_the_list_of_those_that_share_one_names_no_other() -> None:
-    assert without_tests() >= SHARED
+    assert without_tests() == set()
 
 
 def test_no_test_imports_another_test_or_a_conftest() -> None:

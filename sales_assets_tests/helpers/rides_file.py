@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sales_assets.rides.database import RidesDatabase
@@ -75,6 +78,14 @@ OLD_TABLES: tuple[tuple[str, ...], ...] = (
     ),
 )
 """The statements of versions 1 and 2, as they were before there was alembic."""
+
+
+def upgrade(path: Path, migration: ModuleType) -> None:
+    """Do one migration of a file."""
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        migration.upgrade()
+    engine.dispose()
 
 
 @contextmanager

@@ -106,11 +106,6 @@ def test_a_run_that_is_killed_is_500_and_failed_in_dagster_and_the_server_lives(
     assert at_work(shared) == []
 
 
-def test_a_fork_server_that_is_killed_is_started_again(shared: HttpJobs) -> None:
-    os.kill(shared.fork_server(), signal.SIGKILL)
-    assert shared.raw("2022-08-14").status_code == 201
-
-
 def test_two_servers_of_one_storage_do_not_write_a_day_at_once(
     shared: HttpJobs, held_api: HeldApi
 ) -> None:

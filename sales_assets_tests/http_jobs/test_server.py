@@ -142,8 +142,8 @@ def test_of_too_many_connections_the_one_that_is_idle_for_the_longest_goes() -> 
         assert get(first)
         second = connect()
         assert get(second)
-        # So that the second is now the one that is idle for longer; more than once, since the thread
-        # that has answered it may not be done with it yet, and what is worked on is not idle.
+        # So that the second is now the one that is idle for longer. More than once: the thread that
+        # has answered it may not be done with it yet, and what is worked on is not idle.
         for _ in range(20):
             assert get(first)
         third = connect()

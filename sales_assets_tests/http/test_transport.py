@@ -1,0 +1,196 @@
+"""What goes over the wire: sizes, codings, connections and TLS, against servers on real sockets."""
+
+import base64
+import datetime
+import ipaddress
+import itertools
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from sales_assets.http.errors import HttpError, TransientHttpError
+from sales_assets_tests.helpers.http_client import as_it_is, asked, client_of
+from sales_assets_tests.helpers.raw_server import (
+    HEAD,
+    RawServer,
+    Speak,
+    always,
+    answer,
+    drip,
+    read_request,
+)
+
+
+def endless(before: bytes, more: bytes) -> Speak:
+    def speak(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(before)
+        for _ in range(100_000):
+            connection.sendall(more)
+
+    return speak
+
+
+@pytest.mark.parametrize(
+    "headers", ["", "Transfer-Encoding: chunked\r\n", "Content-Length: 99999999999\r\n"]
+)
+def test_an_endless_body_is_refused_and_not_asked_for_again(headers: str) -> None:
+    more = b"10000\r\n" + bytes(65536) + b"\r\n"
+    with (
+        RawServer(endless(HEAD + headers.encode() + b"\r\n", more)) as server,
+        client_of(server.url, max_attempts=3) as client,
+        pytest.raises(HttpError, match=r"more than 1000000 bytes \(max_page_bytes\)"),
+    ):
+        client.get("/", {}, as_it_is)
+    assert server.connections == 1
+
+
+def test_a_body_of_just_the_largest_size_is_taken() -> None:
+    body = bytes(1000)
+    assert asked(always(answer(body)), max_bytes=1000).body == body
+    with pytest.raises(HttpError, match="more than 999 bytes"):
+        asked(always(answer(body)), max_bytes=999)
+
+
+@pytest.mark.parametrize("status", [404, 400])
+def test_of_an_endless_error_only_the_beginning_is_read(status: int) -> None:
+    found = asked(endless(f"HTTP/1.1 {status} No\r\n\r\n".encode(), bytes(65536)))
+    assert found.status == status
+    assert len(found.body) <= 65536
+
+
+@pytest.mark.parametrize("more", [b"a" * 4096, b"A: b\r\n" * 600], ids=["a line", "lines"])
+def test_endless_headers_are_refused(more: bytes) -> None:
+    with pytest.raises(TransientHttpError, match=r"header|100 headers"):
+        asked(endless(HEAD + b"X: ", more))
+
+
+@pytest.mark.parametrize("coding", ["UTF-8", "utf8", "identity", "", "none", "binary"])
+def test_a_coding_that_nobody_knows_changes_nothing(coding: str) -> None:
+    assert asked(always(answer(b"[]", f"Content-Encoding: {coding}"))).body == b"[]"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "a, gzip"])
+def test_a_compressed_answer_is_not_taken(coding: str) -> None:
+    with pytest.raises(TransientHttpError, match="compressed"):
+        asked(always(answer(b"[]", f"Content-Encoding: {coding}")))
+
+
+def test_cookies_are_not_kept() -> None:
+    requests: list[bytes] = []
+
+    def speak(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            requests.append(request)
+            connection.sendall(answer(b"[]", "Set-Cookie: a=b; Path=/"))
+
+    with RawServer(speak) as server, client_of(server.url) as client:
+        client.get("/", {}, as_it_is)
+        client.get("/", {}, as_it_is)
+    assert len(requests) == 2
+    assert b"ookie" not in requests[1]
+
+
+@pytest.mark.parametrize("size", [10, 5_000, 100_000])
+def test_an_answer_too_much_is_never_taken_for_the_next_one(size: int) -> None:
+    numbers = itertools.count(1)
+
+    def speak(connection: socket.socket) -> None:
+        while read_request(connection):
+            whole = answer(str(next(numbers)).encode().ljust(size))
+            connection.sendall(whole + whole)
+
+    with RawServer(speak) as server, client_of(server.url) as client:
+        bodies = [client.get("/", {}, as_it_is).body for _ in range(10)]
+    assert [int(body) for body in bodies] == list(range(1, 11))
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_this_machine_is_never_asked_through_a_proxy(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    with RawServer(always(answer(b"[]"))) as server, RawServer(always(answer(b"no"))) as proxy:
+        for variable in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(variable, proxy.url)
+        with client_of(f"http://{name}:{server.port}") as client:
+            assert client.get("/", {}, as_it_is).body == b"[]"
+    assert proxy.connections == 0
+
+
+def test_a_proxy_gets_its_password_and_no_error_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[bytes] = []
+
+    def speak(connection: socket.socket) -> None:
+        requests.append(read_request(connection))
+        connection.sendall(answer(b"", status="407 made-up-password"))
+
+    with RawServer(speak) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//me:made-up-password@"))
+        with client_of("http://sales.example") as client:
+            refused = client.get("/", {}, as_it_is).error()
+    assert base64.b64encode(b"me:made-up-password") in requests[0]
+    assert str(refused) == "http://sales.example/: HTTP 407 ***"
+
+
+def test_a_host_without_an_address_gives_no_connection() -> None:
+    with (
+        client_of("http://nowhere.invalid") as client,
+        pytest.raises(TransientHttpError, match="no connection"),
+    ):
+        client.get("/", {}, as_it_is)
+
+
+def certificate(directory: Path) -> Path:
+    """Make a certificate for loopback, and give the file with it and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    built = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    path = directory / "loopback.pem"
+    path.write_bytes(
+        built.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
+
+
+def test_tls_is_spoken_with_those_who_have_a_certificate_and_with_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate(tmp_path))
+
+    def speak(connection: socket.socket) -> None:
+        while request := read_request(connection):
+            if b"/drip" in request:
+                drip(connection, HEAD, b"A: b\r\n")
+            connection.sendall(answer(b"[]"))
+
+    with RawServer(speak, tls) as server:
+        with (
+            client_of(server.url) as client,
+            pytest.raises(TransientHttpError, match="CERTIFICATE_VERIFY_FAILED"),
+        ):
+            client.get("/", {}, as_it_is)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "loopback.pem"))
+        with client_of(server.url, request_timeout=0.5) as client:
+            assert client.get("/", {}, as_it_is).body == b"[]"
+            with pytest.raises(TransientHttpError, match="no whole answer within"):
+                client.get("/drip", {}, as_it_is)

@@ -1,0 +1,52 @@
+"""Which request gets which fault."""
+
+import datetime
+from pathlib import Path
+
+import pytest
+
+from sales_assets.sample.faults import Fault, Faults, InvalidFaultsError
+
+FIRST, SECOND = datetime.date(2022, 8, 9), datetime.date(2022, 8, 10)
+
+
+def test_without_faults_all_is_well() -> None:
+    assert Faults().next(FIRST, 1) is None
+
+
+def test_a_fault_is_for_its_day_and_page_alone() -> None:
+    faults = Faults([Fault(date=FIRST, page=2, status=503)])
+    assert [faults.next(FIRST, 1), faults.next(SECOND, 2)] == [None, None]
+    assert faults.next(FIRST, 2) == Fault(date=FIRST, page=2, status=503)
+
+
+def test_the_first_fault_that_fits_counts_until_it_is_used_up() -> None:
+    faults = Faults([Fault(page=1, status=503, times=2), Fault(status=500)])
+    statuses = [fault.status for _ in range(4) if (fault := faults.next(FIRST, 1))]
+    assert statuses == [503, 503, 500, 500]
+
+
+def test_faults_are_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "faults.yaml"
+    path.write_text("- {date: 2022-08-10, status: 503}\n- {delay: 0.05}\n")
+    faults = Faults.read(path)
+    assert faults.next(SECOND, 1) == Fault(date=SECOND, status=503)
+    assert faults.next(FIRST, 1) == Fault(delay=0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("- {status: 600}", "0.status"),
+        ("- {delay: 1}\n- {dealy: 1}", "1.dealy"),
+        ("status: 503", "valid list"),
+        ("- {", "flow"),
+    ],
+)
+def test_a_file_that_says_something_else_is_refused_by_its_name_and_place(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    path = tmp_path / "faults.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidFaultsError, match=f"(?s){path}.*{problem}"):
+        Faults.read(path)

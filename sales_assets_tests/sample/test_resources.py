@@ -1,0 +1,35 @@
+"""The API resources that bring their own server."""
+
+import pytest
+
+from sales_assets.sample.resources import SampleRidesApi, SampleSalesApi
+from sales_assets_tests.helpers.rows import DAY
+
+
+def rides_of(run_id: str | None) -> list[str]:
+    with SampleRidesApi().open(run_id) as api:
+        answers = [*api.rides(interval=0, polls=3)]
+        return [answer["ride"]["ride_uuid"] for answer in answers if isinstance(answer, dict)]
+
+
+def test_sales_need_no_token_and_say_that_they_are_invented(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AUTH_TOKEN", raising=False)
+    with SampleSalesApi().open() as api:
+        reading = api.pages(DAY).reading()
+        assert sum(len(page.rows) for page in reading) > 0
+        assert "INVENTED" in reading.result.metadata["source"]
+
+
+def test_each_day_is_the_same_at_each_run() -> None:
+    bodies = []
+    for _ in range(2):
+        with SampleSalesApi().open() as api:
+            bodies.append([page.body for page in api.pages(DAY)])
+    assert bodies[0] == bodies[1]
+
+
+def test_a_run_has_rides_of_its_own_and_the_same_ones_when_it_is_repeated() -> None:
+    assert rides_of("one") == rides_of("one")
+    assert len({*rides_of("one"), *rides_of("two"), *rides_of(None), *rides_of(None)}) == 12
