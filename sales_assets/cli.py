@@ -116,62 +116,15 @@ def http_jobs(
     Each request becomes a run, in a process of its own.
     When SALES_HTTP_TOKEN is set, requests have to carry it as `Authorization: Bearer TOKEN`.
     """
-    from sales_assets.http.address import is_loopback
-    from sales_assets.http.tokens import InvalidTokenError, check_token
+    from sales_assets.http_jobs.serve import CannotServeError, serve
 
+    ports = {"raw": raw_port, "stg": stg_port}
+    ports = {layer: port for layer, port in ports.items() if only in (None, layer)}
     token = set_to.sales_http_token or None
     try:
-        if token:
-            check_token(token, "SALES_HTTP_TOKEN")
-    except InvalidTokenError as error:
+        serve(host, ports, roots, token, jobs, stop_within, click.echo)
+    except CannotServeError as error:
         raise click.UsageError(str(error)) from error
-    if not token and not is_loopback(host):
-        raise click.UsageError(
-            f"--host {host} can be reached from elsewhere: set SALES_HTTP_TOKEN, which clients "
-            "then send as Authorization: Bearer ..., or use --host 127.0.0.1"
-        )
-    for root in roots:
-        if not root.is_absolute():
-            raise click.UsageError(
-                f"root {root} of --root or SALES_HTTP_ROOTS is not an absolute path"
-            )
-
-    from sales_assets.http_jobs.fork_server import begin_importing
-
-    begin_importing()
-    import dagster as dg
-
-    from sales_assets.definitions import BASE_DIR
-    from sales_assets.http_jobs.app import HTTP_JOBS, create_app
-    from sales_assets.http_jobs.run_process import log_to_stderr
-    from sales_assets.http_jobs.runs import MAX_ACCEPTED, Runs, open_instance
-    from sales_assets.http_jobs.server import HttpServer
-
-    base = location(BASE_DIR)
-    if isinstance(base, Path):
-        roots = (base.absolute(), *roots)
-    if not roots:
-        raise click.UsageError(f"BASE_DIR {base} is no local path: set SALES_HTTP_ROOTS")
-    # A few threads more than requests that can be accepted, so that /health is always answered.
-    server = HttpServer(host, threads=MAX_ACCEPTED + 4)
-    log_to_stderr()
-    try:
-        instance = open_instance()
-    except dg.DagsterInvariantViolationError as error:
-        raise click.UsageError(str(error)) from error
-    with instance:
-        runs = Runs(instance, at_a_time=jobs)
-        for name, port in (("raw", raw_port), ("stg", stg_port)):
-            if only in (None, name):
-                app = create_app(HTTP_JOBS[name], runs, roots, token)
-                try:
-                    url = server.listen(app, port)
-                except OSError as error:
-                    raise click.ClickException(
-                        f"cannot listen on {host}:{port}: {error}"
-                    ) from error
-                click.echo(f"{HTTP_JOBS[name].asset}: POST {url}")
-        server.run(runs.stop, runs.end, stop_within)
     click.echo("stopped")
 
 
@@ -239,11 +192,7 @@ def verify(
         def report(day: str, differences: list[Difference]) -> None:
             found.extend((day, difference) for difference in differences)
             if differences and not as_json:
-                texts = (
-                    f"{one.where}: {one.kind}{' (fixed)' if one.fixed else ''}: {one.detail}"
-                    for one in differences
-                )
-                tqdm.write(f"{day or 'storage'}  {'; '.join(texts)}")
+                tqdm.write(f"{day or 'storage'}  {'; '.join(map(str, differences))}")
 
         for difference in verification.storage(fix=fix):
             report("", [difference])
@@ -280,16 +229,13 @@ def status(
     with _history(set_to, first, last) as instance:
         from sales_assets.definitions import LAYERS
         from sales_assets.sales.assets import SALES_DAYS
+        from sales_assets.status import NoSuchDaysError, days_between
         from sales_assets.status import status as status_of
 
-        low, high = _bounds(first, last)
-        every = SALES_DAYS.get_partition_keys()
-        days = [day for day in every if low <= day <= high]
-        if not days:
-            there = f"there are {every[0]} to {every[-1]}" if every else "there are none yet"
-            raise click.UsageError(
-                f"no such days: {there}, from SALES_START_DATE to yesterday (UTC)"
-            )
+        try:
+            days = days_between(SALES_DAYS, *_bounds(first, last))
+        except NoSuchDaysError as error:
+            raise click.UsageError(str(error)) from error
         found = status_of(instance, LAYERS, SALES_DAYS, days, set_to.sales_lookback_days)
     if as_json:
         layers = {name: one._asdict() for name, one in found.items()}

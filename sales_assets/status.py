@@ -17,6 +17,10 @@ _NAMED_SPANS = 10
 _SAME = ("unchanged", "first version")
 
 
+class NoSuchDaysError(Exception):
+    """There are no partitions in a range."""
+
+
 class LayerStatus(NamedTuple):
     """The days of an asset.
 
@@ -57,6 +61,20 @@ class LayerStatus(NamedTuple):
                 yield f"  {len(these)} {what}: {', '.join(named[:_NAMED_SPANS])}{more}"
         for day, change in self.changed.items():
             yield f"  changed when it was last stored: {day} ({change})"
+
+
+def days_between(partitions: dg.PartitionsDefinition[str], low: str, high: str) -> list[str]:
+    """List the days of a range, the oldest first.
+
+    Raises:
+        NoSuchDaysError: There are none; says which there are.
+    """
+    every = partitions.get_partition_keys()
+    days = [day for day in every if low <= day <= high]
+    if not days:
+        there = f"there are {every[0]} to {every[-1]}" if every else "there are none yet"
+        raise NoSuchDaysError(f"no such days: {there}, from SALES_START_DATE to yesterday (UTC)")
+    return days
 
 
 def status(

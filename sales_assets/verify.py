@@ -62,6 +62,10 @@ class Difference(NamedTuple):
         """Whether somebody has to do something about it."""
         return not self.fixed and self.kind != "system files"
 
+    def __str__(self) -> str:
+        """The difference in one line."""
+        return f"{self.where}: {self.kind}{' (fixed)' if self.fixed else ''}: {self.detail}"
+
 
 class Verification:
     """A comparison of the days of some layers, which lie in one storage."""
