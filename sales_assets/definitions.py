@@ -6,6 +6,7 @@ what Dagster has to know of the partitions when it imports the assets, by `sales
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -40,6 +41,8 @@ from sales_assets.storage.json_pages import JsonPages
 from sales_assets.verify import Layer
 
 SAMPLE = "sample"
+
+_DOCUMENTS = Path(__file__).parents[1] / "docs"
 
 
 def _sales_api(address: str) -> SalesApi:
@@ -79,9 +82,28 @@ def _daily(layers: Mapping[Layer, dg.AssetsDefinition], hour: int) -> list[dg.As
 
 
 def _with_code(*assets: dg.AssetsDefinition | dg.AssetSpec) -> Sequence[Any]:
-    """Say of the assets in which lines of code they are made."""
+    """Say of the assets in which lines of code they are made, and which document tells of them."""
     with knowingly():
-        return dg.with_source_code_references(assets)
+        return dg.with_source_code_references(
+            [
+                asset.map_asset_specs(_documented)
+                if isinstance(asset, dg.AssetsDefinition)
+                else _documented(asset)
+                for asset in assets
+            ]
+        )
+
+
+def _documented(spec: dg.AssetSpec) -> dg.AssetSpec:
+    document = _DOCUMENTS / {"sales": "guide.md", "rides": "rides.md"}[str(spec.group_name)]
+    if not document.is_file():  # The package is installed without its checkout.
+        return spec
+    link = dg.LocalFileCodeReference(
+        file_path=str(document), line_number=1, label=f"docs/{document.name}"
+    )
+    links = dg.CodeReferencesMetadataValue(code_references=[link])
+    documented: dg.AssetSpec = spec.merge_attributes(metadata={"dagster/code_references": links})
+    return documented
 
 
 def _storage(base_dir: str) -> dict[str, PartitionDirectoryIOManager]:

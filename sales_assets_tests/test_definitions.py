@@ -290,10 +290,14 @@ def test_importing_the_definitions_leaves_out_what_only_some_runs_need(
     assert (result.returncode, result.stdout.split()) == (0, [])
 
 
-def test_each_asset_names_the_lines_of_code_that_make_it() -> None:
-    for asset in (raw_sales, stg_sales, rides, driver_statistics):
-        spec = next(spec for spec in defs.resolve_all_asset_specs() if spec.key == asset.key)
-        [reference] = spec.metadata["dagster/code_references"].code_references
-        lines = Path(reference.file_path).read_text("utf-8").splitlines()
-        made = "\n".join(lines[reference.line_number - 1 :])
-        assert f"def {asset.key.to_user_string()}(" in made
+@pytest.mark.parametrize("asset", [raw_sales, stg_sales, rides, driver_statistics], ids=str)
+def test_an_asset_leads_to_its_document_and_to_the_code_that_makes_it(
+    asset: dg.AssetsDefinition,
+) -> None:
+    [spec] = [spec for spec in defs.resolve_all_asset_specs() if spec.key == asset.key]
+    document, code = spec.metadata["dagster/code_references"].code_references
+    assert PROJECT / document.label == Path(document.file_path)
+    name = asset.key.to_user_string()
+    assert name in Path(document.file_path).read_text("utf-8")
+    lines = Path(code.file_path).read_text("utf-8").splitlines()
+    assert f"def {name}(" in "\n".join(lines[code.line_number - 1 :])
