@@ -38,4 +38,4 @@ def on_workers(days: int, latency: float) -> Iterator[Benchmark]:
             workers.ui.wait_for_backfill(workers.ui.backfill(days_from(next(starts), days)), 1200)
             return Figure(time.time() - began)
 
-        yield Benchmark({f"{n} workers": partial(seconds, n) for n in (1, 2, 3)}, 1)
+        yield Benchmark({f"{n} at work": partial(seconds, n) for n in (1, 2, 3)}, 1)
