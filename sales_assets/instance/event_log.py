@@ -21,15 +21,14 @@ from typing import Any
 import dagster as dg
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log import EventLogStorage, SqliteEventLogStorage
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
-from dagster._serdes import ConfigurableClassData, serialize_value
-from sqlalchemy import bindparam, create_engine
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import create_engine
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import NullPool
 from typing_extensions import Self
 
+from sales_assets.instance import check_evaluations
 from sales_assets.instance.process import RunProcess
 
 BATCH_SIZE_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
@@ -45,19 +44,10 @@ _INDEX = "index"
 """The database of all assets; any other has the name of its run."""
 
 _NEEDED = (
-    *("_connect", "_event_insert_timestamp", "_initdb", "conn_string_for_shard"),
+    *("_connect", "_initdb", "conn_string_for_shard"),
     *("store_asset_check_event", "store_event_batch"),
 )
 """What it takes of Dagster's own class."""
-
-_columns = AssetCheckExecutionsTable.c
-_EVALUATED = AssetCheckExecutionsTable.update().where(
-    _columns.asset_key == bindparam("of_asset"),
-    _columns.check_name == bindparam("of_check"),
-    _columns.run_id == bindparam("of_run"),
-    _columns.partition.is_(bindparam("of_partition")),
-)
-"""Fills the row of a check, made when it was planned, with what it has found."""
 
 
 class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
@@ -182,8 +172,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     def store_asset_check_event(self, event: EventLogEntry, event_id: int | None) -> None:
         """Note what a check has found, or is to look for, in the rows of its days.
 
-        Of a batch, what was found goes into them at once when the batch ends: a statement for each
-        day costs more than all else that is done for it.
+        Of a batch, what was found goes into them at once when the batch ends.
         """
         kind = event.dagster_event_type
         if self._batch and kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION and event_id:
@@ -192,39 +181,8 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             super().store_asset_check_event(event, event_id)
 
     def _store_evaluations(self, index: Connection) -> None:
-        if not self._evaluations:
-            return
-        found = [
-            (event, event_id, event.get_dagster_event().asset_check_evaluation_data)
-            for event, event_id in self._evaluations
-        ]
-        updated = index.execute(
-            _EVALUATED,
-            [
-                {
-                    "of_asset": one.asset_key.to_string(),
-                    "of_check": one.check_name,
-                    "of_run": event.run_id,
-                    "of_partition": one.partition,
-                    "execution_status": (
-                        AssetCheckExecutionRecordStatus.SUCCEEDED.value
-                        if one.passed
-                        else AssetCheckExecutionRecordStatus.FAILED.value
-                    ),
-                    "evaluation_event": serialize_value(event),
-                    "evaluation_event_timestamp": self._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
-                    "evaluation_event_storage_id": event_id,
-                    "materialization_event_storage_id": (
-                        one.target_materialization_data.storage_id
-                        if one.target_materialization_data
-                        else None
-                    ),
-                }
-                for event, event_id, one in found
-            ],
-        )
-        if updated.rowcount != len(found):  # What was not planned has no row yet.
-            for event, event_id, _ in found:
+        if self._evaluations and not check_evaluations.fill(index, self._evaluations):
+            for event, event_id in self._evaluations:
                 super().store_asset_check_event(event, event_id)
 
     @contextlib.contextmanager

@@ -10,13 +10,15 @@ from typing import Any
 
 import dagster as dg
 from dagster._config.config_schema import UserConfigSchema
-from dagster._core.events import BATCH_WRITABLE_EVENTS
 from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log import SqlEventLogStorageTable
 from dagster._core.storage.tags import RETRY_ON_ASSET_OR_OP_FAILURE_TAG
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage
 from dagster_shared.error import SerializableErrorInfo
 from typing_extensions import Self
+
+from sales_assets.instance import check_evaluations
 
 LOST = {"DagsterPostgresException", "DatabaseError", "InterfaceError", "OperationalError"}
 """Errors of a connection that was lost or not made: that of Dagster, and those of the DB-API."""
@@ -47,12 +49,19 @@ class RetryingPostgresEventLogStorage(PostgresEventLogStorage):
         super().store_event(event)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events; what checks have found one by one, of which Dagster refuses batches."""
-        if all(event.dagster_event_type in BATCH_WRITABLE_EVENTS for event in events):
+        """Store events; Dagster's own class knows no batches of what checks have found."""
+        evaluation = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        if any(event.dagster_event_type != evaluation for event in events):
             super().store_event_batch(events)
-        else:
-            for event in events:
-                self.store_event(event)
+            return
+        insert = self.prepare_insert_event_batch(events).returning(SqlEventLogStorageTable.c.id)
+        with self.index_transaction() as connection:
+            ids = [row[0] for row in connection.execute(insert)]
+            stored = [*zip(events, ids, strict=True)]
+            filled = check_evaluations.fill(connection, stored)
+        if not filled:
+            for event, event_id in stored:
+                self.store_asset_check_event(event, event_id)
 
 
 def _chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:

@@ -18,9 +18,15 @@ import pytest
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
-from sales_assets.feed.evaluation import Evaluations, Finding, daily_check, evaluate
 from sales_assets.instance import event_log
 from sales_assets.instance.event_log import BATCH_SIZE_VARIABLE, BatchedSqliteEventLogStorage
+from sales_assets_tests.helpers.checked_days import (
+    STATUSES,
+    check_days,
+    is_evaluation,
+    things,
+    things_are_right,
+)
 from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.waiting import wait_for
@@ -56,13 +62,6 @@ def failing() -> None:
 def check() -> dg.AssetCheckResult:
     """Something that is always right."""
     return dg.AssetCheckResult(passed=True)
-
-
-@daily_check(first, name="daily")
-def check_of_days(context: dg.AssetCheckExecutionContext) -> Evaluations:
-    """Something that is wrong on one of the days."""
-    days = context.partition_keys
-    return evaluate(context, days, {}, lambda day: Finding("bad" * (day == days[1]), {"rows": 3}))
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +124,7 @@ def count(database: Path, sql: str = MATERIALIZED) -> int:
         ((first, second), LAST),
         ((first, failing), LAST),
         ((first, second, check), LAST),
-        ((first, second, check_of_days), LAST),
+        ((things, things_are_right), LAST),
     ],
     ids=["one day", "a range", "a failed range", "a range with a check", "a check of each day"],
 )
@@ -145,13 +144,11 @@ def test_the_tables_are_those_that_dagsters_own_class_writes_of_the_same_events(
 def test_what_was_found_without_having_been_planned_is_stored_too(
     shipped: dg.DagsterInstance, tmp_path: Path
 ) -> None:
-    run_id = materialize(shipped, first, check_of_days)
-    found = shipped.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    found = [*filter(is_evaluation, check_days(shipped))]
     unplanned = BatchedSqliteEventLogStorage(str(tmp_path / "unplanned"))
-    unplanned.store_event_batch([*found])
+    unplanned.store_event_batch(found)
     written = rows(tmp_path / "unplanned/index.db")["asset_check_executions"]
-    statuses = [row["execution_status"] for row in written]
-    assert statuses == ["SUCCEEDED", "FAILED", "SUCCEEDED", "SUCCEEDED", "SUCCEEDED"]
+    assert [row["execution_status"] for row in written] == STATUSES
 
 
 def test_events_come_in_batches_unless_the_environment_says_otherwise(

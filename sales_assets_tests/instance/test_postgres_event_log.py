@@ -15,6 +15,12 @@ from dagster._core.storage.tags import WILL_RETRY_TAG
 from sales_assets.feed.stream import PagesByDay
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
+from sales_assets_tests.helpers.checked_days import (
+    STATUSES,
+    check_days,
+    is_evaluation,
+    things_are_right,
+)
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.materialize import range_tags
 from sales_assets_tests.helpers.streams import stream_of
@@ -92,3 +98,30 @@ def test_a_run_that_failed_for_another_reason_is_left_alone(deployed: dg.Dagster
         raise dg.Failure("a bad row")
 
     assert will_retry(deployed, fail) == "false"
+
+
+@pytest.mark.parametrize("size", ["0", "3"], ids=["one by one", "by the batch"])
+def test_what_checks_have_found_is_stored(
+    deployed: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, size: str
+) -> None:
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", size)
+    events = check_days(deployed)
+    assert len([*filter(is_evaluation, events)]) == len(STATUSES)
+    history = deployed.event_log_storage.get_asset_check_execution_history(
+        things_are_right.check_key, limit=100
+    )
+    rows = sorted(history, key=lambda row: row.partition or "")
+    assert [row.status.value for row in rows] == STATUSES
+    found = [row.event.get_dagster_event().asset_check_evaluation_data for row in rows if row.event]
+    assert [one.partition for one in found] == [row.partition for row in rows]
+
+
+def test_what_checks_have_found_without_having_been_planned_is_stored_too(
+    deployed: dg.DagsterInstance, instance: dg.DagsterInstance
+) -> None:
+    deployed.event_log_storage.store_event_batch([*filter(is_evaluation, check_days(instance))])
+    history = deployed.event_log_storage.get_asset_check_execution_history(
+        things_are_right.check_key, limit=100
+    )
+    rows = sorted(history, key=lambda row: row.partition or "")
+    assert [row.status.value for row in rows] == STATUSES
