@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 
+import yaml
+
 from sales_assets_tests.benchmark.apis import TOKEN, server
 from sales_assets_tests.benchmark.figures import Benchmark, Figure, timed
 from sales_assets_tests.benchmark.runs import (
@@ -19,6 +21,7 @@ from sales_assets_tests.benchmark.runs import (
     materialize,
 )
 from sales_assets_tests.helpers.dagster_dev import copy_home, dagster_dev, make_home
+from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.postgres_server import DATABASE, USER, running_postgres
 from sales_assets_tests.helpers.waiting import wait_for
 
@@ -65,16 +68,23 @@ def on_postgres(days: int, rounds: int) -> Iterator[Benchmark]:
         address = f"postgresql://{USER}:{password}@127.0.0.1:{port}/{DATABASE}"
 
         def configure(home: Path) -> None:
-            storage = f"storage: {{postgres: {{postgres_url: {address}}}}}"
-            (home / "dagster.yaml").write_text(f"telemetry: {{enabled: false}}\n{storage}\n")
+            deployed = yaml.safe_load((PROJECT / "deploy/dagster.yaml").read_text("utf-8"))
+            parts = {name: deployed[name] for name in deployed if name.endswith("_storage")}
+            (home / "dagster.yaml").write_text(
+                yaml.safe_dump({**parts, "telemetry": {"enabled": False}})
+            )
 
         def seconds(what: tuple[str, str], size: int) -> Figure:
-            batches = {"DAGSTER_EVENT_BATCH_SIZE": str(size)}
-            cost = materialize(what, days, url, configure=configure, settings=batches)
+            settings = {"DAGSTER_EVENT_BATCH_SIZE": str(size), "DAGSTER_POSTGRES_URL": address}
+            cost = materialize(what, days, url, configure=configure, settings=settings)
             return Figure(cost.seconds)
 
-        materialize(OURS, days, url, configure=configure)  # makes the tables and the pages
-        for what, name in ((FLOOR, "two empty assets"), (OURS, "raw_sales and stg_sales")):
+        seconds(OURS, 0)  # makes the tables and the pages
+        for what, name in (
+            (FLOOR, "two empty assets"),
+            (OURS, "raw_sales and stg_sales"),
+            (CHECKED, "both with their checks"),
+        ):
             yield Benchmark(
                 {
                     f"{name}, event by event": partial(seconds, what, 0),
