@@ -116,15 +116,17 @@ def http_jobs(
     Each request becomes a run, in a process of its own.
     When SALES_HTTP_TOKEN is set, requests have to carry it as `Authorization: Bearer TOKEN`.
     """
-    from sales_assets.http_jobs.serve import CannotServeError, serve
+    from sales_assets.http_jobs.serve import CannotListenError, CannotServeError, serve
 
-    ports = {"raw": raw_port, "stg": stg_port}
-    ports = {layer: port for layer, port in ports.items() if only in (None, layer)}
+    both = {"raw": raw_port, "stg": stg_port}
+    ports = {only: both[only]} if only else both
     token = set_to.sales_http_token or None
     try:
         serve(host, ports, roots, token, jobs, stop_within, click.echo)
     except CannotServeError as error:
         raise click.UsageError(str(error)) from error
+    except CannotListenError as error:
+        raise click.ClickException(str(error)) from error
     click.echo("stopped")
 
 

@@ -13,6 +13,10 @@ class CannotServeError(Exception):
     """The jobs cannot be served in this way; says what to change."""
 
 
+class CannotListenError(Exception):
+    """A port is taken, or this user may not open it."""
+
+
 def serve(
     host: str,
     ports: Mapping[str, int],
@@ -34,7 +38,8 @@ def serve(
         say: Is told where each job is served.
 
     Raises:
-        CannotServeError: Of the token, the host, a root, the instance or a port.
+        CannotServeError: Of the token, the host, a root or the instance.
+        CannotListenError: Of the host or a port.
     """
     _check(host, roots, token)
     # Runs wait for the fork server; it imports what this process does, at the same time.
@@ -66,7 +71,7 @@ def serve(
             try:
                 url = server.listen(create_app(job, runs, roots, token), port)
             except OSError as error:
-                raise CannotServeError(f"cannot listen on {host}:{port}: {error}") from error
+                raise CannotListenError(f"cannot listen on {host}:{port}: {error}") from error
             say(f"{job.asset}: POST {url}")
         server.run(runs.stop, runs.end, stop_within)
 

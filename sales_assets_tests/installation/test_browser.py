@@ -120,7 +120,9 @@ def failed(dev: DagsterUi, days: list[str], storage: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def backfill(browser: Browser, dev: DagsterUi, days: list[str], failed: str) -> str:
+def backfill(
+    browser: Browser, dev: DagsterUi, days: list[str], stored: list[str], failed: str
+) -> str:
     """The page of a backfill that was launched by clicking; it goes on while other tests run."""
     with browser.new_context(base_url=dev.url) as window:
         page = window.new_page()
@@ -186,7 +188,9 @@ def test_a_group_shows_all_of_its_assets(page: Page, group: str) -> None:
         expect(page.locator("svg").get_by_text(asset, exact=True)).to_be_visible()
 
 
-def test_a_day_is_materialized_by_clicking(page: Page, days: list[str], shoot: Shoot) -> None:
+def test_a_day_is_materialized_by_clicking(
+    page: Page, days: list[str], stored: list[str], shoot: Shoot
+) -> None:
     launch(page, days[-1], "Launch 1 run")
     expect(page.get_by_text("Success", exact=True)).to_be_visible()
     shoot("run")
