@@ -120,9 +120,8 @@ def http_jobs(
 
     both = {"raw": raw_port, "stg": stg_port}
     ports = {only: both[only]} if only else both
-    token = set_to.sales_http_token or None
     try:
-        serve(host, ports, roots, token, jobs, stop_within, click.echo)
+        serve(host, ports, roots, set_to.sales_http_token or None, jobs, stop_within, click.echo)
     except CannotServeError as error:
         raise click.UsageError(str(error)) from error
     except CannotListenError as error:
@@ -229,16 +228,15 @@ def status(
     """
     set_to: Settings = context.obj
     with _history(set_to, first, last) as instance:
+        from sales_assets import status as days_of
         from sales_assets.definitions import LAYERS
         from sales_assets.sales.assets import SALES_DAYS
-        from sales_assets.status import NoSuchDaysError, days_between
-        from sales_assets.status import status as status_of
 
         try:
-            days = days_between(SALES_DAYS, *_bounds(first, last))
-        except NoSuchDaysError as error:
+            days = days_of.days_between(SALES_DAYS, *_bounds(first, last))
+        except days_of.NoSuchDaysError as error:
             raise click.UsageError(str(error)) from error
-        found = status_of(instance, LAYERS, SALES_DAYS, days, set_to.sales_lookback_days)
+        found = days_of.status(instance, LAYERS, SALES_DAYS, days, set_to.sales_lookback_days)
     if as_json:
         layers = {name: one._asdict() for name, one in found.items()}
         click.echo(json.dumps({"from": days[0], "to": days[-1], "assets": layers}, indent=2))
