@@ -69,14 +69,18 @@ def on_postgres(days: int, rounds: int) -> Iterator[Benchmark]:
 
         def configure(home: Path) -> None:
             deployed = yaml.safe_load((PROJECT / "deploy/dagster.yaml").read_text("utf-8"))
-            parts = {name: deployed[name] for name in deployed if name.endswith("_storage")}
+            parts = {
+                name: {**deployed[name], "config": {"postgres_url": address}}
+                for name in deployed
+                if name.endswith("_storage")
+            }
             (home / "dagster.yaml").write_text(
                 yaml.safe_dump({**parts, "telemetry": {"enabled": False}})
             )
 
         def seconds(what: tuple[str, str], size: int) -> Figure:
-            settings = {"DAGSTER_EVENT_BATCH_SIZE": str(size), "DAGSTER_POSTGRES_URL": address}
-            cost = materialize(what, days, url, configure=configure, settings=settings)
+            batches = {"DAGSTER_EVENT_BATCH_SIZE": str(size)}
+            cost = materialize(what, days, url, configure=configure, settings=batches)
             return Figure(cost.seconds)
 
         seconds(OURS, 0)  # makes the tables and the pages
