@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import socket
-import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Difference, Layer, Verification
 from sales_assets_tests.helpers.evaluations import failed
 from sales_assets_tests.helpers.files import tree
+from sales_assets_tests.helpers.irregular import IRREGULAR
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
@@ -203,25 +202,6 @@ DAMAGE: dict[str, tuple[Callable[[Pipeline], object], list[tuple[str, str]]]] = 
         lambda p: put_aside(p, "2022-08-20"),
         [("quarantine", "leftovers")],
     ),
-}
-
-
-def socket_at(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as one:
-        # The name of a socket has to be short.
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        one.bind(f"/proc/self/fd/{descriptor}/{path.name}")
-        os.close(descriptor)
-
-
-IRREGULAR: dict[str, Callable[[Path], object]] = {
-    "a FIFO": os.mkfifo,
-    "a socket": socket_at,
-    "a directory": Path.mkdir,
-    "a dangling symlink": lambda path: path.symlink_to("nowhere"),
-    "a symlink to a file": lambda path: path.symlink_to(__file__),
-    "a symlink to a directory": lambda path: path.symlink_to("/usr/share"),
-    "a device": lambda path: os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 5)),
 }
 
 

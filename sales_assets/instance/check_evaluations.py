@@ -1,7 +1,7 @@
 """What checks have found of many days, put into Dagster's table in one go.
 
 Dagster makes a row for each day when it plans a check, and fills it with a statement of its own for
-each evaluation, which costs more than all else that is done for a day.
+each evaluation, which is much of what the check of a small day costs.
 """
 
 import datetime

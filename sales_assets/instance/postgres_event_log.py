@@ -2,7 +2,9 @@
 
 Run retries start a run again that crashed, and leave one alone whose step failed: it has said why,
 and would fail again. A step that was in the middle of a statement when Postgres was restarted has
-failed as well, and says nothing of the data. What is written stays Dagster's own affair.
+failed as well, and says nothing of the data.
+
+What checks have found is stored by the batch, too. The tables stay Dagster's own.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

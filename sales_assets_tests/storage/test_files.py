@@ -1,35 +1,16 @@
 """Which files are ours, and what is never opened."""
 
-import os
-import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from sales_assets.storage.files import InvalidPartitionError, entries, is_dropping, read_file
+from sales_assets_tests.helpers.irregular import IRREGULAR
 
 
-def socket_at(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(path))
-
-
-IRREGULAR: dict[str, Callable[[Path], object]] = {
-    "a pipe": os.mkfifo,
-    "a socket": socket_at,
-    "a directory": Path.mkdir,
-    "a link": lambda path: path.symlink_to(__file__),
-    "a link to nothing": lambda path: path.symlink_to("nowhere"),
-}
-
-
-@pytest.mark.parametrize("kind", IRREGULAR)
-def test_what_is_not_a_regular_file_is_refused_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    monkeypatch.chdir(tmp_path)  # The address of a socket is short.
-    IRREGULAR[kind](Path("odd"))
+@pytest.mark.parametrize("kind", sorted(IRREGULAR.keys() - {"a device"}))
+def test_what_is_not_a_regular_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    IRREGULAR[kind](tmp_path / "odd")
     with pytest.raises(InvalidPartitionError, match=r"odd is not a regular file .*move it away"):
         read_file(tmp_path / "odd")
 
