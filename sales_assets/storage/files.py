@@ -78,6 +78,9 @@ def open_file(path: Location) -> IO[bytes]:
 
 def read_file(path: Location) -> bytes:
     """Read a file as `open_file` opens it."""
+    if not isinstance(path, Path):
+        # Without asking for its size first.
+        return cast(bytes, path.fs.cat_file(path.path))
     with open_file(path) as file:
         return file.read()
 

@@ -111,7 +111,8 @@ class DagsterUi:
         def ended() -> bool:
             return self.backfill_status(backfill) not in ("", "REQUESTED", "CANCELING")
 
-        wait_for("the backfill", ended, seconds)
+        # Each question costs the webserver and Postgres what the runs could use.
+        wait_for("the backfill", ended, seconds, pause=1)
         status = self.backfill_status(backfill)
         assert status == "COMPLETED_SUCCESS", status
 

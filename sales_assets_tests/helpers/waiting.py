@@ -7,10 +7,19 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(what: str, ready: Callable[[], T | None], seconds: float = 90) -> T:
-    """Ask until there is an answer, and give it."""
+def wait_for(
+    what: str, ready: Callable[[], T | None], seconds: float = 90, pause: float = 0.05
+) -> T:
+    """Ask until there is an answer, and give it.
+
+    Args:
+        what: What is waited for.
+        ready: Gives the answer, or nothing yet.
+        seconds: How long to wait at most.
+        pause: Seconds between two questions.
+    """
     end = time.monotonic() + seconds
     while not (answer := ready()):
         assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        time.sleep(0.05)
+        time.sleep(pause)
     return answer

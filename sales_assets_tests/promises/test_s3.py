@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -101,6 +102,26 @@ def test_a_day_that_fails_keeps_what_it_had(
     settings = {**aws, "SALES_API_URL": api.url, "AUTH_TOKEN": api.token}
     assert dagster(*BOTH, "--partition", DAY, **settings).returncode == 1
     assert objects(base) == {**old, f"raw/sales/{DAY}/sales_{DAY}.json": api.days[DAY][0]}
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_directory_is_listed_in_one_request_even_if_nothing_is_there(
+    base: UPath, stored: bool
+) -> None:
+    if stored:
+        publish(base, {"1": b"old"})
+    asked: list[str] = []
+    events = base.fs.s3.meta.events
+
+    def note(request: Any, **_: object) -> None:
+        asked.append(f"{request.method} {request.url}")
+
+    events.register("before-send.s3", note)
+    try:
+        directories_of(base).state(base / "raw/sales/D")
+    finally:
+        events.unregister("before-send.s3", note)
+    assert len(asked) == 1, asked
 
 
 def test_what_the_new_day_does_not_have_is_deleted(base: UPath) -> None:

@@ -96,14 +96,12 @@ class ObjectDirectories(Directories["UPath"]):
 
     def _marks(self, directory: UPath) -> set[str]:
         """The paths of the objects that say that a directory is not whole."""
-        self.base.fs.invalidate_cache()
-        found = self.base.fs.find(self._place_of_marks(directory).path)
+        found = _objects_below(self._place_of_marks(directory))
         return {path for path in found if not is_dropping(path.rpartition("/")[2])}
 
     def _set_mark(self, directory: UPath) -> str:
         mark = self._place_of_marks(directory) / uuid.uuid4().hex
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.write_bytes(b"")
+        mark.fs.pipe_file(mark.path, b"")
         return str(mark.path)
 
     def _upload(self, new: Path, directory: UPath) -> None:
@@ -150,12 +148,22 @@ def _local_root() -> Path:
 
 def _listing(directory: UPath) -> dict[str, tuple[object, ...]]:
     """What tells one version of the files in a directory from another, by name."""
-    directory.fs.invalidate_cache()
-    found = directory.fs.find(directory.path, detail=True)
     return {
         name: tuple(info.get(key) for key in ("size", "ETag", "created"))
-        for path, info in found.items()
-        # The console of an object store keeps an empty object for a folder.
-        if path.strip("/") != directory.path.strip("/")
-        and not is_dropping(name := path.rpartition("/")[2])
+        for path, info in _objects_below(directory).items()
+        if not is_dropping(name := path.rpartition("/")[2])
     }
+
+
+def _objects_below(directory: UPath) -> dict[str, dict[str, object]]:
+    """List the objects in a directory in one request, as they are now.
+
+    `find` of the directory itself makes two more requests to learn whether one without objects is a
+    file. The empty object that a console keeps for a folder is left out.
+    """
+    directory.fs.invalidate_cache()
+    own = directory.path.strip("/")
+    bucket, _, key = own.partition("/")
+    found = directory.fs.find(bucket, prefix=f"{key}/", detail=True)
+    # A file system that knows no prefix gives all it has.
+    return {path: info for path, info in found.items() if path.strip("/").startswith(f"{own}/")}
