@@ -49,7 +49,7 @@ def test_a_deadline_of_the_caller_counts_too() -> None:
     with (
         RawServer(speak) as server,
         client_of(server.url) as client,
-        pytest.raises(TransientHttpError, match=r"no whole answer within 0\.3 s"),
+        pytest.raises(TransientHttpError, match=r"no whole answer within 0\.[23]\d* s"),
     ):
         client.get("/", {}, as_it_is, deadline=time.monotonic() + 0.3)
 
@@ -73,7 +73,7 @@ def test_a_proxy_that_drips_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv("https_proxy", proxy.url)
         with (
             client_of("https://sales.example", request_timeout=0.3) as client,
-            pytest.raises(TransientHttpError, match=r"no whole answer within 0\.3 s"),
+            pytest.raises(TransientHttpError, match=r"no whole answer within 0\.[23]\d* s"),
         ):
             client.get("/", {}, as_it_is)
 
