@@ -24,8 +24,12 @@ from sales_assets.http.resource import HttpApi
 from sales_assets.http.tokens import TokenAuth
 
 
+class NotSetUpError(FeedApiError, EveryDayFailsError):
+    """The address or the token of the API is missing or malformed; the text names the setting."""
+
+
 class RefusedTokenError(FeedApiError, ApiAuthError, EveryDayFailsError):
-    """There is no usable token, or the API refuses the one there is."""
+    """The API refuses the token."""
 
 
 class DailyApi(HttpApi):
@@ -36,7 +40,7 @@ class DailyApi(HttpApi):
     """
 
     path: ClassVar[str]
-    error = FeedApiError
+    error = NotSetUpError
     auth_error = RefusedTokenError
 
     day_timeout: float = Field(default=6 * 3600, gt=0, description="Seconds for a whole day.")
@@ -69,6 +73,7 @@ class DailyApi(HttpApi):
             requests had to be repeated, where the day ended and which proof there is.
 
         Raises:
+            NotSetUpError: The address or the token of the API is missing or malformed.
             NoSuchDayError: The first page is a 404.
             RefusedTokenError: The API refuses the token (401, 403).
             DayChangedError: The day changed while it was read.
@@ -76,6 +81,7 @@ class DailyApi(HttpApi):
         """
 
         def read() -> Generator[Page, None, Facts]:
+            self.require_ready()
             retries: list[None] = []
             paging = self._paging(day, lambda: retries.append(None))
             reading = Reading(proven(paging, settled=self._is_settled(day)))

@@ -21,7 +21,7 @@ from sales_assets.http.secrets import redacted
 
 T = TypeVar("T")
 
-_NAMED_DAYS = 10
+_TOLD_ERRORS = 10
 _SECONDS_TO_STOP = 5.0
 
 
@@ -50,10 +50,10 @@ class FailedDaysError(dg.Failure):
             f"{asset}: {len(failed)} of {len(missing) + len(stored)} days failed; what lay there "
             "stays"
         ]
-        named = sorted(failed)[:_NAMED_DAYS]
-        lines += [indent(text_of(failed[day]), "  ") for day in named]
-        if len(failed) > len(named):
-            more = len(failed) - len(named)
+        texts = {day: text_of(failed[day]) for day in sorted(failed)}
+        told = [*dict.fromkeys(texts.values())][:_TOLD_ERRORS]
+        lines += [indent(text, "  ") for text in told]
+        if more := sum(text not in told for text in texts.values()):
             lines.append(f"  and {more} more days, up to {max(failed)}; each partition says why")
         if left:
             lines.append(f"{len(left)} more were not tried after that")

@@ -93,7 +93,6 @@ def pages_by_day(
         sum_of: The column to add up.
     """
     asset = context.asset_key.to_user_string()
-    context.log.info("%s come from %s", api.path, api.source)
 
     def described(day: str) -> DayStream[Page]:
         def read() -> Generator[Page, None, Facts]:

@@ -2,8 +2,8 @@
 
     HttpError                   no use asking again
       TransientHttpError        the same request may well be answered next time
-    ApiError (dg.Failure)       an API resource cannot be used: its address
-      ApiAuthError              its token is missing, malformed or refused
+    ApiError (dg.Failure)       an API resource cannot be used: its address or its token
+      ApiAuthError              the API refuses its token
 
 Their texts hold no secret of this process, and they come without the error of a library behind
 them, whose text may: Dagster records a chain of errors as a whole.
@@ -58,4 +58,4 @@ class ApiError(dg.Failure):
 
 
 class ApiAuthError(ApiError):
-    """There is no usable token, or the API refuses the one there is."""
+    """The API refuses the token."""

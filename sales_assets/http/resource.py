@@ -9,7 +9,7 @@ A resource of its own says what is particular to it, in a few lines:
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar
 
 import dagster as dg
@@ -35,8 +35,9 @@ class HttpApi(dg.ConfigurableResource[Any]):
         address_variable: The variable behind `url`, for errors.
         token_variable: The variable that holds the token; None for an API that needs none.
         has_sample: Whether `sample` may stand in the place of the address.
-        error: What is raised when the API cannot be asked as it is set up.
-        auth_error: What is raised when its token is missing, malformed or refused.
+        error: What is raised when the API cannot be asked as it is set up: its address or its
+            token is missing or malformed.
+        auth_error: What is raised when the API refuses its token.
     """
 
     title: ClassVar[str]
@@ -72,9 +73,10 @@ class HttpApi(dg.ConfigurableResource[Any]):
         default=None, gt=0, description="Requests a second, over all that a run asks for."
     )
 
-    _client: HttpClient = PrivateAttr()
+    _opened: HttpClient = PrivateAttr()
     _pace: Pace = PrivateAttr()
     _address: str = PrivateAttr()
+    _problem: ApiError | None = PrivateAttr(default=None)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
@@ -87,8 +89,8 @@ class HttpApi(dg.ConfigurableResource[Any]):
         """Get ready to ask, without asking yet; `close` is to follow.
 
         Raises:
-            ApiError: The address is not one.
-            ApiAuthError: The token is missing, or cannot stand in an HTTP header.
+            ApiError: The address is not one, or the token is missing or cannot stand in an HTTP
+                header.
         """
         try:
             address = check_address(
@@ -102,7 +104,7 @@ class HttpApi(dg.ConfigurableResource[Any]):
 
     def close(self) -> None:
         """Close all connections; what is still being asked for fails at once."""
-        self._client.close()
+        self._opened.close()
         if self.max_in_flight == 1:
             return
         dg.get_dagster_logger(__name__).info(
@@ -120,7 +122,7 @@ class HttpApi(dg.ConfigurableResource[Any]):
             run_id: The Dagster run that asks, if it is one.
 
         Raises:
-            ApiError, ApiAuthError: As for `connect`.
+            ApiError: As for `connect`.
         """
         self.connect()
         try:
@@ -130,9 +132,34 @@ class HttpApi(dg.ConfigurableResource[Any]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
-        """Be open for the length of a run."""
-        with self.open(context.run.run_id if context.run else None) as api:
-            yield api
+        """Be open for the length of a run.
+
+        What is wrong with the settings is left to `require_ready`, and so to the step that asks. A
+        resource that fails is a failure of the whole run, which no partition tells of, which takes
+        twice as many lines, and which Dagster starts again where runs are retried.
+        """
+        with ExitStack() as opened:
+            try:
+                opened.enter_context(self.open(context.run.run_id if context.run else None))
+                context.log.info("%s: %s", self.title, self.source)
+            except ApiError as problem:
+                self._problem = problem
+            yield self
+
+    def require_ready(self) -> None:
+        """Raise what is wrong with the settings, if anything is.
+
+        Raises:
+            ApiError: As for `connect`.
+        """
+        if self._problem:
+            raise self._problem.with_traceback(None)
+
+    @property
+    def _client(self) -> HttpClient:
+        """What asks; there is none without the settings that it needs."""
+        self.require_ready()
+        return self._opened
 
     @property
     def source(self) -> str:
@@ -166,7 +193,7 @@ class HttpApi(dg.ConfigurableResource[Any]):
         self._address = address
         self._pace = self._new_pace()
         try:
-            self._client = HttpClient(
+            self._opened = HttpClient(
                 address,
                 auth,
                 connect_timeout=self.connect_timeout,
@@ -190,13 +217,13 @@ class HttpApi(dg.ConfigurableResource[Any]):
         try:
             token = token_from_environment(self.token_variable)
         except InvalidTokenError as error:
-            raise self.auth_error(str(error)) from None
+            raise self.error(str(error)) from None
         if token is None:
             sample = (
                 f", or set {self.address_variable}=sample to use the embedded sample API, which "
                 "needs none"
             )
-            raise self.auth_error(
+            raise self.error(
                 f"{self.token_variable} is not set: put the token of the {self.title} into it "
                 f"(`export {self.token_variable}=...`, or a line in .env)"
                 f"{sample if self.has_sample else ''}"

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import NamedTuple
 
-import dagster as dg
-
+from sales_assets.feed.api import NotSetUpError
 from sales_assets.feed.judgement import InvalidRowsError
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError
 from sales_assets.storage.day_directories import MissingPartitionError
@@ -89,8 +88,7 @@ REFUSALS = (
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "A fault of the server: it is not set up (AUTH_TOKEN is missing, say), the process of the "
         "run was killed, or there is a bug. Its log and the run say more.",
-        # Resources are set up from the server's own settings.
-        (dg.DagsterResourceFunctionError,),
+        (NotSetUpError,),
     ),
     Refusal(
         HTTPStatus.BAD_GATEWAY,
@@ -117,14 +115,12 @@ def refusal_of(error: BaseException, run_id: str | None = None) -> tuple[HTTPSta
     """
     for cause in _chain(error):
         status = next((_STATUS[kind] for kind in type(cause).__mro__ if kind in _STATUS), None)
-        if isinstance(cause, dg.DagsterResourceFunctionError):
-            *_, first = _chain(cause)
-            if isinstance(first, dg.Failure):
-                return HTTPStatus.INTERNAL_SERVER_ERROR, (
-                    f"this server is not set up: {first}. Do that where the server runs, and "
-                    "start it again"
-                )
-        elif status is not None:
+        if isinstance(cause, NotSetUpError):
+            return HTTPStatus.INTERNAL_SERVER_ERROR, (
+                f"this server is not set up: {cause}. Do that where the server runs, and start it "
+                "again"
+            )
+        if status is not None:
             return status, str(cause)
     _log.error("a request failed", exc_info=error)
     where = f"see run {run_id} in Dagster" if run_id else "see its log"

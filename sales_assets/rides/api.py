@@ -72,6 +72,9 @@ class RidesApi(HttpApi):
 
         Yields:
             A ride, or what came instead.
+
+        Raises:
+            RidesApiError: The address of the API is not one.
         """
         end = None if seconds is None else time.monotonic() + seconds
         for number in itertools.count(1):

@@ -83,7 +83,6 @@ def rides(
     A ride is stored before the next is asked for, and one seen again replaces itself. An answer
     without a ride is logged, counted and skipped; a run without any ride fails.
     """
-    context.log.info("rides come from %s", rides_api.source)
     tally = Tally()
     polls, seconds = config.limits()
     with rides_database.open(context.log) as store:

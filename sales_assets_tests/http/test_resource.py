@@ -59,8 +59,25 @@ def test_a_missing_token_names_its_variable(
     api: ScriptedApi, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REFUNDS_TOKEN")
-    with pytest.raises(ApiAuthError, match="REFUNDS_TOKEN is not set: put the token of the refund"):
+    with pytest.raises(ApiError, match="REFUNDS_TOKEN is not set: put the token of the refund"):
         RefundsApi(url=api.url).connect()
+
+
+def test_what_is_not_set_up_fails_the_step_that_asks_and_not_the_resource(
+    api: ScriptedApi, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REFUNDS_TOKEN")
+
+    @dg.asset
+    def refunds(refunds_api: RefundsApi) -> None:
+        refunds_api.refunds()
+
+    result = dg.materialize(
+        [refunds], resources={"refunds_api": RefundsApi(url=api.url)}, raise_on_error=False
+    )
+    (failure,) = result.get_step_failure_events()
+    assert "REFUNDS_TOKEN is not set" in str(failure.step_failure_data.error)
+    assert api.requests == []
 
 
 def test_an_address_is_checked_before_the_token(

@@ -5,7 +5,7 @@ import re
 import dagster as dg
 import pytest
 
-from sales_assets.feed.api import RefusedTokenError
+from sales_assets.feed.api import NotSetUpError, RefusedTokenError
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError
 from sales_assets.http_jobs.refusals import REFUSALS, DayBusyError, DirectoryError, refusal_of
 from sales_assets_tests.helpers.files import PROJECT
@@ -51,22 +51,8 @@ def test_an_error_without_a_name_tells_no_more_than_the_run(
 
 
 def test_what_the_server_lacks_is_its_own_fault_and_says_what_to_do_there() -> None:
-    @dg.op(required_resource_keys={"api"})
-    def ask() -> None: ...
-
-    @dg.resource
-    def api() -> None:
-        raise RefusedTokenError("AUTH_TOKEN is not set: set it")
-
-    @dg.job(resource_defs={"api": api})
-    def asking() -> None:
-        ask()
-
-    with pytest.raises(dg.DagsterResourceFunctionError) as failure:
-        asking.execute_in_process()
-    status, text = refusal_of(failure.value, RUN)
-    assert status == 500
-    assert text == (
+    assert refusal_of(NotSetUpError("AUTH_TOKEN is not set: set it"), RUN) == (
+        500,
         "this server is not set up: AUTH_TOKEN is not set: set it. Do that where the server runs, "
-        "and start it again"
+        "and start it again",
     )
