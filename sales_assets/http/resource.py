@@ -141,7 +141,7 @@ class HttpApi(dg.ConfigurableResource[Any]):
         with ExitStack() as opened:
             try:
                 opened.enter_context(self.open(context.run.run_id if context.run else None))
-                context.log.info("%s: %s", self.title, self.source)
+                dg.get_dagster_logger(__name__).info("%s: %s", self.title, self.source)
             except ApiError as problem:
                 self._problem = problem
             yield self

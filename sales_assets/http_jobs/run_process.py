@@ -154,7 +154,8 @@ def _run(order: Order, instance: dg.DagsterInstance) -> Stored:
     refuse_strangers(order.day)
     [event] = result.asset_materializations_for_node(order.asset)
     stored: dict[str, Any] = {name: value.value for name, value in event.metadata.items()}
-    return Stored(stored["dagster/row_count"], stored["files"])
+    # Files are recorded of a day that can have several.
+    return Stored(stored["dagster/row_count"], stored.get("files", 1))
 
 
 def _end_with(server: Connection, order: Order) -> None:

@@ -122,6 +122,7 @@ class DayDirectories:
             rows = self.format.count_rows(files)
             return {
                 "dagster/row_count": rows,
+                **self.format.counts(files),
                 **reading.result,
             }
 

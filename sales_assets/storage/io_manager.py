@@ -189,7 +189,11 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
             with self.directories.replacing(*places, around=exchange) as new:
                 self.format.write(batch.until_stopped(reading), new[-1], stem)
                 files = self.format.files(new[-1], stem)
-                stored |= {**reading.result.metadata, **describe(files)}
+                stored |= {
+                    **reading.result.metadata,
+                    **self.format.counts(files),
+                    **describe(files),
+                }
                 stored |= self._change(key, day, files, stored["sha256"])
                 if self.format.has_rejects:
                     stored |= quarantine.write(reading.result.rejects, new[0])

@@ -70,6 +70,10 @@ class JsonPages(PartitionFormat[Page]):
         """Count page by page."""
         return sum(len(page.rows) for page in self.read(files))
 
+    def counts(self, files: Sequence[Location]) -> dict[str, int]:
+        """Count the pages."""
+        return {"files": len(files)}
+
 
 class _NumberedPages(Sequence[Location]):
     """The pages of a day; a day can have very many, of which memory holds no list."""

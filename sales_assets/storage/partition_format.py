@@ -74,6 +74,10 @@ class PartitionFormat(ABC, Generic[T]):
     def count_rows(self, files: Sequence[Location]) -> int:
         """Count the rows of a partition, at less cost than that of reading them where possible."""
 
+    def counts(self, files: Sequence[Location]) -> dict[str, int]:
+        """Count what differs from day to day, for the metadata; one file a day is no number."""
+        return {}
+
     def strangers(self, directory: Location, stem: str) -> list[Location]:
         """List what nobody here has put there, and no operating system either."""
         return [

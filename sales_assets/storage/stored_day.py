@@ -17,7 +17,7 @@ class Description:
     def __init__(self) -> None:
         """Begin without any file."""
         self._content, self._sizes = hashlib.sha256(), hashlib.sha256()
-        self._files = self._bytes = 0
+        self._bytes = 0
 
     def add_file(self, chunks: Iterable[bytes]) -> None:
         """Take the bytes of the next file."""
@@ -26,19 +26,17 @@ class Description:
             self._content.update(chunk)
             size += len(chunk)
         self._sizes.update(f"{size}\n".encode())
-        self._files += 1
         self._bytes += size
 
     def metadata(self) -> dict[str, Any]:
         """Describe the files that have been added.
 
         Returns:
-            `files`, `bytes`, `sha256` (of the files one after the other, as if they were one) and
+            `bytes`, `sha256` (of the files one after the other, as if they were one) and
             `sizes_sha256` (of their sizes in bytes, one a line). With both, each file is known:
             not a byte has moved from one to the next.
         """
         return {
-            "files": self._files,
             "bytes": self._bytes,
             "sha256": self._content.hexdigest(),
             "sizes_sha256": self._sizes.hexdigest(),

@@ -2,7 +2,6 @@
 
 import re
 
-import dagster as dg
 import pytest
 
 from sales_assets.feed.api import NotSetUpError, RefusedTokenError

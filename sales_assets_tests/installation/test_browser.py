@@ -210,7 +210,6 @@ def test_a_partition_shows_what_was_recorded_of_it(
         "dagster/row_count": len(sales),
         "price_sum": sum(sale["price"] for sale in sales),
         "path": directory,
-        "files": 1,
         "rejected_rows": 0,
     }
     for name, value in facts.items():

@@ -73,3 +73,9 @@ def test_a_day_of_raw_that_nobody_recorded_is_converted_and_stg_says_so(
     (pipeline.raw() / f"sales_{DAY}.json").write_bytes(page(sale()))
     pipeline.run(DAY, selection=dg.AssetSelection.assets(stg_sales))
     assert pipeline.recorded(stg_sales)[DAY]["never_recorded"] == str(pipeline.raw())
+
+
+def test_the_files_of_a_day_are_counted_where_a_day_can_have_several(pipeline: Pipeline) -> None:
+    pipeline.run(DAY)
+    assert pipeline.recorded(raw_sales)[DAY]["files"] == 3
+    assert "files" not in pipeline.recorded(stg_sales)[DAY]
