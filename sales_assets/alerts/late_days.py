@@ -37,12 +37,13 @@ def late_day_alerts(
     """
     asset = asset_key.to_user_string()
 
-    def post(text: str) -> None:
+    def post(text: str, late: Sequence[str]) -> dg.SensorResult:
         if problem := webhook.post(text):
             raise AlertError(
                 f"an alert could not be posted to SALES_ALERT_URL: {problem}; it is tried again at "
                 f"each tick: {text}"
             )
+        return dg.SensorResult(skip_reason=f"posted an alert: {text}", cursor=json.dumps(late))
 
     @dg.sensor(
         name="late_day_alerts",
@@ -55,20 +56,16 @@ def late_day_alerts(
         stored = context.instance.get_materialized_partitions(asset_key)
         for day in told:
             if day in stored:
-                post(f"Here: {asset} has {day} now")
-                return _told(f"{day} has come", [one for one in told if one != day])
+                left = [one for one in told if one != day]
+                return post(f"Here: {asset} has {day} now", left)
         latest = _latest_due(now(), due)
         day = latest.isoformat()
         if latest >= days.start.date() and day not in stored and day not in told:
-            post(f"Late: {asset} has no {day}, which was due at {due(latest):%Y-%m-%d %H:%M} UTC")
-            return _told(f"{day} is late", [*told, day])
+            text = f"Late: {asset} has no {day}, which was due at {due(latest):%Y-%m-%d %H:%M} UTC"
+            return post(text, [*told, day])
         return dg.SkipReason(f"late, and told: {', '.join(told)}" if told else "no day is late")
 
     return sensor
-
-
-def _told(what: str, late: Sequence[str]) -> dg.SensorResult:
-    return dg.SensorResult(skip_reason=f"posted an alert: {what}", cursor=json.dumps(late))
 
 
 def _latest_due(

@@ -23,6 +23,7 @@ from sales_assets.sales.sale import SALE
 from sales_assets_tests.helpers.dagster_dev import dagster_dev, make_home
 from sales_assets_tests.helpers.dagster_ui import DagsterUi
 from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.webhook_server import WebhookServer
 
 pytestmark = pytest.mark.browser
 
@@ -54,8 +55,18 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def webhook() -> Iterator[WebhookServer]:
+    """Where alerts are posted."""
+    with WebhookServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def dev(
-    days: list[str], storage: Path, tmp_path_factory: pytest.TempPathFactory
+    days: list[str],
+    storage: Path,
+    webhook: WebhookServer,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[DagsterUi]:
     """A server with a fresh DAGSTER_HOME."""
     settings = {
@@ -64,6 +75,7 @@ def dev(
         "RIDES_DB": str(storage / "rides.db"),
         "SALES_API_URL": "sample",
         "SALES_START_DATE": days[0],
+        "SALES_ALERT_URL": webhook.url,
     }
     with dagster_dev({**os.environ, **settings}) as server:
         yield server
@@ -120,8 +132,20 @@ def failed(dev: DagsterUi, days: list[str], storage: Path) -> str:
 
 
 @pytest.fixture(scope="module")
+def late(dev: DagsterUi, webhook: WebhookServer) -> str:
+    """The day that was due when nobody had stored it; the alert has been posted."""
+    dev.switch_on("late_day_alerts")
+
+    def alert() -> str | None:
+        return next((text for text in webhook.texts if text.startswith("Late:")), None)
+
+    [day] = re.findall(r"stg_sales has no ([\d-]+), which was due", wait_for("the alert", alert))
+    return str(day)
+
+
+@pytest.fixture(scope="module")
 def backfill(
-    browser: Browser, dev: DagsterUi, days: list[str], stored: list[str], failed: str
+    browser: Browser, dev: DagsterUi, days: list[str], stored: list[str], failed: str, late: str
 ) -> str:
     """The page of a backfill that was launched by clicking; it goes on while other tests run."""
     with browser.new_context(base_url=dev.url) as window:
@@ -252,6 +276,13 @@ def test_a_day_that_failed_says_why_and_what_to_run(page: Page, failed: str, sho
     expect(page.get_by_text("This day could not be stored")).to_be_visible()
     expect(page.get_by_role("dialog").get_by_text(f"--partition {failed}")).to_be_visible()
     shoot("failed_day")
+
+
+def test_a_late_day_is_told_and_the_sensor_says_so(page: Page, late: str, shoot: Shoot) -> None:
+    page.goto("/locations/sales_assets.definitions/sensors/late_day_alerts")
+    page.get_by_text("0 runs requested").last.click()
+    expect(page.get_by_text(f"posted an alert: Late: stg_sales has no {late}")).to_be_visible()
+    shoot("late_day")
 
 
 def test_the_plots_show_rows_and_prices_by_day(page: Page, stored: list[str], shoot: Shoot) -> None:
