@@ -7,39 +7,24 @@ failed as well, and says nothing of the data.
 What checks have found is stored by the batch, too. The tables stay Dagster's own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
-from dagster._config.config_schema import UserConfigSchema
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqlEventLogStorageTable
 from dagster._core.storage.tags import RETRY_ON_ASSET_OR_OP_FAILURE_TAG
-from dagster._serdes import ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage
 from dagster_shared.error import SerializableErrorInfo
-from typing_extensions import Self
 
 from sales_assets.instance import check_evaluations
+from sales_assets.instance.postgres_storage import PooledStorage
 
 LOST = {"DagsterPostgresException", "DatabaseError", "InterfaceError", "OperationalError"}
 """Errors of a connection that was lost or not made: that of Dagster, and those of the DB-API."""
 
 
-class RetryingPostgresEventLogStorage(PostgresEventLogStorage):
+class RetryingPostgresEventLogStorage(PooledStorage, PostgresEventLogStorage):
     """Dagster's Postgres event log; it marks a run that lost a database as one to be retried."""
-
-    @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> Self:
-        """Make it from its part of `dagster.yaml`; Dagster's own makes one of its own class."""
-        return cls(config_value["postgres_url"], inst_data=inst_data)
-
-    @classmethod
-    def config_type(cls) -> UserConfigSchema:
-        """The address is all there is to say."""
-        return {"postgres_url": dg.Field(dg.StringSource)}
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event; if it is the failure of a step that lost a database, mark its run."""

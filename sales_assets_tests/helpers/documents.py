@@ -31,7 +31,8 @@ RUN = {"sh", "python", "console"}
 NOT_RUN, BY_CI, SERVER = "not run here", "run by .ci/run", "a server, ready when it prints"
 
 OF_THE_IMAGE = {
-    f"sales_assets.instance.{name}" for name in ("celery_launcher", "postgres_event_log", "worker")
+    f"sales_assets.instance.{name}"
+    for name in ("celery_launcher", "postgres_event_log", "postgres_storage", "worker")
 }
 """The modules that need the extra `deploy`; they have no errors of their own."""
 

@@ -1,12 +1,10 @@
 """The event log in Postgres: which failed runs are started again."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import dagster as dg
 import pytest
 import sqlalchemy
-import yaml
 
 pytest.importorskip("dagster_postgres")
 
@@ -21,7 +19,6 @@ from sales_assets_tests.helpers.checked_days import (
     is_evaluation,
     things_are_right,
 )
-from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.materialize import range_tags
 from sales_assets_tests.helpers.streams import stream_of
 
@@ -31,19 +28,6 @@ pytestmark = [
 ]
 
 DAYS = ("2022-08-09", "2022-08-10", "2022-08-11")
-
-
-@pytest.fixture
-def deployed(
-    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dg.DagsterInstance]:
-    """An instance with the storage and the retries of the installation."""
-    monkeypatch.setenv("DAGSTER_POSTGRES_URL", postgres)
-    parts = yaml.safe_load((PROJECT / "deploy/dagster.yaml").read_text("utf-8"))
-    kept = ("run_storage", "event_log_storage", "schedule_storage", "run_retries", "telemetry")
-    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({name: parts[name] for name in kept}))
-    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
-        yield instance
 
 
 def cut(address: str) -> None:
