@@ -13,7 +13,6 @@ from typing import Any
 import dagster as dg
 
 from sales_assets.feed.evaluation import Evaluations, Finding, evaluate
-from sales_assets.feed.page import Page
 from sales_assets.feed.recorded import Recorded
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.stored_day import describe, discrepancies
@@ -48,8 +47,7 @@ def pages_are_full(
 
     def judge(day: str) -> Finding:
         with pages.files(key, day) as files:
-            stored: list[Page] = [*pages.format.read(files)]
-            rows = [len(page.rows) for page in stored]
+            rows = [len(page.rows) for page in pages.format.read(files)]
         odd = [number for number, count in enumerate(rows[:-1], 1) if count != rows[0]]
         if rows[-1] > rows[0]:
             odd.append(len(rows))

@@ -4,7 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import requests
 from moto.server import ThreadedMotoServer
 from upath import UPath
 
+from sales_assets.storage.files import entries, open_file
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets.storage.replace import PublishError, ReplacedError, directories_of
@@ -105,24 +106,55 @@ def test_a_day_that_fails_keeps_what_it_had(
     assert objects(base) == {**old, f"raw/sales/{DAY}/sales_{DAY}.json": api.days[DAY][0]}
 
 
+@contextmanager
+def requests_of(base: UPath) -> Iterator[list[str]]:
+    """Note the methods of all requests."""
+    asked: list[str] = []
+    events = base.fs.s3.meta.events
+
+    def note(request: Any, **_: object) -> None:
+        asked.append(request.method)
+
+    events.register("before-send.s3", note)
+    try:
+        yield asked
+    finally:
+        events.unregister("before-send.s3", note)
+
+
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_directory_is_listed_in_one_request_even_if_nothing_is_there(
     base: UPath, stored: bool
 ) -> None:
     if stored:
         publish(base, {"1": b"old"})
-    asked: list[str] = []
-    events = base.fs.s3.meta.events
-
-    def note(request: Any, **_: object) -> None:
-        asked.append(f"{request.method} {request.url}")
-
-    events.register("before-send.s3", note)
-    try:
+    with requests_of(base) as asked:
         directories_of(base).state(base / "raw/sales/D")
-    finally:
-        events.unregister("before-send.s3", note)
-    assert len(asked) == 1, asked
+    assert asked == ["GET"]
+
+
+def test_a_reading_lists_what_is_there_and_sizes_it_without_requests(base: UPath) -> None:
+    publish(base, {"1": b"a", "2": b"bc"})
+    directory = base / "raw/sales/D"
+    with directories_of(base).reading(directory), requests_of(base) as asked:
+        files = entries(directory)
+        assert [path.stat().st_size for path in files] == [1, 2]
+        assert (directory / "2").exists()
+        assert not (directory / "3").exists()
+        with open_file(files[1]) as file:
+            assert file.read() == b"bc"
+    # That of the content.
+    assert asked == ["GET"]
+
+
+def test_after_a_reading_nothing_of_it_is_believed(base: UPath) -> None:
+    publish(base, {"1": b"old"})
+    directory = base / "raw/sales/D"
+    with pytest.raises(ReplacedError), directories_of(base).reading(directory):
+        for path in (f"{WORK}/raw/sales/D/mark-of-another-run", "raw/sales/D/2"):
+            server = os.environ["AWS_ENDPOINT_URL"]
+            requests.put(f"{server}/{base.path}/{path}", b"", timeout=30).raise_for_status()
+    assert [path.name for path in entries(directory)] == ["1", "2"]
 
 
 def test_what_the_new_day_does_not_have_is_deleted(base: UPath) -> None:

@@ -12,7 +12,7 @@ import os
 import stat
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,16 +80,23 @@ class ObjectDirectories(Directories["UPath"]):
 
     @contextmanager
     def _version(self, directory: UPath) -> Iterator[Callable[[], bool]]:
-        def whole() -> dict[str, tuple[object, ...]]:
+        def whole() -> dict[str, dict[str, object]]:
             if self._marks(directory):
                 raise ReplacedError(
                     f"{directory} is being replaced, or that was cut off: run again, and if this "
                     "does not pass, materialize it again"
                 )
-            return _listing(directory)
+            return _objects_below(directory)
 
         before = whole()
-        yield lambda: before == whole()
+        own = directory.path.strip("/")
+        if all(path.rpartition("/")[0] == own for path in before):
+            # A reader asks what is there, and how large it is, without further requests.
+            directory.fs.dircache[own] = [*before.values()]
+        try:
+            yield lambda: _versions(before) == _versions(whole())
+        finally:
+            directory.fs.invalidate_cache(own)
 
     def _place_of_marks(self, directory: UPath) -> UPath:
         return self.base / work.WORK / directory.path.removeprefix(self.base.path).strip("/")
@@ -147,10 +154,14 @@ def _local_root() -> Path:
 
 
 def _listing(directory: UPath) -> dict[str, tuple[object, ...]]:
+    return _versions(_objects_below(directory))
+
+
+def _versions(found: Mapping[str, Mapping[str, object]]) -> dict[str, tuple[object, ...]]:
     """What tells one version of the files in a directory from another, by name."""
     return {
         name: tuple(info.get(key) for key in ("size", "ETag", "created"))
-        for path, info in _objects_below(directory).items()
+        for path, info in found.items()
         if not is_dropping(name := path.rpartition("/")[2])
     }
 
@@ -161,8 +172,8 @@ def _objects_below(directory: UPath) -> dict[str, dict[str, object]]:
     `find` of the directory itself makes two more requests to learn whether one without objects is a
     file. The empty object that a console keeps for a folder is left out.
     """
-    directory.fs.invalidate_cache()
     own = directory.path.strip("/")
+    directory.fs.invalidate_cache(own)
     bucket, _, key = own.partition("/")
     found = directory.fs.find(bucket, prefix=f"{key}/", detail=True)
     # A file system that knows no prefix gives all it has.
