@@ -148,12 +148,15 @@ def test_a_reading_lists_what_is_there_and_sizes_it_without_requests(base: UPath
 
 
 def test_after_a_reading_nothing_of_it_is_believed(base: UPath) -> None:
-    publish(base, {"1": b"old"})
-    directory = base / "raw/sales/D"
-    with pytest.raises(ReplacedError), directories_of(base).reading(directory):
+    def replace() -> None:
         for path in (f"{WORK}/raw/sales/D/mark-of-another-run", "raw/sales/D/2"):
             server = os.environ["AWS_ENDPOINT_URL"]
             requests.put(f"{server}/{base.path}/{path}", b"", timeout=30).raise_for_status()
+
+    publish(base, {"1": b"old"})
+    directory = base / "raw/sales/D"
+    with pytest.raises(ReplacedError), directories_of(base).reading(directory):
+        replace()
     assert [path.name for path in entries(directory)] == ["1", "2"]
 
 
