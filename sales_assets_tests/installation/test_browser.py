@@ -280,7 +280,7 @@ def test_a_day_that_failed_says_why_and_what_to_run(page: Page, failed: str, sho
 
 def test_a_late_day_is_told_and_the_sensor_says_so(page: Page, late: str, shoot: Shoot) -> None:
     page.goto("/locations/sales_assets.definitions/sensors/late_day_alerts")
-    page.get_by_text("0 runs requested").last.click()
+    page.get_by_role("button", name="0 runs requested").last.click()
     expect(page.get_by_text(f"posted an alert: Late: stg_sales has no {late}")).to_be_visible()
     shoot("late_day")
 
