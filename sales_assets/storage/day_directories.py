@@ -98,10 +98,19 @@ class DayDirectories:
             InvalidPartitionError: The directory lacks something.
             ReplacedError: The day was replaced meanwhile.
         """
-        self.require(asset_key, day)
+        with self.version(asset_key, day) as (files, _):
+            yield files
+
+    @contextmanager
+    def version(
+        self, asset_key: dg.AssetKey, day: str
+    ) -> Iterator[tuple[Sequence[Location], object]]:
+        """Give the files of a stored day as `files` does, and the `state` of its directory."""
         directory, stem = self.place(asset_key, day)
-        with self.directories.reading(directory):
-            yield self.format.files(directory, stem)
+        with self.directories.reading(directory) as state:
+            if state is None:
+                raise _missing(asset_key, day, directory)
+            yield self.format.files(directory, stem), state
 
     def strangers(self, asset_key: dg.AssetKey, day: str) -> list[Location]:
         """List what lies in the directory of a stored day and is not ours."""
@@ -162,7 +171,10 @@ class DayDirectories:
         """
         directory = self.directory(key, day)
         if not self.directories.exists(directory):
-            raise MissingPartitionError(
-                f"{key.to_user_string()} has no {day} ({directory} does not exist): materialize it "
-                "first"
-            )
+            raise _missing(key, day, directory)
+
+
+def _missing(key: dg.AssetKey, day: str, directory: Location) -> MissingPartitionError:
+    return MissingPartitionError(
+        f"{key.to_user_string()} has no {day} ({directory} does not exist): materialize it first"
+    )

@@ -138,12 +138,10 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
             return found
 
         def reader(day: str) -> Callable[[], Generator[Any, None, Facts]]:
-            directory, stem = self.place(key, day)
+            directory = self.directory(key, day)
 
             def read() -> Generator[Any, None, Facts]:
-                state = self.directories.state(directory)
-                with self.directories.reading(directory):
-                    files = self.format.files(directory, stem)
+                with self.version(key, day) as (files, state):
                     stored = yield from self.format.read_and_describe(files)
                 if wrong := problem(day, stored):
                     raise UnlikeRecordedError(

@@ -147,6 +147,28 @@ def test_a_reading_lists_what_is_there_and_sizes_it_without_requests(base: UPath
     assert asked == ["GET"]
 
 
+def test_a_reading_takes_three_requests_beside_those_of_the_content(base: UPath) -> None:
+    publish(base, {"1": b"a"})
+    with requests_of(base) as asked, directories_of(base).reading(base / "raw/sales/D"):
+        pass
+    assert asked == ["GET"] * 3
+
+
+def test_a_reading_that_begins_in_the_middle_of_a_replacement_fails(base: UPath) -> None:
+    publish(base, {"1": b"old", "2": b"old"})
+    mark = base / WORK / "raw/sales/D/mark-of-another-run"
+    mark.write_bytes(b"")
+    directory = base / "raw/sales/D"
+
+    def go_on() -> None:
+        (directory / "2").write_bytes(b"new")
+        mark.unlink()
+
+    (directory / "1").write_bytes(b"new")
+    with pytest.raises(ReplacedError), directories_of(base).reading(directory):
+        go_on()
+
+
 def test_after_a_reading_nothing_of_it_is_believed(base: UPath) -> None:
     def replace() -> None:
         for path in (f"{WORK}/raw/sales/D/mark-of-another-run", "raw/sales/D/2"):

@@ -54,7 +54,7 @@ class Directories(ABC, Generic[L]):
 
     @abstractmethod
     def state(self, directory: L) -> object:
-        """Give what tells one version of a directory from the next, by comparison."""
+        """Give what tells one version of a directory from the next; None if it is not there."""
 
     @abstractmethod
     def leftovers(self) -> list[str]:
@@ -69,21 +69,25 @@ class Directories(ABC, Generic[L]):
         """Clear away `leftovers`, as far as that loses nothing."""
 
     @abstractmethod
-    def _version(self, directory: L) -> AbstractContextManager[Callable[[], bool]]:
-        """Give a function that tells whether a directory is still the one it was."""
+    def _version(self, directory: L) -> AbstractContextManager[tuple[object, Callable[[], bool]]]:
+        """Give the state of a directory, and a function that tells whether that still lasts."""
 
     @contextmanager
-    def reading(self, directory: L) -> Iterator[None]:
+    def reading(self, directory: L) -> Iterator[object]:
         """Make sure that what the body reads in `directory` is one and the same version of it.
 
+        Yields:
+            The `state` of that version; None if the directory is not there.
+
         Raises:
-            ReplacedError: It was replaced meanwhile, or is just being replaced.
+            ReplacedError: It was replaced meanwhile, or is just being replaced. That is found out
+                at the end, also when the body fails.
             PublishError: `directory` is not a directory, or does not lie below the root.
         """
         message = f"{directory} was replaced while it was read: run again"
-        with self._version(directory) as is_same:
+        with self._version(directory) as (state, is_same):
             try:
-                yield
+                yield state
             except Exception as error:
                 if is_same():
                     raise

@@ -92,8 +92,11 @@ class LocalDirectories(Directories[Path]):
             work.sweep(root)
 
     @contextmanager
-    def _version(self, directory: Path) -> Iterator[Callable[[], bool]]:
+    def _version(self, directory: Path) -> Iterator[tuple[object, Callable[[], bool]]]:
         self._refuse_strangers(directory)
+        if not self.exists(directory):
+            yield None, lambda: not os.path.lexists(directory)
+            return
         with ExitStack() as stack:
             try:
                 # While it is open, no other directory can get its inode.
@@ -106,7 +109,7 @@ class LocalDirectories(Directories[Path]):
                     return os.path.samestat(os.fstat(descriptor), directory.stat())
                 return False
 
-            yield is_same
+            yield self.state(directory), is_same
 
     def _root_for(self, directory: Path) -> Path:
         """Choose where to work; to look at the volumes takes a dozen system calls."""

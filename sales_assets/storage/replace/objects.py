@@ -55,7 +55,7 @@ class ObjectDirectories(Directories["UPath"]):
 
     def state(self, directory: UPath) -> object:
         """See `Directories.state`."""
-        return _listing(directory)
+        return _listing(directory) or None
 
     def leftovers(self) -> list[str]:
         """See `Directories.leftovers`; a mark of a day that is just being written is among them."""
@@ -79,22 +79,25 @@ class ObjectDirectories(Directories["UPath"]):
         work.sweep(_local_root())
 
     @contextmanager
-    def _version(self, directory: UPath) -> Iterator[Callable[[], bool]]:
-        def whole() -> dict[str, dict[str, object]]:
+    def _version(self, directory: UPath) -> Iterator[tuple[object, Callable[[], bool]]]:
+        found = _objects_below(directory)
+        state = _versions(found)
+
+        def is_same() -> bool:
+            # First the marks: a run that has cleared its mark has written all that is listed then.
             if self._marks(directory):
                 raise ReplacedError(
                     f"{directory} is being replaced, or that was cut off: run again, and if this "
                     "does not pass, materialize it again"
                 )
-            return _objects_below(directory)
+            return _listing(directory) == state
 
-        before = whole()
         own = directory.path.strip("/")
-        if all(path.rpartition("/")[0] == own for path in before):
+        if all(path.rpartition("/")[0] == own for path in found):
             # A reader asks what is there, and how large it is, without further requests.
-            directory.fs.dircache[own] = [*before.values()]
+            directory.fs.dircache[own] = [*found.values()]
         try:
-            yield lambda: _versions(before) == _versions(whole())
+            yield state or None, is_same
         finally:
             directory.fs.invalidate_cache(own)
 
