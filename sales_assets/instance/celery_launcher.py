@@ -28,6 +28,9 @@ from typing_extensions import Self
 RUNS, BACKFILLS = "runs", "backfills"
 """The queues: of backfills, and of all other runs."""
 
+DEFINITIONS = "sales_assets.definitions"
+"""What each run needs, and takes seconds to import."""
+
 PATIENCE = 2.0
 """Seconds that workers have to answer."""
 
@@ -53,6 +56,8 @@ class WorkersRunLauncher(CeleryRunLauncher):
             default_queue=RUNS,
             broker=broker,
             backend=broker,
+            # Before a worker forks, so that no run waits for it.
+            include=[DEFINITIONS],
             config_source=_CELERY_SETTINGS,
             inst_data=inst_data,
         )

@@ -11,7 +11,8 @@ from sales_assets_tests.benchmark.figures import Benchmark, Figure
 from sales_assets_tests.helpers.container_engine import build, have_base_images, running_engine
 from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.worker_containers import running_s3, running_workers
+from sales_assets_tests.helpers.s3_server import running_s3
+from sales_assets_tests.helpers.worker_containers import EVERYWHERE, running_workers
 
 
 def on_workers(days: int, latency: float) -> Iterator[Benchmark]:
@@ -28,7 +29,7 @@ def on_workers(days: int, latency: float) -> Iterator[Benchmark]:
         have_base_images()
         build(PROJECT, "sales_assets")
         stack.enter_context(installation := tempfile.TemporaryDirectory())
-        s3 = stack.enter_context(running_s3())
+        s3 = stack.enter_context(running_s3(EVERYWHERE))
         workers = stack.enter_context(
             running_workers(Path(installation.name), s3, 3, [{"delay": latency}])
         )

@@ -10,8 +10,9 @@ import requests
 from sales_assets_tests.helpers.container_engine import docker
 from sales_assets_tests.helpers.containers import NETWORK, Containers
 from sales_assets_tests.helpers.days import days_from
+from sales_assets_tests.helpers.s3_server import BUCKET, running_s3
 from sales_assets_tests.helpers.waiting import wait_for
-from sales_assets_tests.helpers.worker_containers import BUCKET, running_s3, running_workers
+from sales_assets_tests.helpers.worker_containers import EVERYWHERE, running_workers
 
 pytestmark = pytest.mark.containers
 
@@ -24,7 +25,7 @@ SLOW = [{"delay": 2}]
 @pytest.fixture(scope="module")
 def s3() -> Iterator[int]:
     """The port of an S3 server of this machine, with a bucket."""
-    with running_s3() as port:
+    with running_s3(EVERYWHERE) as port:
         yield port
 
 

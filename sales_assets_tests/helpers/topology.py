@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import requests
 import sqlalchemy
 import yaml
 from upath import UPath
@@ -30,10 +29,10 @@ from sales_assets_tests.helpers.dagster_ui import DagsterUi
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.image import Image
 from sales_assets_tests.helpers.postgres_server import as_user, free_port, running_postgres
+from sales_assets_tests.helpers.s3_server import BUCKET, running_s3
 from sales_assets_tests.helpers.waiting import wait_for
 
 COMPOSE = ["docker-compose", "-f", str(PROJECT / "deploy/docker-compose.yml")]
-BUCKET = "sales"
 
 
 def compose_config(*arguments: str, **variables: str) -> dict[str, Any]:
@@ -233,22 +232,20 @@ def running_topology(
         variables: More settings, as an operator would give them.
     """
     password, token = word(), word()
-    s3_port = free_port()
-    s3 = f"http://127.0.0.1:{s3_port}"
-    settings = {
-        "POSTGRES_PASSWORD": password,
-        "SALES_HTTP_TOKEN": word(),
-        "AUTH_TOKEN": token,
-        "SALES_API_URL": "http://sample-api:8000",
-        "BASE_DIR": f"s3://{BUCKET}/topology",
-        "AWS_ENDPOINT_URL": s3,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    config = compose_config("--profile", "demo", **settings, **variables)
-    ports = {port: str(free_port()) for port in ("3000", "4000", "8000")}
-    with running_postgres(password) as postgres_port:
+    with running_s3() as s3_port, running_postgres(password) as postgres_port:
+        settings = {
+            "POSTGRES_PASSWORD": password,
+            "SALES_HTTP_TOKEN": word(),
+            "AUTH_TOKEN": token,
+            "SALES_API_URL": "http://sample-api:8000",
+            "BASE_DIR": f"s3://{BUCKET}/topology",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3_port}",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        config = compose_config("--profile", "demo", **settings, **variables)
+        ports = {port: str(free_port()) for port in ("3000", "4000", "8000")}
         topology = Topology(
             directory,
             config["services"],
@@ -263,16 +260,11 @@ def running_topology(
         instance = directory / "dagster_home/dagster.yaml"
         instance.write_text(instance.read_text().replace("limit: 2", f"limit: {limit}"))
         try:
-            server = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(s3_port)]
-            topology.processes["s3"] = subprocess.Popen(  # noqa: S603 - our own command
-                server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-            )
             topology.up("migrate")
             topology.start("sample-api", "--faults", str(directory / "faults.yaml"))
             topology.up("webserver")
             topology.wait_healthy("sample-api")
             topology.wait_healthy("webserver")
-            assert requests.put(f"{s3}/{BUCKET}", timeout=30).ok
             yield topology
         finally:
             topology.stop()

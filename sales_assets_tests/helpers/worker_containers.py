@@ -1,37 +1,18 @@
-"""The services of `docker-compose.workers.yml` as containers, and an S3 server beside them."""
+"""The services of `docker-compose.workers.yml` as containers."""
 
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import requests
 import yaml
 
 from sales_assets_tests.helpers.containers import Containers, running_containers
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.postgres_server import free_port
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.s3_server import BUCKET
 
-BUCKET = "sales"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - containers reach this machine by another address
 _WORKERS = PROJECT / "deploy/docker-compose.workers.yml"
-
-
-@contextmanager
-def running_s3() -> Iterator[int]:
-    """Run an S3 server that containers reach, with a bucket; give its port."""
-    port = free_port()
-    server = [sys.executable, "-m", "moto.server", "-H", "0.0.0.0", "-p", str(port)]  # noqa: S104
-    with subprocess.Popen(  # noqa: S603 - our own command
-        server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            wait_for("the S3 server", lambda: _made(f"http://127.0.0.1:{port}/{BUCKET}"), 30)
-            yield port
-        finally:
-            process.kill()
 
 
 def running_workers(
@@ -41,7 +22,7 @@ def running_workers(
 
     Args:
         directory: For the files that the services are given.
-        s3: The port of the S3 server.
+        s3: The port of an S3 server that listens `EVERYWHERE`.
         workers: How many.
         faults: What the sample API does wrong.
     """
@@ -58,11 +39,3 @@ def running_workers(
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     return running_containers(directory, faults, [_WORKERS, hosts], {"worker": workers}, **settings)
-
-
-def _made(bucket: str) -> bool:
-    """Make a bucket, if there is a server yet."""
-    try:
-        return requests.put(bucket, timeout=30).ok
-    except requests.ConnectionError:
-        return False

@@ -12,15 +12,36 @@ pytest.importorskip("dagster_celery")
 pytestmark = pytest.mark.slow
 
 
-def test_a_worker_of_an_instance_without_workers_says_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    ended = subprocess.run(
+WORKERS = """
+telemetry: {enabled: false}
+run_launcher:
+  module: sales_assets.instance.celery_launcher
+  class: WorkersRunLauncher
+  config: {broker: "redis://127.0.0.1:1/0"}
+"""
+
+
+def started(home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Start a worker that is to end by itself."""
+    return subprocess.run(
         [sys.executable, "-m", "celery", "--app", "sales_assets.instance.worker", "worker"],
-        env={**os.environ, "DAGSTER_HOME": str(tmp_path)},
+        env={**os.environ, "DAGSTER_HOME": str(home), **variables},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def test_a_worker_of_an_instance_without_workers_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    ended = started(tmp_path)
     assert ended.returncode != 0
     assert "set DAGSTER_HOME to a directory with the dagster.workers.yaml" in ended.stderr
+
+
+def test_a_worker_with_a_wrong_setting_says_so_before_it_takes_a_run(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text(WORKERS)
+    ended = started(tmp_path, BASE_DIR="s3://bucket/line\n")
+    assert ended.returncode != 0
+    assert "BASE_DIR is 's3://bucket/line\\n'" in ended.stderr

@@ -11,7 +11,6 @@ from typing import Any
 import dagster as dg
 import pytest
 import requests
-from moto.server import ThreadedMotoServer
 from upath import UPath
 
 from sales_assets.storage.files import entries, open_file
@@ -23,11 +22,11 @@ from sales_assets.verify import Layer, Verification
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.directories import publish, read
 from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.s3_server import BUCKET, running_s3
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 pytestmark = pytest.mark.slow
 
-BUCKET = "sales"
 MATERIALIZE = ["asset", "materialize", "-m", "sales_assets.definitions"]
 BOTH = [*MATERIALIZE, "--select", "raw_sales,stg_sales"]
 
@@ -35,11 +34,8 @@ BOTH = [*MATERIALIZE, "--select", "raw_sales,stg_sales"]
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The address of an S3 server."""
-    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
+    with running_s3() as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -54,8 +50,6 @@ def base(server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRe
         monkeypatch.setenv(name, value)
     path = UPath(f"s3://{BUCKET}/{request.node.name}")
     path.fs.invalidate_cache()
-    if not path.fs.exists(BUCKET):
-        path.fs.mkdir(BUCKET)
     return path
 
 

@@ -102,7 +102,7 @@ class ObjectDirectories(Directories["UPath"]):
             directory.fs.invalidate_cache(own)
 
     def _place_of_marks(self, directory: UPath) -> UPath:
-        return self.base / work.WORK / directory.path.removeprefix(self.base.path).strip("/")
+        return self.base.joinpath(work.WORK, directory.path.removeprefix(self.base.path).strip("/"))
 
     def _marks(self, directory: UPath) -> set[str]:
         """The paths of the objects that say that a directory is not whole."""
