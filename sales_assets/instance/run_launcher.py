@@ -29,12 +29,13 @@ PATIENCE = 5
 LOOKS = 3
 """How often in a row a run is missed before it is dead: it may just be ending."""
 
-LOOKS_AT_NO_SOCKET = 5
-"""The same while its code server is gone, and with it the socket that it had for itself."""
+LOOKS_AT_NO_SOCKET = 16
+"""The same while its code server is gone, and with it the socket that it had for itself. Dagster
+does not start a run again that fails before its daemon has the code location back, for which that
+looks once a minute: this takes longer, with a poll each 5 s."""
 
 LOOKS_AT_NO_SERVER = 120
-"""The same while nobody answers at the address of its code server, where another one will: Dagster
-does not start a run again that fails before its code location is back."""
+"""The same while nobody answers at the address of its code server, where another one will."""
 
 
 class _Missed(NamedTuple):

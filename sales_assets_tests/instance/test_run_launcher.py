@@ -17,6 +17,7 @@ import pytest
 from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.test_utils import create_run_for_test
+from dagster._daemon.controller import RELOAD_WORKSPACE_INTERVAL
 from dagster._grpc.__generated__ import dagster_api_pb2
 from dagster._grpc.__generated__.dagster_api_pb2_grpc import (
     DagsterApiServicer,
@@ -106,7 +107,7 @@ def started(instance: dg.DagsterInstance, *tags: dict[str, str]) -> dg.DagsterRu
     return run
 
 
-def looks(instance: dg.DagsterInstance, run: dg.DagsterRun, most: int = 8) -> int | None:
+def looks(instance: dg.DagsterInstance, run: dg.DagsterRun, most: int = 20) -> int | None:
     """Count the looks until a run is dead; None when it never is."""
     for look in range(1, most + 1):
         health = instance.run_launcher.check_run_worker_health(run)
@@ -134,7 +135,15 @@ def test_run_monitoring_asks_it(instance: dg.DagsterInstance) -> None:
     assert isinstance(instance.run_launcher, WatchfulRunLauncher)
     assert instance.run_launcher.supports_check_run_worker_health
     assert instance.run_monitoring_enabled
-    assert instance.run_monitoring_poll_interval_seconds * LOOKS_AT_NO_SOCKET <= 30
+    assert instance.run_monitoring_poll_interval_seconds * LOOKS <= 30
+
+
+def test_a_run_is_not_dead_before_the_daemon_has_looked_for_its_code_location_again(
+    instance: dg.DagsterInstance,
+) -> None:
+    # Else it is not started again (tried: dagster dev killed and started on a busy machine).
+    patience = instance.run_monitoring_poll_interval_seconds * (LOOKS_AT_NO_SOCKET - 1)
+    assert RELOAD_WORKSPACE_INTERVAL < patience <= 90
 
 
 def test_a_run_whose_process_is_gone_is_dead_after_several_looks(
