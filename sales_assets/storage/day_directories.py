@@ -105,7 +105,11 @@ class DayDirectories:
     def version(
         self, asset_key: dg.AssetKey, day: str
     ) -> Iterator[tuple[Sequence[Location], object]]:
-        """Give the files of a stored day as `files` does, and the `state` of its directory."""
+        """Give the files of a stored day, and the `state` of its directory.
+
+        Raises:
+            MissingPartitionError: See `files`, also for the other errors.
+        """
         directory, stem = self.place(asset_key, day)
         with self.directories.reading(directory) as state:
             if state is None:
