@@ -14,6 +14,7 @@ from sales_assets.feed.api import DailyApi
 from sales_assets.feed.contract import Contract
 from sales_assets.feed.judgement import Judgement
 from sales_assets.feed.page import Page
+from sales_assets.feed.page_rows import PageRows
 from sales_assets.feed.paging import NoSuchDayError
 from sales_assets.feed.previews import knowingly
 from sales_assets.feed.remedy import config_json
@@ -97,15 +98,16 @@ def pages_by_day(
     def described(day: str) -> DayStream[Page]:
         def read() -> Generator[Page, None, Facts]:
             reading = api.pages(day, allow_empty=config.allow_empty_day).reading()
-            summary = Summary(sum_of)
+            summary, page_rows = Summary(sum_of), PageRows()
             try:
                 for page in reading:
                     summary.add(page.rows)
+                    page_rows.add(len(page.rows))
                     yield page
             except NoSuchDayError as error:
                 config_of_run = config_json(asset, allow_empty_day=True)
                 raise NoSuchDayError(f"{error} ({config_of_run})") from None
-            return Facts({**summary.metadata(), **reading.result.metadata})
+            return Facts({**summary.metadata(), **page_rows.metadata(), **reading.result.metadata})
 
         return DayStream(read)
 

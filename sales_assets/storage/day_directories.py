@@ -113,7 +113,10 @@ class DayDirectories:
         directory, stem = self.place(asset_key, day)
         with self.directories.reading(directory) as state:
             if state is None:
-                raise _missing(asset_key, day, directory)
+                raise MissingPartitionError(
+                    f"{asset_key.to_user_string()} has no {day} ({directory} does not exist): "
+                    "materialize it first"
+                )
             yield self.format.files(directory, stem), state
 
     def strangers(self, asset_key: dg.AssetKey, day: str) -> list[Location]:
@@ -167,19 +170,3 @@ class DayDirectories:
         layer, _, name = key.path[-1].partition("_")
         # At once, since each step is a path of its own, which takes time on an object store.
         return self.base.joinpath(layer, name, day), f"{name}_{day}"
-
-    def require(self, key: dg.AssetKey, day: str) -> None:
-        """Refuse a day that is not there.
-
-        Raises:
-            MissingPartitionError: The day has no directory.
-        """
-        directory = self.directory(key, day)
-        if not self.directories.exists(directory):
-            raise _missing(key, day, directory)
-
-
-def _missing(key: dg.AssetKey, day: str, directory: Location) -> MissingPartitionError:
-    return MissingPartitionError(
-        f"{key.to_user_string()} has no {day} ({directory} does not exist): materialize it first"
-    )

@@ -5,7 +5,6 @@ IO manager knows neither assets nor where streams come from.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -19,7 +18,7 @@ from sales_assets.storage.changes import changes
 from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.location import Location, leads_to, location
 from sales_assets.storage.partition_format import PartitionFormat
-from sales_assets.storage.replace import ReplacedError
+from sales_assets.storage.replace import Publish, ReplacedError
 from sales_assets.storage.standing import Standing
 from sales_assets.storage.stored_day import describe, discrepancies
 
@@ -116,11 +115,9 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         recorded is taken as it lies there, and what is made from it says so.
 
         Raises:
-            MissingPartitionError: A day has no directory.
+            MissingPartitionError: A day has no directory; raised when its stream is read.
         """
         key, days = context.asset_key, context.asset_partition_keys
-        for day in days:
-            self.require(key, day)
         recorded = self.recorded(context.instance, key, days)
         if unknown := [day for day in days if day not in recorded]:
             context.log.warning(
@@ -173,16 +170,14 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
             stored: dict[str, Any] = {}
             reading = stream.reading()
 
-            @contextmanager
-            def exchange() -> Iterator[None]:
+            def exchange(publish: Publish) -> None:
                 if not reading.result.is_current():
                     raise ReplacedError(
                         f"{day}: what {directory} is made from was replaced: run again"
                     )
                 standing.require(lately=True)
-                yield
+                *_, self._states[key, day] = publish()
                 stored.update(self.placed(key, day))
-                self._states[key, day] = self.directories.state(directory)
 
             with self.directories.replacing(*places, around=exchange) as new:
                 self.format.write(batch.until_stopped(reading), new[-1], stem)
@@ -230,7 +225,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         self, key: dg.AssetKey, day: str, new: Sequence[Location], digest: str
     ) -> dict[str, Any]:
         """Say what a day that is about to be published changes against the one it replaces."""
-        if not self.directories.exists(self.directory(key, day)):
+        if self.directories.state(self.directory(key, day)) is None:
             return {"change": "first version"}
         try:
             with self.files(key, day) as old:

@@ -148,6 +148,14 @@ def test_a_reading_takes_three_requests_beside_those_of_the_content(base: UPath)
     assert asked == ["GET"] * 3
 
 
+def test_a_replacement_takes_five_requests_beside_those_of_the_content(base: UPath) -> None:
+    for files in ({"1": b"old"}, {"1": b"new"}):
+        with requests_of(base) as asked:
+            publish(base, files)
+        # Marks, a mark, the file, what is there, marks, the mark.
+        assert asked == ["GET", "PUT", "PUT", "GET", "GET", "DELETE"]
+
+
 def test_a_reading_that_begins_in_the_middle_of_a_replacement_fails(base: UPath) -> None:
     publish(base, {"1": b"old", "2": b"old"})
     mark = base / WORK / "raw/sales/D/mark-of-another-run"

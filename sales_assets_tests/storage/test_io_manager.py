@@ -21,6 +21,7 @@ from sales_assets.feed.stream import (
     PagesByDay,
     StaleDayError,
 )
+from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.day_directories import MissingPartitionError
 from sales_assets.storage.io_manager import (
     BASE_DIR_TAG,
@@ -32,6 +33,7 @@ from sales_assets.storage.io_manager import (
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets.storage.replace import ReplacedError
 from sales_assets_tests.helpers.files import tree
+from sales_assets_tests.helpers.pipeline import Pipeline
 from sales_assets_tests.helpers.rows import DAY
 from sales_assets_tests.helpers.streams import bodies_of, stream_of
 
@@ -170,6 +172,17 @@ def test_reading_a_day_that_was_never_stored_fails_and_names_it(
 ) -> None:
     with pytest.raises(MissingPartitionError, match=f"raw_things has no {DAY}.*materialize it"):
         run(base_dir, instance, {})
+
+
+def test_a_day_that_was_never_stored_keeps_no_other_from_being_converted(
+    pipeline: Pipeline,
+) -> None:
+    for day in (RANGE[0], RANGE[2]):
+        pipeline.run(day, selection=dg.AssetSelection.assets(raw_sales))
+    error = pipeline.error_of(RANGE[0], RANGE[2], dg.AssetSelection.assets(stg_sales))
+    assert f"raw_sales has no {RANGE[1]}" in error
+    assert "2 days were stored and are recorded" in error
+    assert sorted(pipeline.recorded(stg_sales)) == [RANGE[0], RANGE[2]]
 
 
 @pytest.mark.parametrize(

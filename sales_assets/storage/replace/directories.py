@@ -2,14 +2,22 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from sales_assets.storage.location import Location
 from sales_assets.storage.replace.errors import ReplacedError
 
 L = TypeVar("L", bound=Location)
+
+Publish: TypeAlias = Callable[[], Sequence[object]]
+"""Puts new directories in their places, and gives the `state` of each."""
+
+
+def at_once(publish: Publish) -> None:
+    """Put new directories in their places, with nothing before or after that."""
+    publish()
 
 
 class Directories(ABC, Generic[L]):
@@ -27,7 +35,7 @@ class Directories(ABC, Generic[L]):
     def replacing(
         self,
         *directories: L,
-        around: Callable[[], AbstractContextManager[object]] = nullcontext,
+        around: Callable[[Publish], None] = at_once,
     ) -> AbstractContextManager[Sequence[Path]]:
         """Give an empty local directory for each of these, which then replaces it.
 
@@ -39,9 +47,8 @@ class Directories(ABC, Generic[L]):
 
         Args:
             directories: What is to be replaced, all below the root.
-            around: Makes what is entered before the first is put in place, and left after the last,
-                while (on a local disk) nobody else replaces anything; nothing is replaced when
-                entering raises.
+            around: Is called with what puts them in place, while (on a local disk) nobody else
+                replaces anything; nothing is replaced when it raises before it has called that.
 
         Raises:
             PublishError: One is not a directory or does not lie below the root, or the root cannot

@@ -10,11 +10,11 @@ import ctypes
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from sales_assets.storage.replace import work
-from sales_assets.storage.replace.directories import Directories
+from sales_assets.storage.replace.directories import Directories, Publish, at_once
 from sales_assets.storage.replace.errors import PublishError, ReplacedError
 from sales_assets.storage.replace.finish import make_alike, make_directory, make_durable, sync
 
@@ -34,7 +34,7 @@ class LocalDirectories(Directories[Path]):
     def replacing(
         self,
         *directories: Path,
-        around: Callable[[], AbstractContextManager[object]] = nullcontext,
+        around: Callable[[Publish], None] = at_once,
     ) -> Iterator[Sequence[Path]]:
         """See `Directories.replacing`."""
         with ExitStack() as stack:
@@ -134,12 +134,24 @@ class LocalDirectories(Directories[Path]):
         self,
         new: Sequence[Path],
         directories: Sequence[Path],
-        around: Callable[[], AbstractContextManager[object]],
+        around: Callable[[Publish], None],
     ) -> None:
         filled: list[tuple[Path, Path]] = []
         emptied: list[tuple[Path, Path]] = []
         for path, target in zip(new, directories, strict=True):
             (filled if any(path.iterdir()) else emptied).append((path, target))
+
+        def publish() -> Sequence[object]:
+            for path, target in filled:
+                self._exchange(path, target)
+            for path, target in emptied:
+                try:
+                    self._remove(target, path)
+                except OSError:
+                    if not filled:
+                        raise
+            return [self.state(directory) for directory in directories]
+
         try:
             for path, target in filled:
                 self._make_parents(target)
@@ -148,15 +160,7 @@ class LocalDirectories(Directories[Path]):
             with ExitStack() as locks:
                 for root in sorted({path.parents[1] for path in new}):
                     locks.enter_context(work.locked(root))
-                with around():
-                    for path, target in filled:
-                        self._exchange(path, target)
-                    for path, target in emptied:
-                        try:
-                            self._remove(target, path)
-                        except OSError:
-                            if not filled:
-                                raise
+                around(publish)
         except OSError as error:
             raise PublishError(_explained(error, self.base)) from error
 

@@ -13,13 +13,13 @@ import stat
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sales_assets.storage.files import is_dropping
 from sales_assets.storage.replace import work
-from sales_assets.storage.replace.directories import Directories
+from sales_assets.storage.replace.directories import Directories, Publish, at_once
 from sales_assets.storage.replace.errors import PublishError, ReplacedError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class ObjectDirectories(Directories["UPath"]):
     def replacing(
         self,
         *directories: UPath,
-        around: Callable[[], AbstractContextManager[object]] = nullcontext,
+        around: Callable[[Publish], None] = at_once,
     ) -> Iterator[Sequence[Path]]:
         """See `Directories.replacing`."""
         with work.place(_local_root()) as place:
@@ -42,12 +42,16 @@ class ObjectDirectories(Directories["UPath"]):
                 path.mkdir()
             yield new
             filled = [any(path.iterdir()) for path in new]
-            # sorted() keeps the order of those that are alike: empty ones come last.
-            with around():
+
+            def publish() -> Sequence[object]:
+                states: list[object] = [None] * len(new)
+                # sorted() keeps the order of those that are alike: empty ones come last.
                 for number in sorted(range(len(new)), key=lambda number: not filled[number]):
-                    directory = directories[number]
-                    if filled[number] or self.exists(directory):
-                        self._upload(new[number], directory)
+                    if filled[number] or self.exists(directories[number]):
+                        states[number] = self._upload(new[number], directories[number])
+                return states
+
+            around(publish)
 
     def exists(self, directory: UPath) -> bool:
         """See `Directories.exists`; a day that is neither old nor new is there, too."""
@@ -114,20 +118,23 @@ class ObjectDirectories(Directories["UPath"]):
         mark.fs.pipe_file(mark.path, b"")
         return str(mark.path)
 
-    def _upload(self, new: Path, directory: UPath) -> None:
+    def _upload(self, new: Path, directory: UPath) -> object:
         """Write the new objects, then delete what the new day does not have.
 
         A mark stands as long as the directory is neither the old one nor the new one, and stays
         when the process dies in between: readers heed it, and the next upload clears it.
+
+        Returns:
+            The `state` of the new day.
         """
         before = self._marks(directory)
         own = self._set_mark(directory)
         names = {path.name for path in new.iterdir()}
         for name in sorted(names):
             directory.fs.put_file(str(new / name), (directory / name).path)
-        for name in _listing(directory):
-            if name not in names:
-                self._delete((directory / name).path)
+        found = _listing(directory)
+        for name in sorted(found.keys() - names):
+            self._delete((directory / name).path)
         marks = self._marks(directory)
         # A run that started later has set a mark, or one that started earlier has cleared ours.
         if own not in marks or marks - before - {own}:
@@ -135,6 +142,7 @@ class ObjectDirectories(Directories["UPath"]):
             raise PublishError(f"{directory} was written by two runs at the same time: run again")
         for path in (*before, own):
             self._delete(path)
+        return {name: found[name] for name in found if name in names} or None
 
     def _delete(self, path: str) -> None:
         with suppress(FileNotFoundError):

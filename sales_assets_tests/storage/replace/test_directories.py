@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sales_assets.storage.location import Location, location
-from sales_assets.storage.replace import PublishError, directories_of
+from sales_assets.storage.replace import Publish, PublishError, directories_of
 from sales_assets_tests.helpers.directories import DAY_DIR, NEW, OLD, in_place, publish
 from sales_assets_tests.helpers.files import tree
 
@@ -31,6 +31,23 @@ def test_a_new_directory_replaces_all_of_the_old_one(base: Location) -> None:
     (base / "raw/sales/D/foreign").write_bytes(b"?")
     publish(base, NEW)
     assert stored(base) == in_place(NEW)
+
+
+def test_what_is_put_in_place_is_told_the_state_of_and_keeps_it_until_it_is_replaced(
+    base: Location,
+) -> None:
+    publish(base, OLD)
+    directories, told = directories_of(base), list[object]()
+
+    def note(publish_new: Publish) -> None:
+        told.extend(publish_new())
+
+    places = (base / "quarantine/sales/D", base / DAY_DIR)
+    with directories.replacing(*places, around=note) as [_, new]:
+        (new / "1").write_bytes(b"new")
+    assert told == [None, directories.state(base / DAY_DIR)]
+    publish(base, NEW)
+    assert told[1] != directories.state(base / DAY_DIR)
 
 
 def test_a_failure_leaves_the_old_directory_and_no_litter(base: Location) -> None:
