@@ -106,7 +106,7 @@ def evaluate(
             blocking=spec.blocking,
             partition=day,
         )
-        # By the batch, which a yielded evaluation is not: on Postgres, a year took three times as
+        # By the batch, which a yielded evaluation is not: on Postgres, a year takes twice as
         # long one by one.
         yield dg.DagsterEvent.from_step(
             dg.DagsterEventType.ASSET_CHECK_EVALUATION,
