@@ -16,7 +16,7 @@ import dagster as dg
 from sales_assets.feed import remedy
 from sales_assets.feed.concurrency import Concurrency
 from sales_assets.feed.progress import Progress
-from sales_assets.feed.stream import EveryDayFailsError
+from sales_assets.feed.stream import EveryDayFailsError, UpstreamDayError
 from sales_assets.http.secrets import redacted
 
 T = TypeVar("T")
@@ -34,6 +34,7 @@ class FailedDaysError(dg.Failure):
         failed: Mapping[str, Exception],
         left: Sequence[str],
         stored: Sequence[str],
+        to_run: Sequence[str],
         downstream: Sequence[str],
     ) -> None:
         """Name the days and why they failed, and say what to run next.
@@ -43,6 +44,7 @@ class FailedDaysError(dg.Failure):
             failed: Why, by day.
             left: Days that were not tried, since they could not but fail too.
             stored: The days that were.
+            to_run: The assets to materialize for those that were not.
             downstream: The assets that are made of it, which were not run.
         """
         missing = sorted([*failed, *left])
@@ -62,7 +64,7 @@ class FailedDaysError(dg.Failure):
             lines.append(
                 f"{len(stored)} days were stored and are recorded; not run for them: {not_run}"
             )
-        lines += remedy.steps(asset, missing, sorted(stored), downstream)
+        lines += remedy.steps(to_run, missing, sorted(stored), downstream)
         super().__init__("\n".join(lines))
 
 
@@ -74,13 +76,20 @@ class DayBatch:
         failed: What it raised, by day.
     """
 
-    def __init__(self, asset: str, days: Sequence[str], downstream: Sequence[str] = ()) -> None:
-        """Plan these days of an asset, of which others are made; nothing is done yet."""
+    def __init__(
+        self,
+        asset: str,
+        days: Sequence[str],
+        downstream: Sequence[str] = (),
+        upstream: Sequence[str] = (),
+    ) -> None:
+        """Plan these days of an asset, and know what is made of it, and from what it is made."""
         self.stored: dict[str, dict[str, Any]] = {}
         self.failed: dict[str, Exception] = {}
         self._asset = asset
         self._days = days
         self._downstream = downstream
+        self._upstream = upstream
         self._stop = threading.Event()
         self._threads = False
 
@@ -117,6 +126,11 @@ class DayBatch:
         else:
             self._run_in_threads(attempt, side_by_side, progress)
         self._raise_failures()
+
+    def to_run_after(self, errors: Iterable[Exception]) -> list[str]:
+        """Name the assets to materialize for days that failed so, without those downstream."""
+        first = self._upstream if any(isinstance(e, UpstreamDayError) for e in errors) else ()
+        return [*first, self._asset]
 
     def until_stopped(self, items: Iterable[T]) -> Iterator[T]:
         """Pass items on, for an action to use, as long as the run is not to stop.
@@ -178,7 +192,12 @@ class DayBatch:
             raise cause.with_traceback(None) if told else cause
         left = [day for day in self._days if day not in self.stored and day not in self.failed]
         raise FailedDaysError(
-            self._asset, self.failed, left, [*self.stored], self._downstream
+            self._asset,
+            self.failed,
+            left,
+            [*self.stored],
+            self.to_run_after(errors),
+            self._downstream,
         ) from (None if told else cause)
 
 

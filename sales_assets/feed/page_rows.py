@@ -27,13 +27,21 @@ class PageRows:
         """Say what the pages are like.
 
         Returns:
-            `page_rows`: the rows of the `first` and the `last` page; `odd` is the first page
-            (`page`, its number, and `rows`) that has not as many as page 1 and is not the last one,
-            or the last one if it has more, and is empty if there is no such page.
+            `page_rows`: how many `pages` there are; the rows of the `first` and the `last` one;
+            `odd` is the first page (`page`, its number, and `rows`) that has not as many as page 1
+            and is not the last one, or the last one if it has more, and is empty if there is no
+            such page.
         """
         too_long = self._last > self._first and not self._odd
         odd = self._last_page() if too_long else self._odd
-        return {PAGE_ROWS: {"first": self._first, "last": self._last, "odd": odd}}
+        return {
+            PAGE_ROWS: {
+                "pages": self._pages,
+                "first": self._first,
+                "last": self._last,
+                "odd": odd,
+            }
+        }
 
     def _last_page(self) -> dict[str, int]:
         return {"page": self._pages, "rows": self._last}

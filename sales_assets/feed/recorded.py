@@ -13,6 +13,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
 
+from sales_assets.feed.page_rows import PAGE_ROWS
+
 _AT_ONCE = 1000
 """Records that Dagster gives at once, at most."""
 
@@ -94,6 +96,7 @@ _OURS_OR_NOTHING: Mapping[str, type] = {
     "rejected_rows": int,
     "quarantine_sha256": str,
     "unknown_fields": dict,
+    PAGE_ROWS: dict,
 }
 
 

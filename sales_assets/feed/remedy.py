@@ -45,27 +45,28 @@ def config_json(asset: str, **config: Any) -> str:
 
 
 def steps(
-    asset: str, missing: Sequence[str], stored: Sequence[str], downstream: Sequence[str]
+    assets: Sequence[str], missing: Sequence[str], stored: Sequence[str], downstream: Sequence[str]
 ) -> Iterator[str]:
     """Say, line by line, what to run after days of a range have failed.
 
     Args:
-        asset: What the days are of.
+        assets: What to run for the days that were not stored: what they are of, and what is to be
+            run before that.
         missing: The days that were not stored.
         stored: Those that were, of which nothing downstream was run.
-        downstream: The assets that are made of it.
+        downstream: The assets that are made of the last of them.
     """
     if not stored or not downstream:
-        assets = [asset, *downstream]
-        yield f"in the UI: {_names(assets)}, Materialize, {boxes(missing)}; in a shell:"
-        yield f"  {command(assets, missing)}"
+        all_of_them = [*assets, *downstream]
+        yield f"in the UI: {_names(all_of_them)}, Materialize, {boxes(missing)}; in a shell:"
+        yield f"  {command(all_of_them, missing)}"
         return
     days = [*missing, *stored]
     yield (
-        f"in the UI: {asset}, Materialize, {boxes(missing)}, then {_names(downstream)}, "
+        f"in the UI: {_names(assets)}, Materialize, {boxes(missing)}, then {_names(downstream)}, "
         f"Materialize, {boxes(days)}; in a shell:"
     )
-    yield f"  {command([asset], missing)}"
+    yield f"  {command(assets, missing)}"
     yield f"  {command(downstream, days)}"
 
 

@@ -21,6 +21,10 @@ class EveryDayFailsError(dg.Failure):
     """What keeps this day from being read keeps every other day from it, too."""
 
 
+class UpstreamDayError(dg.Failure):
+    """What a day is made from is missing or damaged, and has to be materialized first."""
+
+
 class StaleDayError(dg.Failure):
     """What was read of a day is void, since the day changed; reading it again may go well."""
 

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from sales_assets.feed.recorded import STORED_AT, recorded_days
-from sales_assets.feed.stream import Reading
+from sales_assets.feed.stream import Reading, UpstreamDayError
 from sales_assets.storage.location import Location, leads_to, location
 from sales_assets.storage.partition_format import PartitionFormat
 from sales_assets.storage.quarantine import Quarantine
 from sales_assets.storage.replace import directories_of
 
 
-class MissingPartitionError(dg.Failure):
+class MissingPartitionError(UpstreamDayError):
     """A partition that is to be read was never stored."""
 
 

@@ -10,8 +10,7 @@ import stat
 from pathlib import Path
 from typing import IO, cast
 
-import dagster as dg
-
+from sales_assets.feed.stream import UpstreamDayError
 from sales_assets.storage.location import Location
 
 _DROPPINGS = frozenset(
@@ -24,7 +23,7 @@ _DROPPINGS = frozenset(
 _DROPPING_STARTS = ("._", ".nfs", ".fuse_hidden", ".smbdelete", ".~lock.", ".trash", ".spotlight-")
 
 
-class InvalidPartitionError(dg.Failure):
+class InvalidPartitionError(UpstreamDayError):
     """A partition directory does not hold what its format says, or would not."""
 
 

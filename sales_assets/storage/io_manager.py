@@ -13,7 +13,7 @@ import tenacity
 from sales_assets.feed.batch import DayBatch, one_line, text_of
 from sales_assets.feed.progress import Progress
 from sales_assets.feed.remedy import command
-from sales_assets.feed.stream import DayStream, Facts, StaleDayError, StreamsByDay
+from sales_assets.feed.stream import DayStream, Facts, StaleDayError, StreamsByDay, UpstreamDayError
 from sales_assets.storage.changes import changes
 from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.location import Location, leads_to, location
@@ -37,7 +37,7 @@ class OtherStorageError(dg.Failure):
     """A run is meant for another storage than this one."""
 
 
-class UnlikeRecordedError(dg.Failure):
+class UnlikeRecordedError(UpstreamDayError):
     """A stored day is not what was recorded of it."""
 
 
@@ -75,7 +75,8 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
             )
         graph = context.step_context.job_def.asset_layer.asset_graph
         downstream = sorted(child.to_user_string() for child in graph.get(key).child_keys)
-        batch = DayBatch(asset, days, downstream)
+        upstream = sorted(parent.to_user_string() for parent in graph.get(key).parent_keys)
+        batch = DayBatch(asset, days, downstream, upstream)
         standing = Standing(context.step_context.instance, context.run_id)
 
         def store(day: str) -> dict[str, Any]:
@@ -96,7 +97,9 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                 observation = dg.AssetObservation(
                     key,
                     description=f"This day could not be stored: {text_of(error)}",
-                    metadata={"remedy": command([asset, *downstream], [day])},
+                    metadata={
+                        "remedy": command([*batch.to_run_after([error]), *downstream], [day])
+                    },
                     partition=day,
                 )
                 yield dg.DagsterEvent.asset_observation(context.step_context, observation)
@@ -121,8 +124,8 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         recorded = self.recorded(context.instance, key, days)
         if unknown := [day for day in days if day not in recorded]:
             context.log.warning(
-                f"{key.to_user_string()}: {len(unknown)} of {len(days)} days were never recorded, "
-                f"and are taken as they lie there: {', '.join(unknown[:_NAMED_DAYS])}"
+                f"{key.to_user_string()}: {len(unknown)} of {len(days)} days were never recorded; "
+                f"what lies there is taken as it is: {', '.join(unknown[:_NAMED_DAYS])}"
                 + (" and more" if len(unknown) > _NAMED_DAYS else "")
             )
 

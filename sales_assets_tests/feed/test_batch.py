@@ -59,7 +59,7 @@ def test_the_error_of_a_range_can_be_pasted_into_the_next_one(side_by_side: int)
         *(line for day in broken for line in (f"  {day}: no", "  answer")),
         "2 days were stored and are recorded; not run for them: reader and the checks of "
         "raw_things",
-        *steps("raw_things", broken, [DAYS[0], DAYS[3]], ["reader"]),
+        *steps(["raw_things"], broken, [DAYS[0], DAYS[3]], ["reader"]),
     ]
 
 

@@ -29,4 +29,6 @@ def test_the_first_page_that_is_not_like_page_1_is_odd_unless_it_is_a_shorter_la
     for rows in pages:
         page_rows.add(rows)
     first, last = (pages[0], pages[-1]) if pages else (0, 0)
-    assert page_rows.metadata() == {"page_rows": {"first": first, "last": last, "odd": odd}}
+    assert page_rows.metadata() == {
+        "page_rows": {"pages": len(pages), "first": first, "last": last, "odd": odd}
+    }

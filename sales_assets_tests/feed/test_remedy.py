@@ -32,7 +32,7 @@ def test_days_with_gaps_are_one_range() -> None:
 
 
 def test_what_is_downstream_is_run_for_the_days_that_were_stored_too() -> None:
-    lines = list(steps("raw_sales", ["2022-08-10"], ["2022-08-09", "2022-08-11"], ["stg_sales"]))
+    lines = list(steps(["raw_sales"], ["2022-08-10"], ["2022-08-09", "2022-08-11"], ["stg_sales"]))
     assert lines == [
         "in the UI: raw_sales, Materialize, 2022-08-10, then stg_sales, Materialize, "
         "[2022-08-09...2022-08-11]; in a shell:",
@@ -42,7 +42,15 @@ def test_what_is_downstream_is_run_for_the_days_that_were_stored_too() -> None:
 
 
 def test_when_nothing_was_stored_one_command_runs_all() -> None:
-    lines = list(steps("raw_sales", ["2022-08-10"], [], ["stg_sales"]))
+    lines = list(steps(["raw_sales"], ["2022-08-10"], [], ["stg_sales"]))
+    assert lines == [
+        "in the UI: raw_sales and stg_sales, Materialize, 2022-08-10; in a shell:",
+        f"  {LAUNCH} raw_sales,stg_sales --partition 2022-08-10",
+    ]
+
+
+def test_what_has_to_be_there_first_is_run_first() -> None:
+    lines = list(steps(["raw_sales", "stg_sales"], ["2022-08-10"], ["2022-08-09"], []))
     assert lines == [
         "in the UI: raw_sales and stg_sales, Materialize, 2022-08-10; in a shell:",
         f"  {LAUNCH} raw_sales,stg_sales --partition 2022-08-10",

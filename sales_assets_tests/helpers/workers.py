@@ -65,14 +65,7 @@ class Redis:
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
-        client = redis.Redis.from_url(self.url)
-
-        def ready() -> bool:
-            with suppress(redis.RedisError):  # It is not there yet, or still reads what it had.
-                return bool(client.ping())
-            return False
-
-        wait_for("Redis", ready, 30)
+        wait_for("Redis", self._answers, 30)
 
     def waiting(self, queue: str) -> int:
         """Count the runs that wait in a queue."""
@@ -82,6 +75,13 @@ class Redis:
         """Kill it."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(30)
+        # What strace has started may live a moment longer, and keeps the port from the next one.
+        wait_for("the end of Redis", lambda: not self._answers(), 30)
+
+    def _answers(self) -> bool:
+        with suppress(redis.RedisError):  # It is not there, or still reads what it had.
+            return bool(redis.Redis.from_url(self.url).ping())
+        return False
 
 
 def _redis_command(directory: Path) -> list[str]:

@@ -46,16 +46,19 @@ def test_a_page_in_the_middle_that_is_not_full_is_named(
     }
 
 
-def test_of_a_day_that_was_recorded_as_it_lay_there_nothing_is_said_of_its_pages(
-    pipeline: Pipeline,
+def test_the_pages_of_a_day_that_was_recorded_as_it_lay_there_are_counted(
+    pipeline: Pipeline, api: ScriptedApi
 ) -> None:
+    first, second, last = api.days[DAY]
+    api.days[DAY] = [first, last, second]
     pipeline.run()
     as_it_lies = pipeline.json_pages.metadata(raw_sales.key, DAY)
     pipeline.instance.report_runless_asset_event(
         dg.AssetMaterialization(raw_sales.key, metadata=as_it_lies, partition=DAY)
     )
+    assert "page_rows" not in pipeline.recorded(raw_sales)[DAY]
     assert failed(pipeline.check()) == {
-        "raw_sales_pages_are_full": {DAY: "the rows of its pages were not recorded"}
+        "raw_sales_pages_are_full": {DAY: "page 2 has 1 rows, page 1 2"}
     }
 
 

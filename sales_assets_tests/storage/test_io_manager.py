@@ -182,6 +182,7 @@ def test_a_day_that_was_never_stored_keeps_no_other_from_being_converted(
     error = pipeline.error_of(RANGE[0], RANGE[2], dg.AssetSelection.assets(stg_sales))
     assert f"raw_sales has no {RANGE[1]}" in error
     assert "2 days were stored and are recorded" in error
+    assert command(["raw_sales", "stg_sales"], [RANGE[1]]) in error
     assert sorted(pipeline.recorded(stg_sales)) == [RANGE[0], RANGE[2]]
 
 

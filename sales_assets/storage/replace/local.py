@@ -63,11 +63,12 @@ class LocalDirectories(Directories[Path]):
         return os.path.lexists(directory)
 
     def state(self, directory: Path) -> object:
-        """See `Directories.state`."""
-        with suppress(FileNotFoundError):
-            info = directory.stat()
-            # An inode is soon used again.
-            return info.st_dev, info.st_ino, info.st_mtime_ns
+        """See `Directories.state`; a day that was lost between two renames is put back first."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if self.exists(directory):
+                info = directory.stat()
+                # An inode is soon used again.
+                return info.st_dev, info.st_ino, info.st_mtime_ns
         return None
 
     def leftovers(self) -> list[str]:
@@ -150,7 +151,8 @@ class LocalDirectories(Directories[Path]):
                 except OSError:
                     if not filled:
                         raise
-            return [self.state(directory) for directory in directories]
+            new_ones = {target for _, target in filled}
+            return [self.state(target) if target in new_ones else None for target in directories]
 
         try:
             for path, target in filled:

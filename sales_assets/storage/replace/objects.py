@@ -133,8 +133,10 @@ class ObjectDirectories(Directories["UPath"]):
         for name in sorted(names):
             directory.fs.put_file(str(new / name), (directory / name).path)
         found = _listing(directory)
-        for name in sorted(found.keys() - names):
-            self._delete((directory / name).path)
+        if surplus := found.keys() - names:
+            for name in sorted(surplus):
+                self._delete((directory / name).path)
+            found = _listing(directory)
         marks = self._marks(directory)
         # A run that started later has set a mark, or one that started earlier has cleared ours.
         if own not in marks or marks - before - {own}:
@@ -142,7 +144,7 @@ class ObjectDirectories(Directories["UPath"]):
             raise PublishError(f"{directory} was written by two runs at the same time: run again")
         for path in (*before, own):
             self._delete(path)
-        return {name: found[name] for name in found if name in names} or None
+        return found or None
 
     def _delete(self, path: str) -> None:
         with suppress(FileNotFoundError):

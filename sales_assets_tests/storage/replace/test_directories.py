@@ -33,7 +33,7 @@ def test_a_new_directory_replaces_all_of_the_old_one(base: Location) -> None:
     assert stored(base) == in_place(NEW)
 
 
-def test_what_is_put_in_place_is_told_the_state_of_and_keeps_it_until_it_is_replaced(
+def test_the_state_of_a_new_directory_is_told_and_lasts_until_that_is_replaced(
     base: Location,
 ) -> None:
     publish(base, OLD)
@@ -48,6 +48,26 @@ def test_what_is_put_in_place_is_told_the_state_of_and_keeps_it_until_it_is_repl
     assert told == [None, directories.state(base / DAY_DIR)]
     publish(base, NEW)
     assert told[1] != directories.state(base / DAY_DIR)
+
+
+def test_the_state_is_that_of_all_that_lies_there_also_below(base: Location) -> None:
+    if not isinstance(base, Path):
+        # What a directory of an object store does not hold itself is not deleted.
+        base.fs.pipe_file(f"{(base / DAY_DIR).path}/below/foreign", b"?")
+    publish(base, OLD)
+    directories, told = directories_of(base), list[object]()
+    around = lambda publish_new: told.extend(publish_new())  # noqa: E731
+    with directories.replacing(base / DAY_DIR, around=around) as [new]:
+        (new / "1").write_bytes(b"new")
+    assert told == [directories.state(base / DAY_DIR)]
+
+
+def test_a_file_in_the_place_of_a_directory_that_stays_empty_fails_nothing(tmp_path: Path) -> None:
+    (tmp_path / "quarantine").write_bytes(b"mine")
+    places = (tmp_path / "quarantine/sales/D", tmp_path / DAY_DIR)
+    with directories_of(tmp_path).replacing(*places) as [_, new]:
+        (new / "1").write_bytes(b"new 1")
+    assert tree(tmp_path) == {"quarantine": b"mine", **in_place(NEW)}
 
 
 def test_a_failure_leaves_the_old_directory_and_no_litter(base: Location) -> None:
