@@ -164,4 +164,4 @@ def _unknown(paging: Paging) -> Generator[Page, None, dict[str, object]]:
             )
     except NoSuchDayError:
         yield Page(b"[]")
-    return {"ended": "404 on page 1, taken for a day without rows", "rows_of_last_page": 0}
+    return {"ended": "404 on page 1, taken for a day without rows"}

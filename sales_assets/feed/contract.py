@@ -19,9 +19,14 @@ from sales_assets.feed.json_rows import (
     TooDeep,
     rows_of_page,
 )
-from sales_assets.feed.judgement import BadValue, InvalidRowsError, Judgement
+from sales_assets.feed.judgement import BadValue, Judgement
 from sales_assets.feed.page import Page
 from sales_assets.feed.schema import RowSchema
+from sales_assets.feed.stream import UpstreamDayError
+
+
+class DamagedPageError(UpstreamDayError):
+    """A stored page is not a list of rows, which it was when it was pulled."""
 
 
 class Contract:
@@ -56,8 +61,9 @@ class Contract:
             The good rows of each page: the columns of the schema, with dates as dates.
 
         Raises:
-            InvalidRowsError: More rows are bad than `judgement` allows (raised at the end, so that
-                all are counted), or a page is not a list of rows.
+            InvalidRowsError: More rows are bad than `judgement` allows; raised at the end, so that
+                all are counted.
+            DamagedPageError: A page is not a complete JSON list.
         """
         date = datetime.date.fromisoformat(day)
         good_rows = 0
@@ -116,7 +122,7 @@ class Contract:
         """Give the good rows of a page, and put the others aside.
 
         Raises:
-            InvalidRowsError: The page is not a complete JSON list.
+            DamagedPageError: It is not a complete JSON list.
         """
         day = date.isoformat()
         try:
@@ -137,7 +143,7 @@ class Contract:
                 self._dated([good], date)
                 yield good
         except InvalidPageError as error:
-            raise InvalidRowsError(
+            raise DamagedPageError(
                 f"{day}: page {number} is not a complete JSON list ({error}): materialize the raw "
                 "asset of this day again"
             ) from None

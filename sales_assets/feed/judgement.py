@@ -14,7 +14,7 @@ _NAMED_FIELDS = 20
 
 
 class InvalidRowsError(dg.Failure):
-    """A day holds more bad rows than the run allows, or a page that is not a list of rows."""
+    """A day holds more bad rows than the run allows."""
 
 
 class BadValue(NamedTuple):

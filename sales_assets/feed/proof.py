@@ -29,7 +29,7 @@ def proven(paging: Paging, *, settled: bool) -> Generator[Page, None, dict[str, 
         settled: Whether the day is old enough not to change any more.
 
     Returns:
-        Metadata: how the day ended, how many rows the last page has, and which proof there is.
+        Metadata: how the day ended, and which proof there is.
 
     Raises:
         DayChangedError: The day was another one when it was read again.
@@ -61,7 +61,6 @@ def proven(paging: Paging, *, settled: bool) -> Generator[Page, None, dict[str, 
         )
     return {
         "ended": reading.result,
-        "rows_of_last_page": rows,
         "proof": ENDS_AGAIN if settled else READ_TWICE,
     }
 

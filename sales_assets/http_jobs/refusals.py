@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from sales_assets.feed.api import NotSetUpError
+from sales_assets.feed.contract import DamagedPageError
 from sales_assets.feed.judgement import InvalidRowsError
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError
 from sales_assets.storage.day_directories import MissingPartitionError
@@ -72,7 +73,13 @@ REFUSALS = (
     Refusal(
         HTTPStatus.NOT_FOUND,
         "The API has no such day, or raw_dir does not hold a whole day.",
-        (NoSuchDayError, NotWholeError, MissingPartitionError, InvalidPartitionError),
+        (
+            NoSuchDayError,
+            NotWholeError,
+            MissingPartitionError,
+            InvalidPartitionError,
+            DamagedPageError,
+        ),
     ),
     Refusal(
         HTTPStatus.CONFLICT,

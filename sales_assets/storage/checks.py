@@ -46,17 +46,16 @@ def pages_are_full(
     """Every page but the last has as many rows as the first."""
     key, days, recorded = _checked(context, pages)
 
-    def counted(day: str) -> Mapping[str, Any]:
+    def counted(day: str) -> Any:
         page_rows = PageRows()
         with pages.files(key, day) as files:
             for page in pages.format.read(files):
                 page_rows.add(len(page.rows))
-        return page_rows.metadata()
+        return page_rows.metadata()[PAGE_ROWS]
 
     def judge(day: str) -> Finding:
         # A day that was recorded as it lay there, or by an earlier version, is counted now.
-        metadata = recorded.get(day, {})
-        rows = (metadata if PAGE_ROWS in metadata else counted(day))[PAGE_ROWS]
+        rows = recorded.get(day, {}).get(PAGE_ROWS) or counted(day)
         facts = {
             "pages": rows["pages"],
             "rows_of_page_1": rows["first"],

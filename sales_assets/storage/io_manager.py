@@ -179,7 +179,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                         f"{day}: what {directory} is made from was replaced: run again"
                     )
                 standing.require(lately=True)
-                *_, self._states[key, day] = publish()
+                self._states[key, day] = publish()[-1]
                 stored.update(self.placed(key, day))
 
             with self.directories.replacing(*places, around=exchange) as new:

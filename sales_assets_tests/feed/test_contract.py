@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sales_assets.feed.contract import Contract
+from sales_assets.feed.contract import Contract, DamagedPageError
 from sales_assets.feed.json_rows import MAX_DEPTH
 from sales_assets.feed.judgement import InvalidRowsError, Judgement
 from sales_assets.feed.schema import RowSchema
@@ -54,7 +54,7 @@ def test_a_row_that_is_not_an_object_is_refused() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"[", b"{}", b"[{}] x", b'[{"a": 1},]', b'[{"a": 1} {}]'])
 def test_a_page_that_is_not_a_list_fails_whatever_is_allowed(body: bytes) -> None:
-    with pytest.raises(InvalidRowsError, match="page 2 is not a complete JSON list"):
+    with pytest.raises(DamagedPageError, match="page 2 is not a complete JSON list"):
         judged([page(sale()), body], Judgement("stg_sales", max_rejected_rows=99))
 
 

@@ -85,7 +85,6 @@ def test_a_day_of_full_pages_ends_all_the_same(api: ScriptedApi, sales_api: Sale
     day = sales_api.pages(DAY)
     assert bodies_of(day) == full_pages(2)
     assert facts_of(day)["ended"] == "404 after page 2"
-    assert facts_of(day)["rows_of_last_page"] == 100
 
 
 def test_pages_of_more_than_100_rows_are_taken_as_they_are(

@@ -50,10 +50,12 @@ def test_when_nothing_was_stored_one_command_runs_all() -> None:
 
 
 def test_what_has_to_be_there_first_is_run_first() -> None:
-    lines = list(steps(["raw_sales", "stg_sales"], ["2022-08-10"], ["2022-08-09"], []))
+    lines = list(steps(["raw_sales", "stg_sales"], ["2022-08-10"], ["2022-08-09"], ["report"]))
     assert lines == [
-        "in the UI: raw_sales and stg_sales, Materialize, 2022-08-10; in a shell:",
+        "in the UI: raw_sales and stg_sales, Materialize, 2022-08-10, then report, Materialize, "
+        "[2022-08-09...2022-08-10]; in a shell:",
         f"  {LAUNCH} raw_sales,stg_sales --partition 2022-08-10",
+        f"  {LAUNCH} report --partition-range 2022-08-09...2022-08-10",
     ]
 
 

@@ -186,6 +186,20 @@ def test_a_day_that_was_never_stored_keeps_no_other_from_being_converted(
     assert sorted(pipeline.recorded(stg_sales)) == [RANGE[0], RANGE[2]]
 
 
+@pytest.mark.parametrize("content", [None, b"", b"[{", b"{}", b"[]", b"[1]"])
+def test_a_damaged_day_of_a_range_is_to_be_pulled_again_before_it_is_converted(
+    pipeline: Pipeline, content: bytes | None
+) -> None:
+    pipeline.run(RANGE[0], RANGE[2], dg.AssetSelection.assets(raw_sales))
+    page = pipeline.raw(RANGE[1]) / f"sales_{RANGE[1]}_2.json"
+    if content is None:
+        page.unlink()
+    else:
+        page.write_bytes(content)
+    error = pipeline.error_of(RANGE[0], RANGE[2], dg.AssetSelection.assets(stg_sales))
+    assert command(["raw_sales", "stg_sales"], [RANGE[1]]) in error
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -151,6 +151,7 @@ class LocalDirectories(Directories[Path]):
                 except OSError:
                     if not filled:
                         raise
+            # One that is not there would be looked for where others work, which waits for our lock.
             new_ones = {target for _, target in filled}
             return [self.state(target) if target in new_ones else None for target in directories]
 

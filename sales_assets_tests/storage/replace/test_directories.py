@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from upath import UPath
 
 from sales_assets.storage.location import Location, location
 from sales_assets.storage.replace import Publish, PublishError, directories_of
@@ -21,6 +22,19 @@ def stored(base: Location) -> dict[str, bytes]:
     return {str(path).removeprefix(str(base)).lstrip("/"): path.read_bytes() for path in paths}
 
 
+def states_told(base: Location) -> list[object]:
+    """Replace the directory, and remove one beside it; give the states that are told."""
+    told = list[object]()
+
+    def note(publish_both: Publish) -> None:
+        told.extend(publish_both())
+
+    places = (base / "quarantine/sales/D", base / DAY_DIR)
+    with directories_of(base).replacing(*places, around=note) as [_, new]:
+        (new / "1").write_bytes(b"new")
+    return told
+
+
 def test_the_first_directory_is_published_without_litter(base: Location) -> None:
     publish(base, OLD)
     assert stored(base) == in_place(OLD)
@@ -37,29 +51,17 @@ def test_the_state_of_a_new_directory_is_told_and_lasts_until_that_is_replaced(
     base: Location,
 ) -> None:
     publish(base, OLD)
-    directories, told = directories_of(base), list[object]()
-
-    def note(publish_new: Publish) -> None:
-        told.extend(publish_new())
-
-    places = (base / "quarantine/sales/D", base / DAY_DIR)
-    with directories.replacing(*places, around=note) as [_, new]:
-        (new / "1").write_bytes(b"new")
-    assert told == [None, directories.state(base / DAY_DIR)]
+    told = states_told(base)
+    assert told == [None, directories_of(base).state(base / DAY_DIR)]
     publish(base, NEW)
-    assert told[1] != directories.state(base / DAY_DIR)
+    assert told[1] != directories_of(base).state(base / DAY_DIR)
 
 
-def test_the_state_is_that_of_all_that_lies_there_also_below(base: Location) -> None:
-    if not isinstance(base, Path):
-        # What a directory of an object store does not hold itself is not deleted.
-        base.fs.pipe_file(f"{(base / DAY_DIR).path}/below/foreign", b"?")
-    publish(base, OLD)
-    directories, told = directories_of(base), list[object]()
-    around = lambda publish_new: told.extend(publish_new())  # noqa: E731
-    with directories.replacing(base / DAY_DIR, around=around) as [new]:
-        (new / "1").write_bytes(b"new")
-    assert told == [directories.state(base / DAY_DIR)]
+def test_the_state_that_is_told_heeds_what_lies_below_a_directory(tmp_path: Path) -> None:
+    # On an object store alone: what a directory does not hold itself is not deleted there.
+    base = UPath(f"memory://{tmp_path.name}")
+    base.fs.pipe_file(f"{(base / DAY_DIR).path}/below/foreign", b"?")
+    assert states_told(base) == [None, directories_of(base).state(base / DAY_DIR)]
 
 
 def test_a_file_in_the_place_of_a_directory_that_stays_empty_fails_nothing(tmp_path: Path) -> None:
