@@ -36,9 +36,9 @@ from sales_assets.schedules import (
     sales_job,
 )
 from sales_assets.storage.avro_file import AvroFile
+from sales_assets.storage.day_directories import Layer
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
-from sales_assets.verify import Layer
 
 SAMPLE = "sample"
 

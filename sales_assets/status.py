@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
-from sales_assets.feed.recorded import STORED_AT
 from sales_assets.feed.remedy import spans
-from sales_assets.verify import Layer
+from sales_assets.storage.day_directories import Layer
+from sales_assets.storage.recorded import STORED_AT
 
 _NAMED_SPANS = 10
 _SAME = ("unchanged", "first version")

@@ -11,34 +11,15 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
-from sales_assets.feed.recorded import is_day
-from sales_assets.storage.day_directories import DayDirectories, MissingPartitionError
+from sales_assets.storage.day_directories import Layer, MissingPartitionError
 from sales_assets.storage.files import InvalidPartitionError, entries, is_dropping
 from sales_assets.storage.location import Location
+from sales_assets.storage.recorded import is_day
 from sales_assets.storage.replace import PublishError, ReplacedError
 from sales_assets.storage.replace.work import WORK
 from sales_assets.storage.stored_day import discrepancies
 
 Metadata = Mapping[str, Any]
-
-
-class Layer(NamedTuple):
-    """An asset, and what stores it.
-
-    Attributes:
-        asset: The asset.
-        storage: Where its days are.
-        made_from: The asset whose rows it has, without the rejected ones; None if there is none.
-    """
-
-    asset: dg.AssetKey
-    storage: DayDirectories
-    made_from: dg.AssetKey | None = None
-
-    @property
-    def name(self) -> str:
-        """The asset, for a person to read."""
-        return self.asset.to_user_string()
 
 
 class Difference(NamedTuple):

@@ -10,13 +10,14 @@ import dagster as dg
 import pytest
 from upath import UPath
 
-from sales_assets.feed.recorded import MATERIALIZATION
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.sales.sale import SALE
 from sales_assets.storage.avro_file import AvroFile
+from sales_assets.storage.day_directories import Layer
+from sales_assets.storage.recorded import MATERIALIZATION
 from sales_assets.storage.replace import directories_of
 from sales_assets.storage.replace.work import WORK
-from sales_assets.verify import Difference, Layer, Verification
+from sales_assets.verify import Difference, Verification
 from sales_assets_tests.helpers.evaluations import failed
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.irregular import IRREGULAR

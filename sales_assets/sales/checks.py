@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from sales_assets.feed.evaluation import Evaluations, daily_check
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.checks import (
     Storage,
@@ -13,6 +12,7 @@ from sales_assets.storage.checks import (
     rows_are,
     rows_are_as_recorded,
 )
+from sales_assets.storage.evaluation import Evaluations, daily_check
 
 
 @daily_check(raw_sales, name="is_as_recorded", blocking=True)

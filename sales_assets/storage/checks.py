@@ -12,10 +12,10 @@ from typing import Any
 
 import dagster as dg
 
-from sales_assets.feed.evaluation import Evaluations, Finding, evaluate
 from sales_assets.feed.page_rows import PAGE_ROWS, PageRows
-from sales_assets.feed.recorded import Recorded
+from sales_assets.storage.evaluation import Evaluations, Finding, evaluate
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets.storage.recorded import Recorded
 from sales_assets.storage.stored_day import describe, discrepancies
 
 Storage = dg.ResourceParam[PartitionDirectoryIOManager]

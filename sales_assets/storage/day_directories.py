@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
-from sales_assets.feed.recorded import STORED_AT, recorded_days
 from sales_assets.feed.stream import Reading, UpstreamDayError
 from sales_assets.storage.location import Location, leads_to, location
 from sales_assets.storage.partition_format import PartitionFormat
 from sales_assets.storage.quarantine import Quarantine
+from sales_assets.storage.recorded import STORED_AT, recorded_days
 from sales_assets.storage.replace import directories_of
 
 
@@ -170,3 +170,22 @@ class DayDirectories:
         layer, _, name = key.path[-1].partition("_")
         # At once, since each step is a path of its own, which takes time on an object store.
         return self.base.joinpath(layer, name, day), f"{name}_{day}"
+
+
+class Layer(NamedTuple):
+    """An asset, and what stores it.
+
+    Attributes:
+        asset: The asset.
+        storage: Where its days are.
+        made_from: The asset whose rows it has, without the rejected ones; None if there is none.
+    """
+
+    asset: dg.AssetKey
+    storage: DayDirectories
+    made_from: dg.AssetKey | None = None
+
+    @property
+    def name(self) -> str:
+        """The asset, for a person to read."""
+        return self.asset.to_user_string()

@@ -10,14 +10,14 @@ from typing import Any
 import dagster as dg
 import tenacity
 
-from sales_assets.feed.batch import DayBatch, one_line, text_of
-from sales_assets.feed.progress import Progress
 from sales_assets.feed.remedy import command
 from sales_assets.feed.stream import DayStream, Facts, StaleDayError, StreamsByDay, UpstreamDayError
+from sales_assets.storage.batch import DayBatch, one_line, text_of
 from sales_assets.storage.changes import changes
 from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.location import Location, leads_to, location
 from sales_assets.storage.partition_format import PartitionFormat
+from sales_assets.storage.progress import Progress
 from sales_assets.storage.replace import Publish, ReplacedError
 from sales_assets.storage.standing import Standing
 from sales_assets.storage.stored_day import describe, discrepancies

@@ -4,8 +4,8 @@ from typing import Any
 
 import dagster as dg
 
-from sales_assets.feed.evaluation import Evaluations, Finding, daily_check, evaluate
 from sales_assets.feed.previews import knowingly
+from sales_assets.storage.evaluation import Evaluations, Finding, daily_check, evaluate
 from sales_assets_tests.helpers.materialize import range_tags
 
 FIRST, WRONG, LAST = "2022-08-09", "2022-08-10", "2022-08-13"

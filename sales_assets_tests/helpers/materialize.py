@@ -10,9 +10,9 @@ from sales_assets.sales.api import SalesApi
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.sales.sale import SALE
 from sales_assets.storage.avro_file import AvroFile
+from sales_assets.storage.day_directories import Layer
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
-from sales_assets.verify import Layer
 from sales_assets_tests.helpers.rows import DAY
 
 BOTH = (raw_sales, stg_sales)

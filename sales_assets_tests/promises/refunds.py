@@ -12,7 +12,6 @@ import dagster as dg
 from sales_assets.feed.api import DailyApi
 from sales_assets.feed.contract import Contract
 from sales_assets.feed.daily import RawConfig, StgConfig, daily_asset, pages_by_day, rows_by_day
-from sales_assets.feed.evaluation import Evaluations, daily_check
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import PagesByDay, RowsByDay
 from sales_assets.storage.avro_file import AvroFile
@@ -23,9 +22,10 @@ from sales_assets.storage.checks import (
     rows_are,
     rows_are_as_recorded,
 )
+from sales_assets.storage.day_directories import Layer
+from sales_assets.storage.evaluation import Evaluations, daily_check
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
-from sales_assets.verify import Layer
 
 REFUND = RowSchema(
     {

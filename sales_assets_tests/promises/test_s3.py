@@ -13,12 +13,13 @@ import pytest
 import requests
 from upath import UPath
 
+from sales_assets.storage.day_directories import Layer
 from sales_assets.storage.files import entries, open_file
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets.storage.replace import PublishError, ReplacedError, directories_of
 from sales_assets.storage.replace.work import WORK
-from sales_assets.verify import Layer, Verification
+from sales_assets.verify import Verification
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.directories import publish, read
 from sales_assets_tests.helpers.rows import DAY, page, sale

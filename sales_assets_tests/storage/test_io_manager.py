@@ -11,7 +11,6 @@ import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 from upath import UPath
 
-from sales_assets.feed.batch import FailedDaysError
 from sales_assets.feed.page import Page
 from sales_assets.feed.remedy import command
 from sales_assets.feed.stream import (
@@ -22,6 +21,7 @@ from sales_assets.feed.stream import (
     StaleDayError,
 )
 from sales_assets.sales.assets import raw_sales, stg_sales
+from sales_assets.storage.batch import FailedDaysError
 from sales_assets.storage.day_directories import MissingPartitionError
 from sales_assets.storage.io_manager import (
     BASE_DIR_TAG,

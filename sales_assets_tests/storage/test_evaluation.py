@@ -4,8 +4,8 @@ import dagster as dg
 import pytest
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from sales_assets.feed.evaluation import Evaluations, Finding, daily_check, evaluate
 from sales_assets.sales.checks import SALES_CHECKS
+from sales_assets.storage.evaluation import Evaluations, Finding, daily_check, evaluate
 from sales_assets_tests.helpers.evaluations import evaluations_of, failed
 from sales_assets_tests.helpers.materialize import range_tags
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sales_assets.feed.concurrency import Concurrency
+from sales_assets.storage.concurrency import Concurrency
 
 
 class Machine:

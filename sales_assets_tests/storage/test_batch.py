@@ -9,10 +9,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from sales_assets.feed.batch import DayBatch, FailedDaysError, one_line, text_of
-from sales_assets.feed.progress import Progress
 from sales_assets.feed.remedy import steps
 from sales_assets.feed.stream import EveryDayFailsError
+from sales_assets.storage.batch import DayBatch, FailedDaysError, one_line, text_of
+from sales_assets.storage.progress import Progress
 
 DAYS = tuple(f"2022-08-{day:02}" for day in range(9, 14))
 SIDE_BY_SIDE = pytest.mark.parametrize("side_by_side", [1, 4])

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 import dagster as dg
 
 from sales_assets.feed import remedy
-from sales_assets.feed.concurrency import Concurrency
-from sales_assets.feed.progress import Progress
 from sales_assets.feed.stream import EveryDayFailsError, UpstreamDayError
 from sales_assets.http.secrets import redacted
+from sales_assets.storage.concurrency import Concurrency
+from sales_assets.storage.progress import Progress
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from sales_assets.feed.progress import Progress
+from sales_assets.storage.progress import Progress
 
 LOG = logging.getLogger("test_progress")
 DAYS = ("2022-08-09", "2022-08-10", "2022-08-11", "2022-08-12")

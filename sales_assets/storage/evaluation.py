@@ -12,7 +12,7 @@ import dagster as dg
 from dagster._core.events import DagsterEventBatchMetadata
 
 from sales_assets.feed.previews import knowingly
-from sales_assets.feed.recorded import MATERIALIZATION, Recorded
+from sales_assets.storage.recorded import MATERIALIZATION, Recorded
 
 Evaluations = Iterator[dg.DagsterEvent | dg.Output[None]]
 """What a check tells Dagster."""
