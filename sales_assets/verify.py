@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
+from sales_assets.feed.days import is_day
 from sales_assets.storage.day_directories import Layer, MissingPartitionError
 from sales_assets.storage.files import InvalidPartitionError, entries, is_dropping
 from sales_assets.storage.location import Location
-from sales_assets.storage.recorded import is_day
 from sales_assets.storage.replace import PublishError, ReplacedError
 from sales_assets.storage.replace.work import WORK
 from sales_assets.storage.stored_day import discrepancies

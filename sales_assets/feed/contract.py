@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sales_assets.feed.days import parse_day
 from sales_assets.feed.json_rows import (
     MAX_DEPTH,
     InvalidPageError,
@@ -159,7 +160,7 @@ class Contract:
             for row in rows:
                 text = row.get(name)
                 if isinstance(text, str):
-                    parsed = _date(text)
+                    parsed = parse_day(text)
                     if parsed is None:
                         return False
                     row[name] = parsed
@@ -196,7 +197,7 @@ class Contract:
                 if value != day:
                     reason = f"Input should be the day of the partition, {day}"
                     yield column.name, value, reason
-            elif column.kind == "date" and _date(value) is None:
+            elif column.kind == "date" and parse_day(value) is None:
                 yield column.name, value, "Input should be a date of the form 2022-08-09"
         if isinstance(row, Repeated):
             for field, values in row.values_of.items():
@@ -216,15 +217,6 @@ def _marks(value: Any) -> tuple[int, int]:
     else:
         return 0, 0
     return marks, 1 + max((depth for _, depth in inner), default=0)
-
-
-def _date(text: str) -> datetime.date | None:
-    """Read `YYYY-MM-DD`; from Python 3.11 on, `fromisoformat` takes other forms as well."""
-    try:
-        date = datetime.date.fromisoformat(text)
-    except ValueError:
-        return None
-    return date if date.isoformat() == text else None
 
 
 def _is_unicode(text: str) -> bool:

@@ -4,7 +4,6 @@ Days are read together: one query brings a thousand records, and a query for eac
 year slow. What is made of the records does not belong here.
 """
 
-import datetime
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
 
+from sales_assets.feed.days import is_day
 from sales_assets.feed.page_rows import PAGE_ROWS
 
 _AT_ONCE = 1000
@@ -75,14 +75,6 @@ def recorded_days(
         if not page.has_more:
             return found
         cursor = page.cursor
-
-
-def is_day(name: str) -> bool:
-    """Tell whether this is a day, `YYYY-MM-DD`."""
-    try:
-        return datetime.date.fromisoformat(name).isoformat() == name
-    except ValueError:
-        return False
 
 
 _OURS: Mapping[str, type | tuple[type, ...]] = {

@@ -5,8 +5,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from sales_assets.feed.days import is_day
 from sales_assets.storage import recorded
-from sales_assets.storage.recorded import is_day, recorded_days
+from sales_assets.storage.recorded import recorded_days
 
 KEY = dg.AssetKey("raw_things")
 GOOD = {"path": dg.MetadataValue.path("/here"), "sha256": "1", "dagster/row_count": 1}
