@@ -176,8 +176,6 @@ def verify(
     """
     set_to: Settings = context.obj
     with _history(set_to, first, last) as instance:
-        from tqdm import tqdm
-
         from sales_assets.definitions import BASE_DIR, LAYERS
         from sales_assets.verify import Difference, Verification
 
@@ -193,12 +191,13 @@ def verify(
         def report(day: str, differences: list[Difference]) -> None:
             found.extend((day, difference) for difference in differences)
             if differences and not as_json:
-                tqdm.write(f"{day or 'storage'}  {'; '.join(map(str, differences))}")
+                click.echo(f"{day or 'storage'}  {'; '.join(map(str, differences))}")
 
         for difference in verification.storage(fix=fix):
             report("", [difference])
-        # The bar is for people: it keeps quiet where there is no terminal.
-        for day in tqdm(days, unit="day", disable=None, leave=False):
+        if sys.stderr.isatty():  # Someone is waiting.
+            click.echo(f"comparing {len(days)} days", err=True)
+        for day in days:
             report(day, verification.day(day, fix=fix))
     left = [difference for _, difference in found if difference.matters]
     if as_json:

@@ -152,7 +152,7 @@ def backfill(
         page = window.new_page()
         launch(page, f"[{days[-BACKFILLED]}...{days[-1]}]", "Launch backfill")
         page.wait_for_url("**/runs/b/*")
-        return page.url
+        return str(page.url)
 
 
 @pytest.fixture
