@@ -117,7 +117,14 @@ def _alerts(address: str) -> list[dg.SensorDefinition]:
     webhook = Webhook(address)
     return [
         failed_run_alerts(webhook),
-        late_day_alerts(webhook, stg_sales.key, SALES_DAYS, partial(due, hour=schedule_hour)),
+        late_day_alerts(
+            webhook,
+            stg_sales.key,
+            SALES_DAYS,
+            partial(due, hour=schedule_hour),
+            # The days of the schedule: yesterday, and those before it.
+            lookback=_settings.sales_lookback_days + 1,
+        ),
     ]
 
 

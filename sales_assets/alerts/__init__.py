@@ -1,1 +1,1 @@
-"""Telling people of what went wrong."""
+"""Telling people what went wrong."""

@@ -1,11 +1,11 @@
-"""Tells people of failed runs: each becomes a message to a webhook.
+"""Reports failed runs: each becomes a message to a webhook.
 
-Told of are runs of this code location that Dagster itself has launched (UI, schedule, backfill) and
-that failed, for whatever reason: a day that did not come, a blocking check, a process that was
-killed. A run that was canceled has not failed, nor has one in which only checks that do not block
-did. Whoever starts a run on the command line or by the HTTP jobs has the error before their eyes.
+These are runs of this code location that Dagster itself launched (UI, schedule, backfill) and that
+failed for any reason: a day that is missing, a blocking check, a killed process. A canceled run has
+not failed, nor has one in which only non-blocking checks failed. Anyone who starts a run on the
+command line or by the HTTP jobs sees its error there.
 
-What is wrong with a day is said by the errors themselves; here they are only passed on.
+The errors themselves say what is wrong with a day; here they are only passed on.
 """
 
 import datetime
@@ -21,26 +21,13 @@ _LONGEST_LINE = 240
 _FIRST_LINES, _LAST_LINES = 5, 3
 
 
-class AlertError(dg.DagsterError):
-    """An alert did not reach the webhook.
-
-    The cursor of a run status sensor moves on past a run whose evaluation fails, and its alert
-    would be lost. Only an error of Dagster's own kind keeps it where it is: the tick fails, the UI
-    shows why, and the next tick (30 s later) evaluates the same run again.
-    """
-
-
 def failed_run_alerts(webhook: Webhook) -> dg.SensorDefinition:
     """Make the sensor that posts each failed run; it runs by default.
 
-    A tick posts one alert, and the cursor moves on with it: none is lost while the webhook
-    fails, none is posted again because a later one failed. Only when an answer got lost, or a
-    process died between post and cursor, is an alert posted twice. When Dagster will start a run
-    that crashed again by itself, the alert says so; it is not held back, since Dagster may come to
-    think better of it.
-
-    Args:
-        webhook: Where to post.
+    A tick posts one alert, and the cursor moves on with it: none is lost while the webhook is down,
+    and none is posted again because a later one failed. An alert is only posted twice when its
+    response was lost or the process died between post and cursor. If Dagster is going to retry the
+    run, the alert says so; it is not held back, since that may not happen.
     """
 
     @dg.run_failure_sensor(
@@ -51,15 +38,12 @@ def failed_run_alerts(webhook: Webhook) -> dg.SensorDefinition:
     def sensor(context: dg.RunFailureSensorContext) -> dg.SkipReason:
         run_id = context.dagster_run.run_id
         head, reason = _head(context), _reason(context)
-        # Secrets are struck out before anything is cut, which could leave a part of one.
+        # Before anything is cut, which could leave part of a secret.
         head, reason = redacted(head), redacted(reason)
         # In a block of its own, which a backtick would end.
         reason = escaped(_excerpt(reason.replace("`", "'")), _LONGEST_REASON)
-        if problem := webhook.post(f"{escaped(head, _LONGEST_HEAD)}\n```\n{reason}\n```"):
-            raise AlertError(
-                f"run {run_id} failed, and the alert could not be posted to SALES_ALERT_URL: "
-                f"{problem}; it is tried again at each tick, and later alerts wait"
-            )
+        text = f"{escaped(head, _LONGEST_HEAD)}\n```\n{reason}\n```"
+        webhook.post(text, about=f"run {run_id} failed")
         # Returning something ends the tick here, with the cursor at this run.
         return dg.SkipReason(f"posted an alert: run {run_id} failed")
 

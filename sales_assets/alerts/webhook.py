@@ -1,7 +1,7 @@
 """Posting a text to an incoming webhook of Slack, or of what takes the same `{"text": ...}`.
 
-The address is a secret, since whoever has it can post: it is in no error, no log and no repr. What
-is posted, and when, does not belong here.
+The address is a secret, since anyone who has it can post: it is in no error, log or repr. What is
+posted, and when, does not belong here.
 """
 
 import html
@@ -10,6 +10,8 @@ import json
 import time
 from contextlib import closing
 
+import dagster as dg
+
 from sales_assets.http.address import check_address
 from sales_assets.http.client import HttpAnswer, HttpClient
 from sales_assets.http.errors import HttpError
@@ -17,6 +19,14 @@ from sales_assets.http.secrets import Secret
 
 _SECONDS = 30
 """For all attempts: they have to be over before Dagster gives up on the tick of a sensor (60 s)."""
+
+
+class AlertError(dg.DagsterError):
+    """An alert did not reach the webhook.
+
+    It is of Dagster's own kind, since any other error moves the cursor of a run status sensor past
+    its run, whose alert would be lost.
+    """
 
 
 class Webhook:
@@ -35,14 +45,15 @@ class Webhook:
         self._seconds = seconds
         self._address = Secret(check_address(url, "SALES_ALERT_URL", secret=True))
 
-    def post(self, text: str) -> str:
+    def post(self, text: str, about: str) -> None:
         """Post a text, up to three times if need be; no redirect is followed.
 
         Args:
             text: In the markup of Slack; see `escaped`.
+            about: What the alert says, for the error.
 
-        Returns:
-            Why it did not get through, without any part of the address; empty if it did.
+        Raises:
+            AlertError: It did not get through; the error shows no part of the address.
         """
         client = HttpClient(
             self._address.value,
@@ -58,12 +69,17 @@ class Webhook:
         with closing(client):
             try:
                 client.post(body, _accept, deadline=time.monotonic() + _SECONDS)
+                return
             except HttpError as error:
-                return error.reason
-        return ""
+                reason = error.reason
+        raise AlertError(
+            f"{about}, and the alert could not be posted to SALES_ALERT_URL: {reason}; it is tried "
+            "again at each tick, and later alerts wait"
+        )
 
 
 def _accept(answer: HttpAnswer) -> None:
+    """Let the status alone decide; what a webhook sends besides is not read."""
     if 300 <= answer.status < 400:
         raise answer.error(f"HTTP {answer.status}, and a redirect is not followed")
     if answer.status >= 400:
@@ -71,11 +87,9 @@ def _accept(answer: HttpAnswer) -> None:
 
 
 def escaped(text: str, most: int) -> str:
-    """Let nothing in a text be a command to Slack, and cut it to so many characters.
+    """Keep a text from being a command to Slack, and cut it to at most so many characters.
 
-    Args:
-        text: Any text.
-        most: The length of what is returned, at most; no escape is cut in two.
+    No escape is cut in two.
     """
     parts = [html.escape(character, quote=False) for character in text]
     lengths = itertools.accumulate(map(len, parts))

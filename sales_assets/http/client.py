@@ -117,7 +117,8 @@ class HttpClient:
     ) -> T:
         """Post JSON to the address of the client until `accept` makes something of the answer.
 
-        The other arguments, the value and the errors are those of `get`.
+        The status alone decides: the body of the answer is not read. The other arguments, the value
+        and the errors are those of `get`.
         """
         return self._until_accepted(
             lambda: accept(self._ask("POST", self._address, body, deadline)), deadline, on_retry

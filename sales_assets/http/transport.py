@@ -182,8 +182,9 @@ class Transport:
             # That of a good answer is not worth the look for secrets.
             reason = shown(response.reason or "", 200) if response.status != 200 else ""
             answer = HttpAnswer(response.status, reason, b"", address)
-            answer = answer._replace(body=self._body(response, answer))
-            whole = True
+            if method == "GET":
+                answer = answer._replace(body=self._body(response, answer))
+                whole = True
         finally:
             if whole:
                 response.release_conn()

@@ -1,4 +1,4 @@
-"""A day that is late is told once, and once more when it has come."""
+"""A day that is late is reported once, and once more when it is stored."""
 
 import datetime
 
@@ -6,8 +6,8 @@ import dagster as dg
 import pytest
 
 from sales_assets.alerts.late_days import late_day_alerts
-from sales_assets.alerts.sensors import AlertError
-from sales_assets.alerts.webhook import Webhook
+from sales_assets.alerts.webhook import AlertError, Webhook
+from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.webhook_server import WebhookServer
 
 KEY = dg.AssetKey("stg_sales")
@@ -16,10 +16,13 @@ KEY = dg.AssetKey("stg_sales")
 class Mornings:
     """The ticks of the sensor, at any time; each day is due at four in the morning after it."""
 
-    def __init__(self, webhook: WebhookServer, instance: dg.DagsterInstance) -> None:
-        """Switch it on; nothing is stored yet."""
+    def __init__(
+        self, webhook: WebhookServer, instance: dg.DagsterInstance, lookback: int = 0
+    ) -> None:
+        """Turn it on; nothing is stored yet."""
         self._instance = instance
-        self._cursor: str | None = None
+        self._started: float | None = None
+        self.cursor: str | None = None
         self._now = datetime.datetime.now(datetime.timezone.utc)
         self._sensor = late_day_alerts(
             Webhook(webhook.url),
@@ -29,24 +32,35 @@ class Mornings:
                 day + datetime.timedelta(days=1), datetime.time(4), datetime.timezone.utc
             ),
             lambda: self._now,
+            lookback,
         )
 
     def tick(self, now: str) -> str | None:
-        """Look at a time; give why no run was requested."""
+        """Evaluate at a time; give what the tick says."""
         self._now = datetime.datetime.fromisoformat(f"{now}:00+00:00")
-        context = dg.build_sensor_context(self._instance, cursor=self._cursor)
+        self._started = self._started or self._now.timestamp()
+        context = dg.build_sensor_context(
+            self._instance, cursor=self.cursor, last_sensor_start_time=self._started
+        )
         result = self._sensor.evaluate_tick(context)
-        self._cursor = result.cursor
+        self.cursor = result.cursor
         return result.skip_message
 
-    def store(self, day: str) -> None:
-        """Have a day stored."""
-        self._instance.report_runless_asset_event(dg.AssetMaterialization(KEY, partition=day))
+    def store(self, *days: str) -> None:
+        """Have days stored."""
+        for day in days:
+            self._instance.report_runless_asset_event(dg.AssetMaterialization(KEY, partition=day))
 
 
 @pytest.fixture
 def mornings(webhook: WebhookServer, instance: dg.DagsterInstance) -> Mornings:
     return Mornings(webhook, instance)
+
+
+def late(webhook: WebhookServer) -> list[str]:
+    """The days that were reported as late, in their order."""
+    lines = [line for text in webhook.texts for line in text.splitlines()]
+    return [line.split()[4].rstrip(",") for line in lines if line.startswith("Late: ")]
 
 
 def test_a_day_is_not_late_before_it_is_due(mornings: Mornings, webhook: WebhookServer) -> None:
@@ -55,39 +69,79 @@ def test_a_day_is_not_late_before_it_is_due(mornings: Mornings, webhook: Webhook
     assert webhook.texts == []
 
 
-def test_a_late_day_is_told_once(mornings: Mornings, webhook: WebhookServer) -> None:
+def test_a_late_day_is_reported_once(mornings: Mornings, webhook: WebhookServer) -> None:
+    mornings.store("2022-08-09")
     mornings.tick("2022-08-11T04:00")
-    assert mornings.tick("2022-08-11T04:05") == "late, and told: 2022-08-10"
+    assert mornings.tick("2022-08-11T04:05") == "late, and reported: 2022-08-10"
     assert webhook.texts == [
         "Late: stg_sales has no 2022-08-10, which was due at 2022-08-11 04:00 UTC"
     ]
 
 
-def test_a_late_day_that_has_come_is_told_once(mornings: Mornings, webhook: WebhookServer) -> None:
-    mornings.tick("2022-08-11T04:00")
-    mornings.store("2022-08-10")
-    mornings.tick("2022-08-11T09:00")
-    assert mornings.tick("2022-08-11T09:05") == "no day is late"
-    assert webhook.texts[1:] == ["Here: stg_sales has 2022-08-10 now"]
-
-
-def test_a_day_that_is_stored_in_time_is_not_told(
+def test_a_late_day_that_is_stored_is_reported_once_more(
     mornings: Mornings, webhook: WebhookServer
 ) -> None:
-    mornings.store("2022-08-10")
+    mornings.tick("2022-08-10T04:00")
+    mornings.store("2022-08-09")
+    mornings.tick("2022-08-10T09:00")
+    assert mornings.tick("2022-08-10T09:05") == "no day is late"
+    assert webhook.texts[1:] == ["Here: stg_sales has 2022-08-09 now"]
+
+
+def test_a_day_that_is_stored_in_time_is_not_reported(
+    mornings: Mornings, webhook: WebhookServer
+) -> None:
+    mornings.store("2022-08-09", "2022-08-10")
     mornings.tick("2022-08-11T04:00")
     assert webhook.texts == []
 
 
-def test_no_alert_is_lost_when_the_webhook_fails(
+def test_late_days_stay_owed_while_the_webhook_is_down(
     mornings: Mornings, webhook: WebhookServer
 ) -> None:
-    webhook.statuses.append(404)
-    with pytest.raises(dg.DagsterError) as error:
-        mornings.tick("2022-08-11T04:00")
-    assert isinstance(error.value.__cause__ or error.value, AlertError)
-    mornings.tick("2022-08-11T04:05")
-    assert len(webhook.texts) == 1
+    days = days_from("2022-08-09", 31)
+    mornings.store(days[3])
+    for morning in days[1:]:
+        webhook.statuses.append(404)
+        with pytest.raises(dg.DagsterError) as error:
+            mornings.tick(f"{morning}T04:00")
+        assert isinstance(error.value.__cause__ or error.value, AlertError)
+    for minute in range(10, 40, 5):
+        mornings.tick(f"{days[-1]}T04:{minute}")
+    assert late(webhook) == [*days[:3], *days[4:-1]]
+    assert max(map(len, webhook.texts)) <= 2000
+
+
+def test_late_days_are_found_after_any_time_without_a_daemon(
+    mornings: Mornings, webhook: WebhookServer
+) -> None:
+    days = days_from("2022-08-09", 12)
+    mornings.store(days[0])
+    mornings.tick(f"{days[1]}T12:00")
+    mornings.tick(f"{days[-1]}T12:00")
+    assert late(webhook) == days[1:-1]
+
+
+@pytest.mark.parametrize(("lookback", "looked_at"), [(0, 7), (4, 7), (10, 10)])
+def test_at_first_the_days_of_the_look_back_are_looked_at(
+    webhook: WebhookServer, instance: dg.DagsterInstance, lookback: int, looked_at: int
+) -> None:
+    Mornings(webhook, instance, lookback).tick("2022-09-09T04:00")
+    assert late(webhook) == days_from("2022-08-09", 31)[-looked_at:]
+
+
+@pytest.mark.parametrize(
+    "cursor", ["no JSON", "[]", "null", '{"settled": "soon"}', '{"reported": 3}']
+)
+def test_a_cursor_that_cannot_be_read_is_reset_with_a_message(
+    mornings: Mornings, webhook: WebhookServer, cursor: str
+) -> None:
+    mornings.cursor = cursor
+    assert (mornings.tick("2022-08-10T04:00") or "").startswith(
+        "the cursor could not be read and was reset"
+    )
+    assert mornings.tick("2022-08-10T04:05") == "late, and reported: 2022-08-09"
+    assert late(webhook) == ["2022-08-09"]
 
 
 def test_no_day_before_the_first_one_is_late(mornings: Mornings, webhook: WebhookServer) -> None:

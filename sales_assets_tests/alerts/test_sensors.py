@@ -7,8 +7,8 @@ from collections.abc import Callable
 import dagster as dg
 import pytest
 
-from sales_assets.alerts.sensors import AlertError, failed_run_alerts
-from sales_assets.alerts.webhook import Webhook
+from sales_assets.alerts.sensors import failed_run_alerts
+from sales_assets.alerts.webhook import AlertError, Webhook
 from sales_assets.http.address import InvalidAddressError
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.evaluations import failed
@@ -23,7 +23,7 @@ class Ticks:
     """The sensor, evaluated tick by tick as the daemon does, with the cursor kept in between."""
 
     def __init__(self, url: str, instance: dg.DagsterInstance) -> None:
-        """Start now: runs that failed before are not told of."""
+        """Start now: runs that failed before are not reported."""
         self.sensor = failed_run_alerts(Webhook(url))
         self._instance = instance
         self._cursor: str | None = None
