@@ -96,13 +96,15 @@ def pages_by_day(
     asset = context.asset_key.to_user_string()
 
     def described(day: str) -> DayStream[Page]:
+        pages = api.pages(day, allow_empty=config.allow_empty_day)
+
         def read() -> Generator[Page, None, Facts]:
-            reading = api.pages(day, allow_empty=config.allow_empty_day).reading()
+            reading = pages.reading()
             summary, page_rows = Summary(sum_of), PageRows()
             try:
                 for page in reading:
                     summary.add(page.rows)
-                    page_rows.add(len(page.rows))
+                    page_rows.add(page.count)
                     yield page
             except NoSuchDayError as error:
                 config_of_run = config_json(asset, allow_empty_day=True)

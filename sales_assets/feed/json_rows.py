@@ -1,56 +1,56 @@
 """The rows of a page of JSON, also of one that only a lenient parser takes.
 
-pydantic's parser is fast, but refuses a whole page for one lone surrogate, one byte that is not
-UTF-8, one number of thousands of digits or one value nested too deep, and it hides duplicate keys.
-What is here tells such a page from one that was cut short, and shows each row as it was sent. What
-a good row is, is not judged here.
+pydantic's parser is fast, but it refuses a whole page for one lone surrogate, one byte that is not
+UTF-8 or one number with thousands of digits, and it hides duplicate keys. What is here tells such a
+page from one that was cut short, and shows each row as it was sent. It does not judge rows.
 """
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
-MAX_DEPTH = 100
-"""Levels that the values of a row may be nested; parsers give up at depths of their own."""
+MAX_DEPTH = 200
+"""Levels that a page may be nested, which is what the fast parser takes."""
+
+LARGE_PAGE = 1 << 20
+"""Bytes above which a page is parsed in parts: its rows take many times the memory of its text."""
+
+ROWS_PER_PART = 1000
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 _LONGEST_INT = 4000
-"""Digits that are parsed of a number: Python refuses more than 4,300."""
+"""Digits of a number that are parsed: Python refuses more than 4,300."""
 
 
 class InvalidPageError(ValueError):
-    """A page is not a complete JSON list."""
+    """A page cannot be read: it is not JSON, or it was cut short."""
+
+
+class NoRowsError(InvalidPageError):
+    """A page cannot be read though it is complete: it does not hold a list of rows."""
 
 
 class Repeated(dict[str, Any]):
     """A JSON object that has a key more than once.
+
+    It has the last value of each key, as most parsers take it.
 
     Attributes:
         values_of: All values of each repeated key, in order.
     """
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        """Take the last value of a key, as most parsers do, and keep the others aside."""
         super().__init__(pairs)
         counts = Counter(key for key, _ in pairs)
-        self.values_of = {
-            key: [value for name, value in pairs if name == key]
-            for key, count in counts.items()
-            if count > 1
-        }
-
-
-class TooDeep(dict[str, Any]):
-    """An object that is nested deeper than `MAX_DEPTH`; not parsed, but kept as text."""
-
-    def __init__(self, text: str) -> None:
-        """Keep the text, by which two such rows can be told apart."""
-        super().__init__({"": text})
+        self.values_of: dict[str, list[Any]] = defaultdict(list)
+        for key, value in pairs:
+            if counts[key] > 1:
+                self.values_of[key].append(value)
 
 
 class SentRow(NamedTuple):
@@ -64,6 +64,36 @@ class SentRow(NamedTuple):
     text: str
 
 
+class Part(NamedTuple):
+    """Rows of a page that follow each other, as a JSON list of their own.
+
+    Attributes:
+        json: The list.
+        first: The number of its first row in the page, from 1.
+    """
+
+    json: bytes
+    first: int
+
+
+def parts_of_page(page: bytes) -> Iterator[Part]:
+    """Cut a large page into lists of `ROWS_PER_PART` rows; another one is a single part.
+
+    Raises:
+        InvalidPageError: It is not a complete JSON list.
+    """
+    if len(page) <= LARGE_PAGE:
+        yield Part(page, 1)
+        return
+    text = _text(page)
+    places = iter(_rows(text, _skip))
+    first = 1
+    while rows := list(islice(places, ROWS_PER_PART)):
+        part = f"[{text[rows[0].start : rows[-1].end]}]"
+        yield Part(part.encode("utf-8", "surrogateescape"), first)
+        first += len(rows)
+
+
 def values_of_page(page: bytes) -> list[Any]:
     """Parse the rows of a page as fast as it allows.
 
@@ -75,7 +105,7 @@ def values_of_page(page: bytes) -> list[Any]:
     except ValueError:
         return [row.value for row in rows_of_page(page)]
     if not isinstance(rows, list):
-        raise InvalidPageError(f"a {type(rows).__name__} where a list should be")
+        raise _no_list(rows)
     return rows
 
 
@@ -85,57 +115,96 @@ def rows_of_page(page: bytes) -> Iterator[SentRow]:
     Raises:
         InvalidPageError: It is not a complete JSON list.
     """
-    text = page.decode("utf-8", "surrogateescape")
-    place = _expect(text, 0, "[")
+    text = _text(page)
+    for row in _rows(text, _parse):
+        if _is_deeper(row.value, MAX_DEPTH):
+            raise _too_deep()
+        yield SentRow(row.value, text[row.start : row.end])
+
+
+def kind_of(value: Any) -> str:
+    """Say in the words of JSON what a value is."""
+    match value:
+        case None | True | False:
+            return json.dumps(value)
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+        case str():
+            return "a string"
+        case _:
+            return "a number"
+
+
+class _Place(NamedTuple):
+    value: Any
+    start: int
+    end: int
+
+
+def _text(page: bytes) -> str:
+    return page.decode("utf-8", "surrogateescape")
+
+
+def _rows(text: str, decoder: json.JSONDecoder) -> Iterator[_Place]:
+    place = _after_space(text, 0)
+    if not text.startswith("[", place):
+        value, end = _value_at(text, place, _parse)
+        _require_end(text, end)
+        raise _no_list(value)
+    place = _after_space(text, place + 1)
     if text.startswith("]", place):
-        place = _expect(text, place, "]")
-    else:
-        while True:
-            value, end = _row_at(text, place)
-            yield SentRow(value, text[place:end])
-            place = _SPACE.match(text, end).end()  # type: ignore[union-attr]  # it always matches
-            if not text.startswith(",", place):
-                break
-            place = _expect(text, place, ",")
-        place = _expect(text, place, "]")
-    if place != len(text):
-        raise InvalidPageError(f"more after the end of the list (char {place})")
+        _require_end(text, place + 1)
+        return
+    while True:
+        value, end = _value_at(text, place, decoder)
+        yield _Place(value, place, end)
+        place = _after_space(text, end)
+        if not text.startswith(",", place):
+            break
+        place = _after_space(text, place + 1)
+    if not text.startswith("]", place):
+        raise InvalidPageError(f"expected , or ] at character {place}")
+    _require_end(text, place + 1)
 
 
-def _row_at(text: str, place: int) -> tuple[Any, int]:
-    """Parse the row that begins at a place; give it with its end."""
-    if text.startswith(("{", "["), place):
-        end, depth = _extent(text, place)
-        if depth > MAX_DEPTH:
-            sent = text[place:end]
-            return (TooDeep(sent) if sent.startswith("{") else [sent]), end
+def _value_at(text: str, place: int, decoder: json.JSONDecoder) -> tuple[Any, int]:
+    """Parse the value at a place; give it with its end."""
     try:
-        return _decoder.raw_decode(text, place)
-    except (ValueError, RecursionError) as error:
+        return decoder.raw_decode(text, place)
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
         raise InvalidPageError(str(error)) from error
 
 
-def _extent(text: str, place: int) -> tuple[int, int]:
-    """Find the end of an object or a list, and how deep it is nested, without recursion."""
-    depth = deepest = 0
-    for token in _TOKEN.finditer(text, place):
-        mark = token[0]
-        if mark in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif mark in "]}":
-            depth -= 1
-            if depth == 0:
-                return token.end(), deepest
-    raise InvalidPageError(f"no end of the row at char {place}")
+def _is_deeper(value: Any, levels: int) -> bool:
+    match value:
+        case dict():
+            inner: Any = value.values()
+        case list():
+            inner = value
+        case _:
+            return False
+    return levels == 0 or any(_is_deeper(one, levels - 1) for one in inner)
 
 
-def _expect(text: str, place: int, mark: str) -> int:
-    """Skip a mark and the white space around it."""
-    place = _SPACE.match(text, place).end()  # type: ignore[union-attr]  # it always matches
-    if not text.startswith(mark, place):
-        raise InvalidPageError(f"{mark} expected at char {place}")
-    return _SPACE.match(text, place + 1).end()  # type: ignore[union-attr]
+def _after_space(text: str, place: int) -> int:
+    return _SPACE.match(text, place).end()  # type: ignore[union-attr]  # it always matches
+
+
+def _require_end(text: str, place: int) -> None:
+    if (place := _after_space(text, place)) != len(text):
+        raise InvalidPageError(f"more after the end of the list, at character {place}")
+
+
+def _no_list(value: Any) -> NoRowsError:
+    return NoRowsError(f"{kind_of(value)} where a list of rows should be")
+
+
+def _too_deep() -> NoRowsError:
+    return NoRowsError(f"nested deeper than {MAX_DEPTH} levels")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -144,8 +213,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _int(digits: str) -> int:
-    """Parse a number; of one that is far too long, the first digits will do to show that it is."""
+    """Parse a number; of one that is far too long, the first digits show well enough that it is."""
     return int(digits[:_LONGEST_INT])
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=_int)
+_parse = json.JSONDecoder(object_pairs_hook=_object, parse_int=_int)
+# Finds the ends of rows, and makes no number of any text.
+_skip = json.JSONDecoder(parse_int=len, parse_float=len)

@@ -9,15 +9,18 @@ from sales_assets.feed.json_rows import SentRow
 from sales_assets.feed.remedy import config_json
 from sales_assets.http.secrets import redacted, shown
 
+MISSING = object()
+"""Stands for the value of a field that a row does not have."""
+
 _SHOWN_VALUES = 10
 _NAMED_FIELDS = 20
 
 
 class InvalidRowsError(dg.Failure):
-    """A day holds more bad rows than the run allows."""
+    """A day has more invalid rows than the run allows."""
 
 
-class BadValue(NamedTuple):
+class InvalidValue(NamedTuple):
     """One value that breaks the contract; pages and rows count from 1."""
 
     page: int
@@ -27,56 +30,65 @@ class BadValue(NamedTuple):
     reason: str
 
     def __str__(self) -> str:
-        """Name the place, the value and the reason in one line."""
         place = f"page {self.page}, row {self.row}, {shown(self.field)}"
-        return f"{place} = {shown(_json(self.value))}: {self.reason}"
+        value = "" if self.value is MISSING else f" = {shown(self.json)}"
+        return f"{place}{value}: {self.reason}"
+
+    @property
+    def json(self) -> str:
+        """The value as JSON in ASCII, whatever it is."""
+        return json.dumps(self.value, default=str)
 
 
 class Judgement:
     """What was found in the rows of a day beside its good ones; filled while the day is read.
 
     Attributes:
-        rejects: The bad rows, as they go into quarantine; at most `max_rejected_rows` matter.
-        unknown_fields: Where each field that is not in the contract was seen first, and in how
-            many rows; the first 20 fields, by their names as JSON.
+        rejects: The invalid rows, as they go into quarantine; at most `max_rejected_rows` matter.
+
+    Args:
+        asset: What the rows are for, to name it in errors.
+        max_rejected_rows: How many rows of a day may be invalid.
     """
 
     def __init__(self, asset: str, max_rejected_rows: int = 0) -> None:
-        """Allow that many bad rows in a day of an asset."""
         self._asset = asset
         self.rejects: list[dict[str, Any]] = []
         self._unknown: dict[str, tuple[str, int]] = {}
         self._limit = max_rejected_rows
-        self._bad_rows = 0
-        self._bad_values = 0
-        self._shown: list[BadValue] = []
+        self._invalid_rows = 0
+        self._invalid_values = 0
+        self._shown: list[InvalidValue] = []
 
     @property
     def unknown_fields(self) -> dict[str, dict[str, Any]]:
-        """See the class."""
-        # A name may not be valid Unicode, which could not be shown or stored.
+        """Where each field outside the contract was first, and in how many rows it is.
+
+        They are the first 20 such fields, by their names as JSON: a name may not be valid Unicode,
+        which could not be shown or stored.
+        """
         return {
             shown(json.dumps(name)[1:-1]): {"first": first, "rows": rows}
             for name, (first, rows) in self._unknown.items()
         }
 
-    def reject(self, row: SentRow, bad: list[BadValue]) -> None:
+    def reject(self, row: SentRow, invalid: list[InvalidValue]) -> None:
         """Put a row aside."""
-        self._bad_rows += 1
-        self._bad_values += len(bad)
-        self._shown += bad[: _SHOWN_VALUES - len(self._shown)]
-        if self._bad_rows <= self._limit:
+        self._invalid_rows += 1
+        self._invalid_values += len(invalid)
+        self._shown += invalid[: _SHOWN_VALUES - len(self._shown)]
+        if self._invalid_rows <= self._limit:
             self.rejects.append(
                 {
-                    "page": bad[0].page,
-                    "row": bad[0].row,
+                    "page": invalid[0].page,
+                    "row": invalid[0].row,
                     "problems": [
                         {
                             "field": redacted(one.field),
-                            "value": redacted(_json(one.value)),
+                            "value": None if one.value is MISSING else redacted(one.json),
                             "reason": one.reason,
                         }
-                        for one in bad
+                        for one in invalid
                     ],
                     # What is not UTF-8 is shown as \xNN; the bytes themselves are in raw.
                     "text": redacted(
@@ -87,32 +99,35 @@ class Judgement:
                 }
             )
 
-    def note_unknown(self, name: str, page: int, row: int, rows: int = 1) -> None:
-        """Remember an unknown field: where it was first, and in how many rows it is."""
+    def note_unknown(self, name: str, page: int, row: int) -> None:
+        """Remember that a row has an unknown field."""
         first, seen = self._unknown.get(name, (f"page {page}, row {row}", 0))
         if seen or len(self._unknown) < _NAMED_FIELDS:
-            self._unknown[name] = first, seen + rows
+            self._unknown[name] = first, seen + 1
 
     def close(self, day: str, good_rows: int) -> None:
         """End the day.
 
         Raises:
-            InvalidRowsError: More rows are bad than the run allows.
+            InvalidRowsError: More rows are invalid than the run allows.
         """
-        if self._bad_rows <= self._limit:
+        if self._invalid_rows <= self._limit:
             return
+        rows = good_rows + self._invalid_rows
         lines = [
-            f"{day}: {self._bad_rows} of {good_rows + self._bad_rows} rows are bad, "
-            f"{self._limit} may be (max_rejected_rows); nothing of this day is published"
+            f"{day}: {self._invalid_rows} of {rows} rows {_are(self._invalid_rows)} invalid; "
+            f"at most {self._limit} {_are(self._limit)} allowed (max_rejected_rows)"
         ]
         lines += [f"  {value}" for value in self._shown]
-        if self._bad_values > _SHOWN_VALUES:
-            lines.append(f"  and {self._bad_values - _SHOWN_VALUES} more bad values")
-        config = config_json(self._asset, max_rejected_rows=self._bad_rows)
-        lines.append(f"  to store the day without its bad rows, configure the run: {config}")
+        if self._invalid_values > _SHOWN_VALUES:
+            lines.append(f"  and {self._invalid_values - _SHOWN_VALUES} more invalid values")
+        if 2 * self._invalid_rows <= rows:
+            config = config_json(self._asset, max_rejected_rows=self._invalid_rows)
+            lines.append(f"  to store the day without its invalid rows, run with {config}")
+        else:
+            lines.append("  most rows are invalid: compare the contract with what the API sends")
         raise InvalidRowsError("\n".join(lines))
 
 
-def _json(value: Any) -> str:
-    """Write a value as JSON in ASCII, whatever it is."""
-    return json.dumps(value, default=str)
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -6,18 +6,20 @@ from pydantic_core import PydanticCustomError
 
 T = TypeVar("T")
 
-EXACT_INTEGERS = 2**53
-"""Up to here a float is every integer; of the larger ones it is only some."""
 
-
-def exact(value: T) -> T:
+def exact(value: T, bits: int = 53) -> T:
     """Refuse an integer that a float would change, before it becomes one.
 
+    Args:
+        value: Anything.
+        bits: Up to two to this power a float is every integer; of the larger ones it is only some.
+
     Raises:
-        PydanticCustomError: It is one.
+        PydanticCustomError: It is such an integer.
     """
-    if isinstance(value, int) and abs(value) > EXACT_INTEGERS:
+    if isinstance(value, int) and abs(value) > 2**bits:
         raise PydanticCustomError(
-            "inexact", "Input should be a number that a float holds exactly: an integer up to 2^53"
+            "inexact",
+            f"Input should be a number that a float holds exactly: an integer up to 2^{bits}",
         )
     return value

@@ -5,92 +5,87 @@ really the whole day is not judged here (`proof` does that), nor is what the row
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import closing
 
-from sales_assets.feed.page import Page
+from sales_assets.feed.page import PulledPage
 from sales_assets.feed.read_ahead import ReadAhead
 from sales_assets.http.errors import ApiError
 
 
 class FeedApiError(ApiError):
-    """The API did not answer with a day, and asking again did not help."""
+    """The API did not return a day, and retrying did not help."""
 
 
 class NoSuchDayError(FeedApiError):
-    """The API knows nothing of the day: 404 on its first page."""
+    """The API knows nothing of the day: its first page is a 404."""
 
 
 class Paging(ABC):
     """The pages of one day, to be read any number of times.
 
     Attributes:
-        what: The day and where it comes from, for the texts of errors.
+        what: The day and where it comes from, for errors.
     """
 
     what: str
 
     @abstractmethod
-    def read(self) -> Generator[Page, None, str]:
-        """Ask for all pages, in order and not far ahead of their being taken.
+    def read(self) -> Generator[PulledPage, None, str]:
+        """Fetch all pages, in order and not far ahead of their use.
 
         Returns:
             How the day ended, for a person to read.
 
         Raises:
             NoSuchDayError: The API knows nothing of the day.
-            FeedApiError: A page did not come, or the day has no end.
+            FeedApiError: A page could not be fetched, or the day has no end.
         """
 
     @abstractmethod
-    def read_ends(self, pages: int, last_is_full: bool) -> tuple[Page | None, Page | None, bool]:
-        """Ask once more for the first page, the last one, and what may follow it.
-
-        Args:
-            pages: How many there were.
-            last_is_full: Whether the last page had as many rows as any, so that more may follow.
-
-        Returns:
-            The first page, the last page (None for one that is gone), and whether the day goes on.
-        """
+    def fetch(self, numbers: Collection[int]) -> Mapping[int, PulledPage | None]:
+        """Fetch some pages once more, whatever comes before them; None for one that is missing."""
 
 
 class NumberedPages(Paging):
-    """Pages numbered from 1, until a 404 or an empty list."""
+    """Pages numbered from 1, until a 404 or an empty list.
+
+    Args:
+        what: The day and where it comes from.
+        page: Fetches the page of a number; None for a 404.
+        read_ahead: Fetches ahead, for all days together.
+        max_pages: After how many pages the day is taken to have no end.
+    """
 
     def __init__(
-        self, what: str, ask: Callable[[int], Page | None], read_ahead: ReadAhead, max_pages: int
+        self,
+        what: str,
+        page: Callable[[int], PulledPage | None],
+        read_ahead: ReadAhead,
+        max_pages: int,
     ) -> None:
-        """Page with `ask`.
-
-        Args:
-            what: The day and where it comes from.
-            ask: Gives the page of a number; None for a 404.
-            read_ahead: Asks ahead, for all days together.
-            max_pages: After how many pages the day is taken to have no end.
-        """
         self.what = what
-        self._ask = ask
+        self._page = page
         self._read_ahead = read_ahead
         self._max_pages = max_pages
 
-    def read(self) -> Generator[Page, None, str]:
-        """See `Paging.read`."""
-        most = 1
+    def read(self) -> Generator[PulledPage, None, str]:
+        """Fetch all pages; a page that is not full is likely to be the last."""
+        full = 1
         number = 0
 
-        def is_full(page: Page | None) -> bool:
-            return page is not None and len(page.rows) >= most
+        def is_full(page: PulledPage | None) -> bool:
+            return page is not None and page.count >= full
 
-        with closing(self._read_ahead.in_order(self._ask, goes_on=is_full)) as pages:
+        with closing(self._read_ahead.in_order(self._page, goes_on=is_full)) as pages:
             for page in pages:
                 if page is None and number == 0:
                     raise NoSuchDayError(
                         f"{self.what} has nothing for this day (404 on page 1). A day without rows "
-                        "answers an empty list; if this is one all the same, store it by "
+                        "should be an empty list; if this is one all the same, store it with "
                         "allow_empty_day"
                     )
-                if page is None or (not page.rows and number):
+                if page is None or (not page.count and number):
                     break
                 number += 1
                 if number > self._max_pages:
@@ -98,19 +93,12 @@ class NumberedPages(Paging):
                         f"{self.what}: no end after {self._max_pages} pages (max_pages)"
                     )
                 if number == 1:
-                    most = max(most, len(page.rows))
+                    full = max(full, page.count)
                 yield page
-                if not page.rows:
+                if not page.count:
                     break
         return f"{'404' if page is None else 'an empty list'} after page {number}"
 
-    def read_ends(self, pages: int, last_is_full: bool) -> tuple[Page | None, Page | None, bool]:
-        """See `Paging.read_ends`.
-
-        Only after a full page can there be more, perhaps behind a page that was missing for a
-        moment.
-        """
-        beyond = (pages + 1, pages + 2) if last_is_full else ()
-        found = self._read_ahead.call_all(self._ask, [*{1, pages}, *beyond])
-        goes_on = any(page.rows for number in beyond if (page := found[number]) is not None)
-        return found[1], found[pages], goes_on
+    def fetch(self, numbers: Collection[int]) -> Mapping[int, PulledPage | None]:
+        """Fetch them side by side."""
+        return self._read_ahead.call_all(self._page, [*numbers])

@@ -1,27 +1,29 @@
 """The proof that the pages that came are the whole day, and one and the same version of it.
 
-An API that tells no total can give pages that do not fit together: rows come in or go while the
-day is read, a page is missing for a moment, an answer belongs to another request. A day that may
-still change is therefore read twice as a whole; of an older day the first and the last page are
-read again. Pages are compared by their rows.
+An API that reports no total can return pages that do not fit together: rows come and go while the
+day is read, a page is missing for a moment, a response belongs to another request. A day that may
+still change is therefore read twice in full; of an older day the first and the last page are read
+again. In both cases two pages past the end are tried. Pages are compared by the contract's fields.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 
-from sales_assets.feed.page import Page
+from sales_assets.feed.page import Page, PulledPage
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError, Paging
 from sales_assets.feed.stream import Reading, StaleDayError
 
-READ_TWICE = "read twice as a whole, both times the same"
+READ_TWICE = "read twice in full, both times the same"
 ENDS_AGAIN = "the first and the last page, read again, were the same"
+
+_PAGES_PAST_THE_END = 2
 
 
 class DayChangedError(FeedApiError, StaleDayError):
-    """The day was not the same when it was read again."""
+    """The pages of a day do not fit together, or not with those of another reading."""
 
 
-def proven(paging: Paging, *, settled: bool) -> Generator[Page, None, dict[str, object]]:
+def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict[str, object]]:
     """Give the pages of a day, and raise in the end if they prove not to be one whole day.
 
     Args:
@@ -32,58 +34,67 @@ def proven(paging: Paging, *, settled: bool) -> Generator[Page, None, dict[str, 
         Metadata: how the day ended, and which proof there is.
 
     Raises:
-        DayChangedError: The day was another one when it was read again.
+        DayChangedError: The day was different when it was read again, or a page is missing.
         NoSuchDayError: The API knows nothing of the day.
-        FeedApiError: A page came twice, or a page did not come.
+        FeedApiError: A page came twice, or could not be fetched.
     """
     # No page is held on to: many days are read at a time, and pages may be large.
     digests: dict[bytes, int] = {}
-    rows = most = 0
     with closing(paging.read()) as pages:
         reading = Reading(pages)
         for page in reading:
             number = len(digests) + 1
             seen = digests.setdefault(page.digest, number)
             if seen != number:
-                raise FeedApiError(
-                    f"{paging.what}: page {number} is page {seen} again; a day does not end so"
-                )
-            rows = len(page.rows)
-            most = max(most, rows)
+                raise FeedApiError(f"{paging.what}: the API repeated page {seen} as page {number}")
             yield page
-    if settled:
-        problem = _ends_differ(paging, [*digests], last_is_full=0 < most <= rows)
-    else:
-        problem = _days_differ(paging, [*digests])
+    _require_same_again(paging, [*digests], settled)
+    return {"ended": reading.result, "proof": ENDS_AGAIN if settled else READ_TWICE}
+
+
+def proven_empty(paging: Paging) -> Generator[Page, None, dict[str, object]]:
+    """Give an empty day for one that the API does not know, if it still does not know it.
+
+    Raises:
+        DayChangedError: There is something of the day now.
+    """
+    _require_same_again(paging, [], settled=True)
+    yield Page(b"[]")
+    return {"ended": "404 on page 1, taken for a day without rows"}
+
+
+def _require_same_again(paging: Paging, digests: Sequence[bytes], settled: bool) -> None:
+    problem = _difference(paging, digests, settled)
     if problem:
-        raise DayChangedError(
-            f"{paging.what} changed the day while it was read: {problem}; run this day again"
-        )
-    return {
-        "ended": reading.result,
-        "proof": ENDS_AGAIN if settled else READ_TWICE,
-    }
+        raise DayChangedError(f"{paging.what}: {problem}; run this day again")
 
 
-def _ends_differ(paging: Paging, digests: list[bytes], last_is_full: bool) -> str:
-    """Read both ends of the day again; say what is different, if anything is."""
-    pages = len(digests)
-    first_again, last_again, goes_on = paging.read_ends(pages, last_is_full)
-    if first_again is None or first_again.digest != digests[0]:
-        return "page 1 was another one when it was read again"
-    if last_again is None or last_again.digest != digests[-1]:
-        return f"page {pages}, the last one, was another one when it was read again"
-    return f"there were pages behind page {pages} when it was read again" if goes_on else ""
+def _difference(paging: Paging, digests: Sequence[bytes], settled: bool) -> str:
+    """Read again what has to be; say what is different or missing, if anything is."""
+    last = len(digests)
+    past_the_end = range(last + 1, last + 1 + _PAGES_PAST_THE_END)
+    ends = {1, last} if settled and last else set()
+    again = paging.fetch([*ends, *past_the_end])
+    for number in sorted(ends):
+        page = again[number]
+        if page is None or page.digest != digests[number - 1]:
+            return f"page {number} changed while the day was read"
+    for number in past_the_end:
+        page = again[number]
+        if page is not None and page.count:
+            if number == last + 1:
+                return f"page {number} was missing, and has rows now"
+            return f"page {last + 1} is missing, but page {number} has rows"
+    return "" if settled else _difference_in_full(paging, digests)
 
 
-def _days_differ(paging: Paging, digests: list[bytes]) -> str:
-    """Read the whole day again; say what is different, if anything is."""
+def _difference_in_full(paging: Paging, digests: Sequence[bytes]) -> str:
     number = 0
     try:
         with closing(paging.read()) as pages:
             for number, page in enumerate(pages, 1):
                 if number > len(digests) or page.digest != digests[number - 1]:
-                    return f"page {number} was another one when it was read again"
+                    return f"page {number} changed while the day was read"
     except NoSuchDayError:
         number = 0
     if number < len(digests):

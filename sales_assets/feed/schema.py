@@ -1,13 +1,15 @@
 """The one declaration of a row: its Avro schema, and what follows from it.
 
 From the schema come the types that pydantic checks a row against, the columns that Dagster shows,
-and the schema that fastavro writes. A schema that says something that is not supported all the way
-is refused when it is declared, which is when its module is imported.
+and the schema that fastavro writes. A schema that says something that is not supported all the way,
+or that other readers of Avro refuse, is rejected when its module is imported.
 """
 
-import datetime
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -15,11 +17,11 @@ import dagster as dg
 from pydantic import (
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     StrictBool,
     StrictStr,
     TypeAdapter,
-    ValidationError,
     with_config,
 )
 from typing_extensions import NotRequired, TypedDict
@@ -27,26 +29,33 @@ from typing_extensions import NotRequired, TypedDict
 from sales_assets.feed.numbers import exact
 
 _INT, _LONG = 2**31, 2**63
+_LARGEST_FLOAT = 3.4028234663852886e38
 
 # Bounds that are no longs themselves, such as an lt=2**63, take pydantic twice the time.
 _Int = Annotated[int, Field(strict=True, ge=-_INT, le=_INT - 1)]
 _Long = Annotated[int, Field(strict=True, ge=-_LONG, le=_LONG - 1)]
 # JSON writes 5.0 as 5, too. Pydantic's strict float takes any integer, and changes large ones.
-_Double = Annotated[
-    Annotated[float, Field(strict=True, allow_inf_nan=False)] | Annotated[int, Field(strict=True)],
-    BeforeValidator(exact),
+_Number = Annotated[float, Field(strict=True, allow_inf_nan=False)] | _Long
+_Float = Annotated[
+    _Number,
+    Field(ge=-_LARGEST_FLOAT, le=_LARGEST_FLOAT),
+    BeforeValidator(partial(exact, bits=24)),
 ]
+_Double = Annotated[_Number, BeforeValidator(exact)]
 
 _TYPES: Mapping[str, Any] = {
     "string": StrictStr,
     "int": _Int,
     "long": _Long,
+    "float": _Float,
     "double": _Double,
     "boolean": StrictBool,
     # A date stays text until it has been looked at: pydantic takes "1660003200" for a date even
     # when it is strict.
     "date": StrictStr,
 }
+_LOGICAL = {'{"logicalType": "date", "type": "int"}': "date"}
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class InvalidSchemaError(ValueError):
@@ -58,10 +67,9 @@ class Column(NamedTuple):
 
     Attributes:
         name: The key in JSON, and the field in Avro.
-        kind: One of `string`, `int`, `long`, `double`, `boolean`, `date`.
+        kind: One of `string`, `int`, `long`, `float`, `double`, `boolean`, `date`.
         nullable: Whether it may be null.
-        optional: Whether a row may lack it, and then gets `default`.
-        default: As JSON.
+        optional: Whether a row may lack it, and is then null.
         doc: What it means.
     """
 
@@ -69,25 +77,12 @@ class Column(NamedTuple):
     kind: str
     nullable: bool
     optional: bool
-    default: Any
     doc: str
 
     @property
     def type(self) -> Any:
         """What pydantic checks a value against."""
         return _TYPES[self.kind] | None if self.nullable else _TYPES[self.kind]
-
-    @property
-    def missing(self) -> Any:
-        """The value of a row that lacks the field, as it goes into Avro."""
-        return _EPOCH + datetime.timedelta(self.default) if self._is_date_default else self.default
-
-    @property
-    def _is_date_default(self) -> bool:
-        return self.kind == "date" and self.default is not None
-
-
-_EPOCH = datetime.date(1970, 1, 1)
 
 
 class RowSchema:
@@ -99,29 +94,35 @@ class RowSchema:
         day_field: The column that holds the day of the partition.
         page: Checks a whole page and gives its rows, unknown fields included.
         row: Checks one row.
+
+    Args:
+        avro: An Avro record of fields of the types `string`, `int`, `long`, `float`, `double`,
+            `boolean` and `date`, or a union of null and one of them; each with a `doc`.
+        day_field: A `date` that is always there.
+
+    Raises:
+        InvalidSchemaError: The schema says something else.
     """
 
     def __init__(self, avro: Mapping[str, Any], day_field: str) -> None:
-        """Take the schema apart.
-
-        Args:
-            avro: An Avro record of fields of the types `string`, `int`, `long`, `double`,
-                `boolean` and `date`, or a union of null and one of them; each with a `doc`.
-            day_field: A `date` that is always there.
-
-        Raises:
-            InvalidSchemaError: The schema says something else.
-        """
+        if not isinstance(avro, Mapping):
+            raise InvalidSchemaError(f"an Avro record is expected, not {_json(avro)}")
+        name, fields = avro.get("name"), avro.get("fields")
+        if avro.get("type") != "record" or not isinstance(fields, list) or not fields:
+            raise InvalidSchemaError(f"{name}: an Avro record with a list of fields is expected")
+        for part in [name, *str(avro.get("namespace", "_")).split(".")]:
+            _require_name(part, f"the record {name!r}")
         self.avro = dict(avro)
-        name = str(avro.get("name"))
-        if avro.get("type") != "record" or not avro.get("fields"):
-            raise InvalidSchemaError(f"{name}: an Avro record with fields is expected")
-        self.columns = [_column(field, name) for field in avro["fields"]]
-        by_name = {column.name: column for column in self.columns}
-        if len(by_name) < len(self.columns):
-            raise InvalidSchemaError(f"{name}: two fields have the same name")
-        day = by_name.get(day_field)
-        if day is None or day.kind != "date" or day.nullable or day.optional:
+        self.columns = [_column(field, f"{name}: ") for field in fields]
+        counts = Counter(column.name.lower() for column in self.columns)
+        for column in self.columns:
+            if counts[column.name.lower()] > 1:
+                raise InvalidSchemaError(
+                    f"{name}: field {column.name!r} is there twice, or differs from another field "
+                    "only in case, which other readers do not tell apart: rename one of them"
+                )
+        day = next((column for column in self.columns if column.name == day_field), None)
+        if day is None or day.kind != "date" or day.nullable:
             raise InvalidSchemaError(
                 f"{name}: the day is in {day_field!r}, which has to be a field of the type date, "
                 "not null and without a default"
@@ -129,7 +130,8 @@ class RowSchema:
         self.day_field = day_field
         row = self._type()
         self.row: Callable[[Any], Any] = TypeAdapter(row).validate_python
-        rows: Any = list[row]  # type: ignore[valid-type]
+        # The errors of a page of which no row is valid would take many times its memory.
+        rows: Any = Annotated[list[row], FailFast()]  # type: ignore[valid-type]
         self.page: Callable[[bytes], list[dict[str, Any]]] = TypeAdapter(rows).validate_json
 
     def _type(self) -> Any:
@@ -180,51 +182,64 @@ class RowSchema:
         )
 
 
-def _column(field: Mapping[str, Any], record: str) -> Column:
+def _column(field: Any, record: str) -> Column:
+    if not isinstance(field, Mapping):
+        raise InvalidSchemaError(f"{record}a field is an object, not {_json(field)}")
     name = field.get("name")
-    place = f"{record}: field {name!r}"
-    declared = field.get("type")
-    branches = declared if isinstance(declared, list) else [declared]
-    kinds = [_kind(branch) for branch in branches]
-    values = [kind for kind in kinds if kind != "null"]
-    if len(values) != 1 or len(kinds) - len(values) > 1 or values[0] not in _TYPES:
+    place = f"{record}field {name!r}"
+    _require_name(name, place)
+    if not field.get("doc"):
+        raise InvalidSchemaError(f"{place} needs a doc that says what it means")
+    if "logicalType" in field:
         raise InvalidSchemaError(
-            f"{place} has the type {json.dumps(declared)}; what a feed can hold is "
-            f"{', '.join(_TYPES)} (as a logical type of int), or a union of null and one of them"
+            f"{place} has its logicalType beside the type, where Avro ignores it: write "
+            f'"type": {_json({key: field.get(key) for key in ("type", "logicalType")})}'
         )
-    if not name or not field.get("doc"):
-        raise InvalidSchemaError(f"{place} needs a name, and a doc that says what it means")
-    column = Column(
-        str(name),
-        values[0],
-        nullable="null" in kinds,
-        optional="default" in field,
-        default=field.get("default"),
-        doc=str(field["doc"]),
-    )
+    declared = field.get("type")
+    kinds = [_kind(branch) for branch in (declared if isinstance(declared, list) else [declared])]
+    values = [kind for kind in kinds if kind != "null"]
+    if len(values) != 1 or len(kinds) > 2 or values[0] not in _TYPES:
+        raise InvalidSchemaError(
+            f"{place} has the type {_json(declared)}; a feed can hold {', '.join(_TYPES)}, "
+            f"or a union of null and one of them; a date is {next(iter(_LOGICAL))}"
+        )
+    if isinstance(declared, list) and len(kinds) == 1:
+        raise InvalidSchemaError(
+            f"{place} is a union of one type, which other readers refuse: write "
+            f'"type": {_json(declared[0])}'
+        )
     # Avro wants a default of the first type of a union
     # (https://avro.apache.org/docs/1.12.0/specification/#complex-types).
-    if column.optional and not _fits(kinds[0], column.default):
+    if "default" in field and (kinds[0] != "null" or field["default"] is not None):
         raise InvalidSchemaError(
-            f"{place} has the default {json.dumps(column.default)}, which is not of the type "
-            f"{kinds[0]} (of a union, the first one counts)"
+            f"{place} has the default {_json(field['default'])}; other readers take none but "
+            f'null, and only if null comes first: write "type": ["null", '
+            f'{_json(_value_branch(declared))}], "default": null'
         )
-    return column
+    return Column(str(name), values[0], "null" in kinds, "default" in field, str(field["doc"]))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=str)
+
+
+def _require_name(name: Any, place: str) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidSchemaError(
+            f"{place} needs a name that Avro has: ASCII letters, digits and _, and no digit first"
+        )
 
 
 def _kind(branch: Any) -> str:
-    if isinstance(branch, Mapping):
-        logical = branch.get("type"), branch.get("logicalType")
-        return "date" if logical == ("int", "date") else json.dumps(branch)
-    return str(branch)
+    """Give the name of a type, or its JSON if it has none here."""
+    if isinstance(branch, Mapping) and branch.keys() == {"type"}:
+        branch = branch["type"]
+    if isinstance(branch, str) and branch not in _LOGICAL.values():
+        return branch
+    text = json.dumps(branch, sort_keys=True, default=str)
+    return _LOGICAL.get(text, text)
 
 
-def _fits(kind: str, default: Any) -> bool:
-    if kind == "null":
-        return default is None
-    try:
-        # The default of a date is a number of days.
-        TypeAdapter(_Int if kind == "date" else _TYPES[kind]).validate_python(default)
-    except ValidationError:
-        return False
-    return True
+def _value_branch(declared: Any) -> Any:
+    branches = declared if isinstance(declared, list) else [declared]
+    return next(branch for branch in branches if _kind(branch) != "null")

@@ -1,6 +1,7 @@
 """The sales API: `GET /sales?date=DATE&page=N`, with the token in `AUTH_TOKEN`."""
 
 from sales_assets.feed.api import DailyApi
+from sales_assets.sales.sale import SALE
 
 
 class SalesApi(DailyApi):
@@ -8,6 +9,7 @@ class SalesApi(DailyApi):
 
     title = "sales API"
     path = "sales"
+    row = SALE
     address_variable = "SALES_API_URL"
     token_variable = "AUTH_TOKEN"  # noqa: S105 - the name of the variable, not a token
     has_sample = True

@@ -50,7 +50,7 @@ def pages_are_full(
         page_rows = PageRows()
         with pages.files(key, day) as files:
             for page in pages.format.read(files):
-                page_rows.add(len(page.rows))
+                page_rows.add(page.count)
         return page_rows.metadata()[PAGE_ROWS]
 
     def judge(day: str) -> Finding:

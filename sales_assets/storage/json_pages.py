@@ -68,7 +68,7 @@ class JsonPages(PartitionFormat[Page]):
 
     def count_rows(self, files: Sequence[Location]) -> int:
         """Count page by page."""
-        return sum(len(page.rows) for page in self.read(files))
+        return sum(page.count for page in self.read(files))
 
     def counts(self, files: Sequence[Location]) -> dict[str, int]:
         """Count the pages."""

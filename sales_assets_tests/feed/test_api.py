@@ -43,8 +43,37 @@ def test_an_answer_that_is_never_a_page_fails_the_day(
     client = open_sales_api(
         api.url, read_timeout=0.1, request_timeout=0.2, max_attempts=2, retry_after_cap=0.01
     )
-    with pytest.raises(FeedApiError, match=r"2022-08-09: page 2 .* did not come"):
+    failed = r"2022-08-09: could not fetch page 2.*: 2 attempts failed; last error: "
+    with pytest.raises(FeedApiError, match=failed):
         bodies_of(client.pages(DAY))
+
+
+@pytest.mark.parametrize("body", ['{"error": "busy"}', "null", "[1]", "NaN"])
+def test_complete_json_of_another_shape_fails_at_once(
+    api: ScriptedApi, sales_api: SalesApi, body: str
+) -> None:
+    api.fail(body=body)
+    with pytest.raises(FeedApiError, match=r"page 1.*HTTP 200, but (an object|null|a|row 1 is a)"):
+        bodies_of(sales_api.pages(DAY))
+    assert len(api.requests) == 1
+
+
+def test_a_page_that_is_nested_too_deep_fails_at_once(
+    api: ScriptedApi, sales_api: SalesApi
+) -> None:
+    api.fail(body="[" * 1000 + "]" * 1000)
+    with pytest.raises(FeedApiError, match="nested deeper than 200 levels"):
+        bodies_of(sales_api.pages(DAY))
+    assert len(api.requests) == 1
+
+
+def test_a_byte_order_mark_is_passed_over_and_kept(api: ScriptedApi, sales_api: SalesApi) -> None:
+    api.days[DAY] = PAGES
+    api.fail(bom=True, page=1)
+    day = sales_api.pages(DAY)
+    reading = day.reading()
+    assert bodies_of(reading) == [b"\xef\xbb\xbf" + PAGES[0], *PAGES[1:]]
+    assert reading.result.metadata["retries"] == 0
 
 
 def test_an_answer_that_is_compressed_unasked_is_named(
@@ -60,14 +89,17 @@ def test_giving_up_names_the_page_the_attempts_and_the_reason(
     api: ScriptedApi, sales_api: SalesApi
 ) -> None:
     api.fail(status=500)
-    with pytest.raises(FeedApiError, match=r"2022-08-09: page 1 .* 3 attempts .*HTTP 500"):
+    with pytest.raises(
+        FeedApiError,
+        match=r"2022-08-09: could not fetch page 1.*: 3 attempts failed; last error: .*HTTP 500",
+    ):
         bodies_of(sales_api.pages(DAY))
     assert len(api.requests) == 3
 
 
 def test_a_server_that_is_not_there_fails_in_the_end(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.__exit__(None, None, None)
-    with pytest.raises(FeedApiError, match=r"3 attempts .*no connection .Connection refused"):
+    with pytest.raises(FeedApiError, match=r"3 attempts failed.*no connection .Connection refused"):
         bodies_of(sales_api.pages(DAY))
 
 
@@ -75,7 +107,7 @@ def test_retry_after_is_followed(api: ScriptedApi) -> None:
     api.days[DAY] = PAGES
     api.fail(status=429, headers={"Retry-After": "1"}, times=1)
     client = open_sales_api(api.url, day_timeout=0.9)
-    with pytest.raises(FeedApiError, match=r"0.9 s for the day.*HTTP 429"):
+    with pytest.raises(FeedApiError, match=r"in 0.9 s \(day_timeout\): 1 attempt failed.*HTTP 429"):
         bodies_of(client.pages(DAY))
     assert len(api.requests) == 1
 
@@ -83,8 +115,17 @@ def test_retry_after_is_followed(api: ScriptedApi) -> None:
 def test_a_day_that_takes_too_long_fails(api: ScriptedApi) -> None:
     api.days[DAY] = PAGES
     api.fail(delay=0.1)
-    with pytest.raises(FeedApiError, match=r"0\.25 s for the day"):
+    with pytest.raises(FeedApiError, match=r"in 0\.25 s \(day_timeout\)"):
         bodies_of(open_sales_api(api.url, day_timeout=0.25).pages(DAY))
+
+
+def test_a_day_that_is_read_again_has_no_more_time(api: ScriptedApi) -> None:
+    api.days[DAY] = PAGES
+    day = open_sales_api(api.url, day_timeout=2).pages(DAY)
+    assert bodies_of(day) == PAGES
+    api.fail(delay=2)
+    with pytest.raises(FeedApiError, match=r"could not fetch page \d.* in 2 s \(day_timeout\)"):
+        bodies_of(day)
 
 
 def test_any_other_status_fails_at_once(api: ScriptedApi, sales_api: SalesApi) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from sales_assets.feed.contract import Contract, DamagedPageError
-from sales_assets.feed.json_rows import MAX_DEPTH
 from sales_assets.feed.judgement import InvalidRowsError, Judgement
 from sales_assets.feed.schema import RowSchema
 from sales_assets.sales.sale import SALE
+from sales_assets_tests.helpers.growth import is_linear
 from sales_assets_tests.helpers.rows import page, sale
 from sales_assets_tests.helpers.streams import judged
 
@@ -23,7 +23,12 @@ WIDER = Contract(
             "fields": [
                 *SALE.avro["fields"],
                 {"name": "shop", "type": ["null", "string"], "doc": "Where it was sold."},
-                {"name": "sent", "type": DATE_TYPE, "default": 0, "doc": "When it was sent."},
+                {
+                    "name": "sent",
+                    "type": ["null", DATE_TYPE],
+                    "default": None,
+                    "doc": "When it was sent.",
+                },
             ],
         },
         day_field="purchase_date",
@@ -70,14 +75,14 @@ def test_every_bad_value_of_a_page_is_found() -> None:
 
 # A quotation mark in a text has the page judged row by row.
 @pytest.mark.parametrize("client", ["Ada", '"'], ids=["all is plain", "row by row"])
-def test_an_optional_field_that_is_missing_gets_its_default(client: str) -> None:
+def test_an_optional_field_that_is_missing_is_null(client: str) -> None:
     [row] = wide(client=client)
-    assert row["sent"] == datetime.date(1970, 1, 1)
+    assert row["sent"] is None
 
 
 def test_a_field_that_may_be_null_has_to_be_there() -> None:
     assert wide(shop=None)[0]["shop"] is None
-    with pytest.raises(InvalidRowsError, match=r"page 1, row 1, shop .*required"):
+    with pytest.raises(InvalidRowsError, match="page 1, row 1, shop: missing"):
         judged([page(sale())], contract=WIDER)
 
 
@@ -97,10 +102,19 @@ def test_a_key_that_comes_twice_is_refused_though_its_values_are_good() -> None:
         judged([body])
 
 
-def test_a_row_that_is_nested_too_deep_is_refused_alone() -> None:
-    deep = "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1)
-    body = json.dumps([sale(), sale(more=0)]).replace('"more": 0', f'"more": {deep}').encode()
+@pytest.mark.parametrize("rows", [100, 30_000], ids=["a small page", "a large page"])
+def test_rows_are_counted_and_named_by_their_place_in_a_page_of_any_size(rows: int) -> None:
+    sales = [sale(price=number) for number in range(rows)]
+    sales[-2] = sale(price="7", colour="red")
     judgement = Judgement("stg_sales", max_rejected_rows=1)
-    assert judged([body], judgement) == [[sale(purchase_date=DATE)]]
-    [bad] = judgement.rejects
-    assert (bad["row"], bad["problems"][0]["reason"][:18]) == (2, "nested deeper than")
+    good = [row for part in judged([page(*sales)], judgement) for row in part]
+    assert [row["price"] for row in good] == [*range(rows - 2), rows - 1]
+    assert judgement.rejects[0]["row"] == rows - 1
+    assert judgement.unknown_fields["colour"]["first"] == f"page 1, row {rows - 1}"
+
+
+def test_a_page_in_which_each_row_has_an_unknown_field_of_its_own_is_read_in_linear_time() -> None:
+    def judge(rows: int) -> None:
+        judged([page(*[sale(**{f"field_{number}": 1}) for number in range(rows)])])
+
+    assert is_linear(judge, 800)

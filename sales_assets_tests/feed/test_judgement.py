@@ -9,13 +9,36 @@ from sales_assets_tests.helpers.streams import judged
 
 
 def test_the_error_shows_ten_values_and_counts_all_rows_of_the_day() -> None:
-    pages = [page(*[sale(price="1")] * 25), page(sale(), sale(price=None))]
-    with pytest.raises(InvalidRowsError, match="2022-08-09: 26 of 27 rows are bad") as failure:
+    pages = [page(*[sale(price="1")] * 25), page(*[sale()] * 26, sale(price=None))]
+    with pytest.raises(InvalidRowsError, match="2022-08-09: 26 of 52 rows are invalid") as failure:
         judged(pages)
     lines = str(failure.value).splitlines()
     assert len(lines) == 1 + 10 + 1 + 1
-    assert lines[-2] == "  and 16 more bad values"
+    assert lines[-2] == "  and 16 more invalid values"
     assert lines[-1].endswith(config_json("stg_sales", max_rejected_rows=26))
+
+
+def test_one_row_is_told_in_the_singular() -> None:
+    with pytest.raises(InvalidRowsError, match="1 of 2 rows is invalid; at most 0 are allowed"):
+        judged([page(sale(), sale(price="1"))])
+
+
+def test_a_limit_that_drops_most_of_a_day_is_not_offered() -> None:
+    with pytest.raises(
+        InvalidRowsError, match="most rows are invalid: compare the contract"
+    ) as bad:
+        judged([page(sale(), *[sale(price="1")] * 2)])
+    assert "{" not in str(bad.value)
+
+
+def test_a_missing_field_is_told_from_one_that_is_null() -> None:
+    judgement = Judgement("stg_sales", max_rejected_rows=2)
+    missing = sale()
+    del missing["price"]
+    judged([page(missing, sale(price=None))], judgement)
+    problems = [record["problems"][0] for record in judgement.rejects]
+    assert problems[0] == {"field": "price", "value": None, "reason": "missing"}
+    assert problems[1]["value"] == "null"
 
 
 def test_a_long_value_is_shown_short() -> None:

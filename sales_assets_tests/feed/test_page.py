@@ -1,9 +1,17 @@
 """A page: its rows, and what stands for them."""
 
+import json
+
 import pytest
 
-from sales_assets.feed.json_rows import InvalidPageError
-from sales_assets.feed.page import Page
+from sales_assets.feed.json_rows import LARGE_PAGE, NoRowsError
+from sales_assets.feed.page import Page, PulledPage
+
+FIELDS = ("a", "b")
+
+
+def digest(body: bytes) -> bytes:
+    return PulledPage(body, FIELDS).digest
 
 
 @pytest.mark.parametrize(
@@ -12,13 +20,15 @@ from sales_assets.feed.page import Page
         (b'[{"a": 1, "b": "x"}]', b'[ {"b":"\\u0078",\n"a":1} ]'),
         (b'[{"a": 1}, {"b": 2}]', b'[{"a":1},{"b":2}]'),
         (b'[{"a": {"b": 1, "c": 2}}]', b'[{"a": {"c": 2, "b": 1}}]'),
+        (b'[{"a": 1, "b": 2, "at": 1}]', b'[{"a": 1, "b": 2, "at": 2, "more": {}}]'),
+        (b'[{"a": 1}]', b'\xef\xbb\xbf[{"a": 1}]'),
     ],
-    ids=["rows alike", "rows that differ", "objects within"],
+    ids=["rows alike", "rows that differ", "objects within", "other fields", "a byte order mark"],
 )
 def test_the_digest_is_the_same_for_the_same_rows_however_they_are_written(
     body: bytes, same: bytes
 ) -> None:
-    assert Page(body).digest == Page(same).digest
+    assert digest(body) == digest(same)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +36,7 @@ def test_the_digest_is_the_same_for_the_same_rows_however_they_are_written(
     [
         b'[{"a": 1, "b": 3}]',
         b'[{"a": 1}]',
+        b'[{"a": 1, "b": null}]',
         b'[{"a": 2, "b": 1}]',
         b'[{"a": 1, "c": 2}]',
         b'[{"a": 1, "b": 2}, {"a": 1, "b": 2}]',
@@ -35,16 +46,30 @@ def test_the_digest_is_the_same_for_the_same_rows_however_they_are_written(
     ],
 )
 def test_other_rows_have_another_digest(body: bytes) -> None:
-    assert Page(body).digest != Page(b'[{"a": 1, "b": 2}]').digest
+    assert digest(body) != digest(b'[{"a": 1, "b": 2}]')
 
 
 def test_rows_in_another_order_have_another_digest() -> None:
-    assert Page(b'[{"a": 1}, {"a": 2}]').digest != Page(b'[{"a": 2}, {"a": 1}]').digest
+    assert digest(b'[{"a": 1}, {"a": 2}]') != digest(b'[{"a": 2}, {"a": 1}]')
 
 
-def test_a_row_that_is_not_an_object_is_named() -> None:
-    with pytest.raises(InvalidPageError, match="row 2 is not an object"):
-        Page(b'[{"a": 1}, 2]').require_objects()
+def test_white_space_that_makes_a_page_a_large_one_does_not_change_its_digest() -> None:
+    rows = [{"a": n, "b": "x"} for n in range(2500)]
+    small, large = json.dumps(rows), json.dumps(rows, indent=200)
+    assert len(small) < LARGE_PAGE < len(large)
+    assert digest(small.encode()) == digest(large.encode())
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"), [("2", "a number"), ("null", "null"), ("[]", "a list"), ('"x"', "a string")]
+)
+def test_a_row_that_is_not_an_object_is_named(row: str, kind: str) -> None:
+    with pytest.raises(NoRowsError, match=f"row 2 is {kind}, not an object"):
+        PulledPage(b'[{"a": 1}, ' + row.encode() + b"]", FIELDS)
+
+
+def test_rows_are_counted_with_and_without_a_byte_order_mark() -> None:
+    assert [Page(mark + b"[{}, {}]").count for mark in (b"", b"\xef\xbb\xbf")] == [2, 2]
 
 
 def test_a_page_is_shown_by_its_size_and_not_by_its_rows() -> None:

@@ -92,13 +92,13 @@ def test_pages_of_more_than_100_rows_are_taken_as_they_are(
 ) -> None:
     api.days[DAY] = full_pages(4)
     api.fail(page_size=250)
-    assert [len(page.rows) for page in sales_api.pages(DAY)] == [250, 150]
+    assert [page.count for page in sales_api.pages(DAY)] == [250, 150]
 
 
 def test_the_same_page_for_ever_fails_the_day(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.days[DAY] = PAGES
     api.fail(serve_page=1)
-    with pytest.raises(FeedApiError, match="page 2 is page 1 again"):
+    with pytest.raises(FeedApiError, match="repeated page 1 as page 2"):
         bodies_of(sales_api.pages(DAY))
 
 
@@ -147,5 +147,6 @@ def test_no_more_requests_are_in_flight_than_allowed(api: ScriptedApi, max_in_fl
 def test_a_small_day_costs_few_requests_in_vain(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.days[DAY] = [*full_pages(3), PAGES[0]]
     bodies_of(sales_api.pages(DAY))
-    needed = 4 + 1 + 1
-    assert len(api.requests) <= needed + 2
+    needed = 4 + 1
+    again = len(["the first", "the last", "two past the end"]) + 1
+    assert len(api.requests) <= needed + again + 2

@@ -1,6 +1,7 @@
 """A day is proven to be whole, or it fails: pages that move, repeat, or belong elsewhere."""
 
 import datetime
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -8,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from sales_assets.feed.paging import FeedApiError
+from sales_assets.feed.paging import FeedApiError, NoSuchDayError
 from sales_assets.feed.proof import ENDS_AGAIN, READ_TWICE, DayChangedError
 from sales_assets.sample.api import Answer
-from sales_assets_tests.helpers.rows import DAY, sale
+from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi, open_sales_api
 from sales_assets_tests.helpers.streams import bodies_of, facts_of
 
@@ -96,7 +97,7 @@ def test_what_changes_in_the_middle_of_yesterday_is_noticed(
                 change(api.rows)
 
         api.before = before
-        with pytest.raises(DayChangedError, match="page 2 was another one"):
+        with pytest.raises(DayChangedError, match="page 2 changed while the day was read"):
             pull(api, monkeypatch, YESTERDAY)
 
 
@@ -141,7 +142,7 @@ def test_pages_that_come_again_end_the_day_at_once(
 ) -> None:
     bodies = [json.dumps([sale(price=n), sale(price=-n)]).encode() for n in cycle]
     api.days[DAY] = bodies * 500
-    with pytest.raises(FeedApiError, match=f"page {len(cycle) + 1} is page 1 again"):
+    with pytest.raises(FeedApiError, match=f"repeated page 1 as page {len(cycle) + 1}"):
         bodies_of(open_sales_api(api.url).pages(DAY))
     assert len(api.requests) < 4 * len(cycle) + 4
 
@@ -170,5 +171,68 @@ def test_a_day_that_is_unknown_for_a_moment_is_not_stored_as_an_empty_one(
 ) -> None:
     api.days[DAY] = [json.dumps([sale()]).encode()]
     api.fail(status=404, times=1)
-    with pytest.raises(DayChangedError, match="something when it was asked again"):
+    with pytest.raises(DayChangedError, match="page 1 was missing, and has rows now"):
         bodies_of(open_sales_api(api.url).pages(DAY, allow_empty=True))
+
+
+SIZES = {
+    "full pages": [100, 100, 100],
+    "a short page in between": [100, 99, 100, 50],
+    "one page": [1],
+}
+
+
+def sized_pages(sizes: list[int]) -> list[bytes]:
+    prices = itertools.count()
+    return [page(*(sale(price=next(prices)) for _ in range(size))) for size in sizes]
+
+
+@BOTH_AGES
+@pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("instead", [{"status": 404}, {"body": "[]"}], ids=["404", "empty"])
+@pytest.mark.parametrize("times", [1, 2, None], ids=["once", "twice", "for good"])
+def test_a_day_is_never_cut_off_at_a_page_that_is_missing(
+    api: ScriptedApi, day: str, sizes: list[int], instead: dict[str, Any], times: int | None
+) -> None:
+    for number in range(1, len(sizes)):
+        api.days[day] = sized_pages(sizes)
+        api.fail(**instead, page=number, times=times)
+        with pytest.raises((DayChangedError, NoSuchDayError)):
+            bodies_of(open_sales_api(api.url).pages(day))
+
+
+@BOTH_AGES
+def test_an_empty_page_in_the_middle_does_not_end_a_day(api: ScriptedApi, day: str) -> None:
+    api.days[day] = sized_pages([100, 60, 0, 100])
+    with pytest.raises(DayChangedError, match="page 3 is missing, but page 4 has rows"):
+        bodies_of(open_sales_api(api.url).pages(day))
+
+
+@BOTH_AGES
+def test_the_last_page_may_not_be_missing_even_for_a_moment(api: ScriptedApi, day: str) -> None:
+    api.days[day] = sized_pages([100, 100, 50])
+    api.fail(status=404, page=3, times=1)
+    with pytest.raises(DayChangedError, match="page 3 was missing, and has rows now"):
+        bodies_of(open_sales_api(api.url).pages(day))
+
+
+@BOTH_AGES
+def test_a_field_outside_the_contract_may_differ_in_each_response(
+    monkeypatch: pytest.MonkeyPatch, day: str
+) -> None:
+    with MovingApi(350) as api:
+        served = itertools.count()
+        api.written = lambda rows: page(*({**row, "served_at": next(served)} for row in rows))
+        first = json.loads(pull(api, monkeypatch, day)[0])
+        assert first[0]["served_at"] == 0
+
+
+def test_a_page_that_comes_again_is_noticed_by_the_fields_of_the_contract(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with MovingApi(350) as api:
+        served = itertools.count()
+        api.written = lambda rows: page(*({**row, "served_at": next(served)} for row in rows))
+        api.fail(serve_page=1, page=3)
+        with pytest.raises(FeedApiError, match="repeated page 1 as page 3"):
+            pull(api, monkeypatch, DAY)

@@ -60,6 +60,7 @@ class RefundsApi(DailyApi):
 
     title = "refunds API"
     path = "refunds"
+    row = REFUND
     address_variable = "REFUNDS_API_URL"
     token_variable = "REFUNDS_TOKEN"  # noqa: S105 - the name of the variable, not a token
 
