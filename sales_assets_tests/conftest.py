@@ -12,7 +12,12 @@ import dagster as dg
 import pytest
 
 from sales_assets.sales.api import SalesApi
-from sales_assets_tests.helpers.commands import Command, run_new_python, run_python
+from sales_assets_tests.helpers.commands import (
+    Command,
+    run_new_python,
+    run_python,
+    without_settings,
+)
 from sales_assets_tests.helpers.pipeline import Pipeline
 from sales_assets_tests.helpers.postgres_server import DATABASE, USER, running_postgres
 from sales_assets_tests.helpers.rides_file import sql
@@ -79,13 +84,8 @@ def new_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(tmp_path: Path, new_home: Path) -> dict[str, str]:
     """The environment of a user with a DAGSTER_HOME and a BASE_DIR of their own, and no token."""
     home = shutil.copytree(new_home, tmp_path / "dagster_home")
-    ours = {name for name in os.environ if name.startswith(("SALES_", "RIDES_", "DAGSTER_"))}
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ours | {"AUTH_TOKEN", "BASE_DIR"}
-    }
-    return {**inherited, "DAGSTER_HOME": str(home), "BASE_DIR": str(tmp_path / "storage")}
+    ours = {"DAGSTER_HOME": str(home), "BASE_DIR": str(tmp_path / "storage")}
+    return {**without_settings(os.environ), **ours}
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Commands of a user, each in a process with a working directory and an environment of its own."""
 
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -12,6 +13,12 @@ from sales_assets_tests.helpers.forkserver import processes
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 _SECONDS = 120
+_SETTING = re.compile(r"SALES_|RIDES_|DAGSTER_|AUTH_TOKEN$|BASE_DIR$")
+
+
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Give an environment without any setting of this project or of Dagster."""
+    return {name: value for name, value in environment.items() if not _SETTING.match(name)}
 
 
 def run_python(

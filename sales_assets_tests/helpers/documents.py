@@ -14,16 +14,19 @@ in a scratch copy of the project, unless a comment right above it says otherwise
 import ast
 import importlib
 import inspect
+import io
 import pkgutil
 import re
 import shlex
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
 from typing import NamedTuple
 
 import sales_assets
 from sales_assets import settings
 from sales_assets_tests.helpers.files import PROJECT
+from sales_assets_tests.helpers.samples import checks, samples
 
 RUN = {"sh", "python", "console"}
 """The languages that are run."""
@@ -119,7 +122,13 @@ def _step(number: int, block: Block) -> str:
 
 def written(document: str) -> str:
     """Give a document with the parts that code writes as they should be."""
-    return _PART.sub(lambda part: part[1] + PARTS[part[2]]() + part[3], read(document))
+    return _PART.sub(lambda part: part[1] + _part(part[2]) + part[3], read(document))
+
+
+def _part(name: str) -> str:
+    if name in PARTS:
+        return PARTS[name]()
+    return f"\n{textwrap.indent(samples()[name].strip(), ' ' * 4)}\n\n"
 
 
 def _modules() -> Iterator[str]:
@@ -199,10 +208,13 @@ PARTS: dict[str, Callable[[], str]] = {
     "layers": _layers,
     "errors": _errors,
     "settings": _settings,
+    "checks": checks,
 }
-"""What writes the parts, by their names."""
+"""What writes the parts that are no samples, by their names."""
 
 
 if __name__ == "__main__":
-    for each in documents():
-        (PROJECT / each).write_text(written(each), encoding="utf-8")
+    with redirect_stderr(io.StringIO()):  # Runs tell of all that they do.
+        texts = {each: written(each) for each in documents()}
+    for each, text in texts.items():
+        (PROJECT / each).write_text(text, encoding="utf-8")
