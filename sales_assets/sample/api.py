@@ -1,8 +1,8 @@
 """The embedded sample API: a real HTTP server on loopback that behaves like the real ones.
 
-Its sales are invented, but plausible and always the same for a day; so are its rides for a seed
-(`sample_rides`). It serves runs on a machine without a token (`SALES_API_URL=sample`) or without a
-rides API, people who try the project, and the tests.
+Its sales (`sales`) are invented, but plausible and always the same for a day; so are its
+rides (`rides`) for a seed. It serves runs on a machine without a token (`SALES_API_URL=sample`) or
+without a rides API, people who try the project, and the tests.
 """
 
 import codecs
@@ -34,7 +34,7 @@ from sales_assets.sample.sales import PAGE_SIZE, sample_page
 
 
 class Answer(NamedTuple):
-    """An HTTP answer, and how it goes wrong on its way."""
+    """A response, and how it goes wrong on its way."""
 
     status: int = 200
     body: bytes = b""
@@ -48,11 +48,13 @@ _log = logging.getLogger(__name__)
 class SampleApi:
     """The server; runs in a thread of its own while the `with` block lasts.
 
-    Attributes:
-        token: What a request has to send as `Authorization`.
-        page: Gives a page of a day as bytes, or None past the last one.
-        faults: What goes wrong.
-        ride: Gives a ride by its number, from 1; each request gets the next, and needs no token.
+    Args:
+        token: What a request has to send as `Authorization`; a random one unless given.
+        page: Makes a page of a day as bytes, or None past the last one.
+        port: Any free one, unless given.
+        faults: What goes wrong with sales.
+        ride: Makes a ride by its number, from 1; each request gets the next, and needs no token.
+        host: The address to listen on.
     """
 
     def __init__(
@@ -64,16 +66,6 @@ class SampleApi:
         ride: Callable[[int], bytes] = sample_ride,
         host: str = "127.0.0.1",
     ) -> None:
-        """Listen, on loopback unless told otherwise.
-
-        Args:
-            token: A token of its own for this server, unless given.
-            page: Where the pages come from.
-            port: Any free one, unless given.
-            faults: What goes wrong with sales; nothing, unless given.
-            ride: Where the rides come from.
-            host: The address to listen at.
-        """
         self.token = token or secrets.token_urlsafe()
         self.page = page
         self.faults = faults or Faults()
@@ -88,7 +80,7 @@ class SampleApi:
         return f"http://{host!s}:{port}"
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
-        """Answer a GET request for a path with its query."""
+        """Respond to a GET request for a path with its query."""
         address = urlsplit(path)
         if address.path == "/ride":
             return Answer(body=self.ride(next(self._ride_numbers)))
@@ -139,11 +131,10 @@ class SampleApi:
         return Answer(status, body, headers, fault)
 
     def serve_forever(self) -> None:
-        """Answer requests in this thread until the process is told to stop."""
+        """Respond to requests in this thread until the process is stopped."""
         self._server.serve_forever()
 
     def __enter__(self) -> Self:
-        """Start to answer."""
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
@@ -153,7 +144,6 @@ class SampleApi:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop to answer."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -170,7 +160,7 @@ class _Server(ThreadingHTTPServer):
         self.close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Let clients go that do not wait for an answer; show everything else."""
+        """Say nothing of clients that did not wait for a response; show everything else."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -178,7 +168,7 @@ class _Server(ThreadingHTTPServer):
 def _handler(answer: Callable[[str, Mapping[str, str]], Answer]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # Else the last packet of an answer waits for the client's ACK of the one before it.
+        # Else the last packet of a response waits for the client's ACK of the one before it.
         disable_nagle_algorithm = True
         wbufsize = -1
 
@@ -207,6 +197,6 @@ def _handler(answer: Callable[[str, Mapping[str, str]], Answer]) -> type[BaseHTT
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
         def log_message(self, *_: Any) -> None:
-            """Keep quiet; who asks knows what it asked for."""
+            """Log nothing: clients know what they requested."""
 
     return Handler

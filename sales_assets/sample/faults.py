@@ -1,13 +1,13 @@
 """Faults of the sample API: how it misbehaves, for whom, and how often.
 
-A file of faults is a YAML list; each entry says which requests it is about and what goes wrong
-with them. The first entry that matches a request, and is not used up, is the one that counts:
+A file of faults is a YAML list; each entry says which requests it is for and what goes wrong with
+them. The first entry that matches a request, and is not used up, is the one that counts:
 
     - {date: 2022-08-10, status: 503, times: 2}
     - {page: 3, cut: 20, times: 1}
     - {delay: 0.05, jitter: 0.02}
 
-What the API answers when nothing is wrong, and how an answer is sent, is `sample_api`'s business.
+What the API returns when nothing is wrong, and how a response is sent, is up to `api`.
 """
 
 import datetime
@@ -25,10 +25,10 @@ class InvalidFaultsError(ValueError):
 
 
 class Fault(BaseModel):
-    """One kind of misbehaviour, and the requests it is for.
+    """One kind of misbehavior, and the requests it is for.
 
-    The parts of a fault add up, in this order: which page is served, what is answered instead,
-    how that is encoded, and how it is sent.
+    The parts of a fault add up, in this order: which page is served, what is returned instead, how
+    that is encoded, and how it is sent.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,14 +45,14 @@ class Fault(BaseModel):
         default=0, ge=0, description="Serve as if so many rows had come in at the front."
     )
 
-    status: int | None = Field(default=None, ge=200, le=599, description="Answer this status.")
+    status: int | None = Field(default=None, ge=200, le=599, description="Return this status.")
     headers: dict[str, str] = Field(default={}, description="Send these headers, too.")
-    body: str | None = Field(default=None, description="Answer this body.")
+    body: str | None = Field(default=None, description="Return this body.")
 
     bom: bool = Field(default=False, description="Put a UTF-8 byte order mark in front.")
-    gzip: bool = Field(default=False, description="Compress the body, asked or not.")
+    gzip: bool = Field(default=False, description="Compress the body, requested or not.")
 
-    delay: float = Field(default=0, ge=0, description="Wait so many seconds before answering.")
+    delay: float = Field(default=0, ge=0, description="Wait so many seconds before responding.")
     jitter: float = Field(default=0, ge=0, description="Wait up to so many seconds more.")
     cut: int = Field(
         default=0, ge=0, description="Close before the last so many bytes of the body."
@@ -70,10 +70,9 @@ _faults = TypeAdapter(list[Fault])
 
 
 class Faults:
-    """The faults of one server, with a count of those that are used up."""
+    """The faults of one server, in order, with a count of those that are used up."""
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
-        """Use these faults, in this order."""
         self._left = [(fault, [fault.times]) for fault in faults]
         self._lock = threading.Lock()
 
@@ -82,7 +81,7 @@ class Faults:
         """Read a YAML file of faults.
 
         Raises:
-            InvalidFaultsError: It is no YAML, or not a list of faults; says which entry and why.
+            InvalidFaultsError: It is not YAML, or not a list of faults; says which entry and why.
         """
         try:
             return cls(_faults.validate_python(yaml.safe_load(path.read_text(encoding="utf-8"))))
@@ -90,7 +89,7 @@ class Faults:
             raise InvalidFaultsError(f"{path}: {error}") from error
 
     def next(self, day: datetime.date, page: int) -> Fault | None:
-        """Take the fault for a request; None where all is well."""
+        """Take the fault for a request, if there is one."""
         with self._lock:
             for fault, left in self._left:
                 if fault.date in (None, day) and fault.page in (None, page) and left[0] != 0:

@@ -1,6 +1,6 @@
 """The API resources on sample data: each talks to a sample API that lives as long as the run does.
 
-They say plainly, in the log and in the metadata of a run, that what comes from them is invented.
+The log and the metadata of a run say plainly that what comes from them is invented.
 """
 
 import functools
@@ -30,7 +30,7 @@ class SampleSalesApi(SalesApi):
 
     @contextmanager
     def open(self, run_id: str | None = None) -> Iterator[Self]:
-        """Start the server, and use it with a token of its own."""
+        """Start the server, with a token of its own."""
         with SampleApi() as api:
             self._connect(api.url, TokenAuth(api.token))
             try:
@@ -51,7 +51,7 @@ class SampleRidesApi(RidesApi):
 
     @contextmanager
     def open(self, run_id: str | None = None) -> Iterator[Self]:
-        """Start the server, with rides of its own: their seed is the run's id, or a new one."""
+        """Start the server; the seed of its rides is the run's id, or a new one."""
         ride = functools.partial(sample_ride, seed=run_id or str(uuid.uuid4()))
         with SampleApi(ride=ride) as api:
             self._connect(api.url, None)

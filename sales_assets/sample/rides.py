@@ -23,14 +23,14 @@ _FARE_PER_KM = 1.2
 
 
 def sample_ride(number: int, seed: str = "sample") -> bytes:
-    """Invent one answer, without need of those before it.
+    """Invent one response, without those before it.
 
     Args:
         number: Which ride of the seed, from 1.
         seed: Another seed has other rides.
 
     Returns:
-        The JSON object that `GET /ride` answers; distances in km.
+        The JSON object that `GET /ride` returns; distances in km.
     """
     draw = _draw(f"{seed} ride {number}")
     # Some drivers work more than others.

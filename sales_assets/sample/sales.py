@@ -26,7 +26,7 @@ def rows_of_day(day: datetime.date) -> int:
 
 
 def sample_page(day: datetime.date, page: int, rows: int | None = None) -> bytes | None:
-    """Invent one page of a day, without need of the pages before it.
+    """Invent one page of a day, without the pages before it.
 
     Args:
         day: The day of the sales.
