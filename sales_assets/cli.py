@@ -177,7 +177,8 @@ def verify(
     set_to: Settings = context.obj
     with _history(set_to, first, last) as instance:
         from sales_assets.definitions import BASE_DIR, LAYERS
-        from sales_assets.verify import Difference, Verification
+        from sales_assets.storage.comparison import Difference
+        from sales_assets.verify import Verification
 
         verification = Verification(instance, LAYERS)
         days = verification.days(*_bounds(first, last))
@@ -235,7 +236,7 @@ def status(
             days = days_of.days_between(SALES_DAYS, *_bounds(first, last))
         except days_of.NoSuchDaysError as error:
             raise click.UsageError(str(error)) from error
-        found = days_of.status(instance, LAYERS, SALES_DAYS, days, set_to.sales_lookback_days)
+        found = days_of.status(instance, LAYERS, days, set_to.sales_lookback_days)
     if as_json:
         layers = {name: one._asdict() for name, one in found.items()}
         click.echo(json.dumps({"from": days[0], "to": days[-1], "assets": layers}, indent=2))

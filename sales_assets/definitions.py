@@ -15,7 +15,6 @@ from sales_assets import settings
 from sales_assets.alerts.late_days import late_day_alerts
 from sales_assets.alerts.sensors import failed_run_alerts
 from sales_assets.alerts.webhook import Webhook
-from sales_assets.feed.automation import automation_sensor
 from sales_assets.feed.previews import knowingly
 from sales_assets.http.secrets import redacted
 from sales_assets.rides.api import RidesApi
@@ -35,6 +34,7 @@ from sales_assets.schedules import (
     rides_schedule,
     sales_job,
 )
+from sales_assets.storage.automation import following_sensor, follows_its_source
 from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.day_directories import Layer
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
@@ -67,14 +67,17 @@ def _rides_database(address: str) -> RidesDatabase:
 
 
 def _daily(layers: Mapping[Layer, dg.AssetsDefinition], hour: int) -> list[dg.AssetsDefinition]:
-    """Say of the assets when a day is due, and where their days lie."""
+    """Say of the assets when a day is due, where their days lie, and what they follow."""
     policy = daily_sales_freshness(hour)
 
     def described(spec: dg.AssetSpec, layer: Layer) -> dg.AssetSpec:
         uri = redacted(layer.storage.directory(layer.asset, "x").parent.as_uri())
         located: dg.AssetSpec = spec.merge_attributes(metadata={"dagster/uri": uri})
         due_daily: dg.AssetSpec = dg.apply_freshness_policy(located, policy)
-        return due_daily
+        if layer.made_from is None:
+            return due_daily
+        condition = follows_its_source(layer, layer.made_from)
+        return due_daily.replace_attributes(automation_condition=condition)
 
     return [
         asset.map_asset_specs(partial(described, layer=layer)) for layer, asset in layers.items()
@@ -109,7 +112,9 @@ def _documented(spec: dg.AssetSpec) -> dg.AssetSpec:
 def _storage(base_dir: str) -> dict[str, PartitionDirectoryIOManager]:
     return {
         "json_pages": PartitionDirectoryIOManager(base_dir, JsonPages()),
-        "sales_avro": PartitionDirectoryIOManager(base_dir, AvroFile(SALE.avro)),
+        "sales_avro": PartitionDirectoryIOManager(
+            base_dir, AvroFile(SALE.avro), has_quarantine=True
+        ),
     }
 
 
@@ -132,10 +137,8 @@ _settings = settings.read()
 
 BASE_DIR = _settings.base_dir
 _STORAGE = _storage(BASE_DIR)
-LAYERS = [
-    Layer(raw_sales.key, _STORAGE["json_pages"]),
-    Layer(stg_sales.key, _STORAGE["sales_avro"], made_from=raw_sales.key),
-]
+_RAW = Layer(raw_sales.key, SALES_DAYS, _STORAGE["json_pages"])
+LAYERS = [_RAW, Layer(stg_sales.key, SALES_DAYS, _STORAGE["sales_avro"], made_from=_RAW)]
 """What `sales-assets verify` compares with the records."""
 
 schedule_hour = _settings.sales_schedule_hour
@@ -154,7 +157,7 @@ defs = dg.Definitions(
     asset_checks=[*SALES_CHECKS, distances_are_plausible, every_ride_has_its_driver],
     jobs=[sales_job, rides_job],
     schedules=[daily_sales_schedule(schedule_hour, _settings.sales_lookback_days), rides_schedule],
-    sensors=[automation_sensor(), *(_alerts(alert_url) if alert_url else [])],
+    sensors=[following_sensor(), *(_alerts(alert_url) if alert_url else [])],
     resources={
         "rides_api": rides_api,
         "rides_database": rides_database,

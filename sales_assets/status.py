@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from sales_assets.feed.remedy import spans
+from sales_assets.storage.changes import FIRST, UNCHANGED
 from sales_assets.storage.day_directories import Layer
-from sales_assets.storage.recorded import STORED_AT
+from sales_assets.storage.recorded import is_made_from
 
 _NAMED_SPANS = 10
-_SAME = ("unchanged", "first version")
+_SAME = (UNCHANGED, FIRST)
 
 
 class NoSuchDaysError(Exception):
@@ -29,7 +30,7 @@ class LayerStatus(NamedTuple):
         missing: Those that are not.
         failed: Days whose latest run failed; an older version of them may be stored.
         to_convert: Days that its source has, and it has not.
-        outdated: Days that were stored in its source again after they were stored here.
+        outdated: Days that were made from an older version of their source.
         changed: What the last look back changed, by day, if it changed something.
     """
 
@@ -80,7 +81,6 @@ def days_between(partitions: dg.PartitionsDefinition[str], low: str, high: str) 
 def status(
     instance: dg.DagsterInstance,
     layers: Sequence[Layer],
-    partitions: dg.PartitionsDefinition[str],
     days: Sequence[str],
     lookback: int,
 ) -> dict[str, LayerStatus]:
@@ -89,7 +89,6 @@ def status(
     Args:
         instance: What has recorded them.
         layers: The assets, each after what it is made from.
-        partitions: Their partitions.
         days: The days of interest, the oldest first.
         lookback: How many days before the last one a look back takes in.
     """
@@ -100,8 +99,8 @@ def status(
     return {
         layer.name: _status(
             recorded[layer.asset],
-            recorded[layer.made_from] if layer.made_from else {},
-            _failed(instance, layer.asset, partitions, days),
+            recorded[layer.made_from.asset] if layer.made_from else {},
+            _failed(instance, layer, days),
             days,
             looked_back,
         )
@@ -125,19 +124,12 @@ def _status(
         failed=[day for day in days if day in failed],
         to_convert=[day for day in missing if day in source],
         outdated=[
-            day
-            for day in stored
-            if day in source and source[day][STORED_AT] > recorded[day][STORED_AT]
+            day for day in stored if day in source and not is_made_from(recorded[day], source[day])
         ],
         changed={day: change for day, change in changes.items() if change not in ("", *_SAME)},
     )
 
 
-def _failed(
-    instance: dg.DagsterInstance,
-    asset: dg.AssetKey,
-    partitions: dg.PartitionsDefinition[str],
-    days: Sequence[str],
-) -> set[str]:
-    states = instance.get_status_by_partition(asset, list(days), partitions) or {}
+def _failed(instance: dg.DagsterInstance, layer: Layer, days: Sequence[str]) -> set[str]:
+    states = instance.get_status_by_partition(layer.asset, list(days), layer.days) or {}
     return {day for day, state in states.items() if state and state.name == "FAILED"}

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from sales_assets.sales.assets import SALES_DAYS, raw_sales, stg_sales
+from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.status import LayerStatus, status
 from sales_assets_tests.helpers.materialize import sales_layers
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
@@ -13,7 +13,7 @@ RAW = dg.AssetSelection.assets(raw_sales)
 
 def looked_up(pipeline: Pipeline, lookback: int = 2) -> tuple[LayerStatus, LayerStatus]:
     """Give what is said of the three days of raw_sales and of stg_sales."""
-    found = status(pipeline.instance, sales_layers(pipeline.base), SALES_DAYS, DAYS, lookback)
+    found = status(pipeline.instance, sales_layers(pipeline.base), DAYS, lookback)
     return found["raw_sales"], found["stg_sales"]
 
 

@@ -155,7 +155,7 @@ def rows_by_day(
                 stored.result.is_current,
             )
 
-        return DayStream(read)
+        return DayStream(read, stream.made_from)
 
     return RowsByDay(
         {day: judged(day, stream) for day, stream in pages.items()}, side_by_side=_CONVERSIONS

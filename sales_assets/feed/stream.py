@@ -70,11 +70,16 @@ class Reading(Generic[T, R]):
 
 
 class DayStream(Generic[T]):
-    """The items of one day in order, as often as they are asked for."""
+    """The items of one day in order, as often as they are needed.
 
-    def __init__(self, read: Callable[[], Generator[T, None, Facts]]) -> None:
-        """Carry what `read` gives: at each call a generator of its own."""
+    Attributes:
+        made_from: SHA-256 of what is recorded of the day that this one is made from; empty if it
+            is made from none, or from one that was never recorded.
+    """
+
+    def __init__(self, read: Callable[[], Generator[T, None, Facts]], made_from: str = "") -> None:
         self._read = read
+        self.made_from = made_from
 
     def reading(self) -> Reading[T, Facts]:
         """Begin a pass over the day."""

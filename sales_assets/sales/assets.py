@@ -3,7 +3,6 @@
 import dagster as dg
 
 from sales_assets import settings
-from sales_assets.feed.automation import FOLLOWS_ITS_SOURCE
 from sales_assets.feed.daily import (
     RawConfig,
     StgConfig,
@@ -67,7 +66,6 @@ def raw_sales(
     code_version="1",
     kinds={"python", "avro"},
     io_manager_key="sales_avro",
-    automation_condition=FOLLOWS_ITS_SOURCE,
 )
 def stg_sales(
     context: dg.AssetExecutionContext, config: StgConfig, raw_sales: PagesByDay

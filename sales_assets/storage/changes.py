@@ -11,6 +11,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+FIRST, UNCHANGED = "first version", "unchanged"
+"""What is said of a day that replaces none, and of one with the same bytes."""
+
 _END = object()
 _MOST = 100_000
 """Rows that are remembered, at most: some 20 MB."""

@@ -1,8 +1,8 @@
 """What the checks of any daily feed look for: whether its stored days are whole, and usual.
 
 A check reads what the materializations recorded, in one query for all of its days, and the files as
-far as it must. Each function makes the result of one check of one asset; what is particular to the
-rows of a feed is said by that feed.
+far as it must. Each function judges the days of one asset; what is particular to the rows of a feed
+is said by that feed.
 """
 
 import datetime
@@ -13,48 +13,71 @@ from typing import Any
 import dagster as dg
 
 from sales_assets.feed.page_rows import PAGE_ROWS, PageRows
+from sales_assets.storage.comparison import content_differences, source_differences
+from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.evaluation import Evaluations, Finding, evaluate
-from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.recorded import Recorded
-from sales_assets.storage.stored_day import describe, discrepancies
-
-Storage = dg.ResourceParam[PartitionDirectoryIOManager]
+from sales_assets.storage.stored_day import describe
 
 _WEEKS = 4
 _FEW, _MANY = 0.5, 2
 _NEVER_RECORDED = "never recorded: materialize it, or run `sales-assets verify --fix`"
 
 
-def pages_are_as_recorded(
-    context: dg.AssetCheckExecutionContext, pages: PartitionDirectoryIOManager
-) -> Evaluations:
-    """The pages are numbered without gaps, and their content is as recorded."""
-    key, days, recorded = _checked(context, pages)
+def is_as_recorded(context: dg.AssetCheckExecutionContext, storage: DayDirectories) -> Evaluations:
+    """The content is as recorded, and was made from what is stored upstream now, if from anything.
+
+    A day that is made from another one has all of its rows, but for those that were rejected.
+    """
+    key, days, recorded = _checked(context, storage)
+    graph = context.op_execution_context.job_def.asset_layer.asset_graph
+    upstream = {
+        parent.to_user_string(): storage.recorded(context.instance, parent, days)
+        for parent in graph.get(key).parent_keys
+    }
 
     def judge(day: str) -> Finding:
-        with pages.files(key, day) as files:
-            rows = recorded[day]["dagster/row_count"] if day in recorded else 0
-            problem = _as_recorded(recorded.get(day), describe(files), rows)
-            return Finding(problem, {"pages": len(files)})
+        with storage.files(key, day) as files:
+            stored = describe(files)
+            facts = {**storage.format.counts(files), "sha256": stored["sha256"]}
+        if day not in recorded:
+            return Finding(_NEVER_RECORDED, facts)
+        day_is = recorded[day]
+        facts["rows"] = rows = day_is["dagster/row_count"]
+        if wrong := "; ".join(content_differences(day_is, stored)):
+            return Finding(f"{wrong}: materialize it again", facts)
+        compared = f"{rows:,} rows with SHA-256 {stored['sha256'][:12]}..., as recorded"
+        for name, sources in upstream.items():
+            # A day of raw that was put there by hand has no record.
+            if source := sources.get(day):
+                rejected, upstream_rows = (
+                    day_is.get("rejected_rows", 0),
+                    source["dagster/row_count"],
+                )
+                facts |= {"rejected_rows": rejected, "upstream_rows": upstream_rows}
+                for _, problem in source_differences(
+                    name, day_is, source, rows + rejected, upstream_rows
+                ):
+                    return Finding(f"{problem}: materialize {key.to_user_string()} again", facts)
+                compared += f"; {rows + rejected:,} rows match {name}"
+        return Finding("", facts, compared)
 
     return evaluate(context, days, recorded, judge)
 
 
-def pages_are_full(
-    context: dg.AssetCheckExecutionContext, pages: PartitionDirectoryIOManager
-) -> Evaluations:
+def pages_are_full(context: dg.AssetCheckExecutionContext, storage: DayDirectories) -> Evaluations:
     """Every page but the last has as many rows as the first."""
-    key, days, recorded = _checked(context, pages)
+    key, days, recorded = _checked(context, storage)
 
     def counted(day: str) -> Any:
         page_rows = PageRows()
-        with pages.files(key, day) as files:
-            for page in pages.format.read(files):
+        with storage.files(key, day) as files:
+            for page in storage.format.read(files):
                 page_rows.add(page.count)
         return page_rows.metadata()[PAGE_ROWS]
 
     def judge(day: str) -> Finding:
-        # A day that was recorded as it lay there, or by an earlier version, is counted now.
+        # A day that was recorded as it was found, or by an earlier version, is counted now.
         rows = recorded.get(day, {}).get(PAGE_ROWS) or counted(day)
         facts = {
             "pages": rows["pages"],
@@ -62,79 +85,59 @@ def pages_are_full(
             "rows_of_last_page": rows["last"],
         }
         if odd := rows["odd"]:
-            return Finding(
-                f"page {odd['page']} has {odd['rows']} rows, page 1 {rows['first']}", facts
-            )
-        return Finding("", facts)
-
-    return evaluate(context, days, recorded, judge)
-
-
-def rows_are_as_recorded(
-    context: dg.AssetCheckExecutionContext,
-    rows: PartitionDirectoryIOManager,
-    pages: PartitionDirectoryIOManager,
-    raw: dg.AssetKey,
-) -> Evaluations:
-    """The content is as recorded, and has the rows of the raw asset without the rejected ones."""
-    key, days, recorded = _checked(context, rows)
-    recorded_raw = pages.recorded(context.instance, raw, days)
-
-    def judge(day: str) -> Finding:
-        with rows.files(key, day) as files:
-            count = rows.format.count_rows(files)
-            problem = _as_recorded(recorded.get(day), describe(files), count)
-        rejected = recorded.get(day, {}).get("rejected_rows", 0)
-        # A day of raw that was put there by hand has no record.
-        expected = recorded_raw.get(day, {}).get("dagster/row_count", count + rejected)
-        if not problem and count + rejected != expected:
-            problem = (
-                f"{count} rows and {rejected} rejected, but {raw.to_user_string()} has {expected}"
-            )
-        facts = {"rows": count, "rejected_rows": rejected, "raw_rows": expected}
-        return Finding(problem, facts)
+            problem = f"page {odd['page']} has {odd['rows']} rows, page 1 has {rows['first']}"
+            return Finding(problem, facts)
+        pages = f"{rows['pages']} pages" if rows["pages"] != 1 else "1 page"
+        return Finding("", facts, f"{pages} of {rows['first']} rows, the last of {rows['last']}")
 
     return evaluate(context, days, recorded, judge)
 
 
 def rows_are(
-    context: dg.AssetCheckExecutionContext,
-    rows: PartitionDirectoryIOManager,
     wrong: Mapping[str, Callable[[Any, datetime.date], bool]],
     odd: Mapping[str, Callable[[Any, datetime.date], bool]],
-) -> Evaluations:
+) -> Callable[[dg.AssetCheckExecutionContext, DayDirectories], Evaluations]:
     """No row is wrong in one of these ways; one that is odd makes a warning.
 
     Args:
-        context: The run.
-        rows: Where the rows are.
         wrong: What may be wrong with a row of a day, by what to say of such rows.
         odd: Likewise, what may be odd.
     """
-    key, days, recorded = _checked(context, rows)
     looked_for = {**wrong, **odd}
 
-    def judge(day: str) -> Finding:
-        date = datetime.date.fromisoformat(day)
-        counts = dict.fromkeys(looked_for, 0)
-        with rows.files(key, day) as files:
-            for row in rows.format.rows(files):
-                for what, applies in looked_for.items():
-                    if applies(row, date):
-                        counts[what] += 1
-        problem = ", ".join(f"{count} rows {what}" for what, count in counts.items() if count)
-        return Finding(problem, counts, only_a_warning=not any(counts[what] for what in wrong))
+    def look(context: dg.AssetCheckExecutionContext, storage: DayDirectories) -> Evaluations:
+        key, days, recorded = _checked(context, storage)
 
-    return evaluate(context, days, recorded, judge)
+        def judge(day: str) -> Finding:
+            date = datetime.date.fromisoformat(day)
+            counts = dict.fromkeys(looked_for, 0)
+            rows = 0
+            with storage.files(key, day) as files:
+                for rows, row in enumerate(storage.format.rows(files), 1):  # noqa: B007
+                    for what, applies in looked_for.items():
+                        if applies(row, date):
+                            counts[what] += 1
+            problem = ", ".join(
+                f"{count} {'row' if count == 1 else 'rows'} {what}"
+                for what, count in counts.items()
+                if count
+            )
+            only_a_warning = not any(counts[what] for what in wrong)
+            compared = f"none of {rows:,} rows is {' or '.join(looked_for)}"
+            return Finding(problem, counts, compared, only_a_warning)
+
+        return evaluate(context, days, recorded, judge)
+
+    return look
 
 
 def row_count_is_usual(
-    context: dg.AssetCheckExecutionContext, rows: PartitionDirectoryIOManager
+    context: dg.AssetCheckExecutionContext, storage: DayDirectories
 ) -> Evaluations:
     """The number of rows is not far off those of the same weekday in the four weeks before."""
     key, days = _asset_and_days(context)
     before = {day: _same_weekdays_before(day) for day in days}
-    recorded = rows.recorded(context.instance, key, {*days, *itertools.chain(*before.values())})
+    recorded = storage.recorded(context.instance, key, {*days, *itertools.chain(*before.values())})
 
     def judge(day: str) -> Finding:
         if day not in recorded:
@@ -142,22 +145,24 @@ def row_count_is_usual(
         count = recorded[day]["dagster/row_count"]
         known = [recorded[d]["dagster/row_count"] for d in before[day] if d in recorded]
         if not known:
+            weekday = f"{datetime.date.fromisoformat(day):%A}"
             facts: dict[str, int | str] = {"rows": count, "lowest": "", "highest": ""}
-            return Finding("", facts, unproven="there is no such weekday to compare with yet")
+            return Finding("", facts, unproven=f"no earlier {weekday} to compare with")
         lowest, highest = int(min(known) * _FEW), int(max(known) * _MANY)
         facts = {"rows": count, "lowest": lowest, "highest": highest}
-        usual = lowest <= count <= highest
-        problem = "" if usual else f"{count} rows, where {lowest} to {highest} are usual"
-        return Finding(problem, facts, only_a_warning=True)
+        usual = f"{lowest:,} to {highest:,} are usual"
+        if lowest <= count <= highest:
+            return Finding("", facts, f"{count:,} rows; {usual}")
+        return Finding(f"{count:,} rows, but {usual}", facts, only_a_warning=True)
 
     return evaluate(context, days, recorded, judge)
 
 
 def no_unknown_fields(
-    context: dg.AssetCheckExecutionContext, rows: PartitionDirectoryIOManager
+    context: dg.AssetCheckExecutionContext, storage: DayDirectories
 ) -> Evaluations:
-    """The API sends no field that is not in the contract (raw keeps those that it does)."""
-    _, days, recorded = _checked(context, rows)
+    """No row had a field that is not in the contract."""
+    _, days, recorded = _checked(context, storage)
 
     def judge(day: str) -> Finding:
         if day not in recorded:
@@ -167,7 +172,9 @@ def no_unknown_fields(
             f"{name} (first in {seen['first']}; {seen['rows']} rows)"
             for name, seen in fields.items()
         ]
-        return Finding(", ".join(texts), {"fields": ", ".join(fields)}, only_a_warning=True)
+        compared = f"{recorded[day]['dagster/row_count']:,} rows without an unknown field"
+        facts = {"fields": ", ".join(fields)}
+        return Finding(", ".join(texts), facts, compared, only_a_warning=True)
 
     return evaluate(context, days, recorded, judge)
 
@@ -178,17 +185,11 @@ def _asset_and_days(context: dg.AssetCheckExecutionContext) -> tuple[dg.AssetKey
 
 
 def _checked(
-    context: dg.AssetCheckExecutionContext, storage: PartitionDirectoryIOManager
+    context: dg.AssetCheckExecutionContext, storage: DayDirectories
 ) -> tuple[dg.AssetKey, Sequence[str], Mapping[str, Recorded]]:
     """Give what is checked, and what is recorded of it."""
     key, days = _asset_and_days(context)
     return key, days, storage.recorded(context.instance, key, days)
-
-
-def _as_recorded(recorded: Mapping[str, Any] | None, stored: Mapping[str, Any], rows: int) -> str:
-    if recorded is None:
-        return _NEVER_RECORDED
-    return "; ".join(one.detail for one in discrepancies(recorded, stored, rows))
 
 
 def _same_weekdays_before(day: str) -> list[str]:

@@ -1,14 +1,12 @@
-"""Where the days of assets lie, and what is stored of them.
+"""Where the days of assets lie, and what is stored and recorded of them.
 
 The asset `LAYER_NAME` keeps its days in `BASE_DIR/LAYER/NAME/DAY/`. How a day gets there is the
 business of `io_manager` and `replace`.
 """
 
-import time
-import weakref
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import dagster as dg
 
@@ -16,26 +14,12 @@ from sales_assets.feed.stream import Reading, UpstreamDayError
 from sales_assets.storage.location import Location, leads_to, location
 from sales_assets.storage.partition_format import PartitionFormat
 from sales_assets.storage.quarantine import Quarantine
-from sales_assets.storage.recorded import STORED_AT, recorded_days
+from sales_assets.storage.recorded import recorded_days, tried_days
 from sales_assets.storage.replace import directories_of
 
 
 class MissingPartitionError(UpstreamDayError):
-    """A partition that is to be read was never stored."""
-
-
-class _Known(NamedTuple):
-    """What was found of days when the latest materialization of their asset was this one.
-
-    Attributes:
-        instance: Where it was found.
-        latest: That materialization, if there was one.
-        found: What is recorded by day; None of a day of which nothing is.
-    """
-
-    instance: weakref.ref[dg.DagsterInstance]
-    latest: Sequence[int]
-    found: Mapping[str, dict[str, Any] | None]
+    """A partition that should be read was never stored."""
 
 
 class DayDirectories:
@@ -44,23 +28,26 @@ class DayDirectories:
     Attributes:
         base: Root of the storage.
         format: What a directory holds.
+        has_quarantine: Whether a day may be stored without some of its records, which then go into
+            quarantine.
         directories: How directories are replaced and read.
     """
 
-    def __init__(self, base_dir: str, partition_format: PartitionFormat[Any]) -> None:
-        """Keep partitions of `partition_format` below `base_dir`, a local path or a URL."""
+    def __init__(
+        self, base_dir: str, partition_format: PartitionFormat[Any], *, has_quarantine: bool = False
+    ) -> None:
         self.base = location(base_dir)
         self.format = partition_format
+        self.has_quarantine = has_quarantine
         self.directories = directories_of(self.base)
-        self._known: dict[dg.AssetKey, _Known] = {}
 
     def directory(self, asset_key: dg.AssetKey, day: str) -> Location:
-        """Give the directory of a day, which need not be there."""
+        """Give the directory of a day, which need not exist."""
         return self.place(asset_key, day)[0]
 
     def quarantine(self, asset_key: dg.AssetKey, day: str) -> Quarantine:
         """Give the place of the records that a day was stored without."""
-        return Quarantine(self.base, self.place(asset_key, day)[0].parent.name, day)
+        return Quarantine(self.base, self.directory(asset_key, day).parent.name, day)
 
     def recorded(
         self,
@@ -68,26 +55,22 @@ class DayDirectories:
         asset_key: dg.AssetKey,
         days: Collection[str] | None = None,
     ) -> dict[str, dict[str, Any]]:
-        """Fetch what was recorded of each day in this storage, as `recorded_days` does.
-
-        The checks of a run ask for the same days one after the other: a day is fetched again only
-        if something was recorded of the asset since.
-        """
+        """Fetch what was recorded of each day in this storage, as `recorded_days` does."""
 
         def is_here(day: str, path: str) -> bool:
             return leads_to(path, self.directory(asset_key, day))
 
-        if days is None:
-            return recorded_days(instance, asset_key, is_here)
-        latest = [one.storage_id for one in instance.fetch_materializations(asset_key, 1).records]
-        known = self._known.get(asset_key)
-        if not (known and known.instance() is instance and known.latest == latest):
-            known = _Known(weakref.ref(instance), latest, {})
-        if new := [day for day in days if day not in known.found]:
-            found = recorded_days(instance, asset_key, is_here, new)
-            known = known._replace(found={**known.found, **dict.fromkeys(new), **found})
-        self._known[asset_key] = known
-        return {day: metadata for day in days if (metadata := known.found[day])}
+        return recorded_days(instance, asset_key, is_here, days)
+
+    def tried(
+        self, instance: dg.DagsterInstance, asset_key: dg.AssetKey, days: Collection[str]
+    ) -> set[tuple[str, str]]:
+        """Find out from what days of this storage could not be made, as `tried_days` does."""
+
+        def is_here(day: str, path: str) -> bool:
+            return leads_to(path, self.directory(asset_key, day))
+
+        return tried_days(instance, asset_key, is_here, days)
 
     @contextmanager
     def files(self, asset_key: dg.AssetKey, day: str) -> Iterator[Sequence[Location]]:
@@ -150,20 +133,15 @@ class DayDirectories:
             InvalidPartitionError: It is not whole.
             ReplacedError: The day was replaced meanwhile.
         """
-        # Taken before reading: a day that is replaced while it is read is stored later than this.
-        placed = self.placed(asset_key, day)
-        stored = self.describe(asset_key, day)
-        if self.format.has_rejects:
+        stored = {**self.describe(asset_key, day), **self.path(asset_key, day)}
+        if self.has_quarantine:
             quarantine = self.quarantine(asset_key, day)
             stored |= {"rejected_rows": quarantine.count(), **quarantine.stored()}
-        return stored | placed
+        return stored
 
-    def placed(self, key: dg.AssetKey, day: str) -> dict[str, Any]:
-        """Say of a day that is in its place now where and since when."""
-        return {
-            "path": dg.MetadataValue.path(str(self.directory(key, day))),
-            STORED_AT: dg.MetadataValue.timestamp(time.time()),
-        }
+    def path(self, asset_key: dg.AssetKey, day: str) -> dict[str, Any]:
+        """Say where a day lies, as metadata; a record counts for the storage that it names."""
+        return {"path": dg.MetadataValue.path(str(self.directory(asset_key, day)))}
 
     def place(self, key: dg.AssetKey, day: str) -> tuple[Location, str]:
         """Give the directory of a day, and what the names of its files begin with."""
@@ -173,17 +151,19 @@ class DayDirectories:
 
 
 class Layer(NamedTuple):
-    """An asset, and what stores it.
+    """An asset of days, and the storage that keeps it.
 
     Attributes:
         asset: The asset.
+        days: Its partitions.
         storage: Where its days are.
-        made_from: The asset whose rows it has, without the rejected ones; None if there is none.
+        made_from: What its days are made from; None for what comes from outside.
     """
 
     asset: dg.AssetKey
+    days: dg.PartitionsDefinition[str]
     storage: DayDirectories
-    made_from: dg.AssetKey | None = None
+    made_from: Optional["Layer"] = None
 
     @property
     def name(self) -> str:

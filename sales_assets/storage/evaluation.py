@@ -12,6 +12,7 @@ import dagster as dg
 from dagster._core.events import DagsterEventBatchMetadata
 
 from sales_assets.feed.previews import knowingly
+from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.recorded import MATERIALIZATION, Recorded
 
 Evaluations = Iterator[dg.DagsterEvent | dg.Output[None]]
@@ -21,17 +22,19 @@ _NAMED_DAYS = 10
 
 
 class Finding(NamedTuple):
-    """What a check says of one day.
+    """What a check finds out about one day.
 
     Attributes:
         problem: What is wrong; empty when nothing is.
         facts: Metadata of the evaluation.
+        compared: What was compared, in words, for a day that is right.
         only_a_warning: The day may be right all the same.
-        unproven: Why nothing can be said of the day; empty when something can.
+        unproven: Why nothing can be said about the day; empty when something can.
     """
 
     problem: str
     facts: Mapping[str, str | int]
+    compared: str = ""
     only_a_warning: bool = False
     unproven: str = ""
 
@@ -41,28 +44,40 @@ class FailedCheckError(dg.Failure):
 
 
 def daily_check(
-    asset: dg.AssetsDefinition, *, name: str, blocking: bool = False
-) -> Callable[[Callable[..., Evaluations]], dg.AssetChecksDefinition]:
-    """`dg.asset_check` with the partitions of its asset.
+    asset: dg.AssetsDefinition,
+    look: Callable[[dg.AssetCheckExecutionContext, DayDirectories], Evaluations],
+    *,
+    name: str,
+    description: str,
+    blocking: bool = False,
+) -> dg.AssetChecksDefinition:
+    """`dg.asset_check` with the partitions and the storage of its asset.
 
     Dagster plans a check for each partition of a run, whether the check has partitions or not, and
-    calls those skipped of which nothing comes.
+    records those without an evaluation as skipped.
 
     Args:
-        asset: What is checked.
-        name: That of the check.
-        blocking: Whether what is wrong keeps others from being made of the asset.
+        asset: What to check.
+        look: Looks at the days of a run in their storage.
+        name: Name of the check.
+        description: What it makes sure of.
+        blocking: Whether a problem keeps others from being made from the asset.
     """
+    storage = asset.get_io_manager_key_for_asset_key(asset.key)
+
+    def check(context: dg.AssetCheckExecutionContext) -> Evaluations:
+        return look(context, getattr(context.resources, storage))
+
     with knowingly():
         decorator: Callable[[Callable[..., Any]], dg.AssetChecksDefinition] = dg.asset_check(
-            asset=asset, name=name, blocking=blocking, partitions_def=asset.partitions_def
+            asset=asset,
+            name=name,
+            description=description,
+            blocking=blocking,
+            partitions_def=asset.partitions_def,
+            required_resource_keys={storage},
         )
-
-    def inner(function: Callable[..., Evaluations]) -> dg.AssetChecksDefinition:
-        with knowingly():
-            return decorator(function)
-
-    return inner
+        return decorator(check)
 
 
 def evaluate(
@@ -100,7 +115,7 @@ def evaluate(
             check_name=spec.name,
             passed=not (finding.problem or proves_nothing),
             severity=dg.AssetCheckSeverity.WARN if warning else dg.AssetCheckSeverity.ERROR,
-            description=finding.problem or finding.unproven or "all right",
+            description=finding.problem or finding.unproven or finding.compared,
             metadata=finding.facts,
             target_materialization_data=recorded.get(day, {}).get(MATERIALIZATION),
             blocking=spec.blocking,

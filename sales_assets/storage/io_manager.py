@@ -1,7 +1,7 @@
 """Stores the days of a run as directories, records what was stored, and reads days for a run.
 
-The files in a directory are the business of a format, their safe replacement that of `replace`; the
-IO manager knows neither assets nor where streams come from.
+The files in a directory are the business of a format, their safe replacement that of `replace`;
+where streams come from, and what their items are, is not known here.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -13,14 +13,15 @@ import tenacity
 from sales_assets.feed.remedy import command
 from sales_assets.feed.stream import DayStream, Facts, StaleDayError, StreamsByDay, UpstreamDayError
 from sales_assets.storage.batch import DayBatch, one_line, text_of
-from sales_assets.storage.changes import changes
+from sales_assets.storage.changes import FIRST, UNCHANGED, changes
+from sales_assets.storage.comparison import content_differences
 from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.location import Location, leads_to, location
-from sales_assets.storage.partition_format import PartitionFormat
 from sales_assets.storage.progress import Progress
-from sales_assets.storage.replace import Publish, ReplacedError
+from sales_assets.storage.recorded import MADE_FROM, STAMP, next_stamp
+from sales_assets.storage.replace import ReplacedError
 from sales_assets.storage.standing import Standing
-from sales_assets.storage.stored_day import describe, discrepancies
+from sales_assets.storage.stored_day import describe
 
 _READINGS = 3
 _NAMED_DAYS = 10
@@ -30,7 +31,7 @@ BASE_DIR_TAG = "sales_assets/base_dir"
 
 
 class NoPartitionsError(dg.Failure):
-    """A run asks for no partition at all."""
+    """A run selects no partition at all."""
 
 
 class OtherStorageError(dg.Failure):
@@ -47,11 +48,6 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
     Not built on Dagster's `UPathIOManager`, which refuses several partitions at once.
     """
 
-    def __init__(self, base_dir: str, partition_format: PartitionFormat[Any]) -> None:
-        """Keep partitions of `partition_format` below `base_dir`, a local path or a URL."""
-        super().__init__(base_dir, partition_format)
-        self._states: dict[tuple[dg.AssetKey, str], object] = {}
-
     def handle_output(  # type: ignore[override]  # a generator is welcome, too
         self, context: dg.OutputContext, obj: StreamsByDay[Any]
     ) -> Iterator[dg.DagsterEvent]:
@@ -66,56 +62,62 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
             GivenUpRunError: The run ended for Dagster while its process went on.
         """
         key, days = context.asset_key, context.asset_partition_keys
-        asset = key.to_user_string()
-        self._require_ours(context.step_context.run_tags)
+        asset, step = key.to_user_string(), context.step_context
+        self._require_ours(step.run_tags)
         if not days:
             raise NoPartitionsError(
                 f"{asset}: no partition is selected. A range goes "
                 "from its first day to its last, as in 2022-08-09...2022-09-08"
             )
-        graph = context.step_context.job_def.asset_layer.asset_graph
+        graph = step.job_def.asset_layer.asset_graph
         downstream = sorted(child.to_user_string() for child in graph.get(key).child_keys)
         upstream = sorted(parent.to_user_string() for parent in graph.get(key).parent_keys)
         batch = DayBatch(asset, days, downstream, upstream)
-        standing = Standing(context.step_context.instance, context.run_id)
+        standing = Standing(step.instance, context.run_id)
+        states: dict[str, object] = {}
 
         def store(day: str) -> dict[str, Any]:
-            return self._store(key, day, obj[day], batch, standing)
+            metadata, states[day] = self._store(key, day, obj[day], batch, standing)
+            return metadata
+
+        def to_record() -> Iterator[tuple[str, dict[str, Any]]]:
+            standing.require()
+            before = self.recorded(step.instance, key, batch.stored)
+            for day, metadata in sorted(batch.stored.items()):
+                known = before.get(day)
+                stored = self._as_it_lies(key, day, metadata, states[day], known or {})
+                # Without knowing what is stored, any other record counts rather than ours.
+                stamp = next_stamp(known) if stored else 0.0
+                yield day, {**(stored or metadata), STAMP: dg.MetadataValue.timestamp(stamp)}
 
         progress = Progress(asset, days, context.log)
         try:
             batch.run(store, obj.side_by_side, progress)
         except BaseException:
-            standing.require()
             # Dagster records nothing of an asset that fails, or whose run is stopped.
-            for day, metadata in sorted(batch.stored.items()):
-                materialization = dg.AssetMaterialization(
-                    key, metadata=self._as_it_lies(key, day, metadata), partition=day
-                )
-                yield dg.DagsterEvent.asset_materialization(context.step_context, materialization)
+            for day, metadata in to_record():
+                materialization = dg.AssetMaterialization(key, metadata=metadata, partition=day)
+                yield dg.DagsterEvent.asset_materialization(step, materialization)
             for day, error in sorted(batch.failed.items()):
+                remedy = command([*batch.to_run_after([error]), *downstream], [day])
+                tried = {MADE_FROM: obj[day].made_from} if obj[day].made_from else {}
                 observation = dg.AssetObservation(
                     key,
                     description=f"This day could not be stored: {text_of(error)}",
-                    metadata={
-                        "remedy": command([*batch.to_run_after([error]), *downstream], [day])
-                    },
+                    metadata={"remedy": remedy, **tried, **self.path(key, day)},
                     partition=day,
                 )
-                yield dg.DagsterEvent.asset_observation(context.step_context, observation)
+                yield dg.DagsterEvent.asset_observation(step, observation)
             raise
         progress.end(batch.stored)
-        standing.require()
-        for day, metadata in sorted(batch.stored.items()):
-            context.step_context.add_asset_metadata(
-                self._as_it_lies(key, day, metadata), asset_key=key, partition_key=day
-            )
+        for day, metadata in to_record():
+            step.add_asset_metadata(metadata, asset_key=key, partition_key=day)
 
     def load_input(self, context: dg.InputContext) -> StreamsByDay[Any]:
-        """Open the days that a run asks for; each is read only when its stream is.
+        """Open the days that a run needs; each is read only when its stream is.
 
-        A day is compared with what was recorded of it while it is read. One of which nothing is
-        recorded is taken as it lies there, and what is made from it says so.
+        A day is compared with what was recorded of it while it is read. One without a record is
+        taken as it is, and what is made from it says so.
 
         Raises:
             MissingPartitionError: A day has no directory; raised when its stream is read.
@@ -125,16 +127,16 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         if unknown := [day for day in days if day not in recorded]:
             context.log.warning(
                 f"{key.to_user_string()}: {len(unknown)} of {len(days)} days were never recorded; "
-                f"what lies there is taken as it is: {', '.join(unknown[:_NAMED_DAYS])}"
+                f"they are taken as they are: {', '.join(unknown[:_NAMED_DAYS])}"
                 + (" and more" if len(unknown) > _NAMED_DAYS else "")
             )
 
         def problem(day: str, stored: Mapping[str, Any]) -> str:
-            found = _differences(recorded[day], stored) if day in recorded else ""
+            found = "; ".join(content_differences(recorded[day], stored)) if day in recorded else ""
             if found:
                 # Another run may have stored and recorded it in between.
                 latest = self.recorded(context.instance, key, [day])
-                found = _differences(latest.get(day, recorded[day]), stored)
+                found = "; ".join(content_differences(latest.get(day, recorded[day]), stored))
             return found
 
         def reader(day: str) -> Callable[[], Generator[Any, None, Facts]]:
@@ -145,17 +147,23 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                     stored = yield from self.format.read_and_describe(files)
                 if wrong := problem(day, stored):
                     raise UnlikeRecordedError(
-                        f"{day}: {key.to_user_string()}: {wrong}; if a run that stores it is still "
-                        "under way, run this one again after that"
+                        f"{day}: {key.to_user_string()}: {wrong}: materialize it again; if a run "
+                        "that stores it is still under way, run this one again after that"
                     )
+                unknown = {} if day in recorded else {"never_recorded": str(directory)}
                 return Facts(
-                    {} if day in recorded else {"never_recorded": str(directory)},
+                    {MADE_FROM: stored["sha256"], **unknown},
                     is_current=lambda: self.directories.state(directory) == state,
                 )
 
             return read
 
-        return self.format.streams({day: DayStream(reader(day)) for day in days})
+        return self.format.streams(
+            {
+                day: DayStream(reader(day), made_from=recorded.get(day, {}).get("sha256", ""))
+                for day in days
+            }
+        )
 
     def _store(
         self,
@@ -164,36 +172,36 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         stream: DayStream[Any],
         batch: DayBatch,
         standing: Standing,
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], object]:
+        """Store a day; give its metadata, and the `state` of its directory."""
         directory, stem = self.place(key, day)
         quarantine = self.quarantine(key, day)
-        places = [quarantine.directory, directory] if self.format.has_rejects else [directory]
+        places = [quarantine.directory, directory] if self.has_quarantine else [directory]
 
-        def write() -> dict[str, Any]:
-            stored: dict[str, Any] = {}
+        def write() -> tuple[dict[str, Any], object]:
             reading = stream.reading()
 
-            def exchange(publish: Publish) -> None:
+            def check() -> None:
                 if not reading.result.is_current():
                     raise ReplacedError(
                         f"{day}: what {directory} is made from was replaced: run again"
                     )
                 standing.require(lately=True)
-                self._states[key, day] = publish()[-1]
-                stored.update(self.placed(key, day))
 
-            with self.directories.replacing(*places, around=exchange) as new:
-                self.format.write(batch.until_stopped(reading), new[-1], stem)
-                files = self.format.files(new[-1], stem)
-                stored |= {
+            with self.directories.replacing(*places) as replacement:
+                new = replacement.new[-1]
+                self.format.write(batch.until_stopped(reading), new, stem)
+                files = self.format.files(new, stem)
+                stored = {
                     **reading.result.metadata,
                     **self.format.counts(files),
                     **describe(files),
+                    **self.path(key, day),
                 }
                 stored |= self._change(key, day, files, stored["sha256"])
-                if self.format.has_rejects:
-                    stored |= quarantine.write(reading.result.rejects, new[0])
-            return stored
+                if self.has_quarantine:
+                    stored |= quarantine.write(reading.result.rejects, replacement.new[0])
+                return stored, replacement.publish(check)[-1]
 
         again_if_stale = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((StaleDayError, ReplacedError)),
@@ -202,26 +210,45 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         )
         return again_if_stale(write)
 
-    def _as_it_lies(self, key: dg.AssetKey, day: str, metadata: dict[str, Any]) -> dict[str, Any]:
-        """Give what is to be recorded of a day that was stored a while ago.
+    def _as_it_lies(
+        self,
+        key: dg.AssetKey,
+        day: str,
+        metadata: dict[str, Any],
+        state: object,
+        recorded: Mapping[str, Any],
+    ) -> dict[str, Any] | None:
+        """Give what to record of a day that was stored a while ago.
 
-        Another run may have replaced it since; then what lies there now is recorded.
+        Another run may have replaced it since; then what is stored now is recorded. None if that
+        cannot be told, since it is just being replaced again, or damaged.
+
+        Args:
+            key: The asset.
+            day: The day.
+            metadata: What was stored.
+            state: The state of its directory then.
+            recorded: What another run may have recorded of the day since.
         """
-        if self.directories.state(self.directory(key, day)) == self._states[key, day]:
+        if self.directories.state(self.directory(key, day)) == state:
             return metadata
         try:
-            return self.metadata(key, day)
+            stored = self.metadata(key, day)
         except Exception:
-            # It is just being replaced, or damaged, which fails in any way: ours is what was right.
-            return metadata
+            # A damaged day fails in any way.
+            return None
+        if MADE_FROM not in metadata:
+            return stored
+        is_theirs = recorded and not [*content_differences(recorded, stored)]
+        return {**stored, MADE_FROM: recorded.get(MADE_FROM, "") if is_theirs else ""}
 
     def _require_ours(self, tags: Mapping[str, str]) -> None:
         root = tags.get(BASE_DIR_TAG)
         if root is not None and not leads_to(str(location(root)), self.base):
             raise OtherStorageError(
                 f"this run is for the storage below {root} (its tag {BASE_DIR_TAG} says so), and "
-                f"BASE_DIR is {self.base}: ask the HTTP job for it again, or start a new run for "
-                "BASE_DIR"
+                f"BASE_DIR is {self.base}: send the request to the HTTP job again, or start a new "
+                "run for BASE_DIR"
             )
 
     def _change(
@@ -229,18 +256,12 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
     ) -> dict[str, Any]:
         """Say what a day that is about to be published changes against the one it replaces."""
         if self.directories.state(self.directory(key, day)) is None:
-            return {"change": "first version"}
+            return {"change": FIRST}
         try:
             with self.files(key, day) as old:
                 if describe(old)["sha256"] == digest:
-                    return {"change": "unchanged", "rows_added": 0, "rows_removed": 0}
+                    return {"change": UNCHANGED, "rows_added": 0, "rows_removed": 0}
                 return changes(self.format.rows(old), self.format.rows(new))
         except Exception as error:
             # A damaged day fails in any way, and must not keep a whole one from replacing it.
             return {"change": f"replaces a day that could not be read: {one_line(error)}"}
-
-
-def _differences(recorded: Mapping[str, Any], stored: Mapping[str, Any]) -> str:
-    return "; ".join(
-        one.detail for one in discrepancies(recorded, stored, recorded["dagster/row_count"])
-    )

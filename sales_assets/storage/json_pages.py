@@ -3,7 +3,9 @@
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
+
+from typing_extensions import override
 
 from sales_assets.feed.page import Page
 from sales_assets.feed.stream import PagesByDay
@@ -19,7 +21,6 @@ class JsonPages(PartitionFormat[Page]):
     """Each page in a file of its own, byte for byte; numbered when there is more than one."""
 
     streams = PagesByDay
-    has_rejects = False
 
     def write(self, items: Iterable[Page], directory: Path, stem: str) -> None:
         """Write `STEM_1.json`, `STEM_2.json` and so on, or `STEM.json` for a single page."""
@@ -31,8 +32,8 @@ class JsonPages(PartitionFormat[Page]):
         if number == 1:
             (directory / f"{stem}_1.json").rename(directory / f"{stem}.json")
 
+    @override
     def is_ours(self, name: str, stem: str) -> bool:
-        """See `PartitionFormat.is_ours`."""
         return _number(name, stem) is not None
 
     def files(self, directory: Location, stem: str) -> Sequence[Location]:
@@ -48,7 +49,7 @@ class JsonPages(PartitionFormat[Page]):
             raise InvalidPartitionError(
                 f"the pages in {directory} are not numbered from 1 without gaps: {REPAIR}"
             )
-        return _NumberedPages(directory, stem, len(numbers))
+        return [directory / f"{stem}_{number}.json" for number in sorted(numbers)]
 
     def read(self, files: Sequence[Location]) -> Iterator[Page]:
         """Read page by page."""
@@ -73,35 +74,6 @@ class JsonPages(PartitionFormat[Page]):
     def counts(self, files: Sequence[Location]) -> dict[str, int]:
         """Count the pages."""
         return {"files": len(files)}
-
-
-class _NumberedPages(Sequence[Location]):
-    """The pages of a day; a day can have very many, of which memory holds no list."""
-
-    def __init__(self, directory: Location, stem: str, pages: int) -> None:
-        """Count the pages from 1."""
-        self._numbers = range(1, pages + 1)
-        self._directory = directory
-        self._stem = stem
-
-    def __len__(self) -> int:
-        """The number of pages."""
-        return len(self._numbers)
-
-    @overload
-    def __getitem__(self, index: int) -> Location: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Location]: ...
-
-    def __getitem__(self, index: int | slice) -> "Location | Sequence[Location]":
-        """The path of a page, or of some."""
-        if isinstance(index, slice):
-            return [self._path(number) for number in self._numbers[index]]
-        return self._path(self._numbers[index])
-
-    def _path(self, number: int) -> Location:
-        return self._directory / f"{self._stem}_{number}.json"
 
 
 def _number(name: str, stem: str) -> int | None:

@@ -24,12 +24,9 @@ class PartitionFormat(ABC, Generic[T]):
 
     Attributes:
         streams: The mapping from day to stream that carries this format's items.
-        has_rejects: Whether a day may be stored without some of its records, which then go into
-            quarantine.
     """
 
     streams: ClassVar[type[StreamsByDay[Any]]]
-    has_rejects: ClassVar[bool]
 
     @abstractmethod
     def write(self, items: Iterable[T], directory: Path, stem: str) -> None:

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sales_assets.storage.changes import FIRST, UNCHANGED
+
 _SECONDS_BETWEEN_LINES = 5.0
 
 Stored = Mapping[str, Mapping[str, Any]]
@@ -67,4 +69,4 @@ def _rows(stored: Stored) -> int:
 
 
 def _kind(change: str) -> str:
-    return {"first version": "new", "unchanged": "unchanged"}.get(change, "changed")
+    return {FIRST: "new", UNCHANGED: "unchanged"}.get(change, "changed")

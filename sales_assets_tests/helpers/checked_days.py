@@ -22,11 +22,14 @@ with knowingly():
         """Something of a day."""
 
 
-@daily_check(things, name="are_right")
-def things_are_right(context: dg.AssetCheckExecutionContext) -> Evaluations:
-    """Something that is wrong on one of the days."""
+def _look(context: dg.AssetCheckExecutionContext, _: object) -> Evaluations:
     days = context.partition_keys
     return evaluate(context, days, {}, lambda day: Finding("bad" * (day == WRONG), {"rows": 3}))
+
+
+things_are_right = daily_check(
+    things, _look, name="are_right", description="One of the days is wrong."
+)
 
 
 def check_days(instance: dg.DagsterInstance) -> list[Any]:

@@ -12,9 +12,11 @@ DEAD = "0" * 32
 
 def publish(base: Location, files: dict[str, bytes]) -> None:
     """Replace the directory by one that holds these files."""
-    with directories_of(base).replacing(base / DAY_DIR) as [new]:
+    with directories_of(base).replacing(base / DAY_DIR) as replacement:
+        [new] = replacement.new
         for name, content in files.items():
             (new / name).write_bytes(content)
+        replacement.publish()
 
 
 def read(base: Location) -> dict[str, bytes]:

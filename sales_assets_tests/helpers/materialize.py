@@ -1,13 +1,13 @@
 """Runs of the sales assets in this process, on a storage of the test's own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from sales_assets.sales.api import SalesApi
-from sales_assets.sales.assets import raw_sales, stg_sales
+from sales_assets.sales.assets import SALES_DAYS, raw_sales, stg_sales
 from sales_assets.sales.sale import SALE
 from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.day_directories import Layer
@@ -23,17 +23,21 @@ def sales_resources(base: Path, url: str, **fields: Any) -> dict[str, Any]:
     return {
         "sales_api": SalesApi(url=url, **fields),
         "json_pages": PartitionDirectoryIOManager(str(base), JsonPages()),
-        "sales_avro": PartitionDirectoryIOManager(str(base), AvroFile(SALE.avro)),
+        "sales_avro": PartitionDirectoryIOManager(
+            str(base), AvroFile(SALE.avro), has_quarantine=True
+        ),
     }
 
 
 def sales_layers(base: Path) -> list[Layer]:
     """Give both layers of a storage, to be compared with what was recorded of them."""
-    storages = sales_resources(base, "http://unused")
-    return [
-        Layer(raw_sales.key, storages["json_pages"]),
-        Layer(stg_sales.key, storages["sales_avro"], made_from=raw_sales.key),
-    ]
+    return layers_of(sales_resources(base, "http://unused"))
+
+
+def layers_of(resources: Mapping[str, Any]) -> list[Layer]:
+    """Give both layers of the storage in these resources."""
+    raw = Layer(raw_sales.key, SALES_DAYS, resources["json_pages"])
+    return [raw, Layer(stg_sales.key, SALES_DAYS, resources["sales_avro"], made_from=raw)]
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:

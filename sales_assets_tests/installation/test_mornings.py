@@ -126,7 +126,6 @@ def tell(directory: Path) -> Story:
             patch.setenv(name, value)
         with dagster_dev(os.environ) as ui:
             there = Installation(ui, home, api)
-            ui.switch_on("default_automation_condition_sensor")
             ui.switch_on("late_day_alerts")
             there.backfill(*_OLD)
             mornings = [there.morning(_MORNINGS[0])]

@@ -15,15 +15,9 @@ from sales_assets.feed.daily import RawConfig, StgConfig, daily_asset, pages_by_
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import PagesByDay, RowsByDay
 from sales_assets.storage.avro_file import AvroFile
-from sales_assets.storage.checks import (
-    Storage,
-    no_unknown_fields,
-    pages_are_as_recorded,
-    rows_are,
-    rows_are_as_recorded,
-)
+from sales_assets.storage.checks import is_as_recorded, no_unknown_fields, rows_are
 from sales_assets.storage.day_directories import Layer
-from sales_assets.storage.evaluation import Evaluations, daily_check
+from sales_assets.storage.evaluation import daily_check
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
 
@@ -81,49 +75,37 @@ def stg_refunds(
     return rows_by_day(context, config, raw_refunds, REFUND_CONTRACT, sum_of="amount")
 
 
-@daily_check(raw_refunds, name="is_as_recorded", blocking=True)
-def raw_refunds_is_as_recorded(
-    context: dg.AssetCheckExecutionContext, json_pages: Storage
-) -> Evaluations:
-    """The pages are numbered without gaps, and their content is as recorded."""
-    return pages_are_as_recorded(context, json_pages)
-
-
-@daily_check(stg_refunds, name="is_as_recorded", blocking=True)
-def stg_refunds_is_as_recorded(
-    context: dg.AssetCheckExecutionContext, refunds_avro: Storage, json_pages: Storage
-) -> Evaluations:
-    """The content is as recorded, and has the rows of raw_refunds without the rejected ones."""
-    return rows_are_as_recorded(context, refunds_avro, json_pages, raw_refunds.key)
-
-
-@daily_check(stg_refunds, name="amounts_are_positive")
-def stg_refunds_amounts_are_positive(
-    context: dg.AssetCheckExecutionContext, refunds_avro: Storage
-) -> Evaluations:
-    """Nobody pays back nothing; a refund that nobody has approved warns."""
-    return rows_are(
-        context,
-        refunds_avro,
-        wrong={"that pay nothing back": lambda row, day: row["amount"] <= 0},
-        odd={"that nobody has approved": lambda row, day: not row["approved"]},
-    )
-
-
-@daily_check(stg_refunds, name="has_no_unknown_fields")
-def stg_refunds_has_no_unknown_fields(
-    context: dg.AssetCheckExecutionContext, refunds_avro: Storage
-) -> Evaluations:
-    """The API sends no field that is not in the contract."""
-    return no_unknown_fields(context, refunds_avro)
-
-
 REFUND_ASSETS = [raw_refunds, stg_refunds]
 REFUND_CHECKS = [
-    raw_refunds_is_as_recorded,
-    stg_refunds_is_as_recorded,
-    stg_refunds_amounts_are_positive,
-    stg_refunds_has_no_unknown_fields,
+    daily_check(
+        raw_refunds,
+        is_as_recorded,
+        name="is_as_recorded",
+        description="The pages are numbered without gaps, and their content is as recorded.",
+        blocking=True,
+    ),
+    daily_check(
+        stg_refunds,
+        is_as_recorded,
+        name="is_as_recorded",
+        description="The content is as recorded, and has the rows of raw_refunds.",
+        blocking=True,
+    ),
+    daily_check(
+        stg_refunds,
+        rows_are(
+            wrong={"that pay nothing back": lambda row, _: row["amount"] <= 0},
+            odd={"that nobody has approved": lambda row, _: not row["approved"]},
+        ),
+        name="amounts_are_positive",
+        description="Every refund pays something back; one that nobody has approved warns.",
+    ),
+    daily_check(
+        stg_refunds,
+        no_unknown_fields,
+        name="has_no_unknown_fields",
+        description="The API sends no field that is not in the contract.",
+    ),
 ]
 
 
@@ -131,13 +113,13 @@ def refund_storage(base_dir: str) -> dict[str, PartitionDirectoryIOManager]:
     """Give the IO managers, by the keys of the assets."""
     return {
         "json_pages": PartitionDirectoryIOManager(base_dir, JsonPages()),
-        "refunds_avro": PartitionDirectoryIOManager(base_dir, AvroFile(REFUND.avro)),
+        "refunds_avro": PartitionDirectoryIOManager(
+            base_dir, AvroFile(REFUND.avro), has_quarantine=True
+        ),
     }
 
 
 def refund_layers(storage: dict[str, PartitionDirectoryIOManager]) -> list[Layer]:
     """Say what `sales_assets.verify` has to compare."""
-    return [
-        Layer(raw_refunds.key, storage["json_pages"]),
-        Layer(stg_refunds.key, storage["refunds_avro"], made_from=raw_refunds.key),
-    ]
+    raw = Layer(raw_refunds.key, REFUND_DAYS, storage["json_pages"])
+    return [raw, Layer(stg_refunds.key, REFUND_DAYS, storage["refunds_avro"], made_from=raw)]

@@ -321,8 +321,9 @@ def test_a_failing_fsync_fails_the_day_which_keeps_what_it_had(
         "from pathlib import Path\n"
         "from sales_assets.storage.replace import directories_of\n"
         "base = Path(sys.argv[1])\n"
-        "with directories_of(base).replacing(base / 'raw/sales' / sys.argv[2]) as [new]:\n"
-        "    (new / 'file').write_bytes(b'new')\n"
+        "with directories_of(base).replacing(base / 'raw/sales' / sys.argv[2]) as replacement:\n"
+        "    (replacement.new[0] / 'file').write_bytes(b'new')\n"
+        "    replacement.publish()\n"
     )
     strace = ["strace", "-f", "-o", os.devnull, "-e", "inject=fsync:error=EIO:when=1"]
     result = subprocess.run(  # noqa: S603 - our own command

@@ -13,6 +13,7 @@ import pytest
 import requests
 from upath import UPath
 
+from sales_assets.sales.assets import SALES_DAYS
 from sales_assets.storage.day_directories import Layer
 from sales_assets.storage.files import entries, open_file
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
@@ -216,9 +217,10 @@ def test_a_crash_in_between_is_noticed_by_readers_and_mended_by_the_next_run(
         "    return trace\n"
         "sys.settrace(trace)\n"
         "base = UPath(os.environ['BASE_DIR'])\n"
-        "with directories_of(base).replacing(base / 'raw/sales/D') as [new]:\n"
-        "    (new / '1').write_bytes(b'new')\n"
-        "    (new / '2').write_bytes(b'new')\n"
+        "with directories_of(base).replacing(base / 'raw/sales/D') as replacement:\n"
+        "    for name in '12':\n"
+        "        (replacement.new[0] / name).write_bytes(b'new')\n"
+        "    replacement.publish()\n"
     )
     assert python(str(script), str(line), **aws).returncode == -9
     with pytest.raises(ReplacedError, match="materialize it again"):
@@ -271,7 +273,7 @@ def test_empty_objects_that_a_console_makes_for_folders_count_as_nothing(
     assert pages.strangers(key, DAY) == []
     assert pages.describe(key, DAY)["files"] == 1
     with dg.DagsterInstance.ephemeral() as instance:
-        verification = Verification(instance, [Layer(key, pages)])
+        verification = Verification(instance, [Layer(key, SALES_DAYS, pages)])
         assert verification.days() == [DAY]
         assert [one for one in verification.storage() if one.matters] == []
         assert [one.kind for one in verification.day(DAY)] == ["unrecorded"]

@@ -22,7 +22,7 @@ def test_a_day_without_sales_passes(pipeline: Pipeline, api: ScriptedApi) -> Non
 def test_an_empty_text_is_an_error(pipeline: Pipeline, api: ScriptedApi, field: str) -> None:
     api.days[DAY] = [page(sale(**{field: ""}), sale())]
     evaluation = pipeline.run()["stg_sales_rows_are_sales_of_the_day"][DAY]
-    assert evaluation.description == "1 rows without client or product"
+    assert evaluation.description == "1 row without client or product"
     assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.ERROR)
 
 
@@ -38,7 +38,7 @@ def test_a_row_of_another_day_is_an_error(pipeline: Pipeline) -> None:
     row = sale(purchase_date=datetime.date(2022, 8, 10))
     AvroFile(SALE.avro).write([row], pipeline.stg().parent, f"sales_{DAY}")
     problems = failed(pipeline.check())
-    assert problems["stg_sales_rows_are_sales_of_the_day"] == {DAY: "1 rows of another day"}
+    assert problems["stg_sales_rows_are_sales_of_the_day"] == {DAY: "1 row of another day"}
 
 
 def test_a_number_of_rows_far_off_the_same_weekdays_is_a_warning(
@@ -51,7 +51,7 @@ def test_a_number_of_rows_far_off_the_same_weekdays_is_a_warning(
     for day, sales in days.items():
         api.days[day] = [page(*sales)]
         evaluation = pipeline.run(day)["stg_sales_row_count_is_usual"][day]
-    assert evaluation.description == "3 rows, where 4 to 24 are usual"
+    assert evaluation.description == "3 rows, but 4 to 24 are usual"
     assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
     lowest, highest = (evaluation.metadata[name].value for name in ("lowest", "highest"))
     assert (lowest, highest) == (4, 24)

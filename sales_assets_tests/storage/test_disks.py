@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from sales_assets.http_jobs.directories import StoredDay, check_pages
-from sales_assets.storage.read_day import read_day
 from sales_assets.storage.replace import PublishError, directories_of, local
 from sales_assets.storage.replace.work import WORK
 from sales_assets_tests.helpers.children import in_child
@@ -141,14 +140,15 @@ def test_a_quarantine_that_cannot_be_removed_does_not_fail_the_day(
     aside = tmp_path / "quarantine/sales/D"
     aside.mkdir(parents=True)
     immutable(aside)
-    with directories_of(tmp_path).replacing(aside, tmp_path / DAY_DIR) as [_, new]:
-        (new / "1").write_bytes(b"new 1")
+    with directories_of(tmp_path).replacing(aside, tmp_path / DAY_DIR) as replacement:
+        (replacement.new[1] / "1").write_bytes(b"new 1")
+        replacement.publish()
     assert stored(tmp_path) == NEW
     with (
         pytest.raises(PublishError, match="not permitted"),
-        directories_of(tmp_path).replacing(aside),
+        directories_of(tmp_path).replacing(aside) as replacement,
     ):
-        pass
+        replacement.publish()
 
 
 def test_what_a_killed_run_of_another_storage_left_is_put_back_there(tmp_path: Path) -> None:
@@ -203,9 +203,9 @@ def test_kill_9_between_two_renames_loses_no_day(tmp_path: Path, after: str) -> 
         publish(tmp_path, NEW)
 
     assert os.WIFSIGNALED(in_child(killed))
-    with directories_of(tmp_path).replacing(tmp_path / "raw/sales/E") as [living]:
+    with directories_of(tmp_path).replacing(tmp_path / "raw/sales/E") as living:
         # Other processes go on meanwhile.
-        (living / "1").write_bytes(b"living")
+        (living.new[0] / "1").write_bytes(b"living")
         assert directories_of(tmp_path).exists(tmp_path / DAY_DIR)
         assert stored(tmp_path) == (OLD if "os." in after else NEW)
     publish(tmp_path, NEW)
@@ -216,10 +216,10 @@ def test_kill_9_between_two_renames_loses_no_day(tmp_path: Path, after: str) -> 
 @pytest.mark.parametrize(
     "read",
     [
-        lambda base: read_day(base / DAY_DIR),
+        lambda base: directories_of(base).exists(base / DAY_DIR),
         lambda base: check_pages(StoredDay(base, (base / DAY_DIR).name)),
     ],
-    ids=["read_day", "the HTTP jobs"],
+    ids=["a run", "the HTTP jobs"],
 )
 def test_whoever_reads_a_day_that_was_lost_between_two_renames_puts_it_back(
     tmp_path: Path, read: Callable[[Path], object]
@@ -284,9 +284,10 @@ def test_a_volume_below_the_storage_works(
         mount("--bind", str(tmp_path / "volume"), str(base / volume))
     for files in (OLD, NEW):
         with directories_of(base).replacing(base / "quarantine/sales/D", base / DAY_DIR) as both:
-            for new in both:
+            for new in both.new:
                 for name, content in files.items():
                     (new / name).write_bytes(content)
+            both.publish()
         assert stored(base) == tree(base / "quarantine/sales/D") == files
     left = base / volume / WORK / DEAD
     left.mkdir()
@@ -447,9 +448,10 @@ def test_two_users_of_a_group_do_not_lock_each_other_out(shared: Path, mode: int
 
     def both() -> None:
         places = [shared / "quarantine/sales/D", shared / DAY_DIR]
-        with directories_of(shared).replacing(*places) as new:
-            for path in new:
+        with directories_of(shared).replacing(*places) as replacement:
+            for path in replacement.new:
                 (path / "1").write_bytes(b"new 1")
+            replacement.publish()
 
     def look() -> None:
         directories = directories_of(shared)
@@ -459,8 +461,8 @@ def test_two_users_of_a_group_do_not_lock_each_other_out(shared: Path, mode: int
         assert directories.leftovers() == []
 
     def die() -> None:
-        with directories_of(shared).replacing(shared / DAY_DIR) as [new]:
-            (new / "1").write_bytes(b"half")
+        with directories_of(shared).replacing(shared / DAY_DIR) as replacement:
+            (replacement.new[0] / "1").write_bytes(b"half")
             os._exit(0)
 
     for user in (4301, 4302, 4301):

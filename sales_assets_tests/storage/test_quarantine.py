@@ -209,7 +209,8 @@ def test_records_are_removed_from_an_object_store_too() -> None:
     quarantine = Quarantine(base, "sales", DAY)
     directories = directories_of(base)
     for records in ([{"row": 1}], []):
-        with directories.replacing(quarantine.directory) as [new]:
-            quarantine.write(records, new)
+        with directories.replacing(quarantine.directory) as replacement:
+            quarantine.write(records, replacement.new[0])
+            replacement.publish()
         assert quarantine.file.exists() == bool(records)
         assert quarantine.count() == len(records)

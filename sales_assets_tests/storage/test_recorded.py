@@ -7,7 +7,7 @@ import pytest
 
 from sales_assets.feed.days import is_day
 from sales_assets.storage import recorded
-from sales_assets.storage.recorded import recorded_days
+from sales_assets.storage.recorded import is_made_from, next_stamp, recorded_days
 
 KEY = dg.AssetKey("raw_things")
 GOOD = {"path": dg.MetadataValue.path("/here"), "sha256": "1", "dagster/row_count": 1}
@@ -26,19 +26,48 @@ def found(instance: dg.DagsterInstance, days: list[str] | None = None) -> dict[s
     return {day: metadata["sha256"] for day, metadata in days_found.items()}
 
 
-def test_the_record_that_was_stored_last_counts_whenever_it_was_recorded(
+def test_the_record_with_the_latest_stamp_counts_in_whatever_order_they_came(
     instance: dg.DagsterInstance,
 ) -> None:
-    record(instance, "2022-08-09", sha256="early", stored_at=1.0)
-    record(instance, "2022-08-09", sha256="late", stored_at=3.0)
-    record(instance, "2022-08-09", sha256="between", stored_at=2.0)
+    record(instance, "2022-08-09", sha256="early", stamp=1.0)
+    record(instance, "2022-08-09", sha256="late", stamp=3.0)
+    record(instance, "2022-08-09", sha256="between", stamp=2.0)
     assert found(instance) == {"2022-08-09": "late"}
 
 
-def test_a_record_without_a_time_is_of_when_it_was_recorded(instance: dg.DagsterInstance) -> None:
-    record(instance, "2022-08-09", sha256="old", stored_at=1.0)
-    record(instance, "2022-08-09", sha256="new")
-    assert found(instance) == {"2022-08-09": "new"}
+def test_records_of_earlier_versions_are_ordered_by_when_they_were_stored(
+    instance: dg.DagsterInstance,
+) -> None:
+    record(instance, "2022-08-09", sha256="late", stored_at=3.0)
+    record(instance, "2022-08-09", sha256="early", stored_at=1.0)
+    assert found(instance) == {"2022-08-09": "late"}
+    record(instance, "2022-08-09", sha256="by hand")
+    assert found(instance) == {"2022-08-09": "by hand"}
+
+
+@pytest.mark.parametrize("before", [1.0, 1e9, 4e9, 1e18, 1e300])
+def test_a_stamp_is_later_than_that_of_the_record_before_whatever_the_clock_says(
+    before: float,
+) -> None:
+    for now in (0.0, before - 7200, before, before + 7200):
+        assert next_stamp({"stamp": before}, lambda now=now: now) > before  # type: ignore[misc]
+    assert next_stamp(None, lambda: 5.0) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("made", "is_current"),
+    [
+        ({"made_from_sha256": "1", "stamp": 1.0}, True),
+        ({"made_from_sha256": "2", "stamp": 9.0}, False),
+        ({"made_from_sha256": "", "stamp": 9.0}, False),
+        ({"stamp": 9.0}, True),
+        ({"stamp": 1.0}, False),
+    ],
+)
+def test_a_day_is_current_by_the_content_that_it_was_made_from(
+    made: dict[str, Any], is_current: bool
+) -> None:
+    assert is_made_from(made, {"sha256": "1", "stamp": 5.0}) == is_current
 
 
 def test_only_days_of_interest_are_given(instance: dg.DagsterInstance) -> None:
@@ -67,7 +96,9 @@ def test_more_records_than_dagster_gives_at_once_are_all_read(
         {"sha256": None},
         {"sha256": 7},
         {"dagster/row_count": None},
-        {"stored_at": "now"},
+        {"stamp": "now"},
+        {"stamp": float("inf")},
+        {"made_from_sha256": 7},
         {"unknown_fields": "none"},
     ],
     ids=str,

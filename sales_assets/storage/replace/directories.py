@@ -4,20 +4,40 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from sales_assets.storage.location import Location
 from sales_assets.storage.replace.errors import ReplacedError
 
 L = TypeVar("L", bound=Location)
 
-Publish: TypeAlias = Callable[[], Sequence[object]]
-"""Puts new directories in their places, and gives the `state` of each."""
+
+class Publish(Protocol):
+    """Puts new directories in their places."""
+
+    def __call__(self, check: Callable[[], None] = ...) -> Sequence[object]:
+        """Put them in place, and give the `state` of each.
+
+        Args:
+            check: Called right before that, while (on a local disk) nobody else replaces anything;
+                when it raises, nothing is replaced.
+
+        Raises:
+            PublishError: The root cannot be written to, or (on an object store) two runs wrote a
+                directory at the same time.
+        """
 
 
-def at_once(publish: Publish) -> None:
-    """Put new directories in their places, with nothing before or after that."""
-    publish()
+class Replacement(NamedTuple):
+    """New directories, which are not in their places yet.
+
+    Attributes:
+        new: Empty local directories to write to, one for each that is to be replaced.
+        publish: Puts them in place.
+    """
+
+    new: Sequence[Path]
+    publish: Publish
 
 
 class Directories(ABC, Generic[L]):
@@ -32,27 +52,21 @@ class Directories(ABC, Generic[L]):
         self.base = base
 
     @abstractmethod
-    def replacing(
-        self,
-        *directories: L,
-        around: Callable[[Publish], None] = at_once,
-    ) -> AbstractContextManager[Sequence[Path]]:
-        """Give an empty local directory for each of these, which then replaces it.
+    def replacing(self, *directories: L) -> AbstractContextManager[Replacement]:
+        """Give an empty local directory for each of these, to be filled and published.
 
         Those with files are put in place in the given order; then those that have stayed empty are
         removed (one that cannot be does not fail the others, which are in place). Nobody else
-        replaces anything there in between. When the body raises, or the process dies, they stay as
-        they were. (On an object store a process may die while the new files are written; then
-        readers refuse the directory until it has been replaced again.)
+        replaces anything there in between. When the body raises, or ends without publishing, or the
+        process dies, they stay as they were. (On an object store a process may die while the new
+        files are written; then readers refuse the directory until it has been replaced again.)
 
         Args:
-            directories: What is to be replaced, all below the root.
-            around: Is called with what puts them in place, while (on a local disk) nobody else
-                replaces anything; nothing is replaced when it raises before it has called that.
+            directories: What to replace, all below the root.
 
         Raises:
             PublishError: One is not a directory or does not lie below the root, or the root cannot
-                be written to, or (on an object store) two runs wrote it at the same time.
+                be written to.
         """
 
     @abstractmethod

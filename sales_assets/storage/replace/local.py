@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from typing_extensions import override
+
 from sales_assets.storage.replace import work
-from sales_assets.storage.replace.directories import Directories, Publish, at_once
+from sales_assets.storage.replace.directories import Directories, Replacement
 from sales_assets.storage.replace.errors import PublishError, ReplacedError
 from sales_assets.storage.replace.finish import make_alike, make_directory, make_durable, sync
 
@@ -31,12 +33,8 @@ class LocalDirectories(Directories[Path]):
         self._roots: dict[Path, Path] = {}
 
     @contextmanager
-    def replacing(
-        self,
-        *directories: Path,
-        around: Callable[[Publish], None] = at_once,
-    ) -> Iterator[Sequence[Path]]:
-        """See `Directories.replacing`."""
+    @override
+    def replacing(self, *directories: Path) -> Iterator[Replacement]:
         with ExitStack() as stack:
             places: dict[Path, Path] = {}
             new: list[Path] = []
@@ -51,8 +49,11 @@ class LocalDirectories(Directories[Path]):
                     make_directory(new[-1])
             except OSError as error:
                 raise PublishError(_explained(error, self.base)) from error
-            yield new
-            self._put_in_place(new, directories, around)
+
+            def publish(check: Callable[[], None] = lambda: None) -> Sequence[object]:
+                return self._put_in_place(new, directories, check)
+
+            yield Replacement(new, publish)
 
     def exists(self, directory: Path) -> bool:
         """See `Directories.exists`; a day that was lost between two renames is put back first."""
@@ -79,16 +80,16 @@ class LocalDirectories(Directories[Path]):
             for left in work.left_in(root)
         ]
 
+    @override
     def strangers(self) -> list[str]:
-        """See `Directories.strangers`."""
         return [
             str(path.relative_to(self.base))
             for root in work.roots_below(self.base)
             for path in work.strangers_in(root)
         ]
 
+    @override
     def sweep(self) -> None:
-        """See `Directories.sweep`."""
         for root in work.roots_below(self.base):
             work.sweep(root)
 
@@ -132,29 +133,12 @@ class LocalDirectories(Directories[Path]):
             )
 
     def _put_in_place(
-        self,
-        new: Sequence[Path],
-        directories: Sequence[Path],
-        around: Callable[[Publish], None],
-    ) -> None:
+        self, new: Sequence[Path], directories: Sequence[Path], check: Callable[[], None]
+    ) -> Sequence[object]:
         filled: list[tuple[Path, Path]] = []
         emptied: list[tuple[Path, Path]] = []
         for path, target in zip(new, directories, strict=True):
             (filled if any(path.iterdir()) else emptied).append((path, target))
-
-        def publish() -> Sequence[object]:
-            for path, target in filled:
-                self._exchange(path, target)
-            for path, target in emptied:
-                try:
-                    self._remove(target, path)
-                except OSError:
-                    if not filled:
-                        raise
-            # One that is not there would be looked for where others work, which waits for our lock.
-            new_ones = {target for _, target in filled}
-            return [self.state(target) if target in new_ones else None for target in directories]
-
         try:
             for path, target in filled:
                 self._make_parents(target)
@@ -163,7 +147,21 @@ class LocalDirectories(Directories[Path]):
             with ExitStack() as locks:
                 for root in sorted({path.parents[1] for path in new}):
                     locks.enter_context(work.locked(root))
-                around(publish)
+                check()
+                for path, target in filled:
+                    self._exchange(path, target)
+                for path, target in emptied:
+                    try:
+                        self._remove(target, path)
+                    except OSError:
+                        if not filled:
+                            raise
+                # One that is not there would be looked for where others work, which waits for our
+                # lock.
+                new_ones = {target for _, target in filled}
+                return [
+                    self.state(target) if target in new_ones else None for target in directories
+                ]
         except OSError as error:
             raise PublishError(_explained(error, self.base)) from error
 

@@ -17,9 +17,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from sales_assets.storage.files import is_dropping
 from sales_assets.storage.replace import work
-from sales_assets.storage.replace.directories import Directories, Publish, at_once
+from sales_assets.storage.replace.directories import Directories, Replacement
 from sales_assets.storage.replace.errors import PublishError, ReplacedError
 
 if TYPE_CHECKING:
@@ -30,20 +32,16 @@ class ObjectDirectories(Directories["UPath"]):
     """What passes for directories on an object store: the objects with a common prefix."""
 
     @contextmanager
-    def replacing(
-        self,
-        *directories: UPath,
-        around: Callable[[Publish], None] = at_once,
-    ) -> Iterator[Sequence[Path]]:
-        """See `Directories.replacing`."""
+    @override
+    def replacing(self, *directories: UPath) -> Iterator[Replacement]:
         with work.place(_local_root()) as place:
             new = [place / str(number) for number in range(len(directories))]
             for path in new:
                 path.mkdir()
-            yield new
-            filled = [any(path.iterdir()) for path in new]
 
-            def publish() -> Sequence[object]:
+            def publish(check: Callable[[], None] = lambda: None) -> Sequence[object]:
+                filled = [any(path.iterdir()) for path in new]
+                check()
                 states: list[object] = [None] * len(new)
                 # sorted() keeps the order of those that are alike: empty ones come last.
                 for number in sorted(range(len(new)), key=lambda number: not filled[number]):
@@ -51,14 +49,14 @@ class ObjectDirectories(Directories["UPath"]):
                         states[number] = self._upload(new[number], directories[number])
                 return states
 
-            around(publish)
+            yield Replacement(new, publish)
 
     def exists(self, directory: UPath) -> bool:
         """See `Directories.exists`; a day that is neither old nor new is there, too."""
         return bool(_listing(directory) or self._marks(directory))
 
+    @override
     def state(self, directory: UPath) -> object:
-        """See `Directories.state`."""
         return _listing(directory) or None
 
     def leftovers(self) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from upath import UPath
 
 from sales_assets.storage.location import Location, location
-from sales_assets.storage.replace import Publish, PublishError, directories_of
+from sales_assets.storage.replace import PublishError, directories_of
 from sales_assets_tests.helpers.directories import DAY_DIR, NEW, OLD, in_place, publish
 from sales_assets_tests.helpers.files import tree
 
@@ -24,15 +24,10 @@ def stored(base: Location) -> dict[str, bytes]:
 
 def states_told(base: Location) -> list[object]:
     """Replace the directory, and remove one beside it; give the states that are told."""
-    told = list[object]()
-
-    def note(publish_both: Publish) -> None:
-        told.extend(publish_both())
-
     places = (base / "quarantine/sales/D", base / DAY_DIR)
-    with directories_of(base).replacing(*places, around=note) as [_, new]:
-        (new / "1").write_bytes(b"new")
-    return told
+    with directories_of(base).replacing(*places) as replacement:
+        (replacement.new[1] / "1").write_bytes(b"new")
+        return [*replacement.publish()]
 
 
 def test_the_first_directory_is_published_without_litter(base: Location) -> None:
@@ -67,8 +62,9 @@ def test_the_state_that_is_told_heeds_what_lies_below_a_directory(tmp_path: Path
 def test_a_file_in_the_place_of_a_directory_that_stays_empty_fails_nothing(tmp_path: Path) -> None:
     (tmp_path / "quarantine").write_bytes(b"mine")
     places = (tmp_path / "quarantine/sales/D", tmp_path / DAY_DIR)
-    with directories_of(tmp_path).replacing(*places) as [_, new]:
-        (new / "1").write_bytes(b"new 1")
+    with directories_of(tmp_path).replacing(*places) as replacement:
+        (replacement.new[1] / "1").write_bytes(b"new 1")
+        replacement.publish()
     assert tree(tmp_path) == {"quarantine": b"mine", **in_place(NEW)}
 
 

@@ -18,10 +18,11 @@ def test_what_a_killed_process_left_is_swept_up_and_what_a_living_one_writes_is_
     left = tmp_path / WORK / DEAD
     left.mkdir(parents=True)
     (left / "file").write_bytes(b"half")
-    with directories_of(tmp_path).replacing(tmp_path / "raw/sales/E") as [living]:
-        (living / "1").write_bytes(b"living")
+    with directories_of(tmp_path).replacing(tmp_path / "raw/sales/E") as living:
+        (living.new[0] / "1").write_bytes(b"living")
         publish(tmp_path, NEW)
         assert not left.exists()
+        living.publish()
     assert tree(tmp_path) == {**in_place(NEW), "raw/sales/E/1": b"living"}
 
 
@@ -30,8 +31,9 @@ def test_a_day_lost_between_the_two_steps_comes_back(tmp_path: Path) -> None:
     lost = tmp_path / WORK / DEAD / "old"
     lost.mkdir(parents=True)
     (tmp_path / "raw/sales/D").rename(lost / "raw%2Fsales%2FD")
-    with directories_of(tmp_path).replacing(tmp_path / "raw/sales/E") as [new]:
-        (new / "1").write_bytes(b"other")
+    with directories_of(tmp_path).replacing(tmp_path / "raw/sales/E") as other:
+        (other.new[0] / "1").write_bytes(b"other")
+        other.publish()
     assert tree(tmp_path) == {**in_place(OLD), "raw/sales/E/1": b"other"}
 
 
@@ -68,8 +70,8 @@ def test_kill_9_while_writing_leaves_the_old_day_and_the_next_run_sweeps_up(
         "from pathlib import Path\n"
         "from sales_assets.storage.replace import directories_of\n"
         f"base = Path({str(tmp_path)!r})\n"
-        "with directories_of(base).replacing(base / 'raw/sales/D') as [new]:\n"
-        "    (new / '1').write_bytes(b'half')\n"
+        "with directories_of(base).replacing(base / 'raw/sales/D') as replacement:\n"
+        "    (replacement.new[0] / '1').write_bytes(b'half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603

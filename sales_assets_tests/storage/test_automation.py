@@ -7,7 +7,8 @@ import pytest
 
 from sales_assets.definitions import defs
 from sales_assets.sales.assets import raw_sales, stg_sales
-from sales_assets_tests.helpers.materialize import BOTH, range_tags
+from sales_assets.storage.automation import follows_its_source
+from sales_assets_tests.helpers.materialize import BOTH, layers_of, range_tags
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
 from sales_assets_tests.helpers.rows import page, sale
 
@@ -20,7 +21,13 @@ class Automation:
 
     def __init__(self, pipeline: Pipeline) -> None:
         """Switch it on before its first tick."""
-        self._definitions = dg.Definitions(assets=BOTH, resources=pipeline.resources)
+        raw, stg = layers_of(pipeline.resources)
+        following = stg_sales.map_asset_specs(
+            lambda spec: spec.replace_attributes(automation_condition=follows_its_source(stg, raw))
+        )
+        self._definitions = dg.Definitions(
+            assets=[raw_sales, following], resources=pipeline.resources
+        )
         self._instance = pipeline.instance
         self._cursor: dg.AssetDaemonCursor | None = None
 
@@ -45,6 +52,13 @@ class Automation:
         return sorted(filter(None, result.get_requested_partitions(stg_sales.key)))
 
 
+def renew(pipeline: Pipeline, *days: str) -> None:
+    """Have the API return other sales for these days, and pull each in a run of its own."""
+    for day in days:
+        pipeline.api.days[day] = [page(sale(purchase_date=day, price=7)), *pipeline.api.days[day]]
+        pipeline.run(day, day, RAW)
+
+
 @pytest.fixture
 def automation(pipeline: Pipeline) -> Automation:
     """The sensor, off until its first tick."""
@@ -62,7 +76,7 @@ def test_days_whose_raw_is_newer_when_it_is_switched_on_are_converted(
     pipeline: Pipeline, automation: Automation
 ) -> None:
     pipeline.run(DAYS[0], DAYS[-1])
-    pipeline.run(DAYS[1], DAYS[1], RAW)
+    renew(pipeline, DAYS[1])
     assert automation.tick() == [DAYS[1]]
 
 
@@ -79,14 +93,22 @@ def test_a_day_whose_raw_is_stored_again_is_converted_again(
 ) -> None:
     pipeline.run(DAYS[0], DAYS[-1])
     automation.tick()
-    pipeline.run(DAYS[1], DAYS[1], RAW)
+    renew(pipeline, DAYS[1])
     assert automation.tick() == [DAYS[1]]
+
+
+def test_a_day_whose_raw_is_stored_again_unchanged_is_left_alone(
+    pipeline: Pipeline, automation: Automation
+) -> None:
+    pipeline.run(DAYS[0], DAYS[-1])
+    automation.tick()
+    pipeline.run(DAYS[1], DAYS[1], RAW)
+    assert automation.tick() == []
 
 
 def test_days_that_landed_in_a_range_that_failed_in_part_are_converted(
     pipeline: Pipeline, automation: Automation
 ) -> None:
-    pipeline.run(DAYS[0], DAYS[-1])
     automation.tick()
     del pipeline.api.days[DAYS[1]]
     pipeline.run(DAYS[0], DAYS[-1])
@@ -106,7 +128,7 @@ def test_raw_that_is_stored_again_right_after_such_a_run_is_followed(
 ) -> None:
     automation.tick()
     pipeline.run(DAYS[0], DAYS[-1])
-    pipeline.run(DAYS[1], DAYS[1], RAW)
+    renew(pipeline, DAYS[1])
     assert automation.tick() == [DAYS[1]]
 
 
@@ -144,12 +166,16 @@ def test_a_day_whose_conversion_failed_is_not_tried_again_before_its_raw_is_new(
     (pipeline.raw() / f"sales_{DAYS[0]}_1.json").write_bytes(b"[")
     pipeline.run(DAYS[0], DAYS[0], STG)
     assert [automation.tick(), automation.tick()] == [[], []]
-    pipeline.run(DAYS[0], DAYS[0], RAW)
+    renew(pipeline, DAYS[0])
     assert automation.tick() == [DAYS[0]]
 
 
-def test_the_sensor_is_the_only_one_of_its_kind_and_is_off() -> None:
+def test_the_sensor_is_the_only_one_of_its_kind_and_runs_by_default() -> None:
     repository = defs.get_repository_def()
-    [sensor] = [one for one in repository.sensor_defs if "automation" in one.name]
-    assert sensor.name == "default_automation_condition_sensor"
-    assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
+    [sensor] = [
+        one
+        for one in repository.sensor_defs
+        if isinstance(one, dg.AutomationConditionSensorDefinition)
+    ]
+    assert sensor.name == "stg_follows_raw"
+    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING

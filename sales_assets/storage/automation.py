@@ -1,0 +1,114 @@
+"""When a day is made by itself: once its upstream day is stored, or has another content."""
+
+import json
+import warnings
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import dagster as dg
+from typing_extensions import override
+
+from sales_assets.storage.day_directories import Layer
+from sales_assets.storage.recorded import is_made_from
+
+_Condition = dg.AutomationCondition
+
+
+class SourceIsOther(dg.AutomationCondition[dg.AssetKey]):
+    """True of each day that was neither made nor tried from its upstream day as that is now.
+
+    It compares what is recorded of the contents, not what happened between two ticks of a sensor: a
+    day is found whenever it was stored, and in whatever order its runs recorded it. A day that
+    fails leaves an observation, so it is not tried again until its source is another one.
+
+    Ids of events only tell which days are worth a look: those that were recorded since the last
+    tick, those that were found then, and those that were never made.
+    """
+
+    def __init__(self, layer: Layer, source: Layer) -> None:
+        self._layer = layer
+        self._source = source
+
+    @property
+    @override
+    def description(self) -> str:
+        return f"Not made from {self._source.name} as it is stored now"
+
+    @override
+    def evaluate(
+        self, context: dg.AutomationContext[dg.AssetKey]
+    ) -> dg.AutomationResult[dg.AssetKey]:
+        instance = context.asset_graph_view.instance
+
+        def latest(layer: Layer, kind: dg.DagsterEventType) -> Mapping[str, int]:
+            return instance.get_latest_storage_id_by_partition(layer.asset, kind)
+
+        stored = latest(self._source, dg.DagsterEventType.ASSET_MATERIALIZATION)
+        made = latest(self._layer, dg.DagsterEventType.ASSET_MATERIALIZATION)
+        tried = latest(self._layer, dg.DagsterEventType.ASSET_OBSERVATION)
+        seen = json.loads(context.cursor or '{"up_to": 0, "found": []}')
+        look_at = {
+            day
+            for day, event in stored.items()
+            if max(event, made.get(day, 0), tried.get(day, 0)) > seen["up_to"] or day not in made
+        }
+        found = self._of_another(instance, look_at | set(seen["found"]))
+        up_to = max([0, *stored.values(), *made.values(), *tried.values()])
+        return dg.AutomationResult(
+            context,
+            context.candidate_subset.compute_intersection_with_partition_keys(found),
+            cursor=json.dumps({"up_to": up_to, "found": sorted(found)}),
+        )
+
+    def _of_another(self, instance: dg.DagsterInstance, days: Collection[str]) -> set[str]:
+        """Find the days among these that were not made, or tried, from what is stored now."""
+        sources = self._source.storage.recorded(instance, self._source.asset, days)
+        made = self._layer.storage.recorded(instance, self._layer.asset, sources)
+        others = {
+            day
+            for day, source in sources.items()
+            if day not in made or not is_made_from(made[day], source)
+        }
+        tried = self._layer.storage.tried(instance, self._layer.asset, others)
+        return {day for day in others if (day, sources[day]["sha256"]) not in tried}
+
+
+# A run that dies leaves no observation, and would be requested at each tick.
+_WAS_REQUESTED = _Condition.newly_requested().since(
+    _Condition.any_deps_match(_Condition.newly_updated())
+)
+
+
+def follows_its_source(layer: Layer, source: Layer) -> dg.AutomationCondition[Any]:
+    """Make each day once its source has it or has another content, whatever its age; each once.
+
+    Not while a run or a backfill is about to do it.
+
+    Args:
+        layer: The asset to make.
+        source: The asset that it is made from.
+    """
+    condition: dg.AutomationCondition[Any] = (
+        SourceIsOther(layer, source)
+        & ~_WAS_REQUESTED
+        & ~_Condition.any_deps_in_progress()
+        & ~_Condition.in_progress()
+    ).with_label(f"follows {source.name}, day by day")
+    return condition
+
+
+def following_sensor() -> dg.AutomationConditionSensorDefinition:
+    """Make the sensor that has assets follow their sources; it runs by default.
+
+    It takes the place of Dagster's own, which evaluates conditions in the daemon, where the one
+    above is not available.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Parameter `use_user_code_server`", dg.BetaWarning)
+        return dg.AutomationConditionSensorDefinition(
+            "stg_follows_raw",
+            target=dg.AssetSelection.all(),
+            use_user_code_server=True,
+            default_status=dg.DefaultSensorStatus.RUNNING,
+            description="Make each day of stg once raw has it, or has another content.",
+        )

@@ -1,0 +1,162 @@
+"""How a day differs from what was recorded of it, and from the day that it is made from.
+
+Checks, readers and `verify` compare with these functions. What is done about a difference does not
+belong here.
+"""
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any, NamedTuple
+
+from sales_assets.storage.day_directories import Layer, MissingPartitionError
+from sales_assets.storage.files import InvalidPartitionError, entries, is_dropping
+from sales_assets.storage.location import Location
+from sales_assets.storage.recorded import is_made_from
+from sales_assets.storage.replace import PublishError, ReplacedError
+
+Metadata = Mapping[str, Any]
+
+
+class Kind(str, Enum):
+    """What is different; the value is what people and programs read."""
+
+    MISSING = "missing"
+    UNRECORDED = "unrecorded"
+    CHANGED = "bytes changed"
+    OUTDATED = "outdated"
+    ROWS_DIFFER = "rows differ"
+    DAMAGED = "damaged"
+    FOREIGN = "foreign files"
+    LEFTOVERS = "leftovers"
+    SYSTEM = "system files"
+
+
+class Difference(NamedTuple):
+    """Something that is not as recorded.
+
+    Attributes:
+        where: The asset, `quarantine`, or `storage`.
+        kind: What is different.
+        detail: What exactly, and what to do.
+        fixed: Whether it was repaired.
+    """
+
+    where: str
+    kind: Kind
+    detail: str
+    fixed: bool = False
+
+    @property
+    def matters(self) -> bool:
+        """Whether somebody has to do something about it."""
+        return not self.fixed and self.kind != Kind.SYSTEM
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.kind.value}{' (fixed)' if self.fixed else ''}: {self.detail}"
+
+
+def content_differences(recorded: Metadata, stored: Metadata) -> Iterator[str]:
+    """Compare the content of a stored day with what was recorded of it.
+
+    Args:
+        recorded: Its record.
+        stored: Its description, by `describe`.
+    """
+    if recorded["sha256"] != stored["sha256"]:
+        yield (
+            "the content is not what was recorded "
+            f"({stored['bytes']} bytes with SHA-256 {stored['sha256'][:12]}..., recorded "
+            f"{recorded.get('bytes')} with {recorded['sha256'][:12]}...)"
+        )
+    elif recorded.get("sizes_sha256", stored["sizes_sha256"]) != stored["sizes_sha256"]:
+        yield "the content is not what was recorded (bytes have moved from one file to another)"
+
+
+def source_differences(
+    name: str, recorded: Metadata | None, source: Metadata | None, rows: int, source_rows: int
+) -> Iterator[tuple[Kind, str]]:
+    """Compare a day with the upstream day that is stored now.
+
+    Args:
+        name: The upstream asset.
+        recorded: The record of the day; None if there is none.
+        source: The record of the upstream day; None if there is none.
+        rows: How many rows the day has, with those that were rejected.
+        source_rows: How many rows the upstream day has.
+    """
+    if recorded and source and not is_made_from(recorded, source):
+        yield Kind.OUTDATED, f"made from an older version of {name}"
+    elif rows != source_rows:
+        yield Kind.ROWS_DIFFER, f"{rows} rows, rejected ones included, but {name} has {source_rows}"
+
+
+def compare_layer(
+    layer: Layer, day: str, recorded: Metadata | None
+) -> tuple[Metadata | None, list[Difference]]:
+    """Describe a stored day, if it can be read, and compare it with what is recorded of it."""
+    storage = layer.storage
+    try:
+        stored = storage.describe(layer.asset, day)
+        strangers = storage.strangers(layer.asset, day)
+    except MissingPartitionError:
+        if recorded is None:
+            return None, []
+        return None, [Difference(layer.name, Kind.MISSING, "recorded, but not stored")]
+    except ReplacedError as error:
+        return None, [Difference(layer.name, Kind.LEFTOVERS, str(error))]
+    except PublishError as error:
+        return None, [Difference(layer.name, Kind.FOREIGN, str(error))]
+    except InvalidPartitionError as error:
+        return None, [Difference(layer.name, Kind.DAMAGED, str(error))]
+    except Exception as error:
+        # A damaged file fails in any way.
+        detail = f"cannot be read ({error!r}): materialize it again"
+        return None, [Difference(layer.name, Kind.DAMAGED, detail)]
+    found = [stranger(layer.name, path, "not a file of this day") for path in strangers]
+    if recorded is None:
+        detail = "stored, but never recorded: --fix records it"
+        return stored, [*found, Difference(layer.name, Kind.UNRECORDED, detail)]
+    return stored, found + [
+        Difference(layer.name, Kind.CHANGED, f"{one}: materialize it again")
+        for one in content_differences(recorded, stored)
+    ]
+
+
+def compare_quarantine(
+    layer: Layer, day: str, recorded: Metadata | None
+) -> tuple[int, list[Difference]]:
+    """Count what is in quarantine, and compare it with what is recorded of the day."""
+    name = "quarantine"
+    place = layer.storage.quarantine(layer.asset, day)
+    expected = (recorded or {}).get("rejected_rows", 0)
+    try:
+        paths: list[Location] = []
+        if layer.storage.directories.exists(place.directory):
+            with layer.storage.directories.reading(place.directory):
+                paths = entries(place.directory)
+        lines, stored = place.count(), place.stored()
+    except (InvalidPartitionError, PublishError, ReplacedError, OSError) as error:
+        detail = f"{place.directory} cannot be read ({error}): move it away"
+        return 0, [Difference(name, Kind.DAMAGED, detail)]
+    found = [stranger(name, path, "not ours") for path in paths if path.name != place.file.name]
+    day_is_stored = layer.storage.directories.exists(layer.storage.directory(layer.asset, day))
+    if not stored and expected:
+        detail = f"{expected} rejected rows are recorded, but not stored: materialize it again"
+        found.append(Difference(name, Kind.MISSING, detail))
+    elif stored and not expected and (recorded is not None or not day_is_stored):
+        detail = f"{lines} rows that no record of the day mentions: materialize it again"
+        found.append(Difference(name, Kind.LEFTOVERS, detail))
+    elif recorded is not None and recorded.get("quarantine_sha256") != stored.get(
+        "quarantine_sha256"
+    ):
+        detail = f"{lines} rows, but not those that were recorded: materialize it again"
+        found.append(Difference(name, Kind.CHANGED, detail))
+    return lines, found
+
+
+def stranger(where: str, path: Location, what: str) -> Difference:
+    """Name something that is not ours; what an operating system drops does no harm."""
+    if is_dropping(path.name):
+        detail = f"{path} is of the operating system, and does no harm"
+        return Difference(where, Kind.SYSTEM, detail)
+    return Difference(where, Kind.FOREIGN, f"{path} is {what}: move it away")

@@ -1,0 +1,44 @@
+"""How a day differs from its record, and from the day that it is made from."""
+
+from typing import Any
+
+import pytest
+
+from sales_assets.storage.comparison import Kind, content_differences, source_differences
+
+STORED = {"bytes": 4, "sha256": "1" * 64, "sizes_sha256": "2" * 64}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        ({}, None),
+        ({"sha256": "3" * 64}, "the content is not what was recorded"),
+        ({"sizes_sha256": "3" * 64}, "bytes have moved from one file to another"),
+    ],
+    ids=["the same", "other bytes", "bytes that moved"],
+)
+def test_other_content_is_named(recorded: dict[str, Any], expected: str | None) -> None:
+    [*found] = content_differences({**STORED, **recorded}, STORED)
+    assert bool(found) == bool(expected)
+    assert (expected or "") in "".join(found)
+
+
+MADE_FROM_1 = {"made_from_sha256": "1", "stamp": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "source", "rows", "expected"),
+    [
+        (MADE_FROM_1, {"sha256": "1", "stamp": 9.0}, 3, []),
+        (MADE_FROM_1, {"sha256": "2", "stamp": 1.0}, 3, [Kind.OUTDATED]),
+        (MADE_FROM_1, {"sha256": "1", "stamp": 1.0}, 2, [Kind.ROWS_DIFFER]),
+        (None, {"sha256": "1", "stamp": 1.0}, 3, []),
+        (None, None, 2, [Kind.ROWS_DIFFER]),
+    ],
+)
+def test_a_day_is_compared_with_what_it_is_made_from(
+    recorded: dict[str, Any] | None, source: dict[str, Any] | None, rows: int, expected: list[Kind]
+) -> None:
+    found = source_differences("raw_things", recorded, source, rows, source_rows=3)
+    assert [kind for kind, _ in found] == expected
