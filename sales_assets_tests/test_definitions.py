@@ -81,7 +81,6 @@ def test_the_console_says_in_a_line_for_each_asset_what_was_stored(
         "sales API: embedded sample API: INVENTED sales, not real ones",
         f"raw_sales {DAY}: 310 rows, first version, in {storage}/raw/sales/{DAY}",
         f"stg_sales {DAY}: 310 rows, first version, in {storage}/stg/sales/{DAY}",
-        "8 requests in flight at the end, of 32 at most; paused 0 times",
     ]
     assert [line for line in said(again) if "_sales: " in line] == [
         "raw_sales: 2 days stored (1 new, 1 unchanged), 589 rows",

@@ -13,7 +13,7 @@ from contextlib import closing
 import dagster as dg
 
 from sales_assets.http.address import check_address
-from sales_assets.http.client import HttpAnswer, HttpClient
+from sales_assets.http.client import HttpAnswer, HttpClient, Limits
 from sales_assets.http.errors import HttpError
 from sales_assets.http.secrets import Secret
 
@@ -55,16 +55,14 @@ class Webhook:
         Raises:
             AlertError: It did not get through; the error shows no part of the address.
         """
-        client = HttpClient(
-            self._address.value,
-            connect_timeout=5,
+        limits = Limits(
             read_timeout=10,
             request_timeout=self._seconds,
             max_attempts=3,
-            backoff=0.5,
             retry_after_cap=5,
-            max_bytes=1 << 16,
+            max_page_bytes=1 << 16,
         )
+        client = HttpClient(self._address.value, None, limits)
         body = json.dumps({"text": text}).encode()
         with closing(client):
             try:

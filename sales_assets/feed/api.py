@@ -11,19 +11,17 @@ import time
 from collections.abc import Callable, Generator
 from typing import ClassVar
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from sales_assets.feed.json_rows import InvalidPageError, NoRowsError
 from sales_assets.feed.page import Page, PulledPage
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError, NumberedPages, Paging
 from sales_assets.feed.proof import proven, proven_empty
-from sales_assets.feed.read_ahead import ReadAhead
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import DayStream, EveryDayFailsError, Facts, Reading
-from sales_assets.http.client import HttpAnswer
+from sales_assets.http.client import HttpAnswer, Question
 from sales_assets.http.errors import ApiAuthError, HttpError, TransientHttpError
 from sales_assets.http.resource import HttpApi
-from sales_assets.http.tokens import TokenAuth
 
 
 class NotSetUpError(FeedApiError, EveryDayFailsError):
@@ -56,13 +54,6 @@ class DailyApi(HttpApi):
     settled_days: float = Field(
         default=3, ge=0, description="A day that ended less than so many days ago is read twice."
     )
-
-    _read_ahead: ReadAhead = PrivateAttr()
-
-    def close(self) -> None:
-        """Close all connections; requests under way fail at once."""
-        self._read_ahead.close()
-        super().close()
 
     def pages(self, day: str, *, allow_empty: bool = False) -> DayStream[Page]:
         """Fetch the pages of a day, in order and not far ahead of their use.
@@ -100,8 +91,7 @@ class DailyApi(HttpApi):
                 if not allow_empty:
                     raise
                 found = yield from proven_empty(paging())
-            known = {"source": self.source, "retries": len(retries), **found}
-            return Facts({**known, **self.pace})
+            return Facts({"source": self.source, "retries": len(retries), **found})
 
         return DayStream(read)
 
@@ -109,47 +99,37 @@ class DailyApi(HttpApi):
         """Read a day page by page; an API that pages in another way overrides this."""
         deadline = time.monotonic() + self.day_timeout
 
-        def page(number: int) -> PulledPage | None:
+        def page(number: int) -> Question[PulledPage | None]:
             return self._page(day, number, deadline, on_retry)
 
-        return NumberedPages(f"{day}: {self.source}", page, self._read_ahead, self.max_pages)
+        return NumberedPages(f"{day}: {self.source}", page, self.max_pages)
 
     def _is_settled(self, day: str) -> bool:
         end = datetime.datetime.fromisoformat(f"{day}T00:00:00+00:00") + datetime.timedelta(days=1)
         age = datetime.datetime.now(datetime.timezone.utc) - end
         return age >= datetime.timedelta(days=self.settled_days)
 
-    def _connect(self, address: str, auth: TokenAuth | None) -> None:
-        super()._connect(address, auth)
-        self._read_ahead = ReadAhead(self.max_in_flight)
-
     def _page(
         self, day: str, number: int, deadline: float, on_retry: Callable[[], object]
-    ) -> PulledPage | None:
-        attempts = 1
+    ) -> Question[PulledPage | None]:
+        def failure(error: HttpError) -> FeedApiError:
+            limit, attempts = "", ""
+            if isinstance(error, TransientHttpError):
+                # Only the deadline ends them sooner.
+                is_late = error.attempts < self.max_attempts
+                limit = f" in {self.day_timeout:g} s (day_timeout)" if is_late else ""
+                plural = "s" if error.attempts > 1 else ""
+                attempts = f"{error.attempts} attempt{plural} failed; last error: "
+            return FeedApiError(f"{day}: could not fetch page {number}{limit}: {attempts}{error}")
 
-        def retry() -> None:
-            nonlocal attempts
-            attempts += 1
-            on_retry()
-
-        try:
-            return self._client.get(
-                f"/{self.path}",
-                {"date": day, "page": str(number)},
-                self._read_answer,
-                deadline=deadline,
-                on_retry=retry,
-            )
-        except TransientHttpError as error:
-            in_time = "" if attempts == self.max_attempts else f" in {self.day_timeout:g} s"
-            raise FeedApiError(
-                f"{day}: could not fetch page {number}{in_time and f'{in_time} (day_timeout)'}: "
-                f"{attempts} attempt{'s failed' if attempts > 1 else ' failed'}; "
-                f"last error: {error}"
-            ) from None
-        except HttpError as error:
-            raise FeedApiError(f"{day}: could not fetch page {number}: {error}") from None
+        return self._client.question(
+            f"/{self.path}",
+            {"date": day, "page": str(number)},
+            self._read_answer,
+            deadline=deadline,
+            on_retry=on_retry,
+            failure=failure,
+        )
 
     def _read_answer(self, answer: HttpAnswer) -> PulledPage | None:
         """Make a page of an answer; None for the 404 that ends a day."""

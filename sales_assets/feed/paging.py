@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import closing
 
 from sales_assets.feed.page import PulledPage
-from sales_assets.feed.read_ahead import ReadAhead
+from sales_assets.feed.read_ahead import in_order
+from sales_assets.http.client import Question
 from sales_assets.http.errors import ApiError
 
 
@@ -52,21 +53,15 @@ class NumberedPages(Paging):
 
     Args:
         what: The day and where it comes from.
-        page: Fetches the page of a number; None for a 404.
-        read_ahead: Fetches ahead, for all days together.
+        page: Requests the page of a number; None for a 404.
         max_pages: After how many pages the day is taken to have no end.
     """
 
     def __init__(
-        self,
-        what: str,
-        page: Callable[[int], PulledPage | None],
-        read_ahead: ReadAhead,
-        max_pages: int,
+        self, what: str, page: Callable[[int], Question[PulledPage | None]], max_pages: int
     ) -> None:
         self.what = what
         self._page = page
-        self._read_ahead = read_ahead
         self._max_pages = max_pages
 
     def read(self) -> Generator[PulledPage, None, str]:
@@ -77,7 +72,7 @@ class NumberedPages(Paging):
         def is_full(page: PulledPage | None) -> bool:
             return page is not None and page.count >= full
 
-        with closing(self._read_ahead.in_order(self._page, goes_on=is_full)) as pages:
+        with closing(in_order(self._page, goes_on=is_full)) as pages:
             for page in pages:
                 if page is None and number == 0:
                     raise NoSuchDayError(
@@ -101,4 +96,7 @@ class NumberedPages(Paging):
 
     def fetch(self, numbers: Collection[int]) -> Mapping[int, PulledPage | None]:
         """Fetch them side by side."""
-        return self._read_ahead.call_all(self._page, [*numbers])
+        pages = {number: self._page(number) for number in numbers}
+        for page in pages.values():
+            page.begin()
+        return {number: page.result() for number, page in pages.items()}

@@ -1,1 +1,1 @@
-"""Asking an HTTP API: patiently, at its pace, and without leaking a token."""
+"""Calling an HTTP API: patiently, at its pace, and without leaking a token."""

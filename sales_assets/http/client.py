@@ -1,77 +1,89 @@
-"""How this project asks an HTTP API for something: patiently, and at its pace.
+"""How this project calls an HTTP API: patiently, and at its pace.
 
-Retries with jittered backoff, `Retry-After`, a deadline over all attempts. What is asked, and what
-an answer means, belongs to those who use the client.
+Retries with jittered backoff, `Retry-After`, a deadline over all attempts. What is requested, and
+what a response means, belongs to those who use the client.
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TypeVar
-from urllib.parse import urlencode, urlsplit
+from contextlib import suppress
+from functools import partial
+from typing import Generic, TypeVar
+from urllib.parse import urlencode
 
 import dagster as dg
+import requests
 import tenacity
 
+from sales_assets.http.answer import HttpAnswer, same_origin
 from sales_assets.http.errors import HttpError, TransientHttpError
-from sales_assets.http.pace import NoTurnError, Pace
-from sales_assets.http.tokens import TokenAuth
-from sales_assets.http.transport import HttpAnswer, Transport
+from sales_assets.http.pace import Call, GivenUpError, Pace
+from sales_assets.http.transport import Limits, Transport
 
-__all__ = ["HttpAnswer", "HttpClient"]
+__all__ = ["HttpAnswer", "HttpClient", "Limits", "Question"]
 
 T = TypeVar("T")
 
 
 class HttpClient:
-    """Asks one API; safe to share between threads."""
+    """Calls one API; safe to share between threads.
 
-    def __init__(
+    Args:
+        address: The base of all that is requested.
+        auth: Signs each request.
+        limits: How patient to be, and how much to take.
+
+    Raises:
+        HttpError: The environment names a proxy that is not one for HTTP, or certificates that are
+            not there.
+    """
+
+    def __init__(self, address: str, auth: requests.auth.AuthBase | None, limits: Limits) -> None:
+        self._address = address
+        self._limits = limits
+        self._transport = Transport(address, auth, limits)
+        self._pace = Pace(
+            limits.max_in_flight,
+            limits.max_per_second,
+            limits.retry_after_cap,
+            limits.request_timeout,
+        )
+        self._closed = threading.Event()
+        self._has_served = False
+
+    def question(
         self,
-        address: str,
-        auth: TokenAuth | None = None,
+        path: str,
+        params: Mapping[str, str],
+        accept: Callable[[HttpAnswer], T],
         *,
-        connect_timeout: float,
-        read_timeout: float,
-        request_timeout: float,
-        max_attempts: int,
-        backoff: float,
-        retry_after_cap: float,
-        max_bytes: int,
-        pace: Pace | None = None,
-    ) -> None:
-        """Describe the manners of the client; nothing is opened yet.
+        deadline: float = float("inf"),
+        on_retry: Callable[[], object] = lambda: None,
+        failure: Callable[[HttpError], Exception] = lambda error: error,
+    ) -> "Question[T]":
+        """Describe a request; nothing is sent yet.
 
         Args:
-            address: The base of all that is asked for.
-            auth: Signs each request.
-            connect_timeout: Seconds to open a connection.
-            read_timeout: Seconds without a byte received.
-            request_timeout: Seconds from looking up the host to the last byte of the answer.
-            max_attempts: How often a request is sent before the last reason is raised.
-            backoff: Seconds of the first pause between attempts, on average; it doubles each time.
-            retry_after_cap: Seconds beyond which a server's `Retry-After` is not followed.
-            max_bytes: The largest answer that is taken.
-            pace: Lets requests through; one after the other, unless given.
+            path: What to request, below the address of the client; or a whole address there, such
+                as the API may give for the page after this one.
+            params: The query.
+            accept: Turns a response into a value. It raises `TransientHttpError` for one that
+                should be requested again; what else it raises goes straight to the caller.
+            deadline: On the clock of `time.monotonic`; no attempt lasts longer or begins later.
+            on_retry: Called before each further attempt.
+            failure: Makes the error to raise from that of the last attempt.
 
         Raises:
-            HttpError: The environment names a proxy that is not one for HTTP.
+            HttpError: The address is elsewhere, and shall not get to see the token.
         """
-        self._address = address
-        self._max_attempts = max_attempts
-        self._retry_after_cap = retry_after_cap
-        self._backoff = tenacity.wait_random_exponential(multiplier=2 * backoff, max=60)
-        self._pace = pace or Pace(1)
-        self._closed = threading.Event()
-        self._transport = Transport(
-            address,
-            auth,
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
-            request_timeout=request_timeout,
-            max_bytes=max_bytes,
-            connections=self._pace.ceiling,
-        )
+        address = path if "://" in path else f"{self._address}{path}"
+        if not same_origin(address, self._address):
+            raise HttpError(path, f"is not at {self._address}, and is not requested")
+        if params:
+            address += f"{'&' if '?' in address else '?'}{urlencode(params)}"
+        send = partial(self._send, "GET", address, None)
+        return Question(self, send, address, accept, deadline, on_retry, failure)
 
     def get(
         self,
@@ -82,116 +94,152 @@ class HttpClient:
         deadline: float = float("inf"),
         on_retry: Callable[[], object] = lambda: None,
     ) -> T:
-        """Ask until `accept` makes something of the answer.
+        """Request something until `accept` makes a value of the response.
 
-        Args:
-            path: Where to ask, below the address of the client; or a whole address there, such as
-                the API may give for the page after this one.
-            params: The query.
-            accept: Turns an answer into a value. It raises `TransientHttpError` for an answer that
-                should be asked for again; what else it raises goes straight to the caller.
-            deadline: On the clock of `time.monotonic`; no attempt lasts longer or begins later.
-            on_retry: Called before each further attempt.
+        The arguments and errors are those of `question` and of its `result`.
+        """
+        return self.question(path, params, accept, deadline=deadline, on_retry=on_retry).result()
 
-        Returns:
-            What `accept` returned.
+    def post(
+        self, body: bytes, accept: Callable[[HttpAnswer], T], *, deadline: float = float("inf")
+    ) -> T:
+        """Post JSON to the address of the client until `accept` makes a value of the response.
+
+        The other arguments and the errors are those of `question` and of its `result`.
+        """
+        address = self._address
+        send = partial(self._send, "POST", address, body)
+        return Question(
+            self, send, address, accept, deadline, lambda: None, lambda error: error
+        ).result()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; no longer than until the client is closed."""
+        self._closed.wait(seconds)
+
+    def close(self) -> None:
+        """Make no more requests; what is under way or waits for its turn fails at once."""
+        self._closed.set()
+        self._pace.close()
+
+    def _send(self, method: str, address: str, body: bytes | None) -> HttpAnswer:
+        answer = self._transport.ask(method, address, body)
+        # The token stays with the API; a second redirect is not followed.
+        if method == "GET" and answer.target and same_origin(answer.target, self._address):
+            answer = self._transport.ask(method, answer.target, None)
+        return answer
+
+
+class Question(Generic[T]):
+    """Something that a client requests, as often as it takes; made by the client.
+
+    The first request is sent when somebody waits for the result, or ahead of that.
+    """
+
+    def __init__(
+        self,
+        client: HttpClient,
+        send: Callable[[], HttpAnswer],
+        address: str,
+        accept: Callable[[HttpAnswer], T],
+        deadline: float,
+        on_retry: Callable[[], object],
+        failure: Callable[[HttpError], Exception],
+    ) -> None:
+        self._client = client
+        self._send = send
+        self._address = address
+        self._accept = accept
+        self._deadline = deadline
+        self._on_retry = on_retry
+        self._failure = failure
+        self._begun: Call[HttpAnswer] | None = None
+        self._attempts = 0
+        self._was_refused = False
+
+    def begin(self) -> None:
+        """Send the first request."""
+        if self._begun is None:
+            # That a client is closed is said by the result.
+            with suppress(GivenUpError):
+                self._begun = self._client._pace.begin(self._send)
+
+    def begin_ahead(self) -> bool:
+        """Send the first request, unless enough others have been sent ahead; tell which."""
+        with suppress(GivenUpError):
+            self._begun = self._client._pace.begin_ahead(self._send)
+        return self._begun is not None
+
+    def drop(self) -> None:
+        """Want no result any more."""
+        if self._begun is not None:
+            self._client._pace.take(self._begun)
+
+    def result(self) -> T:
+        """Wait for what `accept` makes of the response.
 
         Raises:
             TransientHttpError: The last attempt, or the last before the deadline, failed too.
-            HttpError: There cannot be an answer, or none that is taken.
+            HttpError: There cannot be a response, or none that is taken.
         """
-        address = self._whole(path)
-        if params:
-            address += f"{'&' if '?' in address else '?'}{urlencode(params)}"
-        return self._until_accepted(
-            lambda: accept(self._ask("GET", address, None, deadline)), deadline, on_retry
-        )
-
-    def post(
-        self,
-        body: bytes,
-        accept: Callable[[HttpAnswer], T],
-        *,
-        deadline: float = float("inf"),
-        on_retry: Callable[[], object] = lambda: None,
-    ) -> T:
-        """Post JSON to the address of the client until `accept` makes something of the answer.
-
-        The status alone decides: the body of the answer is not read. The other arguments, the value
-        and the errors are those of `get`.
-        """
-        return self._until_accepted(
-            lambda: accept(self._ask("POST", self._address, body, deadline)), deadline, on_retry
-        )
-
-    def close(self) -> None:
-        """Close all connections; what is under way or waits for its turn fails at once."""
-        self._closed.set()
-        self._pace.close()
-        self._transport.close()
-
-    def _until_accepted(
-        self, attempt: Callable[[], T], deadline: float, on_retry: Callable[[], object]
-    ) -> T:
-        def before_sleep(state: tenacity.RetryCallState) -> None:
-            self._log_retry(state)
-            on_retry()
-
+        limits = self._client._limits
+        backoff = tenacity.wait_random_exponential(multiplier=2 * limits.backoff, max=60)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientHttpError),
             stop=tenacity.stop_any(
-                tenacity.stop_after_attempt(self._max_attempts),
-                tenacity.stop_before_delay(deadline - time.monotonic()),
+                tenacity.stop_after_attempt(limits.max_attempts),
+                tenacity.stop_before_delay(self._deadline - time.monotonic()),
             ),
-            wait=self._pause,
-            before_sleep=before_sleep,
-            sleep=self._sleep,
+            wait=lambda state: max(backoff(state), self._client._pace.pause),
+            before_sleep=self._before_sleep,
+            sleep=self._client.sleep,
             reraise=True,
         )
-        return retrying(attempt)
-
-    def _sleep(self, seconds: float) -> None:
-        self._closed.wait(seconds)
-
-    def _whole(self, path: str) -> str:
-        """Give the address of a path.
-
-        Raises:
-            HttpError: It is an address elsewhere, which shall not get to see the token.
-        """
-        if "://" not in path:
-            return f"{self._address}{path}"
-        there, here = urlsplit(path), urlsplit(self._address)
-        if (there.scheme, there.netloc) != (here.scheme, here.netloc):
-            raise HttpError(path, f"is not at {self._address}, and is not asked for")
-        return path
-
-    def _ask(self, method: str, address: str, body: bytes | None, deadline: float) -> HttpAnswer:
         try:
-            with self._pace.slot(deadline) as slot:
-                try:
-                    return self._transport.ask(method, address, body, deadline)
-                except TransientHttpError as error:
-                    slot.refused, slot.retry_after = error.slow_down, error.retry_after
-                    raise
-        except NoTurnError:
-            late = not self._closed.is_set()
-        if late:
-            raise TransientHttpError(address, "its turn did not come before the deadline")
-        raise HttpError(address, "not asked for, since the client is closed")
+            return retrying(self._attempt)
+        except HttpError as error:
+            failed = error
+        # Outside, so that Dagster does not record the one with the other.
+        raise self._failure(failed)
 
-    def _pause(self, state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, TransientHttpError) else None
-        own = self._backoff(state)
-        return own if asked is None else max(own, min(asked, self._retry_after_cap))
+    def _attempt(self) -> T:
+        self._attempts += 1
+        try:
+            return self._accept(self._answer())
+        except TransientHttpError as error:
+            error.attempts = self._attempts
+            raise
 
-    def _log_retry(self, state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
+    def _answer(self) -> HttpAnswer:
+        pace = self._client._pace
+        try:
+            call, self._begun = self._begun or pace.begin(self._send), None
+            answer = pace.result(call, self._deadline)
+        except GivenUpError as error:
+            reason = str(error)
+        else:
+            return self._unless_refused(answer)
+        if self._client._closed.is_set():
+            raise HttpError(self._address, reason)
+        raise TransientHttpError(self._address, reason)
+
+    def _unless_refused(self, answer: HttpAnswer) -> HttpAnswer:
+        """Take a 403 for a passing one where the token was good before: some APIs limit so."""
+        if answer.status == 200:
+            self._client._has_served = True
+        if answer.status != 403 or not self._client._has_served:
+            return answer
+        if self._was_refused:
+            raise answer.error(f"{answer.said}, though the API took the token before")
+        self._was_refused = True
+        raise answer.transient_error()
+
+    def _before_sleep(self, state: tenacity.RetryCallState) -> None:
         dg.get_dagster_logger(__name__).warning(
-            "%s; attempt %d of %d, the next one in %.1f s",
-            error,
+            "%s; attempt %d of %d failed, retrying in %.1f s",
+            state.outcome.exception() if state.outcome else None,
             state.attempt_number,
-            self._max_attempts,
+            self._client._limits.max_attempts,
             state.upcoming_sleep,
         )
+        self._on_retry()

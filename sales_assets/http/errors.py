@@ -1,12 +1,12 @@
 """What can go wrong with a request.
 
-    HttpError                   no use asking again
-      TransientHttpError        the same request may well be answered next time
-    ApiError (dg.Failure)       an API resource cannot be used: its address or its token
-      ApiAuthError              the API refuses its token
+    HttpError                   trying again is no use
+      TransientHttpError        the same request may well succeed next time
+    ApiError (dg.Failure)       an API cannot be used as it is set up: its address or its token
+      ApiAuthError              the API refuses the token
 
-Their texts hold no secret of this process, and they come without the error of a library behind
-them, whose text may: Dagster records a chain of errors as a whole.
+Their texts hold no secret of this process and no control character, and they come without the error
+of a library behind them, whose text may: Dagster records a chain of errors as a whole.
 """
 
 import dagster as dg
@@ -17,26 +17,34 @@ _LONGEST_REASON = 500
 
 
 class HttpError(Exception):
-    """There is no answer to a request, or one that is of no use; asking again would not help.
+    """There is no response to a request, or one that is of no use; trying again would not help.
+
+    Args:
+        address: What was requested.
+        reason: Why it failed.
 
     Attributes:
-        address: What was asked for.
-        reason: Why, without the address.
+        address: What was requested.
+        reason: Why it failed, without the address.
     """
 
     def __init__(self, address: str, reason: str) -> None:
-        """Say what was asked for, and why it failed; secrets are struck out."""
-        self.address = redacted(address)
-        self.reason = shown(reason, _LONGEST_REASON)
+        self.address = printable(redacted(address))
+        self.reason = printable(shown(reason, _LONGEST_REASON))
         super().__init__(f"{self.address}: {self.reason}")
 
 
 class TransientHttpError(HttpError):
-    """An answer, or the lack of one, that the same request may well not meet again.
+    """A response, or the lack of one, that the same request may well not meet again.
+
+    Args:
+        address: What was requested.
+        reason: Why it failed.
+        retry_after: Seconds for which the server asked to be left alone; None if it did not say.
+        slow_down: Whether the server may be overloaded: it said so, or did not respond.
 
     Attributes:
-        retry_after: Seconds for which the server asked to be left alone; None if it did not say.
-        slow_down: Whether the server may be overloaded: it said so, or gave no answer.
+        attempts: How many attempts failed when the client gave up; 0 while it has not.
     """
 
     def __init__(
@@ -47,15 +55,20 @@ class TransientHttpError(HttpError):
         retry_after: float | None = None,
         slow_down: bool = False,
     ) -> None:
-        """Say what was asked for, and why it failed this time."""
         super().__init__(address, reason)
         self.retry_after = retry_after
         self.slow_down = slow_down
+        self.attempts = 0
 
 
 class ApiError(dg.Failure):
-    """An API cannot be asked as it is set up; the text names the setting."""
+    """An API cannot be called as it is set up; the text names the setting."""
 
 
 class ApiAuthError(ApiError):
     """The API refuses the token."""
+
+
+def printable(text: str) -> str:
+    """Show control characters and the like as escapes, so that none of them reaches a terminal."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)

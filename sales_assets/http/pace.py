@@ -1,266 +1,284 @@
-"""The pace at which an API is asked: how many requests at a time, found out by asking.
+"""The pace at which an API is called: what makes all requests of a client, so many at a time.
 
-Each request takes a slot. After some answers the pace compares what it got at this level with what
-it got at the one before, and goes on in the direction that paid off: up while answers keep their
-speed, down when they slow. An answer 429 or 503, a timeout or a reset halves the level, and the
-level that was too high is remembered and tried again much later. `Retry-After` pauses everybody.
+A few threads make the calls and live on; those who want a result wait for it, as long as they like.
+What has no result in time is given up together with its thread, which ends whenever the peer lets
+it: nothing closes a socket under a thread that reads from it. What is called does not matter here.
 """
 
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from sales_assets.http.errors import TransientHttpError
+
+T = TypeVar("T")
 
 FIRST_LEVEL = 8
-_LEAST_ANSWERS = 16
-_WORTH = 1 / 3
-"""n times the requests in flight are worth it for n to this power times the answers."""
-_BETTER = 1.03
-_SLOWED = 0.75
-_LONGEST_WAIT = 16
-_FORGET_AFTER = 40
-"""Measurements after which a level that was refused is tried again; doubles each time."""
+_ROUND = 16
+_LITTLE, _MUCH = 3, 6
+_SECONDS_TO_FORGET = 60
 
 
-class NoTurnError(Exception):
-    """There was no slot before the deadline, or the pace was closed."""
+class GivenUpError(Exception):
+    """There is no result in time, or the pace was closed; the text says which."""
 
 
-class Slot:
-    """One request in its slot.
+class Limit:
+    """How many calls at a time are right, by the rules of TCP.
+
+    It grows by a quarter with each round of calls that it held back (slow start, RFC 5681) as long
+    as they keep their speed. That is the rule of TCP Vegas, as in `VegasLimit` of Netflix's
+    concurrency-limits (github.com/Netflix/concurrency-limits): of the calls under way,
+    `level * (1 - fastest / now)` wait in a queue of the API. With three of them the level stays,
+    with more than six it shrinks. A refusal takes it back to what went well before, or halves it if
+    just that is refused now (AIMD). As a refusal often costs a pause of seconds, more is not tried
+    again for a minute.
+
+    Args:
+        ceiling: The highest level.
+        clock: Tells the time, in seconds.
 
     Attributes:
-        in_flight: How many there were when it began, with itself.
-        epoch: Since when the level was what it was then.
-        started: When it began, on the clock of `time.monotonic`.
-        refused: Whether the API was too busy for it; to be set by whoever holds the slot.
-        retry_after: For how many seconds the API asked to be left alone; likewise.
+        level: How many calls at a time are right now.
     """
 
-    def __init__(self, in_flight: int, epoch: int) -> None:
-        """Begin now."""
-        self.in_flight = in_flight
-        self.epoch = epoch
-        self.started = time.monotonic()
-        self.refused = False
-        self.retry_after: float | None = None
+    def __init__(self, ceiling: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.level = self._good = min(FIRST_LEVEL, ceiling)
+        self._first = self.level
+        self._ceiling = ceiling
+        self._clock = clock
+        self._grows_at = clock()
+        self._fastest = float("inf")
+        self._begin_round()
+
+    def went_well(self, seconds: float, in_flight: int) -> None:
+        """Learn from a call that took so long, and began with so many under way."""
+        self._calls += 1
+        self._seconds += seconds
+        self._in_flight += in_flight
+        if self._calls < max(_ROUND, self.level):
+            return
+        now = self._seconds / self._calls
+        self._fastest = min(self._fastest, now)
+        waiting = self.level * (1 - self._fastest / now)
+        if waiting > _MUCH:
+            self.level = self._good = max(min(self._first, self.level), self.level - 1)
+        elif waiting < _LITTLE and self._in_flight > 0.7 * self.level * self._calls:
+            self._good = max(self._good, self.level)
+            self._grow()
+        self._begin_round()
+
+    def refused(self) -> None:
+        """Go back: this is more than the API takes."""
+        if self.level > self._good:
+            self.level = self._good
+        else:
+            self._good = max(1, self._good - 1)
+            self.level = max(1, self.level // 2)
+        self._grows_at = self._clock() + _SECONDS_TO_FORGET
+        self._begin_round()
+
+    def _grow(self) -> None:
+        more = self.level + max(1, self.level // 4)
+        most = self._ceiling if self._clock() >= self._grows_at else self._good
+        self.level = min(more, most)
+
+    def _begin_round(self) -> None:
+        self._calls = self._in_flight = 0
+        self._seconds = 0.0
+
+
+class Call(Generic[T]):
+    """A call that a pace makes, sooner or later."""
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self.function = function
+        self.future: Future[T] = Future()
+        self.end = self.started = 0.0
+        self.in_flight = 0
+        self.level = 0
+        self.is_taken = False
 
 
 class Pace:
-    """A gate for the requests of all threads.
+    """Makes calls in its threads, first come first served; safe to share between threads.
 
-    Attributes:
-        ceiling: The highest level.
-        level: Requests that are let through at a time, right now.
-        pauses: How often the API asked to be left alone for a while, and was.
+    Args:
+        ceiling: How many calls at a time at most; at 1, they are strictly one after the other.
+        max_per_second: Calls that begin in a second; None for any number.
+        longest_pause: Seconds beyond which the API's wish to be left alone is not followed.
+        seconds: How long a call may take before it is given up.
     """
 
     def __init__(
-        self, ceiling: int, max_per_second: float | None = None, longest_pause: float = 120
+        self,
+        ceiling: int,
+        max_per_second: float | None = None,
+        longest_pause: float = 120,
+        seconds: float = 120,
     ) -> None:
-        """Let nobody through yet.
-
-        Args:
-            ceiling: The highest level; at 1, requests are strictly one after the other.
-            max_per_second: Requests that begin in a second; None for any number.
-            longest_pause: Seconds beyond which the API's wish to be left alone is not followed.
-        """
-        self.ceiling = ceiling
-        self.level = min(FIRST_LEVEL, ceiling)
-        self.pauses = 0
-        self._search = LevelSearch(self.level, ceiling)
+        self._ceiling = ceiling
         self._interval = 1 / max_per_second if max_per_second else 0.0
         self._longest_pause = longest_pause
-        self._lock = threading.Lock()
-        self._waiting: deque[threading.Condition] = deque()
-        self._in_flight = 0
+        self._limit = Limit(ceiling)
+        self._seconds = seconds
+        self._changed = threading.Condition()
+        self._queue: deque[Call[Any]] = deque()
+        self._running: set[Call[Any]] = set()
+        self._not_taken = self._threads = self._idle = 0
         self._next_start = self._resume = 0.0
         self._closed = False
-        self._epoch = 0
-        self._begin_epoch()
 
-    @contextmanager
-    def slot(self, deadline: float = float("inf")) -> Iterator[Slot]:
-        """Wait for a turn, first come first served, and hold it for the length of a request.
+    @property
+    def pause(self) -> float:
+        """Seconds for which the API still wants to be left alone."""
+        return max(0.0, self._resume - time.monotonic())
 
-        Args:
-            deadline: On the clock of `time.monotonic`, for the wait.
+    def begin(self, function: Callable[[], T]) -> Call[T]:
+        """Have a call made as soon as it is its turn.
 
         Raises:
-            NoTurnError: It did not come.
+            GivenUpError: The pace was closed.
         """
-        slot = self._enter(deadline)
-        broken_off = True
+        with self._changed:
+            return self._begin(function)
+
+    def begin_ahead(self, function: Callable[[], T]) -> Call[T] | None:
+        """Have a call made of which nobody needs the result yet.
+
+        Returns:
+            The call; None if as many results as the ceiling allows have not been taken yet.
+
+        Raises:
+            GivenUpError: The pace was closed.
+        """
+        with self._changed:
+            return self._begin(function) if self._not_taken < self._ceiling else None
+
+    def result(self, call: Call[T], deadline: float) -> T:
+        """Wait for the result of a call, until some time on the clock of `time.monotonic`.
+
+        Raises:
+            GivenUpError: There is none in time, or the pace was closed.
+        """
         try:
-            yield slot
-            broken_off = False
+            while not call.future.done():
+                with self._changed:
+                    now = time.monotonic()
+                    # Also the calls of others, which may be what keeps this one from its turn.
+                    for late in [one for one in self._running if one.end <= now]:
+                        self._give_up(late, f"no complete response within {self._seconds:g} s")
+                    if deadline <= now and not call.future.done():
+                        began = call in self._running
+                        self._give_up(
+                            call, f"{'no complete response' if began else 'not sent'} in time"
+                        )
+                    ends = [one.end for one in self._running]
+                until = min([deadline, now + self._seconds, *ends])
+                wait([call.future], min(until - now, 3600))
+            return call.future.result()
         finally:
-            with self._lock:
-                self._in_flight -= 1
-                self._learn(slot, broken_off)
-                self._wake()
+            self.take(call)
+
+    def take(self, call: Call[Any]) -> None:
+        """Make room for another call ahead: the result of this one is taken, or of no use."""
+        with self._changed:
+            if not call.is_taken:
+                call.is_taken = True
+                self._not_taken -= 1
+            if call in self._queue:
+                self._queue.remove(call)
 
     def close(self) -> None:
-        """Let nobody through any more; whoever waits is told so."""
-        with self._lock:
+        """Give up all calls, and make no more."""
+        with self._changed:
             self._closed = True
-            for turn in self._waiting:
-                turn.notify()
+            for call in [*self._running, *self._queue]:
+                self._give_up(call, "the client was closed")
+            self._changed.notify_all()
 
-    def _enter(self, deadline: float) -> Slot:
-        with self._lock:
-            turn = threading.Condition(self._lock)
-            self._waiting.append(turn)
+    def _begin(self, function: Callable[[], T]) -> Call[T]:
+        if self._closed:
+            raise GivenUpError("the client was closed")
+        call = Call(function)
+        self._not_taken += 1
+        self._queue.append(call)
+        self._staff()
+        return call
+
+    def _staff(self) -> None:
+        """See to it that there is a thread for what waits."""
+        if len(self._queue) > self._idle and self._threads < self._ceiling:
+            self._threads += 1
+            # A daemon: a call that hangs keeps no process from ending.
+            threading.Thread(target=self._work, daemon=True, name="pace").start()
+        self._changed.notify()
+
+    def _work(self) -> None:
+        """Make calls, until one was given up meanwhile: then another thread has taken over."""
+        while call := self._next():
+            settle: Callable[[], None]
             try:
-                while not self._closed and (now := time.monotonic()) < deadline:
-                    start = float("inf")
-                    if self._waiting[0] is turn and self._in_flight < self.level:
-                        start = max(self._next_start, self._resume)
+                settle = partial(call.future.set_result, call.function())
+                error = None
+            except BaseException as raised:
+                settle = partial(call.future.set_exception, raised)
+                error = raised
+            with self._changed:
+                if call not in self._running:
+                    return
+                self._running.remove(call)
+                self._learn(call, error)
+                settle()
+
+    def _next(self) -> Call[Any] | None:
+        """Wait for a call whose turn it is; None when there will be none."""
+        with self._changed:
+            while not self._closed:
+                now = time.monotonic()
+                start = None
+                if self._queue and len(self._running) < self._limit.level:
+                    start = max(self._next_start, self._resume)
                     if start <= now:
-                        self._next_start = now + self._interval
-                        self._in_flight += 1
-                        return Slot(self._in_flight, self._epoch)
-                    until = min(start, deadline)
-                    turn.wait(None if until == float("inf") else until - now)
-            finally:
-                self._waiting.remove(turn)
-                self._wake()
-        raise NoTurnError("no turn before the deadline" if not self._closed else "closed")
+                        return self._start(self._queue.popleft(), now)
+                self._idle += 1
+                self._changed.wait(None if start is None else start - now)
+                self._idle -= 1
+        return None
 
-    def _wake(self) -> None:
-        """Have the first in line look again."""
-        if self._waiting:
-            self._waiting[0].notify()
+    def _start(self, call: Call[Any], now: float) -> Call[Any]:
+        self._running.add(call)
+        self._next_start = now + self._interval
+        call.started, call.end = now, now + self._seconds
+        call.in_flight, call.level = len(self._running), self._limit.level
+        if self._queue:
+            self._staff()
+        return call
 
-    def _learn(self, slot: Slot, broken_off: bool) -> None:
+    def _learn(self, call: Call[Any], error: BaseException | None) -> None:
         now = time.monotonic()
-        if slot.retry_after:
-            resume = now + min(slot.retry_after, self._longest_pause)
-            # Those that were under way together are asked for one pause.
-            self.pauses += self._resume <= now
-            self._resume = max(self._resume, resume)
-        if slot.epoch != self._epoch:
+        problem = error if isinstance(error, TransientHttpError) else None
+        if problem and problem.retry_after:
+            self._resume = max(self._resume, now + min(problem.retry_after, self._longest_pause))
+        # Those that began together are refused together.
+        if call.level != self._limit.level:
             return
-        if slot.refused:
-            self.level = self._search.refused(self.level)
-            self._begin_epoch()
-        elif not broken_off:
-            self._answers += 1
-            self._seconds += now - slot.started
-            self._load += slot.in_flight
-            if self._answers >= max(_LEAST_ANSWERS, 2 * self.level):
-                self._end_epoch()
-
-    def _begin_epoch(self) -> None:
-        self._epoch += 1
-        self._answers = self._load = 0
-        self._seconds = 0.0
-
-    def _end_epoch(self) -> None:
-        load = self._load / self._answers
-        # With little to ask for, there is nothing to learn about the level.
-        if load >= 0.7 * self.level:
-            # Little's law: as many answers a second as there are requests in flight per latency.
-            rate = load * self._answers / max(self._seconds, 1e-9)
-            self.level = self._search.measured(self.level, rate)
-        self._begin_epoch()
-
-
-class LevelSearch:
-    """Which level to try next: a climb in the direction that pays off, in ever rarer trials."""
-
-    def __init__(self, level: int, ceiling: int) -> None:
-        """Begin at some level, of which nothing is known yet."""
-        self._best = level
-        self._worth = 0.0
-        self._direction = 1
-        self._factor = 2.0
-        self._wait = self._left = 0
-        self._limit = _Limit(ceiling)
-
-    def measured(self, level: int, rate: float) -> int:
-        """Take how many answers a second a level gives, and say which level is next."""
-        if self._limit.went_well(level):
-            self._direction, self._left = 1, 0
-        worth = rate / level**_WORTH
-        climbed = level != self._best
-        if climbed:
-            if worth < _BETTER * self._worth:
-                return self._turn_back()
-            self._best, self._worth, self._wait = level, worth, 0
+        if problem and problem.slow_down:
+            self._limit.refused()
         else:
-            if worth < _SLOWED * self._worth:
-                # The API is not what it was: what was learnt before is of no use.
-                self._worth, self._direction, self._left = worth, -1, 0
-            self._worth = (self._worth + worth) / 2 if self._worth else worth
-            if self._left:
-                self._left -= 1
-                return level
-        found = self._next()
-        if found != self._best:
-            return found
-        if climbed and self._direction > 0:
-            # At the top of a climb that paid off, there is little to gain from going down again.
-            self._wait = _LONGEST_WAIT
-        return self._turn_back()
+            self._limit.went_well(now - call.started, call.in_flight)
 
-    def refused(self, level: int) -> int:
-        """Halve the level."""
-        self._limit.refused(level)
-        self._best = max(1, level // 2)
-        self._worth = 0.0
-        self._direction, self._wait, self._left = 1, 0, 0
-        return self._best
-
-    def _turn_back(self) -> int:
-        self._direction = -self._direction
-        self._factor = 1.5
-        self._wait = self._left = min(_LONGEST_WAIT, 2 * self._wait + 1)
-        return self._best
-
-    def _next(self) -> int:
-        if self._direction > 0:
-            wished = max(self._best + 1, round(self._best * self._factor))
-            return max(self._best, self._limit.cut(wished))
-        return max(1, min(self._best - 1, round(self._best / self._factor)))
-
-
-class _Limit:
-    """What the API refuses: remembered for long, then tried again from just there on."""
-
-    def __init__(self, ceiling: int) -> None:
-        self._ceiling = ceiling
-        self._good = 0
-        self._refused = ceiling + 1
-        self._patience = _FORGET_AFTER
-        self._measurements = 0
-        self._trial = 0
-
-    def refused(self, level: int) -> None:
-        """Note a level. One that was good before may be refused for another reason, once."""
-        if level > max(1, self._good):
-            self._refused = level
-            self._patience *= 2 if self._trial else 1
-        self._good = min(self._good, level - 1)
-        self._measurements = self._trial = 0
-
-    def went_well(self, level: int) -> bool:
-        """Note a level, and tell whether one that was refused is to be tried."""
-        self._good = max(self._good, level)
-        self._measurements += 1
-        if self._refused > self._ceiling:
-            return False
-        passed = self._trial > 0 and level >= self._refused - 1
-        if passed or self._measurements >= self._patience:
-            self._trial = 2 * self._trial or 1
-            self._refused += self._trial
-            self._measurements = 0
-            return True
-        return False
-
-    def cut(self, level: int) -> int:
-        """Cut a level to what is worth a try: half of the way from good to refused."""
-        if level > self._good and self._refused <= self._ceiling and not self._trial:
-            level = min(level, (self._good + self._refused) // 2)
-        return min(level, self._refused - 1, self._ceiling)
+    def _give_up(self, call: Call[Any], reason: str) -> None:
+        if call in self._running:
+            self._running.remove(call)
+            self._threads -= 1
+            if call.level == self._limit.level:
+                self._limit.refused()
+        else:
+            self._queue.remove(call)
+        call.future.set_exception(GivenUpError(reason))
+        self._staff()

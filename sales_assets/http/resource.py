@@ -18,10 +18,17 @@ from typing_extensions import Self
 
 from sales_assets import settings
 from sales_assets.http.address import InvalidAddressError, check_address
-from sales_assets.http.client import HttpAnswer, HttpClient
+from sales_assets.http.client import HttpAnswer, HttpClient, Limits
 from sales_assets.http.errors import ApiAuthError, ApiError, HttpError
-from sales_assets.http.pace import Pace
 from sales_assets.http.tokens import InvalidTokenError, TokenAuth, token_from_environment
+
+_SENTENCES = {
+    103: "an early hint in place of a response: the gateway in front of the API must not send any",
+    204: "no content, where the API has a list: check whether the address leads to the API",
+    304: "a cache in between calls the response unchanged, though it was not asked to compare",
+    421: "the server does not serve this host: check the address, and the proxy if there is one",
+}
+"""What to say of statuses that a working API does not give."""
 
 
 class HttpApi(dg.ConfigurableResource[Any]):
@@ -74,7 +81,6 @@ class HttpApi(dg.ConfigurableResource[Any]):
     )
 
     _opened: HttpClient = PrivateAttr()
-    _pace: Pace = PrivateAttr()
     _address: str = PrivateAttr()
     _problem: ApiError | None = PrivateAttr(default=None)
 
@@ -103,16 +109,8 @@ class HttpApi(dg.ConfigurableResource[Any]):
         self._connect(address, self._token())
 
     def close(self) -> None:
-        """Close all connections; what is still being asked for fails at once."""
+        """Make no more requests; what is under way fails at once."""
         self._opened.close()
-        if self.max_in_flight == 1:
-            return
-        dg.get_dagster_logger(__name__).info(
-            "%d requests in flight at the end, of %d at most; paused %d times",
-            self._pace.level,
-            self.max_in_flight,
-            self._pace.pauses,
-        )
 
     @contextmanager
     def open(self, run_id: str | None = None) -> Iterator[Self]:
@@ -166,11 +164,6 @@ class HttpApi(dg.ConfigurableResource[Any]):
         """Where what the API gives comes from, for a person to read."""
         return self._address
 
-    @property
-    def pace(self) -> dict[str, int]:
-        """How fast the API is being asked right now, for the metadata of a run."""
-        return {"requests_in_flight": self._pace.level, "pauses": self._pace.pauses}
-
     def refusal(self, answer: HttpAnswer) -> HttpError | ApiAuthError:
         """Give the error for an answer that has not what was asked for, by its status."""
         match answer.status:
@@ -180,36 +173,27 @@ class HttpApi(dg.ConfigurableResource[Any]):
                     f"{self.token_variable} (HTTP {answer.status}): set {self.token_variable} to a "
                     "valid token and run again"
                 )
-            case status if 300 <= status < 400:
+            case status if status in _SENTENCES:
+                return answer.error(f"{answer.said}: {_SENTENCES[status]}")
+            case status if answer.target:
                 return answer.error(
-                    f"the {self.title} redirects (HTTP {status}), and a redirect is not followed "
-                    f"since it could take the token elsewhere: set {self.address_variable} to the "
-                    "final address"
+                    f"the {self.title} redirects to {answer.target} (HTTP {status}). A redirect is "
+                    "followed once, and not to another host, which must not see the token: set "
+                    f"{self.address_variable} to the address of the API itself, to which "
+                    f"{answer.address.removeprefix(self._address)} is added"
                 )
             case _:
                 return answer.error()
 
     def _connect(self, address: str, auth: TokenAuth | None) -> None:
         self._address = address
-        self._pace = self._new_pace()
         try:
-            self._opened = HttpClient(
-                address,
-                auth,
-                connect_timeout=self.connect_timeout,
-                read_timeout=self.read_timeout,
-                request_timeout=self.request_timeout,
-                max_attempts=self.max_attempts,
-                backoff=self.backoff,
-                retry_after_cap=self.retry_after_cap,
-                max_bytes=self.max_page_bytes,
-                pace=self._pace,
-            )
+            self._opened = HttpClient(address, auth, self._limits())
         except HttpError as error:
             raise self.error(str(error)) from None
 
-    def _new_pace(self) -> Pace:
-        return Pace(self.max_in_flight, self.max_per_second, self.retry_after_cap)
+    def _limits(self) -> Limits:
+        return Limits(*(getattr(self, name) for name in Limits._fields))
 
     def _token(self) -> TokenAuth | None:
         if self.token_variable is None:

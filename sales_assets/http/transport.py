@@ -1,37 +1,201 @@
-"""One request and its whole answer: what goes over the wire, and what may come back.
+"""One request and its complete response: what goes over the wire, and what may come back.
 
-One deadline from looking up the host to the last byte, a largest size, no redirects, no cookies, no
-decoding; the proxies and certificates that the environment names, but none for this machine itself.
-Whether to ask again is not decided here.
+A connection carries one request and is then closed, so that nothing a server sends unasked can pass
+for the response to the next one. Sizes are bounded. There are no cookies, no redirects and no
+`.netrc`; proxies and certificates come from the environment, but loopback never goes through a
+proxy. Whether to try again, and how long a request may take in all, is not decided here.
 """
 
+import http.client
 import logging
-import threading
-import time
+import ssl
+from dataclasses import replace
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.utils import (
-    DEFAULT_CA_BUNDLE_PATH,
-    get_auth_from_url,
-    prepend_scheme_if_needed,
-    select_proxy,
-)
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 
+from sales_assets import settings
 from sales_assets.http.address import is_loopback
-from sales_assets.http.deadline import Deadlines, Request, WatchedPool, WatchedTlsPool
+from sales_assets.http.answer import LARGEST_ERROR, HttpAnswer, unpacked
 from sales_assets.http.errors import HttpError, TransientHttpError
-from sales_assets.http.secrets import redacted, shown
-from sales_assets.http.tokens import TokenAuth
+from sales_assets.http.secrets import redacted
+
+# The 100 of the standard library are too few for some gateways; each line still has its limit.
+http.client._MAXHEADERS = 1000  # type: ignore[attr-defined]
 
 _CHUNK = 1 << 16
-_LARGEST_ERROR = 1 << 16
-"""Bytes of the body of an answer other than 200, beyond which it is not read."""
-_CODINGS = {"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz"}
-"""Those of https://www.iana.org/assignments/http-parameters; other names mean nothing."""
-_TRANSIENT = {408, 425, 429}
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "Cache-Control": "no-cache",
+    "Connection": "close",
+    "User-Agent": "sales_assets",
+}
+
+
+class Limits(NamedTuple):
+    """How patient a client is, and how much it takes.
+
+    Attributes:
+        connect_timeout: Seconds to open a connection.
+        read_timeout: Seconds without a byte received.
+        request_timeout: Seconds for one request, up to the last byte of its response.
+        max_attempts: How often a request is sent before the last reason is raised.
+        backoff: Seconds of the first pause between attempts, on average; it doubles each time.
+        retry_after_cap: Seconds beyond which a server's wish to be left alone is not followed.
+        max_page_bytes: The largest response that is taken.
+        max_in_flight: Requests at a time, at most.
+        max_per_second: Requests that begin in a second; None for any number.
+    """
+
+    connect_timeout: float = 5
+    read_timeout: float = 30
+    request_timeout: float = 120
+    max_attempts: int = 6
+    backoff: float = 0.5
+    retry_after_cap: float = 120
+    max_page_bytes: int = 64 << 20
+    max_in_flight: int = 1
+    max_per_second: float | None = None
+
+
+class Transport:
+    """Sends requests to one address; safe to share between threads.
+
+    Args:
+        address: What all requests are below.
+        auth: Signs each request.
+        limits: Of these, the timeouts of a connection and the largest response.
+
+    Raises:
+        HttpError: The environment names a proxy that is not one for HTTP, or certificates that are
+            not there.
+    """
+
+    def __init__(self, address: str, auth: requests.auth.AuthBase | None, limits: Limits) -> None:
+        proxy = _proxy(address)
+        schemes = {urlsplit(one).scheme for one in (address, proxy)}
+        self._session = _Session(_tls(address) if "https" in schemes else None)
+        # What the environment says was read above; a .netrc would take the place of the token.
+        self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers = requests.structures.CaseInsensitiveDict(_HEADERS)
+        self._prepared = self._session.prepare_request(requests.Request("GET", address, auth=auth))
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._timeouts = limits.connect_timeout, limits.read_timeout
+        self._most = limits.max_page_bytes
+
+    def ask(self, method: str, address: str, body: bytes | None) -> HttpAnswer:
+        """Send a request and take the response, for as long as the server sends some of it.
+
+        Args:
+            method: `GET` or `POST`.
+            address: The whole address.
+            body: JSON to send.
+
+        Raises:
+            TransientHttpError: There is no complete response, or one with a status that may pass.
+            HttpError: The response is too large, malformed or compressed in an unknown way.
+        """
+        # A copy of one that is ready: to make a request anew takes as long as to send it.
+        request = self._prepared.copy()
+        request.prepare_method(method)
+        request.prepare_url(address, None)
+        if body is not None:
+            request.headers["Content-Type"] = "application/json"
+            request.prepare_body(body, None)
+        try:
+            response = self._session.send(
+                request,
+                stream=True,
+                timeout=self._timeouts,
+                allow_redirects=False,
+                proxies=self._proxies,
+            )
+            try:
+                # Of a post, the status decides.
+                answer = self._read(response, address, whole=method == "GET")
+            finally:
+                response.close()
+                response.connection.close()
+            reason = ""
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            reason = _in_words(error)
+        if reason:
+            raise TransientHttpError(address, reason, slow_down=True)
+        if answer.is_transient:
+            raise answer.transient_error()
+        return answer
+
+    def _read(self, response: requests.Response, address: str, *, whole: bool) -> HttpAnswer:
+        """Read the body as it arrives, as far as it is of use."""
+        answer = HttpAnswer(
+            response.status_code, response.reason or "", response.headers, b"", address
+        )
+        # As requests does it for cookies: nothing else keeps what could not be parsed.
+        message: http.client.HTTPMessage = response.raw._original_response.msg  # type: ignore[union-attr]
+        if message.defects:
+            line = str(message.get_payload()).partition("\n")[0] or str(message.defects[0])
+            raise answer.error(f"a header of the response is malformed: {line.strip()}")
+        if not whole:
+            return answer
+        most = self._most if answer.status == 200 else LARGEST_ERROR
+        body = bytearray()
+        while chunk := response.raw.read1(_CHUNK):
+            body += chunk
+            if len(body) > most:
+                if answer.status == 200:
+                    raise answer.too_large(most)
+                break
+        answer = replace(answer, body=bytes(body[:most]))
+        try:
+            return unpacked(answer, most)
+        except HttpError:
+            if answer.status == 200:
+                raise
+            return replace(answer, body=b"")
+
+
+class _Session(requests.Session):
+    """A session that follows no redirect, and in which each request has its own connection."""
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        super().__init__()
+        self._tls = tls
+
+    def get_adapter(self, url: str) -> HTTPAdapter:
+        """Give the connection of one request."""
+        return _OneRequest(self._tls)
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Say that there is none: also where none is followed, its whole body would be read."""
+
+
+class _OneRequest(HTTPAdapter):
+    """The connection of one request; all of them share the certificates, once these are read."""
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        self._tls = tls
+        super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def build_connection_pool_key_attributes(self, *arguments: Any, **options: Any) -> Any:
+        """Have each connection use the one context, which is slow to make."""
+        host, _ = super().build_connection_pool_key_attributes(*arguments, **options)
+        return host, {"ssl_context": self._tls} if self._tls else {}
+
+    def cert_verify(self, *_: Any) -> None:
+        """Leave that to the context."""
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """Use it for a proxy that is reached over TLS, too."""
+        return super().proxy_manager_for(proxy, proxy_ssl_context=self._tls, **options)
 
 
 class _Redacting(logging.Filter):
@@ -46,214 +210,54 @@ for _name in ("urllib3.connection", "urllib3.connectionpool"):
     logging.getLogger(_name).addFilter(_Redacting())
 
 
-class HttpAnswer(NamedTuple):
-    """A whole answer, with a status that asking again would not change.
-
-    Attributes:
-        status: The status code.
-        reason: What the server calls it, without secrets and cut to a few words; empty for 200.
-        body: The bytes, as they came.
-        address: What was asked for.
-    """
-
-    status: int
-    reason: str
-    body: bytes
-    address: str
-
-    def error(self, reason: str = "") -> HttpError:
-        """Say that this answer is of no use."""
-        return HttpError(self.address, reason or f"HTTP {self.status} {self.reason}".rstrip())
-
-    def transient_error(self, reason: str) -> TransientHttpError:
-        """Say that this answer is of no use, but the next one may well be."""
-        return TransientHttpError(self.address, reason)
-
-
-class Transport:
-    """Sends requests to one address; safe to share between threads."""
-
-    def __init__(
-        self,
-        address: str,
-        auth: TokenAuth | None,
-        *,
-        connect_timeout: float,
-        read_timeout: float,
-        request_timeout: float,
-        max_bytes: int,
-        connections: int,
-    ) -> None:
-        """Open nothing yet.
-
-        Args:
-            address: Where all that is asked for lies.
-            auth: Signs each request.
-            connect_timeout: Seconds to open a connection.
-            read_timeout: Seconds without a byte received.
-            request_timeout: Seconds from looking up the host to the last byte of the answer.
-            max_bytes: The largest answer that is taken.
-            connections: How many to keep.
-
-        Raises:
-            HttpError: The environment names a proxy that is not one for HTTP.
-        """
-        self._auth = auth
-        self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
-        self._request_timeout = request_timeout
-        self._max_bytes = max_bytes
-        self._deadlines = Deadlines()
-        self._closed = threading.Event()
-        self._connections = _connections(address, connections)
-
-    def close(self) -> None:
-        """Close all connections; what is under way fails at once."""
-        self._closed.set()
-        self._deadlines.close()
-        self._connections.clear()
-
-    def ask(self, method: str, address: str, body: bytes | None, deadline: float) -> HttpAnswer:
-        """Send a request and take the answer.
-
-        Args:
-            method: `GET` or `POST`.
-            address: What is asked for, whole.
-            body: JSON to send.
-            deadline: On the clock of `time.monotonic`; the request takes no longer.
-
-        Raises:
-            TransientHttpError: There is no whole answer, or one with a status that may pass.
-            HttpError: The answer is too large, or the transport was closed.
-        """
-        end = min(deadline, time.monotonic() + self._request_timeout)
-        with self._deadlines.until(end) as request:
-            try:
-                answer, retry_after = self._answer(request, method, address, body)
-                reason = ""
-            except (urllib3.exceptions.HTTPError, OSError) as error:
-                reason = _in_words(error)
-        if self._closed.is_set():
-            raise HttpError(address, "given up, since the client was closed")
-        if request.is_cut:
-            # Also where all seems well: a cut connection looks like the end of an answer.
-            reason = f"no whole answer within {end - request.start:.3g} s"
-        if reason:
-            raise TransientHttpError(address, reason, slow_down=True)
-        if answer.status in _TRANSIENT or answer.status >= 500:
-            raise TransientHttpError(
-                address,
-                f"HTTP {answer.status} {answer.reason}".rstrip(),
-                retry_after=retry_after,
-                slow_down=answer.status in (429, 503),
-            )
-        return answer
-
-    def _answer(
-        self, request: Request, method: str, address: str, body: bytes | None
-    ) -> tuple[HttpAnswer, float | None]:
-        """Give the answer, and for how many seconds the server asks to be left alone.
-
-        Raises:
-            urllib3.exceptions.HTTPError, OSError: There is none, or not a whole one.
-            HttpError: It is too large.
-        """
-        left = max(0.001, request.end - time.monotonic())
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "sales_assets"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        if self._auth is not None:
-            headers |= self._auth.headers()
-        response = self._connections.urlopen(
-            method,
-            address,
-            body=body,
-            headers=headers,
-            timeout=urllib3.Timeout(
-                connect=min(self._connect_timeout, left), read=min(self._read_timeout, left)
-            ),
-            redirect=False,
-            retries=False,
-            preload_content=False,
-            decode_content=False,
-        )
-        whole = False
-        try:
-            # That of a good answer is not worth the look for secrets.
-            reason = shown(response.reason or "", 200) if response.status != 200 else ""
-            answer = HttpAnswer(response.status, reason, b"", address)
-            if method == "GET":
-                answer = answer._replace(body=self._body(response, answer))
-                whole = True
-        finally:
-            if whole:
-                response.release_conn()
-            else:
-                response.close()
-        return answer, _retry_after(response)
-
-    def _body(self, response: urllib3.BaseHTTPResponse, answer: HttpAnswer) -> bytes:
-        """Read the body as it arrives, as far as it is of use.
-
-        Raises:
-            TransientHttpError: It is compressed, though that was not asked for (zlib takes a stream
-                that was cut short for a whole one).
-            HttpError: It is too large.
-        """
-        most = self._max_bytes if answer.status == 200 else _LARGEST_ERROR
-        codings = response.headers.get("Content-Encoding", "").lower().split(",")
-        if answer.status == 200 and _CODINGS.intersection(map(str.strip, codings)):
-            raise answer.transient_error("the answer is compressed, though that was not asked for")
-        body = bytearray()
-        while chunk := response.read1(_CHUNK):
-            body += chunk
-            if len(body) > most:
-                if answer.status != 200:
-                    response.close()
-                    return bytes(body[:most])
-                raise answer.error(f"the answer has more than {most} bytes (max_page_bytes)")
-        return bytes(body)
-
-
-def _connections(address: str, most: int) -> urllib3.PoolManager:
-    """Open nothing yet; find the proxy and the certificates that the environment names.
+def _proxy(address: str) -> str:
+    """Find the proxy that the environment names for an address; empty if there is none.
 
     Raises:
-        HttpError: The proxy is not one for HTTP.
+        HttpError: It is not one for HTTP.
     """
-    environment: dict[str, Any] = dict(
-        requests.Session().merge_environment_settings(address, {}, False, None, None)
-    )
-    trusted = environment["verify"]
-    options: dict[str, Any] = {
-        "maxsize": most,
-        "cert_reqs": "CERT_REQUIRED",
-        "ca_certs": trusted if isinstance(trusted, str) else DEFAULT_CA_BUNDLE_PATH,
-    }
-    # What this machine itself serves, no proxy can reach.
-    local = is_loopback(urlsplit(address).hostname or "")
-    proxy = None if local else select_proxy(address, environment["proxies"])
-    manager: urllib3.PoolManager
-    if proxy:
-        proxy = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
-        user, password = get_auth_from_url(proxy)
-        signed = urllib3.make_headers(proxy_basic_auth=f"{user}:{password}") if user else None
-        if urlsplit(proxy).scheme not in ("http", "https"):
-            raise HttpError(address, "the proxy that the environment names is not one for HTTP")
-        manager = urllib3.ProxyManager(proxy, proxy_headers=signed, **options)
+    # No proxy can reach what this machine itself serves.
+    if is_loopback(urlsplit(address).hostname or ""):
+        return ""
+    proxy = select_proxy(address, get_environ_proxies(address)) or ""
+    if "://" in proxy and not proxy.lower().startswith(("http://", "https://")):
+        raise HttpError(address, "the proxy that the environment names is not one for HTTP")
+    return proxy
+
+
+def _tls(address: str) -> ssl.SSLContext:
+    """Read the certificates to trust: those that the environment names, or those of requests.
+
+    Raises:
+        HttpError: They are not there, or they are none.
+    """
+    context = urllib3.util.create_urllib3_context()
+    name = next(filter(settings.variable, _CA_VARIABLES), "")
+    path = settings.variable(name) if name else DEFAULT_CA_BUNDLE_PATH
+    try:
+        if Path(path).is_dir():
+            context.load_verify_locations(capath=path)
+        else:
+            context.load_verify_locations(cafile=path)
+    except OSError as error:
+        problem = error.strerror or "no certificates"
     else:
-        manager = urllib3.PoolManager(**options)
-    manager.pool_classes_by_scheme = {"http": WatchedPool, "https": WatchedTlsPool}
-    return manager
+        return context
+    raise HttpError(
+        address, f"{name} is {path!r}, which has no certificates ({problem}): correct or unset it"
+    )
 
 
 def _in_words(error: Exception) -> str:
-    """Say what kept an answer from coming; the text of a library's error names its objects."""
+    """Say why there is no response; the text of a library's error names its objects."""
+    if isinstance(error, requests.RequestException) and error.args:
+        cause = getattr(error.args[0], "reason", error.args[0])
+        error = cause if isinstance(cause, Exception) else error
     match error:
         case urllib3.exceptions.ReadTimeoutError():
             return "no byte received in time"
         case urllib3.exceptions.ProxyError():
-            return f"no answer through the proxy ({_in_words(error.original_error)})"
+            return f"no response through the proxy ({_in_words(error.original_error)})"
         case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.NameResolutionError():
             return f"no connection ({_system_error(error.__cause__)})"
         # The parent of those before it.
@@ -266,14 +270,3 @@ def _in_words(error: Exception) -> str:
 def _system_error(error: BaseException | None) -> str:
     """Say it as the system does, such as "Connection refused", without its number."""
     return (isinstance(error, OSError) and error.strerror) or str(error)
-
-
-def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
-    """Seconds of pause that the server asks for, in either of the forms of RFC 9110, 10.2.3."""
-    value = response.headers.get("Retry-After")
-    if value is None:
-        return None
-    try:
-        return urllib3.Retry().parse_retry_after(value)
-    except (urllib3.exceptions.InvalidHeader, OverflowError, ValueError):
-        return None

@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from sales_assets.http.client import HttpAnswer
+from sales_assets.http.client import HttpAnswer, Limits
 from sales_assets.http.errors import ApiError, HttpError, TransientHttpError
-from sales_assets.http.pace import Pace
 from sales_assets.http.resource import HttpApi
 from sales_assets.rides.ride import InvalidRideError, RideAnswer, read_ride
 
@@ -89,9 +88,9 @@ class RidesApi(HttpApi):
             if pause(wait):
                 return
 
-    def _new_pace(self) -> Pace:
-        """Leave all pauses to `rides`, where one can be cut short."""
-        return Pace(self.max_in_flight, self.max_per_second, longest_pause=0)
+    def _limits(self) -> Limits:
+        # All pauses are left to `rides`, where one can be cut short.
+        return super()._limits()._replace(retry_after_cap=0)
 
     def _ask(self) -> RideAnswer | NoRide:
         try:

@@ -5,24 +5,23 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from sales_assets.http.client import HttpAnswer, HttpClient
+from sales_assets.http.client import HttpAnswer, HttpClient, Limits
+from sales_assets.http.tokens import TokenAuth
 from sales_assets_tests.helpers.raw_server import RawServer, Speak
 
 
 @contextmanager
-def client_of(address: str, **manners: Any) -> Iterator[HttpClient]:
+def client_of(address: str, auth: TokenAuth | None = None, **changes: Any) -> Iterator[HttpClient]:
     """Give a client that hardly waits."""
-    defaults = {
-        "auth": None,
-        "connect_timeout": 5,
-        "read_timeout": 5,
-        "request_timeout": 10,
-        "max_attempts": 1,
-        "backoff": 0.001,
-        "retry_after_cap": 0.01,
-        "max_bytes": 1_000_000,
-    }
-    with closing(HttpClient(address, **{**defaults, **manners})) as client:
+    limits = Limits(
+        read_timeout=5,
+        request_timeout=10,
+        max_attempts=1,
+        backoff=0.001,
+        retry_after_cap=0.01,
+        max_page_bytes=1_000_000,
+    )
+    with closing(HttpClient(address, auth, limits._replace(**changes))) as client:
         yield client
 
 
@@ -31,9 +30,9 @@ def as_it_is(answer: HttpAnswer) -> HttpAnswer:
     return answer
 
 
-def asked(speak: Speak, **manners: Any) -> HttpAnswer:
+def asked(speak: Speak, **changes: Any) -> HttpAnswer:
     """Ask a server that speaks so, once."""
-    with RawServer(speak) as server, client_of(server.url, **manners) as client:
+    with RawServer(speak) as server, client_of(server.url, **changes) as client:
         return client.get("/", {}, as_it_is)
 
 

@@ -101,5 +101,16 @@ def always(reply: bytes) -> Speak:
     return speak
 
 
+def in_turn(*replies: bytes) -> Speak:
+    """Answer one request with each of these, one after the other."""
+    left = iter(replies)
+
+    def speak(connection: socket.socket) -> None:
+        if read_request(connection):
+            connection.sendall(next(left))
+
+    return speak
+
+
 HEAD = b"HTTP/1.1 200 OK\r\n"
 """The beginning of a good answer."""

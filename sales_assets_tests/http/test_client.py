@@ -1,7 +1,8 @@
-"""The HTTP client, against servers on real sockets that say good and bad things."""
+"""The HTTP client, against servers on real sockets that say good and bad things, or nothing."""
 
 import socket
 import threading
+import time
 
 import pytest
 
@@ -10,34 +11,194 @@ from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.tokens import TokenAuth
 from sales_assets_tests.helpers.http_client import as_it_is, asked, client_of, closing_after
 from sales_assets_tests.helpers.raw_server import (
+    HEAD,
     RawServer,
+    Speak,
     always,
     answer,
+    drip,
+    in_turn,
     read_request,
 )
+
+DRIPS = {
+    "status line": (b"", b"H"),
+    "header": (HEAD + b"X: ", b"a"),
+    "headers": (HEAD, b"A: b\r\n"),
+    "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "body": (HEAD + b"Content-Length: 100000\r\n\r\n", b"a"),
+    "body without a length": (HEAD + b"\r\n", b"a"),
+    "chunks": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+    "size of a chunk": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
+    "trailers": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"A: b\r\n"),
+    "error": (b"HTTP/1.1 500 No\r\nContent-Length: 1000\r\n\r\n", b"a"),
+}
+
+
+def dripping(before: bytes, drop: bytes) -> Speak:
+    def speak(connection: socket.socket) -> None:
+        read_request(connection)
+        drip(connection, before, drop)
+
+    return speak
+
+
+@pytest.mark.parametrize(("before", "drop"), DRIPS.values(), ids=DRIPS)
+def test_an_answer_that_drips_in_ends_at_the_deadline(before: bytes, drop: bytes) -> None:
+    with pytest.raises(TransientHttpError, match=r"no complete response within 0\.3 s"):
+        asked(dripping(before, drop), request_timeout=0.3)
+
+
+def test_a_deadline_of_the_caller_counts_too() -> None:
+    with (
+        RawServer(dripping(b"", b"H")) as server,
+        client_of(server.url) as client,
+        pytest.raises(TransientHttpError, match="no complete response in time"),
+    ):
+        client.get("/", {}, as_it_is, deadline=time.monotonic() + 0.3)
+
+
+def test_a_handshake_that_drips_in_ends_in_time() -> None:
+    with RawServer(lambda connection: drip(connection, b"\x16\x03\x03\x40\x00", b"\x02")) as server:
+        address = server.url.replace("http:", "https:")
+        with (
+            client_of(address, request_timeout=0.3) as client,
+            pytest.raises(TransientHttpError, match=r"no complete response within 0\.3 s"),
+        ):
+            client.get("/", {}, as_it_is)
+
+
+def test_a_proxy_that_drips_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer(dripping(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n")) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        with (
+            client_of("https://sales.example", request_timeout=0.3) as client,
+            pytest.raises(TransientHttpError, match=r"no complete response within 0\.3 s"),
+        ):
+            client.get("/", {}, as_it_is)
+
+
+def test_a_peer_that_drips_does_not_keep_the_next_request_from_its_turn() -> None:
+    drips = threading.Event()
+
+    def speak(connection: socket.socket) -> None:
+        read_request(connection)
+        if not drips.is_set():
+            drips.set()
+            drip(connection, b"", b"H")
+        connection.sendall(answer(b"[]"))
+
+    with RawServer(speak) as server, client_of(server.url, request_timeout=0.3) as client:
+        unwanted = client.question("/", {}, as_it_is)
+        unwanted.begin()
+        assert drips.wait(5)
+        assert client.get("/", {}, as_it_is).body == b"[]"
+
+
+@pytest.mark.parametrize("max_attempts", [1, 100])
+def test_closing_the_client_ends_what_is_under_way(max_attempts: int) -> None:
+    waiting = threading.Event()
+
+    def speak(connection: socket.socket) -> None:
+        read_request(connection)
+        waiting.set()
+        drip(connection, b"", b"H")
+
+    with RawServer(speak) as server, client_of(server.url, max_attempts=max_attempts) as client:
+        closer = closing_after(waiting, client)
+        with pytest.raises(HttpError, match="the client was closed"):
+            client.get("/", {}, as_it_is)
+        closer.join()
 
 
 def test_closing_the_client_ends_the_wait_for_the_next_attempt() -> None:
     refused = threading.Event()
     reply = answer(b"", "Retry-After: 3600", status="503 No")
-    with RawServer(always(reply)) as server:
-        manners = {"max_attempts": 2, "retry_after_cap": 3600}
-        with client_of(server.url, **manners) as client:
-            closer = closing_after(refused, client)
-            with pytest.raises(HttpError, match="client is closed"):
-                client.get("/", {}, as_it_is, on_retry=refused.set)
-            closer.join()
+    with (
+        RawServer(always(reply)) as server,
+        client_of(server.url, max_attempts=2, retry_after_cap=3600) as client,
+    ):
+        closer = closing_after(refused, client)
+        with pytest.raises(HttpError, match="client was closed"):
+            client.get("/", {}, as_it_is, on_retry=refused.set)
+        closer.join()
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
 def test_what_may_pass_is_asked_for_again(status: int) -> None:
-    replies = iter([answer(b"", status=f"{status} No"), answer(b"[]")])
+    replies = in_turn(answer(b"", status=f"{status} No"), answer(b"[]"))
+    assert asked(replies, max_attempts=2).body == b"[]"
+
+
+LIMITED = "403 Forbidden"
+
+
+@pytest.mark.parametrize("header", ["Retry-After: 0", "X-RateLimit-Remaining: 0"])
+def test_a_403_that_is_a_rate_limit_is_tried_again(header: str) -> None:
+    replies = in_turn(answer(b"", header, status=LIMITED), answer(b"[]"))
+    assert asked(replies, max_attempts=2).body == b"[]"
+
+
+def test_a_403_after_a_200_is_tried_once_more_and_then_fails_that_request_alone() -> None:
+    good, refused = answer(b"[]"), answer(b"", status=LIMITED)
+    replies = in_turn(good, refused, good, refused, refused, good)
+    with RawServer(replies) as server, client_of(server.url, max_attempts=6) as client:
+        for _ in range(2):
+            assert client.get("/", {}, as_it_is).status == 200
+        with pytest.raises(HttpError, match="HTTP 403 Forbidden, though the API took the token"):
+            client.get("/", {}, as_it_is)
+        assert client.get("/", {}, as_it_is).status == 200
+    assert server.connections == 6
+
+
+def test_a_403_before_any_200_is_what_it_is() -> None:
+    assert asked(always(answer(b"", status=LIMITED)), max_attempts=6).status == 403
+
+
+@pytest.mark.parametrize("status", ["301 No", "302 No", "303 No", "307 No", "308 No"])
+@pytest.mark.parametrize("start", ["", "http://127.0.0.1:{port}"])
+def test_a_redirect_to_the_same_host_is_followed_once(status: str, start: str) -> None:
+    seen: list[bytes] = []
 
     def speak(connection: socket.socket) -> None:
-        while read_request(connection):
-            connection.sendall(next(replies))
+        seen.append(read_request(connection).split()[1])
+        location = f"Location: {start.format(port=server.port)}/sales/?page={len(seen) + 1}"
+        connection.sendall(answer(b"", location, status=status))
 
-    assert asked(speak, max_attempts=2).body == b"[]"
+    with RawServer(speak) as server, client_of(server.url) as client:
+        found = client.get("/sales", {"page": "1"}, as_it_is)
+    assert found.target == f"{server.url}/sales/?page=3"
+    assert seen == [b"/sales?page=1", b"/sales/?page=2"]
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["https://127.0.0.1:{port}/", "http://localhost:{port}/", "http://127.0.0.1/", "//[", ""],
+)
+def test_no_other_redirect_is_followed(location: str) -> None:
+    def speak(connection: socket.socket) -> None:
+        read_request(connection)
+        line = f"Location: {location.format(port=server.port)}"
+        connection.sendall(answer(b"", line, status="308 No"))
+
+    with RawServer(speak) as server, client_of(server.url) as client:
+        assert client.get("/", {}, as_it_is).status == 308
+    assert server.connections == 1
+
+
+def test_an_error_says_how_many_attempts_failed() -> None:
+    with pytest.raises(TransientHttpError) as error:
+        asked(always(answer(b"", status="503 No")), max_attempts=3)
+    assert error.value.attempts == 3
+
+
+def test_retry_after_beyond_the_deadline_is_not_waited_for() -> None:
+    refused = answer(b"", "Retry-After: 60", status="429 No")
+    with RawServer(always(refused)) as server, client_of(server.url, retry_after_cap=60) as client:
+        patient = client.question("/", {}, as_it_is, deadline=time.monotonic() + 30)
+        with pytest.raises(TransientHttpError, match="HTTP 429"):
+            patient.result()
+    assert server.connections == 1
 
 
 def test_an_error_says_the_address_and_the_reason() -> None:
@@ -57,7 +218,7 @@ def test_an_address_elsewhere_is_not_asked() -> None:
         client_of(server.url, auth=TokenAuth("made-up-word")) as client,
     ):
         assert client.get(f"{server.url}/next?cursor=2", {"a": "b"}, as_it_is).body == b"[]"
-        for elsewhere in ("http://localhost:1/next", server.url.replace("http", "https")):
+        for elsewhere in ("http://localhost:1/next", server.url.replace("http", "https"), "x://["):
             with pytest.raises(HttpError, match="is not at"):
                 client.get(elsewhere, {}, as_it_is)
 

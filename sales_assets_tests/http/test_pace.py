@@ -1,187 +1,251 @@
-"""The pace of the API: the search for a level, and the gate that keeps to it."""
+"""The pace of an API: the limit that is found, and the threads that keep to it."""
 
 import itertools
-import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 
 import pytest
 
-from sales_assets.http.pace import FIRST_LEVEL, LevelSearch, NoTurnError, Pace
-from sales_assets_tests.helpers.http_client import as_it_is, client_of
-from sales_assets_tests.helpers.raw_server import RawServer, answer, read_request
+from sales_assets.http.errors import HttpError, TransientHttpError
+from sales_assets.http.pace import FIRST_LEVEL, GivenUpError, Limit, Pace
+
+NEVER = float("inf")
 
 
-def levels(
-    rate: Callable[[int], float], ceiling: int = 32, limit: int = 1000, steps: int = 300
-) -> list[int]:
-    """Let a search meet an API that gives that rate at a level, and refuses levels beyond a limit.
+class Api:
+    """An API on a clock of its own, which is called at a limit all the time.
 
-    Returns:
-        The levels that it went through.
+    Attributes:
+        limit: The limit.
+        levels: The level at each call so far.
+        refused: How many calls were refused.
     """
-    search = LevelSearch(FIRST_LEVEL, ceiling)
-    found = [FIRST_LEVEL]
-    for _ in range(steps):
-        level = found[-1]
-        found.append(
-            search.refused(level) if level > limit else search.measured(level, rate(level))
-        )
-    return found
+
+    def __init__(
+        self, latency: Callable[[int], float], most: int = 1000, ceiling: int = 32
+    ) -> None:
+        self.latency = latency
+        self.most = most
+        self.now = 0.0
+        self.limit = Limit(ceiling, clock=lambda: self.now)
+        self.levels: list[int] = []
+        self.refused = 0
+
+    def call(self, times: int) -> list[int]:
+        """Make so many calls; give the levels at which they were made."""
+        for _ in range(times):
+            level = self.limit.level
+            self.levels.append(level)
+            self.now += self.latency(level) / level
+            if level > self.most:
+                self.refused += 1
+                self.now += 1
+                self.limit.refused()
+            else:
+                self.limit.went_well(self.latency(level), level)
+        return self.levels[-times:]
 
 
-def noisy(rate: Callable[[int], float]) -> Callable[[int], float]:
-    """Make a rate come out a little higher or lower each time."""
+def with_workers(workers: int) -> Callable[[int], float]:
+    """Give the latency of an API that serves so many at a time; it comes out unevenly."""
     noise = itertools.cycle([1.0, 0.93, 1.06, 0.97, 1.04])
-    return lambda level: rate(level) * next(noise)
+    return lambda level: 0.05 * max(1, level / workers) * next(noise)
 
 
 def test_an_api_that_keeps_its_speed_is_soon_asked_at_the_ceiling() -> None:
-    found = levels(lambda level: level / 0.05)
-    assert found[:3] == [8, 16, 32]
-    assert sum(found) / len(found) > 30
+    assert Api(with_workers(1000)).call(150)[-1] == 32
 
 
-@pytest.mark.parametrize("rate", [lambda _: 50.0, noisy(lambda _: 50.0)], ids=["even", "noisy"])
-def test_an_api_that_serves_one_at_a_time_is_asked_by_few(rate: Callable[[int], float]) -> None:
-    assert max(levels(rate)[20:]) <= 4
-
-
-@pytest.mark.parametrize("workers", [3, 10, 20])
-def test_an_api_with_some_workers_is_asked_by_about_as_many(workers: int) -> None:
-    settled = levels(noisy(lambda level: min(level, workers) / 0.05))[30:]
-    assert sum(min(level, workers) for level in settled) / len(settled) > 0.85 * workers
-    assert sum(settled) / len(settled) < 1.5 * workers
+@pytest.mark.parametrize("workers", [1, 3, 10, 20])
+def test_no_more_than_a_few_wait_in_a_queue_of_the_api(workers: int) -> None:
+    settled = Api(with_workers(workers)).call(3000)[1000:]
+    assert min(settled) >= min(FIRST_LEVEL, workers)
+    assert max(settled) <= max(FIRST_LEVEL, workers) + 6
 
 
 def test_an_api_that_becomes_slow_is_asked_by_fewer() -> None:
-    measured = itertools.count()
-
-    def rate(level: int) -> float:
-        return level / 0.05 if next(measured) < 30 else 50.0
-
-    found = levels(rate)
-    assert found[30] == 32
-    assert max(found[60:]) <= 4
+    api = Api(with_workers(1000))
+    assert api.call(300)[-1] == 32
+    api.latency = with_workers(1)
+    assert api.call(2000)[-1] == FIRST_LEVEL
 
 
-@pytest.mark.parametrize("limit", [1, 2, 5, 10, 31])
-def test_an_api_that_refuses_more_at_a_time_is_hardly_ever_asked_for_more(limit: int) -> None:
-    found = levels(lambda level: level / 0.05, limit=limit)
-    assert sum(level > limit for level in found) <= 12
-    settled = found[30:]
-    assert sum(min(level, limit) for level in settled) / len(settled) > limit / 1.3
+@pytest.mark.parametrize("most", [1, 2, 5, 9, 10, 31])
+def test_an_api_that_refuses_more_at_a_time_is_hardly_ever_asked_for_more(most: int) -> None:
+    api = Api(with_workers(1000), most)
+    settled = api.call(2000)[1000:]
+    assert api.refused <= 8 + api.now / 60
+    assert sum(min(level, most) for level in settled) / len(settled) > most / 1.3
 
 
-def test_a_refused_level_is_halved() -> None:
-    assert LevelSearch(8, 32).refused(8) == 4
-    assert LevelSearch(1, 32).refused(1) == 1
+def test_a_level_that_was_good_before_is_halved_when_it_is_refused() -> None:
+    limit = Limit(32)
+    limit.refused()
+    assert limit.level == FIRST_LEVEL // 2
 
 
-def test_a_limit_that_is_gone_is_found_out_in_time() -> None:
-    search = LevelSearch(8, 32)
-    level = search.refused(8)
-    for _ in range(100):
-        level = search.measured(level, level / 0.05)
-    assert level > 20
+def test_a_limit_that_is_gone_is_found_out_in_a_minute() -> None:
+    api = Api(with_workers(1000), most=10)
+    assert api.call(500)[-1] == 10
+    api.most = 1000
+    api.now += 60
+    assert api.call(500)[-1] == 32
 
 
 def test_an_outage_is_soon_forgotten() -> None:
-    search = LevelSearch(8, 32)
-    level = 8
-    for _ in range(20):
-        level = search.measured(level, level / 0.05)
-    for _ in range(10):
-        level = search.refused(level)
-    assert level == 1
-    for _ in range(15):
-        level = search.measured(level, level / 0.05)
-    assert level == 32
+    api = Api(with_workers(1000))
+    api.most = 0
+    assert api.call(3)[-1] == 2
+    api.most = 1000
+    assert api.call(100)[-1] >= 4
+    assert api.call(10_000)[-1] == 32
+
+
+def test_with_little_to_ask_for_nothing_is_learnt() -> None:
+    limit = Limit(32)
+    for _ in range(1000):
+        limit.went_well(0.05, in_flight=1)
+    assert limit.level == FIRST_LEVEL
+
+
+@pytest.fixture
+def pace() -> Iterator[Pace]:
+    """A pace of one call at a time."""
+    with closing(Pace(1, longest_pause=0.2, seconds=30)) as one_by_one:
+        yield one_by_one
+
+
+def result(pace: Pace, function: Callable[[], object], deadline: float = NEVER) -> object:
+    return pace.result(pace.begin(function), deadline)
 
 
 @pytest.mark.parametrize("ceiling", [1, 2, 5, 64])
 def test_no_level_is_above_the_ceiling(ceiling: int) -> None:
-    pace = Pace(ceiling)
     now = most = 0
     lock = threading.Lock()
 
-    def request(_: int) -> None:
+    def request() -> None:
         nonlocal now, most
-        with pace.slot():
-            with lock:
-                now += 1
-                most = max(most, now)
-            time.sleep(0.0005)
-            with lock:
-                now -= 1
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.0005)
+        with lock:
+            now -= 1
 
-    with ThreadPoolExecutor(80) as pool:
-        list(pool.map(request, range(500)))
+    with closing(Pace(ceiling)) as pace, ThreadPoolExecutor(80) as pool:
+        list(pool.map(lambda _: result(pace, request), range(500)))
     assert most <= ceiling
 
 
-def test_slots_are_given_in_the_order_of_asking() -> None:
-    pace = Pace(1)
+def test_calls_are_made_in_the_order_of_asking_and_their_results_given_to_those_who_asked(
+    pace: Pace,
+) -> None:
     order: list[int] = []
-    threads = []
 
-    def request(number: int) -> None:
-        with pace.slot():
-            order.append(number)
+    def request(number: int) -> int:
+        order.append(number)
+        return number
 
-    with pace.slot():
-        for number in range(10):
-            threads.append(threading.Thread(target=request, args=(number,)))
-            threads[-1].start()
-            while len(pace._waiting) <= number:
-                time.sleep(0.001)
-    for thread in threads:
-        thread.join()
+    calls = [pace.begin(partial(request, number)) for number in range(10)]
+    assert [pace.result(call, NEVER) for call in reversed(calls)] == list(range(9, -1, -1))
     assert order == list(range(10))
 
 
-def test_a_turn_that_does_not_come_in_time_is_given_up() -> None:
+@pytest.mark.parametrize("error", [HttpError("x:", "no"), ZeroDivisionError(), KeyboardInterrupt()])
+def test_an_error_is_raised_by_the_one_who_asked(pace: Pace, error: BaseException) -> None:
+    def request() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        result(pace, request)
+    assert result(pace, lambda: 1) == 1
+
+
+def test_a_turn_that_does_not_come_in_time_is_given_up(pace: Pace) -> None:
+    over = threading.Event()
+    first = pace.begin(over.wait)
+    with pytest.raises(GivenUpError, match="not sent in time"):
+        result(pace, lambda: 1, time.monotonic() + 0.05)
+    over.set()
+    assert pace.result(first, NEVER) is True
+    assert result(pace, lambda: 1) == 1
+
+
+def test_a_call_that_hangs_is_given_up_and_another_thread_makes_the_next_one() -> None:
+    over = threading.Event()
+    with closing(Pace(1, seconds=0.05)) as pace:
+        hanging = pace.begin(over.wait)
+        # Also for somebody who waits for a call after that.
+        assert result(pace, lambda: 1) == 1
+        with pytest.raises(GivenUpError, match=r"no complete response within 0\.05 s"):
+            pace.result(hanging, NEVER)
+        over.set()
+
+
+def test_closing_ends_all_waits_at_once() -> None:
+    over, started = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        started.set()
+        over.wait()
+
     pace = Pace(1)
-    with pace.slot(), pytest.raises(NoTurnError), pace.slot(time.monotonic() + 0.05):
-        pass
-    with pace.slot():
-        """There is a place again."""
+    calls = [pace.begin(hang), pace.begin(hang)]
+    assert started.wait(5)
+    pace.close()
+    for call in calls:
+        with pytest.raises(GivenUpError, match="the client was closed"):
+            pace.result(call, NEVER)
+    with pytest.raises(GivenUpError, match="the client was closed"):
+        pace.begin(hang)
+    over.set()
 
 
-def test_retry_after_pauses_everybody_and_counts_once() -> None:
-    times: list[float] = []
-    together = threading.Barrier(3)
-    refusal = answer(b"", "Retry-After: 1", status="429 No")
-    replies = iter([refusal] * 3)
-
-    def speak(connection: socket.socket) -> None:
-        while read_request(connection):
-            reply = next(replies, answer(b"[]"))
-            if reply is refusal:
-                together.wait(10)
-            times.append(time.monotonic())
-            connection.sendall(reply)
-
-    pace = Pace(3)
-    manners = {"pace": pace, "max_attempts": 3, "retry_after_cap": 1, "backoff": 0.001}
-    with (
-        RawServer(speak) as server,
-        client_of(server.url, **manners) as client,
-        ThreadPoolExecutor(3) as pool,
-    ):
-        list(pool.map(lambda _: client.get("/", {}, as_it_is), range(3)))
-    assert pace.pauses == 1
-    assert pace.level == 1
-    assert min(times[3:]) >= times[2] + 0.9
+@pytest.mark.parametrize("ceiling", [1, 2, 8])
+def test_no_more_results_than_the_ceiling_lie_ready(ceiling: int) -> None:
+    with closing(Pace(ceiling)) as pace:
+        ahead = [pace.begin_ahead(lambda: 1) for _ in range(ceiling + 1)]
+        assert [call is not None for call in ahead] == [True] * ceiling + [False]
+        assert ahead[0] is not None
+        assert pace.result(ahead[0], NEVER) == 1
+        assert pace.begin_ahead(lambda: 1) is not None
+        # What is needed now is never kept waiting for those ahead to be taken.
+        assert result(pace, lambda: 2) == 2
 
 
-def test_a_pause_holds_for_requests_that_were_not_refused() -> None:
-    pace = Pace(4, longest_pause=0.2)
-    with pace.slot() as refused:
-        refused.refused, refused.retry_after = True, 3600
-    before = time.monotonic()
-    with pace.slot():
-        assert time.monotonic() >= before + 0.15
-    assert pace.pauses == 1
+def test_a_call_of_no_use_any_more_is_not_made(pace: Pace) -> None:
+    made: list[int] = []
+    over = threading.Event()
+    first = pace.begin(over.wait)
+    pace.take(pace.begin(lambda: made.append(2)))
+    over.set()
+    pace.result(first, NEVER)
+    assert result(pace, lambda: 3) == 3
+    assert made == []
+
+
+def refuse(retry_after: float) -> Callable[[], None]:
+    def request() -> None:
+        raise TransientHttpError("x:", "busy", retry_after=retry_after, slow_down=True)
+
+    return request
+
+
+def test_retry_after_pauses_everybody(pace: Pace) -> None:
+    with pytest.raises(TransientHttpError):
+        result(pace, refuse(3600))
+    refused = time.monotonic()
+    assert 0 < pace.pause <= 0.2
+    assert result(pace, time.monotonic) >= refused + 0.15  # type: ignore[operator]
+
+
+def test_calls_are_spread_over_time_when_so_many_a_second_are_allowed() -> None:
+    with closing(Pace(8, max_per_second=50)) as pace:
+        calls = [pace.begin(time.monotonic) for _ in range(6)]
+        times = [pace.result(call, NEVER) for call in calls]
+    assert max(times) - min(times) >= 5 / 50 - 0.01

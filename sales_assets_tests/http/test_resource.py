@@ -7,6 +7,7 @@ from sales_assets.http.client import HttpAnswer
 from sales_assets.http.errors import ApiAuthError, ApiError, HttpError
 from sales_assets.http.resource import HttpApi
 from sales_assets.http.secrets import redacted
+from sales_assets.sample.api import Answer
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 
@@ -93,14 +94,19 @@ def test_an_address_is_checked_before_the_token(
     [
         (401, ApiAuthError, "the refunds API refuses the token in REFUNDS_TOKEN .HTTP 401"),
         (403, ApiAuthError, "set REFUNDS_TOKEN to a valid token"),
-        (302, HttpError, "set REFUNDS_API_URL to the final address"),
+        (103, HttpError, "HTTP 103.*an early hint"),
+        (204, HttpError, "HTTP 204.*no content.*the address"),
+        (302, HttpError, "redirects to https://login.example/.*, to which /sales.*page=1 is added"),
+        (304, HttpError, "HTTP 304.*cache"),
         (418, HttpError, "HTTP 418"),
+        (421, HttpError, "HTTP 421.*does not serve this host"),
     ],
 )
 def test_a_refusal_names_the_address_and_what_to_set(
     api: ScriptedApi, token: str, status: int, error: type[Exception], says: str
 ) -> None:
-    api.fail(status=status)
+    headers = {"Location": "https://login.example/"} if status == 302 else {}
+    api.script.append(Answer(status, headers=headers))
     with RefundsApi(url=api.url).open() as client, pytest.raises(error, match=says) as refused:
         client.refunds()
     assert f"{api.url}/sales?date=2022-08-09&page=1" in str(refused.value)

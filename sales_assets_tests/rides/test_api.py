@@ -45,7 +45,7 @@ def test_the_next_ride_is_asked_for_only_when_the_last_one_is_dealt_with(
         (Answer(401), "HTTP 401"),
         (Answer(201, json.dumps(ride_answer()).encode()), "HTTP 201"),
         (Answer(204), "HTTP 204"),
-        (Answer(302, headers={"Location": "/ride"}), "HTTP 302"),
+        (Answer(302, headers={"Location": "http://localhost:1/"}), "HTTP 302"),
         (Answer(body=b"<html>busy</html>"), "no whole ride"),
         (Answer(body=b"{}"), "no whole ride: ride: Field required"),
         (Answer(body=json.dumps(ride_answer(distance="1")).encode()), r"ride\.distance"),
@@ -129,7 +129,7 @@ def test_an_answer_that_drips_in_gives_no_ride(api: ScriptedApi) -> None:
 
     with RawServer(speak) as server, RidesApi(url=server.url, request_timeout=0.3).open() as client:
         [skipped] = client.rides(0, polls=1)
-    assert skipped == NoRide("no whole answer within 0.3 s")
+    assert skipped == NoRide("no complete response within 0.3 s")
 
 
 def test_a_token_that_the_api_sends_back_is_not_shown(

@@ -1,0 +1,156 @@
+"""What a response says: compression, age, pauses, reasons."""
+
+import email.utils
+import gzip
+import re
+import time
+import zlib
+
+import pytest
+from requests.structures import CaseInsensitiveDict
+
+from sales_assets.http.answer import HttpAnswer, same_origin, unpacked
+from sales_assets.http.errors import HttpError, TransientHttpError
+
+BODY = b'[{"price": 1}]' * 1000
+RAW_DEFLATE = zlib.compressobj(wbits=-15)
+PACKED = {
+    "gzip": ("gzip", gzip.compress(BODY)),
+    "GZIP": ("GZIP", gzip.compress(BODY)),
+    "x-gzip": ("x-gzip", gzip.compress(BODY)),
+    "several members": ("gzip", gzip.compress(BODY[:9]) + gzip.compress(BODY[9:])),
+    "deflate": ("deflate", zlib.compress(BODY)),
+    "deflate without a header": ("deflate", RAW_DEFLATE.compress(BODY) + RAW_DEFLATE.flush()),
+    "twice": ("deflate, gzip", gzip.compress(zlib.compress(BODY))),
+}
+
+
+def answer_of(body: bytes = b"", /, status: int = 200, **headers: str) -> HttpAnswer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return HttpAnswer(status, "No", CaseInsensitiveDict(named), body, "http://host/sales?page=1")
+
+
+@pytest.mark.parametrize(("coding", "packed"), PACKED.values(), ids=PACKED)
+def test_gzip_and_deflate_are_unpacked_though_not_asked_for(coding: str, packed: bytes) -> None:
+    assert unpacked(answer_of(packed, content_encoding=coding), len(BODY)).body == BODY
+
+
+@pytest.mark.parametrize(("coding", "packed"), PACKED.values(), ids=PACKED)
+@pytest.mark.parametrize("cut", [1, 4, 8, 20])
+def test_a_compressed_answer_must_reach_its_end(coding: str, packed: bytes, cut: int) -> None:
+    with pytest.raises(TransientHttpError, match="damaged or cut short"):
+        unpacked(answer_of(packed[:-cut], content_encoding=coding), len(BODY))
+
+
+@pytest.mark.parametrize(("coding", "packed"), PACKED.values(), ids=PACKED)
+def test_what_unpacks_to_too_much_is_refused_and_not_asked_for_again(
+    coding: str, packed: bytes
+) -> None:
+    with pytest.raises(HttpError, match=r"more than 13999 bytes") as error:
+        unpacked(answer_of(packed, content_encoding=coding), len(BODY) - 1)
+    assert not isinstance(error.value, TransientHttpError)
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, br"])
+def test_a_compression_that_is_not_known_here_fails_at_once(coding: str) -> None:
+    with pytest.raises(HttpError, match=r"compressed with \w+, though that was not") as error:
+        unpacked(answer_of(b"[]", content_encoding=coding), 100)
+    assert not isinstance(error.value, TransientHttpError)
+
+
+@pytest.mark.parametrize("coding", ["UTF-8", "utf8", "identity", "", "none", "binary"])
+def test_a_coding_that_nobody_knows_changes_nothing(coding: str) -> None:
+    assert unpacked(answer_of(b"[]", content_encoding=coding), 100).body == b"[]"
+
+
+@pytest.mark.parametrize(
+    ("value", "age"),
+    [("0", 0), ("1", 1), ("86400", 86400), ("0, 7", 7), ("soon", 0), ("", 0), ("9" * 5000, 10**9)],
+)
+def test_the_age_of_an_answer_is_told(value: str, age: int) -> None:
+    assert answer_of(age=value).age == pytest.approx(age)
+    assert answer_of().age == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "pause"),
+    [
+        ({"retry_after": "20"}, 20),
+        ({"retry_after": "20.5"}, 21),
+        ({"retry_after": "-5"}, None),
+        ({"retry_after": "soon"}, None),
+        ({"ratelimit_reset": "20"}, 20),
+        ({"x_ratelimit_reset": "20.1"}, 21),
+        ({"x_ratelimit_reset": "{in_a_minute:.3f}"}, 60),
+        ({"retry_after": "{date}"}, 60),
+        ({"retry_after": "7", "x_ratelimit_reset": "20"}, 7),
+        ({"retry_after": "soon", "x_ratelimit_reset": "20"}, 20),
+        ({}, None),
+    ],
+)
+def test_a_pause_is_read_in_whatever_form(headers: dict[str, str], pause: float | None) -> None:
+    then = time.time() + 60
+    forms = {"in_a_minute": then, "date": email.utils.formatdate(then, usegmt=True)}
+    found = answer_of(status=429, **{k: v.format(**forms) for k, v in headers.items()}).retry_after
+    if pause is None:
+        assert found is None
+    else:
+        # A slow machine may take a second of the minute.
+        assert found is not None
+        assert found == pytest.approx(pause, abs=1 + time.time() + 60 - then)
+
+
+@pytest.mark.parametrize(
+    ("status", "remaining", "pause"),
+    [(429, "5", 20), (503, "0", 20), (503, "5", None), (500, "0", None), (403, "0", 20)],
+)
+def test_the_reset_of_a_limit_counts_only_where_that_was_reached(
+    status: int, remaining: str, pause: float | None
+) -> None:
+    headers = {"x_ratelimit_remaining": remaining, "x_ratelimit_reset": "20"}
+    assert answer_of(status=status, **headers).retry_after == pause
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"detail": "page out of range"}', 'HTTP 400 No: {"detail": "page out of range"}'),
+        (b"<html>\n  busy\n</html>", "HTTP 400 No: <html> busy </html>"),
+        (b"", "HTTP 400 No"),
+        (b"\x1b[2Jgone\x00\x7f\xff", r"HTTP 400 No: \x1b[2Jgone\x00\x7f\xff"),
+        ("\u202eback".encode(), r"HTTP 400 No: \u202eback"),
+        (b"for made-up-word only", "HTTP 400 No: for *** only"),
+        (b"x" * 1000, f"HTTP 400 No: {'x' * 197}..."),
+        (b"x" * 190 + b"made-up-word", f"HTTP 400 No: {'x' * 190}***"),
+    ],
+)
+def test_an_error_gives_the_reason_of_the_server_in_short(
+    body: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTH_TOKEN", "made-up-word")
+    assert answer_of(body, status=400).error().reason == reason
+
+
+def test_a_good_answer_shows_nothing_of_its_body() -> None:
+    assert answer_of(b"[1]").error().reason == "HTTP 200 No"
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("https://Host/else?a=b", True),
+        ("https://host:443", True),
+        ("http://host", False),
+        ("https://host:444", False),
+        ("https://host.", False),
+        ("https://host:x", False),
+        ("https://me@host", True),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(other: str, same: bool) -> None:
+    assert same_origin("https://host/sales", other) is same
+
+
+def test_no_control_character_is_in_an_error() -> None:
+    error = HttpError("http://host/\x1b", "no\x1b[2J\r\nway")
+    assert re.fullmatch(r"[ -~]+", str(error))
