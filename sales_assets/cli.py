@@ -138,7 +138,7 @@ def http_jobs(
     help="Seconds between an answer and the next call.",
 )
 def pull_rides(interval: float) -> None:
-    """Pull rides into SQLite until SIGTERM or Ctrl-C, without a Dagster run.
+    """Pull rides into the database until SIGTERM or Ctrl-C, without a Dagster run.
 
     Reads RIDES_API_URL and RIDES_DB as the asset `rides` does, and may run beside it.
     """

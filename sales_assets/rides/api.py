@@ -2,7 +2,7 @@
 
 `GET /ride` gives a new ride at each call, so an answer without a ride is not asked for again: it is
 handed over as what it is, and the next call gets the next ride. Where rides are kept is not known
-here, and what a ride is says `ride_record`.
+here, and what a ride is, `ride` says.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""The rides assets: `rides` pulls taxi rides into SQLite, `driver_statistics` sums them up.
+"""The rides assets: `rides` pulls taxi rides into a database, `driver_statistics` sums them up.
 
 Both keep what they make in the database of the resource, so they have neither IO manager nor
 partition. There is neither HTTP nor SQL here.
@@ -69,7 +69,7 @@ class PullConfig(dg.Config):
     owners=_OWNERS,
     tags={**_TAGS, "layer": "raw"},
     code_version="1",
-    kinds={"python", "sqlite"},
+    kinds={"python", "sql"},
     metadata={_COLUMNS: column_schema(Ride)},
 )
 def rides(
@@ -111,14 +111,14 @@ def rides(
     owners=_OWNERS,
     tags={**_TAGS, "layer": "stg"},
     code_version="1",
-    kinds={"python", "sqlite"},
+    kinds={"python", "sql"},
     deps=[rides],
     metadata={_COLUMNS: column_schema(DriverStatistics)},
     check_specs=[
         dg.AssetCheckSpec(
             SUMS_AGREE,
             asset="driver_statistics",
-            description="Each driver's rides, added up anew, give the stored statistics.",
+            description="The table, read again, says what each driver's rides add up to.",
         )
     ],
 )

@@ -1,68 +1,134 @@
-"""What may be wrong with the rides database, and what to do about it."""
+"""What can go wrong with the rides database, judged in one place by the code of the error.
+
+    RidesDatabaseError          the database cannot be used: stop
+      RidesDatabaseBusyError    not now, but perhaps later: wait and try again
+      UnstorableRideError       not with these values, but with others: skip the ride
+
+What to do about it is part of the text. The error of the driver is not kept as a cause: its text is
+in ours, without secrets.
+"""
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import dagster as dg
+import sqlalchemy as sa
 
-_REMEDIES = {
-    "malformed": "the file is damaged: restore it from a backup, or move it away",
-    "not a database": "the file is damaged, or of another program: restore it, or move it away",
-    "disk is full": "free space on its disk, and run again",
-    "constraint": "these values do not fit into its tables",
-    "readonly": "make the file and its directory writable, or set RIDES_DB to another file",
-}
+from sales_assets.http.secrets import shown
 
 
 class RidesDatabaseError(dg.Failure):
-    """The rides database cannot be used; the text names the file, the reason and what to do."""
+    """The rides database cannot be used; the text names it, the reason and what to do."""
 
 
 class RidesDatabaseBusyError(RidesDatabaseError):
-    """The database cannot be used now, but may be later."""
+    """The database is locked or away, and may be usable later."""
 
 
-class RidesDatabaseLockedError(RidesDatabaseBusyError):
-    """Another process has held the write lock for longer than `busy_timeout`."""
+class UnstorableRideError(RidesDatabaseError):
+    """The database cannot hold these values."""
 
 
-class UnstorableRideError(ValueError):
-    """A database cannot hold a text of a ride; the text says why."""
+class UnusableDatabaseError(Exception):
+    """A database that was opened is not one for rides; the text says why and what to do."""
 
 
-class UnusableFileError(Exception):
-    """This SQLite or this file cannot be used; the text says why and what to do."""
+_Judgement = tuple[type[RidesDatabaseError], str]
+
+_LOCKED = (
+    RidesDatabaseBusyError,
+    "another program uses it; let that program finish, or end it, and run again",
+)
+_AWAY = (RidesDatabaseBusyError, "start the server, or set RIDES_DB to another database")
+_REFUSED = (RidesDatabaseError, "set RIDES_DB to an address that the server accepts")
+_UNFIT = (UnstorableRideError, "these values do not fit into its tables")
+_DAMAGED = (RidesDatabaseError, "it is damaged: restore it from a backup, or move it away")
+_FULL = (RidesDatabaseError, "free space on its disk, and run again")
+_READ_ONLY = (
+    RidesDatabaseError,
+    "make the file and its directory writable, or set RIDES_DB to another file",
+)
+_NO_FILE = (
+    RidesDatabaseError,
+    "RIDES_DB has to name a SQLite file, or a new file in a writable directory",
+)
+_OLD_SQLITE = (RidesDatabaseError, "use a Python that was built with SQLite 3.37 or newer")
+_OTHER_TABLES = (
+    RidesDatabaseError,
+    "its tables are not those of this sales_assets: restore it from a backup, or set RIDES_DB to "
+    "another database",
+)
+_FORBIDDEN = (RidesDatabaseError, "grant its user the right to make tables and to write to them")
+_UNKNOWN = (RidesDatabaseError, "see the log of the server, or set RIDES_DB to another database")
+
+_BY_SQLSTATE: dict[str, _Judgement] = {
+    "08": _AWAY,
+    "22": _UNFIT,
+    "23": _UNFIT,
+    "25006": _AWAY,  # read-only, as a standby is until it takes over
+    "40": _LOCKED,
+    "42": _OTHER_TABLES,
+    "42501": _FORBIDDEN,
+    "53": _AWAY,
+    "53100": _FULL,
+    "54": _UNFIT,
+    "55P03": _LOCKED,
+    "57": _AWAY,
+}
+"""A SQLSTATE, or the class of many, which is its first two characters."""
+
+_NEVER_LET_IN = ("authentication failed", "does not exist", "pg_hba.conf", "permission denied")
+"""There is no SQLSTATE when a connection fails: what a server says that will never accept it."""
+
+_BY_SQLITE_TEXT: dict[str, _Judgement] = {
+    'near "STRICT"': _OLD_SQLITE,
+    "is locked": _LOCKED,
+    "malformed": _DAMAGED,
+    "not a database": _DAMAGED,
+    "no such table": _DAMAGED,
+    "disk is full": _FULL,
+    "readonly": _READ_ONLY,
+}
+"""Python tells the codes of SQLite from version 3.11 on; these texts are SQLite's, one for each."""
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Say which file an error is about, and what to do.
+def explained(address: str) -> Iterator[None]:
+    """Say which database an error is about, and what to do.
+
+    Args:
+        address: What names the database, without a password.
 
     Raises:
-        RidesDatabaseError: In place of any error of SQLite, the disk or the file.
+        RidesDatabaseError: In place of any error of a driver, the disk or the content.
     """
     try:
         yield
-    except UnusableFileError as error:
-        raise RidesDatabaseError(f"the rides database {path}: {error}") from error
-    except (sqlite3.Error, OSError) as error:
-        if is_locked(error):
-            raise RidesDatabaseLockedError(
-                f"the rides database {path} is locked: another process has been writing to it for "
-                "longer than busy_timeout; let it finish or end it, and run again"
-            ) from error
-        remedy = next(
-            (remedy for problem, remedy in _REMEDIES.items() if problem in str(error)),
-            "RIDES_DB has to name a file that is a SQLite database, or can be made one, in a "
-            "directory that can be written to",
-        )
-        raise RidesDatabaseError(
-            f"the rides database {path} cannot be used ({error}): {remedy}"
-        ) from error
+    except UnusableDatabaseError as error:
+        raise RidesDatabaseError(f"the rides database {address}: {error}") from None
+    except (sa.exc.DBAPIError, OSError) as error:
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        kind, remedy = _judge(error)
+        reason = shown(" ".join(str(cause).split()), 500)
+        raise kind(f"the rides database {address} cannot be used ({reason}): {remedy}") from None
+    except ValueError as error:
+        if "NUL" not in str(error):
+            raise
+        raise UnstorableRideError("Postgres cannot hold text with a NUL character") from None
 
 
-def is_locked(error: BaseException) -> bool:
-    """Tell whether an error says that another process has the lock."""
-    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+def _judge(error: sa.exc.DBAPIError | OSError) -> _Judgement:
+    if isinstance(error, OSError):
+        return _NO_FILE
+    if isinstance(error, sa.exc.IntegrityError | sa.exc.DataError):
+        return _UNFIT
+    text = str(error.orig)
+    if isinstance(error.orig, sqlite3.Error):
+        return next((found for part, found in _BY_SQLITE_TEXT.items() if part in text), _NO_FILE)
+    if code := getattr(error.orig, "pgcode", None):
+        return _BY_SQLSTATE.get(code) or _BY_SQLSTATE.get(code[:2], _UNKNOWN)
+    lost = isinstance(error, sa.exc.OperationalError) or error.connection_invalidated
+    if lost and not any(part in text for part in _NEVER_LET_IN):
+        return _AWAY
+    return _REFUSED

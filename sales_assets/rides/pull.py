@@ -5,21 +5,25 @@ the business of `api` and `database`.
 """
 
 import logging
-import os
-import select
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 
 from sales_assets.http.secrets import shown
 from sales_assets.rides.api import NoRide, RidesApi
-from sales_assets.rides.database import RidesDatabase
+from sales_assets.rides.database import RidesDatabase, RidesStore
 from sales_assets.rides.errors import RidesDatabaseBusyError, UnstorableRideError
 from sales_assets.rides.ride import RideAnswer
 
 STOP_GRACE = 5
-"""Seconds that an answer in hand has to be received and stored, once the service is to stop."""
+"""Seconds to receive and store the ride in hand, once the service is to stop."""
+
+RETRY_PAUSE = 1
+"""Seconds before a ride is offered again to a database that is locked or away."""
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -33,7 +37,7 @@ class Tally:
     Attributes:
         new: Rides stored for the first time.
         updated: Rides that were there already, and have been replaced.
-        skipped: Answers without a ride.
+        skipped: Answers without a ride, or with one that the database cannot hold.
         last_skipped: What was wrong with the last of those.
     """
 
@@ -48,7 +52,6 @@ class Tally:
         return self.new + self.updated
 
     def __str__(self) -> str:
-        """Count in words."""
         return (
             f"{self.pulled} rides pulled ({self.new} new, {self.updated} updated), "
             f"{self.skipped} answers skipped"
@@ -61,7 +64,7 @@ def pull(
     tally: Tally,
     log: logging.Logger,
 ) -> None:
-    """Store the rides among answers one by one; log and count the answers without one.
+    """Store the rides among answers one by one; log and count what cannot be stored.
 
     Args:
         answers: Taken one at a time, the next when the one before it is stored.
@@ -70,19 +73,20 @@ def pull(
         log: Gets a warning for each answer skipped.
     """
     for answer in answers:
-        try:
-            if isinstance(answer, NoRide):
-                problem = answer.reason
-            else:
+        if isinstance(answer, NoRide):
+            problem = answer.reason
+        else:
+            try:
                 new = store(answer)
+            except UnstorableRideError as error:
+                problem = f"ride {shown(answer['ride']['ride_uuid'], 80)}: {error}"
+            else:
                 tally.new += new
                 tally.updated += not new
                 continue
-        except UnstorableRideError as error:
-            problem = str(error)
         tally.skipped += 1
         tally.last_skipped = problem
-        log.warning("skipped an answer without a ride: %s", problem)
+        log.warning("skipped an answer: %s", problem)
 
 
 def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
@@ -93,7 +97,7 @@ def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
 
     Args:
         api: Ready to be asked.
-        database: Where the rides go. While another process keeps it locked, the ride in hand waits.
+        database: Where the rides go. While it is locked or away, the ride in hand waits.
         interval: Seconds between an answer and the next call.
 
     Returns:
@@ -103,53 +107,70 @@ def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
         RidesDatabaseError: The database cannot be used.
     """
     tally = Tally()
-    _log.info("rides come from %s, every %g s", api.source, interval)
-    with _stop_signals() as stopped, database.open(_log) as rides:
-        _log.info("rides go to %s", rides.address)
+    stopping, given_up = threading.Event(), threading.Event()
+    failures: list[BaseException] = []
 
-        def store(answer: RideAnswer) -> bool:
-            while True:
-                try:
-                    new = rides.store(answer)
-                except RidesDatabaseBusyError as error:
-                    _log.warning("the ride in hand waits: %s", error)
-                else:
-                    ride = shown(answer["ride"]["ride_uuid"])
-                    _log.info("%s ride %s", "new" if new else "updated", ride)
-                    return new
-
+    def work() -> None:
         try:
-            pull(api.rides(interval, pause=stopped), store, tally, _log)
-        except KeyboardInterrupt:
-            _log.warning("stopped before the answer in hand was there and stored")
+            with database.open(_log) as rides:
+                _log.info("rides go to %s", rides.address)
+                answers = api.rides(interval, pause=stopping.wait)
+                in_time = takewhile(lambda _: not given_up.is_set(), answers)
+                pull(in_time, lambda answer: store_when_back(rides, answer), tally, _log)
+        except BaseException as error:
+            failures.append(error)
+
+    _log.info("rides come from %s, every %g s", api.source, interval)
+    # In a thread of its own, since a driver that waits for a lock or a server heeds no signal.
+    worker = threading.Thread(target=work, name="pull-rides", daemon=True)
+    with _stop_signals() as signals:
+        worker.start()
+        while worker.is_alive() and not signals:
+            worker.join(0.1)
+        stopping.set()
+        worker.join(STOP_GRACE)
+    if worker.is_alive():
+        given_up.set()
+        _log.warning("stopped before the ride in hand was received and stored")
+    elif failures:
+        raise failures[0]
     return tally
 
 
-@contextmanager
-def _stop_signals() -> Iterator[Callable[[float], bool]]:
-    """Turn SIGTERM and SIGINT into the end of a pause.
+def store_when_back(
+    rides: RidesStore, answer: RideAnswer, pause: Callable[[float], object] = time.sleep
+) -> bool:
+    """Store a ride; while the database is locked or away, wait and try again.
 
-    A handler that raised would do so anywhere, also between an answer and its storing; one that
-    set an event could meet the lock of that event. The interpreter writes the number of a signal
-    into a pipe (`signal.set_wakeup_fd`), on which a pause waits.
-
-    Yields:
-        Pauses for some seconds, and tells whether to stop; then it returns at once.
+    Returns:
+        Whether the ride is new.
     """
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    handlers = {number: signal.getsignal(number) for number in (*_STOP_SIGNALS, signal.SIGALRM)}
+    ride = shown(answer["ride"]["ride_uuid"], 80)
+    waiting = False
+    while True:
+        try:
+            new = rides.store(answer)
+        except RidesDatabaseBusyError as error:
+            if not waiting:
+                _log.warning("ride %s waits: %s", ride, error)
+            waiting = True
+            pause(RETRY_PAUSE)
+        else:
+            if waiting:
+                _log.info("the rides database %s is back", rides.address)
+            _log.info("%s ride %s", "new" if new else "updated", ride)
+            return new
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """Collect the signals to stop; a handler that did more could do it at the wrong moment."""
+    received: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in _STOP_SIGNALS}
     for number in _STOP_SIGNALS:
-        signal.signal(number, lambda *_: signal.alarm(STOP_GRACE))
-    # What still waits when the grace is over is interrupted.
-    signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.signal(number, lambda number, _: received.append(number))
     try:
-        yield lambda seconds: bool(select.select([reader], [], [], seconds)[0])
+        yield received
     finally:
-        signal.alarm(0)
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        signal.set_wakeup_fd(wakeup)
-        os.close(reader)
-        os.close(writer)

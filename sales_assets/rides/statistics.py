@@ -1,22 +1,23 @@
-"""What each driver has driven: how it is computed from the rides, and compared with them."""
+"""What each driver has driven: computed from the rides, and compared with what is then stored."""
 
 import datetime
+import itertools
+import math
+from array import array
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from operator import itemgetter
 from typing import Annotated, Any, NamedTuple
 
 import sqlalchemy as sa
 from pydantic import Field
-from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import TypedDict
 
-from sales_assets.rides.schema import NUMBER, driver_statistics, drivers, rides
+from sales_assets.rides.schema import driver_statistics, drivers, rides, upsert
 
 Row = dict[str, Any]
 
-DIALECTS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
-"""What SQLAlchemy has of each kind of database."""
-
-_MOST = 1e300
-"""Far beyond what any distance or price can be, and as far below what a float can be."""
+_ROWS_AT_A_TIME = 10_000
 
 
 class DriverStatistics(TypedDict):
@@ -38,13 +39,22 @@ class DriverStatistics(TypedDict):
     ]
 
 
+class Figures(NamedTuple):
+    """What the rides of one driver add up to."""
+
+    total_distance: float
+    rides: int
+    total_price: float
+    average_distance: float
+
+
 class Summary(NamedTuple):
     """The statistics in short, all of one moment.
 
     Attributes:
         totals: Drivers, rides, distance and price of all drivers together, rounded.
-        longest: The ten drivers who drove farthest, with their names, rounded.
-        disagreeing: Drivers of whom rides, added up anew, and statistics do not say the same.
+        longest: The ten drivers who drove farthest, with their names.
+        disagreeing: Drivers whose stored statistics are not what their rides add up to.
     """
 
     totals: Row
@@ -52,133 +62,88 @@ class Summary(NamedTuple):
     disagreeing: list[str]
 
 
-def compute_statement(dialect: str) -> sa.Insert:
-    """Compute the statistics of all drivers; a row whose figures stay the same is left alone."""
-    source = _rides_in_order(dialect)
-    figures = sa.select(
-        source.c.driver_uuid,
-        *_sums_of(source),
-        sa.func.sum(source.c.distance) / sa.func.count(),
-        sa.bindparam("now", type_=sa.Text),
-    ).group_by(source.c.driver_uuid)
-    if dialect == "sqlite":
-        # Else SQLite takes ON CONFLICT for a condition of a join.
-        figures = figures.where(sa.true())
-    insert = (
-        DIALECTS[dialect]
-        .insert(driver_statistics)
-        .from_select([column.name for column in driver_statistics.c], figures)
+_FIGURES = [driver_statistics.c[name] for name in Figures._fields]
+
+_LONGEST = (
+    sa.select(drivers.c.name, drivers.c.surname, driver_statistics.c.driver_uuid, *_FIGURES)
+    .outerjoin_from(
+        driver_statistics, drivers, drivers.c.driver_uuid == driver_statistics.c.driver_uuid
     )
-    changes = [column for column in driver_statistics.c if not column.primary_key]
-    upsert: sa.Insert = insert.on_conflict_do_update(
-        index_elements=[driver_statistics.c.driver_uuid],
-        set_={column.name: insert.excluded[column.name] for column in changes},
-        where=sa.or_(
-            *(
-                column != insert.excluded[column.name]
-                for column in changes
-                if column.name != "updated_at"
-            )
-        ),
-    )
-    return upsert
-
-
-def _disagreeing(dialect: str) -> sa.CompoundSelect[Any]:
-    statistics = driver_statistics
-    source = _rides_in_order(dialect)
-    sums = sa.select(source.c.driver_uuid, *_sums_of(source)).group_by(source.c.driver_uuid)
-    anew = sums.subquery("anew")
-    differ = [
-        anew.c[name] != statistics.c[name] for name in ("total_distance", "rides", "total_price")
-    ]
-    known = sa.select(statistics.c.driver_uuid)
-    return sa.union_all(
-        sa.select(statistics.c.driver_uuid)
-        .outerjoin_from(statistics, anew, anew.c.driver_uuid == statistics.c.driver_uuid)
-        .where(sa.or_(anew.c.driver_uuid.is_(None), *differ)),
-        sa.select(rides.c.driver_uuid).distinct().where(rides.c.driver_uuid.not_in(known)),
-    )
-
-
-def _rides_in_order(dialect: str) -> sa.FromClause:
-    """Give the rides in the order in which they are summed up, on which a sum of floats depends.
-
-    SQLite takes it from the index that holds all of it.
-    """
-    if dialect == "sqlite":
-        return rides
-    # Sums that overflow are errors to Postgres, which would leave all drivers without statistics.
-    summands = [
-        sa.case(
-            (column > _MOST, sa.cast("Infinity", NUMBER)),
-            (column < -_MOST, sa.cast("-Infinity", NUMBER)),
-            else_=column,
-        ).label(column.name)
-        for column in (rides.c.distance, rides.c.price)
-    ]
-    order = (rides.c.driver_uuid, rides.c.distance, rides.c.price)
-    return sa.select(rides.c.driver_uuid, *summands).order_by(*order).subquery()
-
-
-def _sums_of(source: sa.FromClause) -> list[sa.Label[Any]]:
-    return [
-        sa.func.sum(source.c.distance).label("total_distance"),
-        sa.func.count().label("rides"),
-        sa.func.sum(source.c.price).label("total_price"),
-    ]
+    .order_by(driver_statistics.c.total_distance.desc(), driver_statistics.c.driver_uuid)
+    .limit(10)
+)
 
 
 def compute(connection: sa.Connection) -> Summary:
-    """Compute and store the statistics, and sum them up, in the transaction of a connection."""
-    statistics, dialect = driver_statistics, connection.dialect.name
-    if dialect == "postgresql":
-        # What SQLite does by itself: others wait to write, and rows are summed up in their order.
-        connection.exec_driver_sql(
-            "LOCK TABLE driver_statistics, rides IN SHARE ROW EXCLUSIVE MODE"
-        )
-        connection.exec_driver_sql("SET LOCAL enable_hashagg = off")
-        connection.exec_driver_sql("SET LOCAL max_parallel_workers_per_gather = 0")
-    there = sa.select(rides.c.driver_uuid).where(rides.c.driver_uuid == statistics.c.driver_uuid)
-    connection.execute(statistics.delete().where(~there.exists()))
+    """Compute and store the statistics, and sum them up, in the transaction of a connection.
+
+    A row whose figures stay the same is left alone.
+    """
+    if connection.dialect.name == "postgresql":
+        # As in SQLite: of two that compute at once, the second waits, and sees the later rides.
+        connection.execute(sa.text("LOCK TABLE driver_statistics IN SHARE ROW EXCLUSIVE MODE"))
+    computed = dict(_add_up(connection))
+    before = _stored(connection)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    connection.execute(compute_statement(dialect), {"now": now})
-    [totals] = fetch(
-        connection,
-        sa.select(
-            sa.func.count().label("drivers"),
-            sa.cast(sa.func.coalesce(sa.func.sum(statistics.c.rides), 0), sa.BigInteger).label(
-                "rides"
-            ),
-            sa.func.coalesce(sa.func.sum(statistics.c.total_distance), 0.0).label("distance"),
-            sa.func.coalesce(sa.func.sum(statistics.c.total_price), 0.0).label("price"),
-        ),
-    )
-    figures = [column for column in statistics.c if column.name != "updated_at"]
-    longest = (
-        sa.select(drivers.c.name, drivers.c.surname, *figures)
-        .outerjoin_from(statistics, drivers, drivers.c.driver_uuid == statistics.c.driver_uuid)
-        .order_by(statistics.c.total_distance.desc(), statistics.c.driver_uuid)
-        .limit(10)
-    )
-    # Compared here: later there may be rides that are not summed up yet.
-    disagreeing = list_disagreeing(connection)
+    changed = [
+        {"driver_uuid": driver, **figures._asdict(), "updated_at": now}
+        for driver, figures in computed.items()
+        # SQLite has no way to store what is not a number.
+        if figures != before.get(driver) and not any(map(math.isnan, figures))
+    ]
+    if changed:
+        connection.execute(upsert(driver_statistics), changed)
+    if gone := [{"gone": driver} for driver in before.keys() - computed.keys()]:
+        key = driver_statistics.c.driver_uuid
+        connection.execute(driver_statistics.delete().where(key == sa.bindparam("gone")), gone)
+    after = _stored(connection)
     return Summary(
-        _rounded(totals), [_rounded(row) for row in fetch(connection, longest)], disagreeing
+        {
+            "drivers": len(after),
+            "rides": sum(figures.rides for figures in after.values()),
+            "distance": round(add([figures.total_distance for figures in after.values()]), 2),
+            "price": round(add([figures.total_price for figures in after.values()]), 2),
+        },
+        fetch(connection, _LONGEST),
+        [d for d in sorted(computed.keys() | after.keys()) if computed.get(d) != after.get(d)],
     )
 
 
-def list_disagreeing(connection: sa.Connection) -> list[str]:
-    """List the drivers of whom rides, added up anew, and statistics do not say the same."""
-    return list(connection.execute(_disagreeing(connection.dialect.name)).scalars())
+def add(values: Sequence[float]) -> float:
+    """Add floats up and round once: the same in any order, infinite beyond the largest float."""
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):
+        # It gives up when a sum on the way is too large, and when two infinities have no sum.
+        if infinite := [value for value in values if not math.isfinite(value)]:
+            return sum(infinite)
+    exact = sum(map(Fraction, values))
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf
 
 
 def fetch(connection: sa.Connection, query: sa.Select[Any]) -> list[Row]:
-    """Run a query, and give its rows by column."""
+    """Run a query, and return its rows by column."""
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def _rounded(row: Row) -> Row:
-    return {
-        name: round(value, 2) if isinstance(value, float) else value for name, value in row.items()
-    }
+def _add_up(connection: sa.Connection) -> Iterator[tuple[str, Figures]]:
+    """Add up the rides of one driver after the other; memory holds those of one at a time."""
+    query = sa.select(rides.c.driver_uuid, rides.c.distance, rides.c.price)
+    rows = connection.execute(
+        query.order_by(rides.c.driver_uuid), execution_options={"yield_per": _ROWS_AT_A_TIME}
+    )
+    for driver, his in itertools.groupby(rows, itemgetter(0)):
+        distances, prices = array("d"), array("d")
+        for _, distance, price in his:
+            distances.append(distance)
+            prices.append(price)
+        total = add(distances)
+        yield driver, Figures(total, len(distances), add(prices), total / len(distances))
+
+
+def _stored(connection: sa.Connection) -> dict[str, Figures]:
+    query = sa.select(driver_statistics.c.driver_uuid, *_FIGURES)
+    return {driver: Figures(*figures) for driver, *figures in connection.execute(query)}

@@ -9,7 +9,6 @@ import multiprocessing
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(
     [
-        "alembic.command",
         "antlr4",
         "dagster._cli",
         "dagster._core.definitions.antlr_asset_selection.antlr_asset_selection",

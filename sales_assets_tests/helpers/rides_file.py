@@ -2,27 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import sqlalchemy as sa
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sales_assets.rides.database import RidesDatabase
 
-BY_HAND = """
-    SELECT driver_uuid, SUM(distance) AS total_distance, COUNT(*) AS rides,
-           SUM(price) AS total_price
-    FROM rides GROUP BY driver_uuid ORDER BY driver_uuid
-"""
-BY_HAND_IN_ORDER = """
-    SELECT driver_uuid, SUM(distance ORDER BY distance, price), COUNT(*),
-           SUM(price ORDER BY distance, price)
-    FROM rides GROUP BY driver_uuid ORDER BY driver_uuid
-"""
 STATISTICS = """
     SELECT driver_uuid, total_distance, rides, total_price
     FROM driver_statistics ORDER BY driver_uuid
@@ -80,14 +68,6 @@ OLD_TABLES: tuple[tuple[str, ...], ...] = (
 """The statements of versions 1 and 2, as they were before there was alembic."""
 
 
-def upgrade(path: Path, migration: ModuleType) -> None:
-    """Do one migration of a file."""
-    engine = sa.create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
-        migration.upgrade()
-    engine.dispose()
-
-
 @contextmanager
 def connected(place: Path | str) -> Iterator[sa.Connection]:
     """Use a file, or a server, as any other program would; each statement by itself."""
@@ -118,8 +98,14 @@ def rows(place: Path | str, query: str) -> list[dict[str, Any]]:
 
 
 def by_hand(place: Path | str) -> list[Any]:
-    """Sum the rides up in another way, but in the same order, which SQLite's index gives."""
-    return sql(place, BY_HAND_IN_ORDER if str(place).startswith("postgresql") else BY_HAND)
+    """Add the rides up exactly, as fractions; a list in the order of `STATISTICS`."""
+    found: dict[str, list[Any]] = {}
+    for driver, distance, price in sql(place, "SELECT driver_uuid, distance, price FROM rides"):
+        sums = found.setdefault(driver, [Fraction(), 0, Fraction()])
+        sums[0] += Fraction(distance)
+        sums[1] += 1
+        sums[2] += Fraction(price)
+    return [(driver, float(d), count, float(p)) for driver, (d, count, p) in sorted(found.items())]
 
 
 def fill(place: Path | str, table: str, many: Iterable[Iterable[Any]]) -> None:

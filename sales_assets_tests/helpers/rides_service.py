@@ -60,11 +60,15 @@ class Service(NamedTuple):
         """Send a signal."""
         os.kill(self.process.pid or 0, number)
 
+    @property
+    def log(self) -> str:
+        """What the log holds so far."""
+        return (self.directory / "log").read_text()
+
     def wait(self) -> tuple[int | None, str, str]:
         """Wait for the end; give the exit status, what was printed, and the log."""
         self.process.join(30)
-        output, log = ((self.directory / name).read_text() for name in ("output", "log"))
-        return self.process.exitcode, output, log
+        return self.process.exitcode, (self.directory / "output").read_text(), self.log
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int | None, str, str]:
         """Send a signal, and wait for the end."""

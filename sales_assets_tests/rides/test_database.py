@@ -1,25 +1,17 @@
 """What is written of the rides, what is computed of them, and what happens when several write."""
 
-import random
-import shutil
-import subprocess
-import time
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy.dialects import sqlite
 
 from sales_assets.rides.database import RidesDatabase, RidesStore
-from sales_assets.rides.errors import RidesDatabaseError, UnstorableRideError
-from sales_assets.rides.statistics import compute_statement
+from sales_assets.rides.errors import UnstorableRideError
 from sales_assets_tests.helpers.forkserver import processes
 from sales_assets_tests.helpers.rides_file import (
     STATISTICS,
     by_hand,
     compute,
-    fill,
     sql,
     stored,
 )
@@ -66,16 +58,6 @@ def test_text_is_stored_as_it_is_whatever_it_holds(
     assert sql(place, "SELECT name FROM drivers") == [(text,)]
     assert sql(place, "SELECT surname FROM users") == [(text,)]
     assert [row["driver_uuid"] for row in compute(place)] == [text]
-
-
-def test_a_ride_without_its_driver_is_refused_and_nothing_of_it_written(
-    rides: RidesStore, place: str
-) -> None:
-    answer = ride_answer()
-    answer["driver"]["driver_uuid"] = "another"
-    with pytest.raises(RidesDatabaseError, match=r"(?i)foreign key"):
-        rides.store(answer)
-    assert sql(place, "SELECT * FROM drivers") == []
 
 
 def test_text_with_a_nul_is_stored_as_it_is_in_a_file(store: RidesStore, path: Path) -> None:
@@ -140,53 +122,3 @@ def test_implausible_rides_are_counted_and_the_first_ten_given(
         rides.store(ride_answer(f"r{number:02}", distance=distance))
     count, first = rides.implausible_rides(9)
     assert (count, [row["ride_uuid"] for row in first]) == (11, [f"r{n:02}" for n in range(2, 12)])
-
-
-@pytest.mark.soak
-@pytest.mark.skipif(shutil.which("sqlite3") is None, reason="there is no sqlite3 shell here")
-def test_a_million_rides_are_summed_up_as_the_bare_shell_does(path: Path) -> None:
-    ours = sum_up_a_million(str(path))
-    copy = path.with_name("shell.db")
-    shutil.copy(path, copy)
-    sql(copy, "DELETE FROM driver_statistics")
-    compiled: Any = (
-        compute_statement("sqlite")
-        .params(now="now")
-        .compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
-    )
-    start = time.perf_counter()
-    subprocess.run(  # noqa: S603 - our own command
-        [shutil.which("sqlite3") or "", str(copy), str(compiled)], check=True, timeout=100
-    )
-    bare = time.perf_counter() - start
-    print(f"1,000,000 rides: {ours:.2f} s, checked; bare shell {bare:.2f} s")  # noqa: T201
-    assert by_hand(path) == sql(path, STATISTICS) == sql(copy, STATISTICS)
-
-
-@pytest.mark.soak
-def test_a_million_rides_are_summed_up_by_postgres(postgres: str) -> None:
-    print(f"1,000,000 rides: {sum_up_a_million(postgres):.2f} s, checked")  # noqa: T201
-    assert by_hand(postgres) == sql(postgres, STATISTICS)
-
-
-def sum_up_a_million(place: str) -> float:
-    """Fill a database, and give the seconds that its statistics take."""
-    draw = random.Random(1).random  # noqa: S311
-    with RidesDatabase(path=place).open() as store:
-        store.store(ride_answer(driver="d0"))
-        fill(
-            place,
-            "drivers",
-            ((f"d{number}", "n", "s", "c", "2020-01-01", None) for number in range(1000)),
-        )
-        fill(
-            place,
-            "rides",
-            (
-                (f"{n:x}-0000-4000-8000", "u1", f"d{int(draw() * 1000)}", draw() * 30, draw() * 50)
-                for n in range(999_999)
-            ),
-        )
-        start = time.perf_counter()
-        assert store.compute_statistics().disagreeing == []
-        return time.perf_counter() - start

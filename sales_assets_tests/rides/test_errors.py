@@ -1,18 +1,29 @@
-"""What is said when the file cannot be used: which file, why, and what to do."""
+"""What is said when a database cannot be used: which one, why, and what to do."""
 
 import os
+import random
+import re
 import resource
+import sqlite3
+import string
 import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from sales_assets.rides.database import RidesDatabase
-from sales_assets.rides.errors import RidesDatabaseError
+from sales_assets.rides.database import RidesDatabase, RidesStore
+from sales_assets.rides.errors import (
+    RidesDatabaseBusyError,
+    RidesDatabaseError,
+    UnstorableRideError,
+    explained,
+)
 from sales_assets_tests.helpers.forkserver import processes
-from sales_assets_tests.helpers.rides_file import stored
+from sales_assets_tests.helpers.rides_file import sql, stored
 from sales_assets_tests.helpers.rows import ride_answer
 
 
@@ -30,12 +41,15 @@ def text(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (text, "cannot be used .*not a database.*: the file is damaged, or of another program"),
+        (text, "cannot be used .*not a database.*: it is damaged: restore it"),
         (Path.mkdir, "it is not a regular file: set RIDES_DB to another path"),
         (os.mkfifo, "it is not a regular file: set RIDES_DB to another path"),
         (lambda path: path.symlink_to("/dev/null"), "it is not a regular file"),
-        (lambda path: path.symlink_to(path), "cannot be used .*RIDES_DB has to name a file"),
-        (lambda path: path.symlink_to("no/such"), "cannot be used .*RIDES_DB has to name a file"),
+        (lambda path: path.symlink_to(path), "cannot be used .*RIDES_DB has to name a"),
+        (
+            lambda path: path.symlink_to("no/such"),
+            "cannot be used .*RIDES_DB has to name a",
+        ),
     ],
     ids=["text", "directory", "pipe", "device", "link to itself", "link into nowhere"],
 )
@@ -114,3 +128,135 @@ def test_a_file_that_may_not_grow_is_named_and_keeps_what_was_stored(tmp_path: P
     writer.join(30)
     assert writer.exitcode == 0
     assert stored(path) == {"r1"}
+
+
+def refused(place: str, answer: Any = None) -> RidesDatabaseError:
+    """Open a database and offer it a ride that it does not take; return the error."""
+    with (
+        pytest.raises(RidesDatabaseError) as error,
+        RidesDatabase(path=place, busy_timeout=1).open() as store,
+    ):
+        store.store(answer or ride_answer())
+    return error.value
+
+
+def random_text(length: int) -> str:
+    draw = random.Random(length)  # noqa: S311
+    return "".join(draw.choices(string.ascii_letters + string.digits, k=length))
+
+
+def test_a_ride_that_does_not_fit_into_the_tables_is_at_fault_itself(
+    place: str, rides: RidesStore
+) -> None:
+    answer = ride_answer()
+    answer["driver"]["driver_uuid"] = "another"
+    error = refused(place, answer)
+    assert type(error) is UnstorableRideError
+    assert re.search(r"(?i)foreign key.*these values do not fit into its tables", str(error))
+    assert sql(place, "SELECT * FROM drivers") == []
+    assert rides.store(ride_answer())
+
+
+@pytest.mark.slow
+def test_a_text_that_is_too_long_for_an_index_of_postgres_is_at_fault_itself(
+    postgres: str,
+) -> None:
+    for answer in (ride_answer(random_text(8000)), ride_answer(driver=random_text(2700))):
+        error = refused(postgres, answer)
+        assert type(error) is UnstorableRideError
+        assert "index row size" in str(error)
+        assert len(str(error)) < 1000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "kind", "remedy"),
+    [
+        ("22021", UnstorableRideError, "these values do not fit"),
+        ("23514", UnstorableRideError, "these values do not fit"),
+        ("54000", UnstorableRideError, "these values do not fit"),
+        ("08006", RidesDatabaseBusyError, "start the server"),
+        ("25006", RidesDatabaseBusyError, "start the server"),
+        ("40P01", RidesDatabaseBusyError, "another program"),
+        ("53300", RidesDatabaseBusyError, "start the server"),
+        ("55P03", RidesDatabaseBusyError, "another program"),
+        ("57P01", RidesDatabaseBusyError, "start the server"),
+        ("42501", RidesDatabaseError, "grant its user the right"),
+        ("42P01", RidesDatabaseError, "its tables are not those of this sales_assets"),
+        ("53100", RidesDatabaseError, "free space on its disk"),
+        ("XX001", RidesDatabaseError, "see the log of the server"),
+    ],
+)
+def test_an_error_of_postgres_is_judged_by_its_sqlstate(
+    postgres: str, code: str, kind: type[RidesDatabaseError], remedy: str
+) -> None:
+    with RidesDatabase(path=postgres).open():
+        pass
+    sql(
+        postgres,
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION 'so it is' USING ERRCODE = '{code}'; END $$",
+        "CREATE TRIGGER fail BEFORE INSERT ON rides FOR EACH ROW EXECUTE FUNCTION fail()",
+    )
+    error = refused(postgres)
+    assert type(error) is kind
+    assert re.search(rf"cannot be used \(so it is.*\): {remedy}", str(error))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (lambda address: address.replace(":word@", ":wrong@"), RidesDatabaseError),
+        (lambda address: f"{address}_that_is_not_there", RidesDatabaseError),
+        (lambda _: "postgresql://me:hush@127.0.0.1:9/rides", RidesDatabaseBusyError),
+        (lambda _: "postgresql://me:hush@no-such-host.invalid/rides", RidesDatabaseBusyError),
+    ],
+    ids=["wrong password", "no such database", "nobody listens", "no such host"],
+)
+def test_a_server_that_never_lets_us_in_is_told_from_one_that_is_away(
+    postgres: str, change: Callable[[str], str], kind: type[RidesDatabaseError]
+) -> None:
+    error = refused(change(postgres))
+    assert type(error) is kind
+    assert "hush" not in str(error)
+
+
+def test_a_trigger_that_speaks_of_locks_is_no_lock(store: RidesStore, path: Path) -> None:
+    sql(
+        path,
+        "CREATE TRIGGER fail BEFORE INSERT ON rides "
+        "BEGIN SELECT RAISE(ABORT, 'the cab is locked'); END",
+    )
+    with pytest.raises(UnstorableRideError, match="the cab is locked"):
+        store.store(ride_answer())
+
+
+def test_a_sqlite_that_is_too_old_is_named() -> None:
+    error = sqlite3.OperationalError('near "STRICT": syntax error')
+    with (
+        pytest.raises(RidesDatabaseError, match=r"a Python .* with SQLite 3\.37"),
+        explained("rides.db"),
+    ):
+        raise sa.exc.OperationalError("CREATE TABLE", None, error)
+
+
+def test_a_secret_in_an_error_is_not_shown(
+    store: RidesStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTH_TOKEN", "made-up-word")
+    message = "not with made-up-word"
+    sql(
+        path,
+        f"CREATE TRIGGER fail BEFORE INSERT ON rides BEGIN SELECT RAISE(ABORT, '{message}'); END",
+    )
+    with pytest.raises(UnstorableRideError, match=r"not with \*\*\*"):
+        store.store(ride_answer())
+
+
+def test_an_error_has_no_error_of_a_driver_behind_it(tmp_path: Path) -> None:
+    path = tmp_path / "rides.db"
+    text(path)
+    error = refused(str(path))
+    assert error.__cause__ is None
+    assert error.__suppress_context__

@@ -3,9 +3,9 @@
 import pytest
 
 from sales_assets.rides.database import RidesDatabase
-from sales_assets.rides.errors import RidesDatabaseBusyError, RidesDatabaseError
+from sales_assets.rides.errors import RidesDatabaseError
 from sales_assets.rides.postgres_server import is_postgres
-from sales_assets_tests.helpers.rides_file import connected, sql, stored
+from sales_assets_tests.helpers.rides_file import sql, stored
 from sales_assets_tests.helpers.rows import ride_answer
 
 pytestmark = pytest.mark.slow
@@ -29,16 +29,6 @@ def test_both_schemes_name_a_server(postgres: str) -> None:
         store.store(ride_answer())
         assert store.address == postgres.replace(":word@", ":***@")
     assert stored(postgres) == {"r1"}
-
-
-def test_a_lock_that_is_held_is_named_and_the_ride_can_be_stored_later(postgres: str) -> None:
-    with RidesDatabase(path=postgres, busy_timeout=1).open() as store:
-        with connected(postgres) as other:
-            other.exec_driver_sql("BEGIN")
-            other.exec_driver_sql("LOCK TABLE rides")
-            with pytest.raises(RidesDatabaseBusyError, match="lock timeout"):
-                store.store(ride_answer())
-        assert store.store(ride_answer())
 
 
 def test_a_connection_that_was_cut_is_made_anew(postgres: str) -> None:

@@ -1,12 +1,14 @@
 """Pulling as a service: other processes, real signals, one file."""
 
 import json
+import logging
 import os
 import random
 import re
 import shutil
 import signal
 import sqlite3
+import string
 import subprocess
 import sys
 import time
@@ -18,7 +20,7 @@ import pytest
 
 from sales_assets.rides.api import RidesApi
 from sales_assets.rides.database import RidesDatabase
-from sales_assets.rides.pull import serve
+from sales_assets.rides.pull import RETRY_PAUSE, serve, store_when_back
 from sales_assets.sample.api import Answer
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.forkserver import processes
@@ -117,7 +119,6 @@ def test_a_ride_in_hand_is_still_stored_when_a_signal_comes(
     service = pulling.start()
     until(lambda: server.served)
     service.kill(signal.SIGTERM)
-    time.sleep(0.2)
     server.gate.set()
     status, output, _ = service.wait()
     assert (status, stored(path)) == (0, set(server.served))
@@ -133,7 +134,7 @@ def test_a_server_that_does_not_answer_does_not_keep_the_service_from_stopping(
     status, output, log = service.end()
     assert status == 0
     assert "0 rides pulled" in output
-    assert "stopped before the answer in hand was there" in log
+    assert "stopped before the ride in hand was received" in log
     assert "Traceback" not in log
 
 
@@ -145,7 +146,7 @@ def test_the_service_goes_on_after_answers_without_a_ride(
     until(lambda: len(server.served) >= 3)
     _, output, log = service.end()
     assert "3 answers skipped" in output
-    assert len(re.findall("WARNING skipped an answer without a ride: HTTP", log)) == 3
+    assert len(re.findall("WARNING skipped an answer: HTTP", log)) == 3
     assert stored(path) == set(server.served)
 
 
@@ -160,29 +161,41 @@ def test_a_secret_in_the_name_of_a_ride_is_not_in_the_log(
     assert "made-up" not in log
 
 
-def test_while_the_database_is_locked_the_ride_in_hand_waits(
-    server: RidesServer, path: Path
+def test_a_ride_waits_for_a_locked_database_with_pauses_and_says_so_once(
+    path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with RidesDatabase(path=str(path)).open():
-        pass
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            locking.rollback()
+
+    pauses: list[float] = []
+    caplog.set_level(logging.INFO)
+    with (
+        RidesDatabase(path=str(path), busy_timeout=0).open() as store,
+        closing(sqlite3.connect(path, isolation_level=None)) as locking,
+    ):
+        locking.execute("BEGIN IMMEDIATE")
+        assert store_when_back(store, ride_answer(), pause)
+    assert pauses == [RETRY_PAUSE] * 3
+    waits, back, new = [record.message for record in caplog.records]
+    assert waits.startswith(f"ride r1 waits: the rides database {path} cannot be used (database is")
+    assert (back, new) == (f"the rides database {path} is back", "new ride r1")
+
+
+def test_a_locked_file_does_not_keep_the_service_from_stopping(
+    server: RidesServer, path: Path, pulling: Services
+) -> None:
+    server.gate.clear()
+    service = pulling.start()
+    until(lambda: server.served)
     with closing(sqlite3.connect(path, isolation_level=None)) as locking:
         locking.execute("BEGIN IMMEDIATE")
-        locked = processes.Process(target=serve_patiently, args=(server.url, str(path)))
-        locked.start()
-        until(lambda: server.served)
-        time.sleep(0.3)
-        assert len(server.served) == 1
-    until(lambda: len(server.served) >= 3)
-    os.kill(locked.pid or 0, signal.SIGTERM)
-    locked.join(30)
-    assert locked.exitcode == 0
-    assert stored(path) == set(server.served)
-
-
-def serve_patiently(url: str, path: str) -> None:
-    """Be a service that notices a lock soon."""
-    with RidesApi(url=url).open() as api:
-        serve(api, RidesDatabase(path=path, busy_timeout=0.05), 0.01)
+        server.gate.set()
+        status, output, log = service.end()
+    assert status == 0
+    assert "stopped: 0 rides pulled" in output
+    assert "stopped before the ride in hand was received and stored" in log
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
@@ -195,8 +208,7 @@ def test_a_file_that_is_taken_away_while_the_service_pulls_loses_no_ride_after_t
     if how == "moved":
         path.rename(moved)
     elif how == "deleted":
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink()
+        path.unlink()
     else:
         with RidesDatabase(path=str(moved)).open():
             pass
@@ -210,22 +222,6 @@ def test_a_file_that_is_taken_away_while_the_service_pulls_loses_no_ride_after_t
     assert stored(path) >= set(server.served[taken:])
     if how == "moved":
         assert stored(path) | stored(moved) == set(server.served)
-
-
-def test_a_write_ahead_log_that_is_deleted_while_the_service_pulls_loses_no_ride(
-    server: RidesServer, path: Path, pulling: Services
-) -> None:
-    service = pulling.start("--interval", "0")
-    for _ in range(3):
-        seen = len(server.served)
-        until(lambda seen=seen: len(server.served) >= seen + 5)  # type: ignore[misc]
-        for suffix in ("-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink()
-    seen = len(server.served)
-    until(lambda: len(server.served) >= seen + 5)
-    assert service.end()[0] == 0
-    assert stored(path) == set(server.served)
-    assert sql(path, "PRAGMA integrity_check") == [("ok",)]
 
 
 @pytest.mark.parametrize(
@@ -336,19 +332,83 @@ def test_a_file_that_is_moved_a_hundred_times_loses_no_ride(
 
 
 @pytest.mark.slow
-def test_services_store_their_rides_in_postgres(
+def test_services_store_in_postgres_all_rides_that_it_can_hold(
     server: RidesServer, pulling: Services, postgres: str
 ) -> None:
-    server.script.append(Answer(body=json.dumps(ride_answer("a\0b")).encode()))
+    draw = random.Random(8)  # noqa: S311
+    too_long = "".join(draw.choices(string.ascii_letters, k=8000))
+    for ride in ("a\0b", too_long):
+        server.script.append(Answer(body=json.dumps(ride_answer(ride)).encode()))
     started = [pulling.start("--interval", "0", RIDES_DB=postgres) for _ in range(2)]
     until(lambda: len(server.served) >= 20)
     ended = [service.end() for service in started]
     assert [status for status, _, _ in ended] == [0, 0]
     assert stored(postgres) == set(server.served)
     log = "".join(log for _, _, log in ended)
-    assert len(re.findall("WARNING skipped .*: Postgres can hold no text with a NUL", log)) == 1
+    assert len(re.findall("WARNING skipped .*: Postgres cannot hold text with a NUL", log)) == 1
+    assert len(re.findall(r"WARNING skipped .*\(index row .* do not fit", log)) == 1
     assert "rides go to postgresql://dagster:***@" in log
     assert "word" not in log
+
+
+def admit(postgres: str, admitted: bool) -> None:
+    """Have a server turn everybody away from a database, or let them in again."""
+    server, _, name = postgres.rpartition("/")
+    sql(
+        f"{server}/postgres",
+        f"ALTER DATABASE {name} ALLOW_CONNECTIONS {str(admitted).lower()}",
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",  # noqa: S608
+    )
+
+
+@pytest.mark.slow
+def test_a_postgres_that_is_away_is_waited_for_and_both_are_said_once(
+    server: RidesServer, pulling: Services, postgres: str
+) -> None:
+    service = pulling.start("--interval", "0", RIDES_DB=postgres)
+    until(lambda: len(server.served) >= 5)
+    admit(postgres, False)
+    until(lambda: " waits: the rides database" in service.log)
+    admit(postgres, True)
+    until(lambda: " is back" in service.log)
+    seen = len(server.served)
+    until(lambda: len(server.served) >= seen + 5)
+    status, _, log = service.end()
+    assert status == 0
+    assert (log.count(" waits: "), log.count(" is back")) == (1, 1)
+    assert stored(postgres) == set(server.served)
+
+
+@pytest.mark.slow
+def test_a_postgres_that_hangs_does_not_keep_the_service_from_stopping(
+    server: RidesServer, pulling: Services, postgres: str
+) -> None:
+    server.gate.clear()
+    service = pulling.start(RIDES_DB=postgres)
+    until(lambda: server.served)
+    backend = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+    [(pid,)] = sql(postgres, f"{backend} AND pid <> pg_backend_pid()")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        server.gate.set()
+        status, _, log = service.end()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert status == 0
+    assert "stopped before the ride in hand was received and stored" in log
+
+
+@pytest.mark.slow
+def test_a_postgres_that_cannot_be_used_stops_the_service_with_an_error(
+    server: RidesServer, pulling: Services, postgres: str
+) -> None:
+    service = pulling.start("--interval", "0", RIDES_DB=postgres)
+    until(lambda: len(server.served) >= 5)
+    sql(postgres, "DROP TABLE driver_statistics, rides")
+    status, _, log = service.wait()
+    assert status == 1
+    assert re.search("Error: the rides database .*: its tables are not those of this", log)
+    assert "Traceback" not in log
 
 
 @pytest.mark.slow
@@ -358,5 +418,6 @@ def test_a_server_that_is_not_there_stops_the_service_and_its_password_stays_sec
     lost = pulling.start(RIDES_DB="postgres://me:hush@127.0.0.1:9/rides")
     status, _, log = lost.wait()
     assert status == 1
-    assert "Error: the rides database postgresql://me:***@127.0.0.1:9/rides does not answer" in log
+    assert "Error: the rides database postgresql://me:***@127.0.0.1:9/rides cannot be used" in log
+    assert "start the server" in log
     assert "hush" not in log

@@ -1,12 +1,20 @@
 """What each driver has driven: the figures, and how they are compared with the rides."""
 
+import itertools
+import math
 import random
+import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from sales_assets.rides.database import RidesDatabase, RidesStore
 from sales_assets.rides.errors import RidesDatabaseError
+from sales_assets.rides.statistics import Summary, add
+from sales_assets.rides.statistics import compute as compute_in
 from sales_assets_tests.helpers.rides_file import STATISTICS, by_hand, compute, fill, sql
 from sales_assets_tests.helpers.rows import ride_answer
 
@@ -85,19 +93,88 @@ def test_a_sum_beyond_the_largest_float_is_infinite_and_harms_no_other(
 ) -> None:
     for ride, driver, distance in (("r1", "d1", 1e308), ("r2", "d1", 1e308), ("r3", "d2", 2.5)):
         rides.store(ride_answer(ride, driver, distance=distance))
+    assert rides.compute_statistics().disagreeing == []
     assert [row["total_distance"] for row in compute(place)] == [float("inf"), 2.5]
-    assert rides.disagreeing_drivers() == []
 
 
-def test_statistics_that_disagree_with_the_rides_are_found(rides: RidesStore, place: str) -> None:
-    for number in range(4):
-        rides.store(ride_answer(str(number), f"d{number}"))
-    compute(place)
-    assert rides.disagreeing_drivers() == []
+def test_figures_too_small_for_an_average_harm_no_other(rides: RidesStore, place: str) -> None:
+    for ride, driver, distance in (("r1", "d1", 5e-324), ("r2", "d1", 0.0), ("r3", "d2", 2.5)):
+        rides.store(ride_answer(ride, driver, distance=distance))
+    assert [row["total_distance"] for row in compute(place)] == [5e-324, 2.5]
+
+
+def test_a_driver_whose_rides_have_no_sum_has_no_row_and_is_named(
+    rides: RidesStore, place: str
+) -> None:
+    for ride, driver in (("r1", "d1"), ("r2", "d1"), ("r3", "d2")):
+        rides.store(ride_answer(ride, driver))
+    # Which the API cannot bring, but another program may.
+    for ride, distance in (("r1", "9e999"), ("r2", "-9e999")):
+        value = distance if place.endswith("rides.db") else f"'{'-' * (ride == 'r2')}Infinity'"
+        sql(place, f"UPDATE rides SET distance = {value} WHERE ride_uuid = '{ride}'")  # noqa: S608
+    assert rides.compute_statistics().disagreeing == ["d1"]
+    assert [row["driver_uuid"] for row in compute(place)] == ["d2"]
+
+
+def test_a_row_that_is_not_what_the_rides_say_is_named(store: RidesStore, path: Path) -> None:
+    for number in range(3):
+        store.store(ride_answer(str(number), f"d{number}"))
     sql(
-        place,
-        "UPDATE driver_statistics SET total_distance = 1 WHERE driver_uuid = 'd1'",
-        "DELETE FROM driver_statistics WHERE driver_uuid = 'd2'",
-        "DELETE FROM rides WHERE driver_uuid = 'd3'",
+        path,
+        """
+        CREATE TRIGGER wrong AFTER INSERT ON driver_statistics BEGIN
+            UPDATE driver_statistics SET total_price = 1 WHERE driver_uuid = 'd1';
+            DELETE FROM driver_statistics WHERE driver_uuid = 'd2';
+        END
+        """,
     )
-    assert sorted(rides.disagreeing_drivers()) == ["d1", "d2", "d3"]
+    assert store.compute_statistics().disagreeing == ["d1", "d2"]
+
+
+def test_two_computations_at_once_both_give_what_the_rides_say(place: str) -> None:
+    with RidesDatabase(path=place).open() as store, RidesDatabase(path=place).open() as other:
+
+        def work(connection: sa.Connection) -> Summary:
+            summary = compute_in(connection)
+            second.start()
+            return summary
+
+        store.store(ride_answer("r1", "d1"))
+        second = threading.Thread(target=other.compute_statistics)
+        assert store._database.write(work).disagreeing == []
+        second.join()
+    assert by_hand(place) == sql(place, STATISTICS)
+
+
+@pytest.mark.parametrize(
+    ("values", "total"),
+    [
+        ([], 0.0),
+        ([0.1] * 10, 1.0),
+        ([1e308, 1e308, -1e308], 1e308),
+        ([1e308, 1e308], math.inf),
+        ([-1e308, -1e308], -math.inf),
+        ([1e308, 1e308, -math.inf], -math.inf),
+        ([math.inf, -math.inf], math.nan),
+    ],
+    ids=str,
+)
+def test_a_sum_is_exact_in_any_order(values: list[float], total: float) -> None:
+    sums = [add(order) for order in itertools.islice(itertools.permutations(values), 6)]
+    assert [repr(found) for found in sums] == [repr(total)] * len(sums)
+
+
+@pytest.mark.soak
+def test_a_million_rides_are_summed_up(place: str) -> None:
+    draw = random.Random(1).random  # noqa: S311
+    with RidesDatabase(path=place).open() as store:
+        store.store(ride_answer(driver="d0"))
+        fill(place, "drivers", ((f"d{n}", "n", "s", "c", "2020-01-01", None) for n in range(1000)))
+        rides = (
+            (f"{n:x}-0000-4000-8000", "u1", f"d{int(draw() * 1000)}", draw() * 30, draw() * 50)
+            for n in range(999_999)
+        )
+        fill(place, "rides", rides)
+        start = time.perf_counter()
+        assert store.compute_statistics().disagreeing == []
+        print(f"1,000,000 rides: {time.perf_counter() - start:.2f} s, checked")  # noqa: T201
