@@ -138,7 +138,7 @@ class DailyApi(HttpApi):
         if answer.status == 404:
             return None
         try:
-            return PulledPage(answer.body, self.row.names)
+            return PulledPage(answer.body, self.row.keys)
         except NoRowsError as error:
             raise answer.error(f"HTTP 200, but {error}") from None
         except InvalidPageError as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sales_assets.feed.days import is_day, parse_day
+from sales_assets.feed.columns import Column
 from sales_assets.feed.json_rows import InvalidPageError, Part, Repeated, rows_of_page
 from sales_assets.feed.judgement import MISSING, InvalidValue, Judgement
 from sales_assets.feed.page import Page
@@ -34,16 +34,17 @@ class Contract:
     def __init__(self, schema: RowSchema) -> None:
         self._schema = schema
         columns = schema.columns
-        self._names = frozenset(schema.names)
-        self._optional = [column.name for column in columns if column.optional]
-        texts = [column for column in columns if column.kind in ("string", "date")]
-        self._texts = sum(not (text.nullable or text.optional) for text in texts)
-        self._maybe_texts = [text.name for text in texts if text.nullable or text.optional]
-        self._dates = [
-            column.name
+        self._keys = frozenset(schema.keys)
+        self._optional = [column.key for column in columns if column.optional]
+        texts = [column for column in columns if column.type.is_text]
+        self._texts = sum(not text.nullable for text in texts)
+        self._maybe_texts = [text.key for text in texts if text.nullable]
+        self._converted = [
+            (column.key, column.type.convert)
             for column in columns
-            if column.kind == "date" and column.name != schema.day_field
+            if column.type.convert and (column is not schema.day or column.type.name != "date")
         ]
+        self._is_renamed = any(column.key != column.name for column in columns)
 
     def rows(
         self, pages: Iterable[Page], day: str, judgement: Judgement
@@ -101,22 +102,21 @@ class Contract:
             texts += sum(row.get(name) is not None for row in rows)
         marks = 2 * (names + texts)
         unknown: list[tuple[str, int]] = []
-        if (names != len(self._names) * len(rows) or self._optional) and (
-            set().union(*rows) - self._names
+        if (names != len(self._keys) * len(rows) or self._optional) and (
+            set().union(*rows) - self._keys
         ):
             for place, row in enumerate(rows, part.first):
-                for name in sorted(row.keys() - self._names):
+                for name in sorted(row.keys() - self._keys):
                     marks += _marks(row.pop(name))
                     unknown.append((name, place))
-        if part.json.count(b'"') != marks or not self._dated(rows, date):
+        if part.json.count(b'"') != marks or not self._convert(rows, date):
             return None
         for name, place in unknown:
             judgement.note_unknown(name, number, place)
-        if self._optional:
+        for key in self._optional:
             for row in rows:
-                for name in self._optional:
-                    row.setdefault(name, None)
-        return rows
+                row.setdefault(key, None)
+        return self._named(rows)
 
     def judged_rows(
         self, part: Part, number: int, date: datetime.date, judgement: Judgement
@@ -132,44 +132,52 @@ class Contract:
                 InvalidValue(number, place, *problem) for problem in self._problems(row.value, day)
             ]
             if isinstance(row.value, dict):
-                for name in sorted(row.value.keys() - self._names):
+                for name in sorted(row.value.keys() - self._keys):
                     judgement.note_unknown(name, number, place)
             if invalid:
                 judgement.reject(row, invalid)
                 continue
-            good = {name: row.value.get(name) for name in self._schema.names}
-            self._dated([good], date)
-            yield good
+            good = [{key: row.value.get(key) for key in self._schema.keys}]
+            self._convert(good, date)
+            yield from self._named(good)
 
-    def _dated(self, rows: list[dict[str, Any]], date: datetime.date) -> bool:
-        """Put dates in the place of their texts; False if one is not what it should be."""
-        field, day = self._schema.day_field, date.isoformat()
-        for row in rows:
-            if row[field] != day:
-                return False
-            row[field] = date
-        for name in self._dates:
+    def _named(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Call the values as Avro does."""
+        if not self._is_renamed:
+            return rows
+        columns = self._schema.columns
+        return [{column.name: row[column.key] for column in columns} for row in rows]
+
+    def _convert(self, rows: list[dict[str, Any]], date: datetime.date) -> bool:
+        """Put values for Avro in the place of those from JSON; False if one cannot be."""
+        for key, convert in self._converted:
             for row in rows:
-                text = row.get(name)
-                if isinstance(text, str):
-                    parsed = parse_day(text)
-                    if parsed is None:
+                value = row.get(key)
+                if value is not None:
+                    row[key] = convert(value)
+                    if row[key] is None:
                         return False
-                    row[name] = parsed
+        day_key, day = self._schema.day.key, date.isoformat()
+        if self._schema.day.type.name != "date":
+            return all(self._schema.day_of(row[day_key]) == date for row in rows)
+        for row in rows:
+            if row[day_key] != day:
+                return False
+            row[day_key] = date
         return True
 
     def _problems(self, row: Any, day: str) -> Iterator[tuple[str, Any, str]]:
         """Find all that keeps a row from being one of the day: field, value and reason."""
         known = row
         if isinstance(row, dict):
-            known = {name: row[name] for name in self._schema.names if name in row}
+            known = {key: row[key] for key in self._schema.keys if key in row}
+        seen: set[str] = set()
         try:
             self._schema.row(known)
         except ValidationError as error:
-            # A union of types reports one problem for each of them.
-            seen: set[str] = set()
             for problem in error.errors(include_url=False):
                 field = str(problem["loc"][0]) if problem["loc"] else "(row)"
+                # A union of types reports one problem for each of them.
                 if field not in seen:
                     seen.add(field)
                     if problem["type"] == "missing":
@@ -179,20 +187,25 @@ class Contract:
         if not isinstance(row, dict):
             return
         for column in self._schema.columns:
-            value = row.get(column.name)
-            if not isinstance(value, str):
-                continue
-            if not _is_unicode(value):
-                yield column.name, value, "Input should be valid Unicode"
-            elif column.name == self._schema.day_field:
-                if value != day:
-                    reason = f"Input should be the day of the partition, {day}"
-                    yield column.name, value, reason
-            elif column.kind == "date" and not is_day(value):
-                yield column.name, value, "Input should be a date of the form 2022-08-09"
+            value = row.get(column.key)
+            if value is not None and column.key not in seen:
+                reason = self._problem_of(column, value, day)
+                if reason:
+                    yield column.key, value, f"Input should be {reason}"
         if isinstance(row, Repeated):
             for field, values in row.values_of.items():
                 yield json.dumps(field)[1:-1], values, f"The field is given {len(values)} times"
+
+    def _problem_of(self, column: Column, value: Any, day: str) -> str:
+        """Say what a value should be that has the right type, if it is something else."""
+        if isinstance(value, str) and not _is_unicode(value):
+            return "valid Unicode"
+        converted = column.type.convert(value) if column.type.convert else value
+        if column is self._schema.day and (
+            converted is None or self._schema.day_of(converted).isoformat() != day
+        ):
+            return f"of the day of the partition, {day}"
+        return column.type.expected if converted is None else ""
 
 
 def _marks(value: Any) -> int:

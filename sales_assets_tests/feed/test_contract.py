@@ -119,3 +119,71 @@ def test_a_page_in_which_each_row_has_an_unknown_field_of_its_own_is_read_in_lin
         judged([page(*[sale(**{f"field_{number}": 1}) for number in range(rows)])])
 
     assert is_linear(judge, 800)
+
+
+MOMENTS = Contract(
+    RowSchema(
+        {
+            "type": "record",
+            "name": "Order",
+            "fields": [
+                {"name": "order_id", "json": "order-id", "type": "string", "doc": "Names it."},
+                {
+                    "name": "at",
+                    "type": {"type": "long", "logicalType": "timestamp-millis"},
+                    "doc": "When it was made.",
+                },
+                {
+                    "name": "paid",
+                    "type": ["null", {"type": "long", "logicalType": "timestamp-micros"}],
+                    "default": None,
+                    "epoch": "seconds",
+                    "doc": "When it was paid.",
+                },
+                {
+                    "name": "state",
+                    "type": {"type": "enum", "name": "State", "symbols": ["open", "paid"]},
+                    "doc": "How far it is.",
+                },
+            ],
+        },
+        day_field="at",
+        zone="Europe/Berlin",
+    )
+)
+UTC = datetime.timezone.utc
+
+
+def order(**changes: Any) -> dict[str, Any]:
+    return {"order-id": "o1", "at": "2022-08-09T00:30:00+02:00", "state": "open", **changes}
+
+
+@pytest.mark.parametrize("number", ["o1", '"'], ids=["all is plain", "row by row"])
+def test_timestamps_enums_and_other_keys_become_what_avro_has(number: str) -> None:
+    orders = [order(**{"order-id": number}), order(**{"order-id": number}, paid=1660003200)]
+    [rows] = judged([page(*orders)], contract=MOMENTS)
+    at = datetime.datetime(2022, 8, 8, 22, 30, tzinfo=UTC)
+    paid = datetime.datetime(2022, 8, 9, tzinfo=UTC)
+    assert rows == [
+        {"order_id": number, "at": at, "paid": None, "state": "open"},
+        {"order_id": number, "at": at, "paid": paid, "state": "open"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"at": "2022-08-09T00:30:00"}, "at = .*of the day of the partition, 2022-08-09"),
+        ({"at": "2022-08-09T22:30:00Z"}, "at = .*of the day of the partition, 2022-08-09"),
+        ({"at": 1660003200}, "at = .*valid string"),
+        ({"paid": "2022-08-09T00:30:00Z"}, "paid = .*valid integer"),
+        ({"paid": 2**62}, "paid = .*seconds since 1970 until the year 9999"),
+        ({"state": "OPEN"}, "state = .*'open' or 'paid'"),
+        ({"state": "\ud800"}, "state = .*a unicode string"),
+        ({"order-id": None}, "order-id = null: .*valid string"),
+    ],
+)
+def test_values_of_these_types_are_never_coerced(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidRowsError, match=f"page 1, row 1, {says}") as invalid:
+        judged([page(order(**changes))], contract=MOMENTS)
+    assert str(invalid.value).count("page 1, row 1") == 1

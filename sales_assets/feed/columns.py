@@ -1,0 +1,231 @@
+"""A column of a row: what its field in the Avro schema says, and how JSON becomes its value.
+
+A field that says something that is not supported all the way, or that other readers of Avro refuse,
+is rejected by name.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field, StrictBool, StrictStr
+
+from sales_assets.feed.days import parse_day
+from sales_assets.feed.numbers import exact
+from sales_assets.feed.timestamps import EPOCH_UNITS, PRECISION, from_epoch, parse_timestamp
+
+_INT, _LONG = 2**31, 2**63
+_LARGEST_FLOAT = 3.4028234663852886e38
+
+# Bounds that are no longs themselves, such as an lt=2**63, take pydantic twice the time.
+_Int = Annotated[int, Field(strict=True, ge=-_INT, le=_INT - 1)]
+_Long = Annotated[int, Field(strict=True, ge=-_LONG, le=_LONG - 1)]
+# JSON writes 5.0 as 5, too. Pydantic's strict float takes any integer, and changes large ones.
+_Number = Annotated[float, Field(strict=True, allow_inf_nan=False)] | _Long
+_Float = Annotated[
+    _Number,
+    Field(ge=-_LARGEST_FLOAT, le=_LARGEST_FLOAT),
+    BeforeValidator(partial(exact, bits=24)),
+]
+_Double = Annotated[_Number, BeforeValidator(exact)]
+
+
+class InvalidSchemaError(ValueError):
+    """A schema says something that a feed cannot do; the text names the field."""
+
+
+class Type(NamedTuple):
+    """What a value may be.
+
+    Attributes:
+        name: Its name, such as `string` or `timestamp-millis`.
+        check: What pydantic checks a value from JSON against.
+        is_text: Whether JSON has a text for it.
+        convert: Makes the value for Avro of one that was checked, or None of one that cannot be it;
+            None where there is nothing to convert.
+        expected: What `convert` takes, for people.
+    """
+
+    name: str
+    check: Any
+    is_text: bool = False
+    convert: Callable[[Any], Any] | None = None
+    expected: str = ""
+
+
+class Column(NamedTuple):
+    """A field of a row.
+
+    Attributes:
+        name: The field in Avro.
+        key: The key in JSON.
+        type: What its value may be.
+        nullable: Whether it may be null, too.
+        optional: Whether a row may lack it, and is then null.
+        doc: What it means.
+    """
+
+    name: str
+    key: str
+    type: Type
+    nullable: bool
+    optional: bool
+    doc: str
+
+    @property
+    def check(self) -> Any:
+        """What pydantic checks a value against."""
+        return self.type.check | None if self.nullable else self.type.check
+
+
+# A date stays text until it has been looked at: pydantic takes "1660003200" for a date even when it
+# is strict.
+_DATE = Type("date", StrictStr, True, parse_day, "a date of the form 2022-08-09")
+_PLAIN = {
+    "string": Type("string", StrictStr, is_text=True),
+    "int": Type("int", _Int),
+    "long": Type("long", _Long),
+    "float": Type("float", _Float),
+    "double": Type("double", _Double),
+    "boolean": Type("boolean", StrictBool),
+}
+_LOGICAL = {
+    "date": {"type": "int", "logicalType": "date"},
+    **{name: {"type": "long", "logicalType": name} for name in PRECISION},
+}
+_SUPPORTED = ", ".join(
+    [*_PLAIN, "enum", *(f"{name} ({json.dumps(written)})" for name, written in _LOGICAL.items())]
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def column_of(field: Any, record: str) -> Column:
+    """Read what a field declares.
+
+    Args:
+        field: As in an Avro schema. Beside that, `json` is its key in JSON if that is another one,
+            and `epoch` is what a timestamp counts that is a number: `seconds`, `milliseconds` or
+            `microseconds` since 1970.
+        record: What it is a field of.
+
+    Raises:
+        InvalidSchemaError: It says something that a feed cannot do.
+    """
+    if not isinstance(field, Mapping):
+        raise InvalidSchemaError(f"{record}: a field is an object, not {_json(field)}")
+    name = field.get("name")
+    place = f"{record}: field {name!r}"
+    require_name(name, place)
+    if not field.get("doc"):
+        raise InvalidSchemaError(f"{place} needs a doc that says what it means")
+    if "logicalType" in field:
+        whole = {key: field.get(key) for key in ("type", "logicalType")}
+        raise InvalidSchemaError(
+            f"{place} has its logicalType beside the type, where Avro ignores it: write "
+            f'"type": {_json(whole)}'
+        )
+    key = field.get("json", name)
+    if not isinstance(key, str) or not key.isprintable():
+        raise InvalidSchemaError(f"{place} has the key {key!r} (json), which is none of JSON")
+    return Column(str(name), key, *_type_of(field, place), "default" in field, str(field["doc"]))
+
+
+def require_name(name: Any, place: str) -> None:
+    """Make sure that something has a name that all readers of Avro take.
+
+    Raises:
+        InvalidSchemaError: It has not.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidSchemaError(
+            f"{place} needs a name that Avro has: ASCII letters, digits and _, and no digit first "
+            '(the key in JSON may be another one: "json")'
+        )
+
+
+def _type_of(field: Mapping[str, Any], place: str) -> tuple[Type, bool]:
+    """Give the type of a field, and whether it may be null."""
+    declared = field.get("type")
+    branches = declared if isinstance(declared, list) else [declared]
+    values = [branch for branch in branches if not _is_null(branch)]
+    found = _branch(values[0], field.get("epoch"), place) if len(values) == 1 else None
+    if found is None or len(branches) > 2:
+        raise InvalidSchemaError(
+            f"{place} has the type {_json(declared)}; a feed can hold {_SUPPORTED}, or a union of "
+            "null and one of them"
+        )
+    if isinstance(declared, list) and len(branches) == 1:
+        raise InvalidSchemaError(
+            f"{place} is a union of one type, which other readers refuse: write "
+            f'"type": {_json(values[0])}'
+        )
+    # Avro wants a default of the first type of a union
+    # (https://avro.apache.org/docs/1.12.0/specification/#complex-types).
+    if "default" in field and (field["default"] is not None or not _is_null(branches[0])):
+        raise InvalidSchemaError(
+            f"{place} has the default {_json(field['default'])}; other readers take none but null, "
+            f'and only if null comes first: write "type": ["null", {_json(values[0])}], '
+            '"default": null'
+        )
+    return found, len(branches) == 2
+
+
+def _is_null(branch: Any) -> bool:
+    return branch in ("null", {"type": "null"})
+
+
+def _branch(branch: Any, epoch: Any, place: str) -> Type | None:
+    """Give the type that a branch of a union stands for, if there is one."""
+    if isinstance(branch, Mapping) and branch.keys() == {"type"}:
+        branch = branch["type"]
+    name = next((name for name, written in _LOGICAL.items() if written == branch), None)
+    if epoch is not None and (name not in PRECISION or epoch not in EPOCH_UNITS):
+        raise InvalidSchemaError(
+            f"{place} has the epoch {_json(epoch)}; it is for a timestamp in JSON numbers, and one "
+            f"of {', '.join(EPOCH_UNITS)}"
+        )
+    if isinstance(branch, str):
+        return _PLAIN.get(branch)
+    if isinstance(branch, Mapping) and branch.get("type") == "enum":
+        return _enum(branch, place)
+    if name in PRECISION:
+        return _timestamp(name, epoch)
+    return _DATE if name else None
+
+
+def _enum(branch: Mapping[str, Any], place: str) -> Type:
+    require_name(branch.get("name"), f"{place}: its enum")
+    symbols = branch.get("symbols")
+    if not isinstance(symbols, list) or not symbols or len({*map(str, symbols)}) < len(symbols):
+        raise InvalidSchemaError(f"{place}: its enum needs a list of symbols, each there once")
+    for symbol in symbols:
+        require_name(symbol, f"{place}: the symbol {symbol!r}")
+    if "default" in branch:
+        raise InvalidSchemaError(f"{place}: its enum has a default, and no value is ever replaced")
+    return Type("enum", Literal[tuple(symbols)], is_text=True)
+
+
+def _timestamp(name: str, epoch: str | None) -> Type:
+    digits = PRECISION[name]
+    precise = f"with at most {digits} digits of a second"
+    if epoch is None:
+        return Type(
+            name,
+            StrictStr,
+            True,
+            partial(parse_timestamp, digits=digits),
+            f"a timestamp such as 2022-08-09T12:30:00Z or 2022-08-09T14:30:00+02:00, {precise}",
+        )
+    return Type(
+        name,
+        _Long,
+        False,
+        partial(from_epoch, unit=EPOCH_UNITS[epoch], digits=digits),
+        f"{epoch} since 1970 until the year 9999, {precise}",
+    )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=str)
