@@ -135,6 +135,11 @@ class DailyApi(HttpApi):
         """Make a page of an answer; None for the 404 that ends a day."""
         if answer.status not in (200, 404):
             raise self.refusal(answer)
+        if answer.age:
+            raise answer.transient_error(
+                f"the response has been in a cache for {answer.age} s (its header Age), and proves "
+                "nothing about the day as it is now"
+            )
         if answer.status == 404:
             return None
         try:

@@ -227,6 +227,21 @@ def test_a_field_outside_the_contract_may_differ_in_each_response(
         assert first[0]["served_at"] == 0
 
 
+@pytest.mark.parametrize("missing", [False, True], ids=["a page", "the end"])
+def test_a_response_from_a_cache_proves_nothing(api: ScriptedApi, missing: bool) -> None:
+    api.days[DAY] = sized_pages([100, 50])
+    api.fail(page=3 if missing else 2, headers={"Age": "37"})
+    with pytest.raises(FeedApiError, match=r"page \d: 3 attempts .* in a cache for 37 s"):
+        bodies_of(open_sales_api(api.url).pages(DAY))
+
+
+@pytest.mark.parametrize("age", ["0", "", "soon"])
+def test_a_response_that_is_not_old_is_taken(api: ScriptedApi, age: str) -> None:
+    api.days[DAY] = sized_pages([100, 50])
+    api.fail(headers={"Age": age})
+    assert bodies_of(open_sales_api(api.url).pages(DAY)) == api.days[DAY]
+
+
 def test_a_page_that_comes_again_is_noticed_by_the_fields_of_the_contract(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
