@@ -57,7 +57,10 @@ class LayerStatus(NamedTuple):
             ("older than the source", self.outdated),
         ):
             if these:
-                named = [*islice(spans(these), _NAMED_SPANS + 1)]
+                named = [
+                    first if first == last else f"{first}...{last}"
+                    for first, last in islice(spans(these), _NAMED_SPANS + 1)
+                ]
                 more = ", ..." if len(named) > _NAMED_SPANS else ""
                 yield f"  {len(these)} {what}: {', '.join(named[:_NAMED_SPANS])}{more}"
         for day, change in self.changed.items():

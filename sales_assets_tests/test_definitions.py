@@ -243,7 +243,7 @@ def test_the_commands_of_an_error_store_what_was_missing(
 def test_a_reversed_range_fails(dagster: Command, tmp_path: Path) -> None:
     result = dagster(*BOTH, "--partition-range", "2022-08-11...2022-08-09", SALES_API_URL="sample")
     assert result.returncode == 1
-    assert "no partition is selected" in result.stderr
+    assert "no day is selected" in result.stderr
     assert tree(tmp_path / "storage") == {}
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator
 from typing import ClassVar
 
 from pydantic import Field
+from pydantic_core import from_json
 
 from sales_assets.feed.json_rows import InvalidPageError, NoRowsError
 from sales_assets.feed.page import Page, PulledPage
@@ -22,6 +23,7 @@ from sales_assets.feed.stream import DayStream, EveryDayFailsError, Facts, Readi
 from sales_assets.http.client import HttpAnswer, Question
 from sales_assets.http.errors import ApiAuthError, HttpError, TransientHttpError
 from sales_assets.http.resource import HttpApi
+from sales_assets.http.tokens import TokenAuth
 
 
 class NotSetUpError(FeedApiError, EveryDayFailsError):
@@ -83,6 +85,7 @@ class DailyApi(HttpApi):
 
         def read() -> Generator[Page, None, Facts]:
             self.require_ready()
+            taken_as_empty = False
             reading = Reading(proven(paging(), settled=self._is_settled(day)))
             try:
                 yield from reading
@@ -91,7 +94,9 @@ class DailyApi(HttpApi):
                 if not allow_empty:
                     raise
                 found = yield from proven_empty(paging())
-            return Facts({"source": self.source, "retries": len(retries), **found})
+                taken_as_empty = True
+            known = {"source": self.source, "retries": len(retries), **found}
+            return Facts(known, keeps_rows=taken_as_empty)
 
         return DayStream(read)
 
@@ -102,12 +107,20 @@ class DailyApi(HttpApi):
         def page(number: int) -> Question[PulledPage | None]:
             return self._page(day, number, deadline, on_retry)
 
-        return NumberedPages(f"{day}: {self.source}", page, self.max_pages)
+        return NumberedPages(f"{day}: {self.source}/{self.path}", page, self.max_pages)
 
     def _is_settled(self, day: str) -> bool:
         end = datetime.datetime.fromisoformat(f"{day}T00:00:00+00:00") + datetime.timedelta(days=1)
         age = datetime.datetime.now(datetime.timezone.utc) - end
         return age >= datetime.timedelta(days=self.settled_days)
+
+    def _connect(self, address: str, auth: TokenAuth | None) -> None:
+        if address.endswith(f"/{self.path}"):
+            raise NotSetUpError(
+                f"{self.address_variable} ends in /{self.path}, which is added to it: set it to "
+                f"{address.removesuffix(f'/{self.path}')}"
+            )
+        super()._connect(address, auth)
 
     def _page(
         self, day: str, number: int, deadline: float, on_retry: Callable[[], object]
@@ -125,13 +138,13 @@ class DailyApi(HttpApi):
         return self._client.question(
             f"/{self.path}",
             {"date": day, "page": str(number)},
-            self._read_answer,
+            lambda answer: self._read_answer(answer, number),
             deadline=deadline,
             on_retry=on_retry,
             failure=failure,
         )
 
-    def _read_answer(self, answer: HttpAnswer) -> PulledPage | None:
+    def _read_answer(self, answer: HttpAnswer, number: int) -> PulledPage | None:
         """Make a page of an answer; None for the 404 that ends a day."""
         if answer.status not in (200, 404):
             raise self.refusal(answer)
@@ -141,6 +154,11 @@ class DailyApi(HttpApi):
                 "nothing about the day as it is now"
             )
         if answer.status == 404:
+            if number == 1 and answer.body and not _is_json(answer.body):
+                raise answer.error(
+                    f"HTTP 404, but not from the {self.title}, whose errors are JSON: check "
+                    f"{self.address_variable}"
+                )
             return None
         try:
             return PulledPage(answer.body, self.row.keys)
@@ -150,3 +168,11 @@ class DailyApi(HttpApi):
             raise answer.transient_error(
                 f"HTTP 200, but not a complete JSON list: {error}"
             ) from None
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        from_json(body)
+    except ValueError:
+        return False
+    return True

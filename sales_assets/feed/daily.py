@@ -12,6 +12,7 @@ from pydantic import Field
 
 from sales_assets.feed.api import DailyApi
 from sales_assets.feed.contract import Contract
+from sales_assets.feed.days import days_of_run
 from sales_assets.feed.judgement import Judgement
 from sales_assets.feed.page import Page
 from sales_assets.feed.page_rows import PageRows
@@ -67,7 +68,12 @@ class RawConfig(dg.Config):
 
     allow_empty_day: bool = Field(
         default=False,
-        description="Take a day of which the API knows nothing (404) for a day without rows.",
+        description="Store a day that the API has nothing for (404) as a day without rows, unless "
+        "the stored day has rows.",
+    )
+    replace_rows: bool = Field(
+        default=False,
+        description="With allow_empty_day: replace the stored day even if it has rows.",
     )
 
 
@@ -109,12 +115,16 @@ def pages_by_day(
             except NoSuchDayError as error:
                 config_of_run = config_json(asset, allow_empty_day=True)
                 raise NoSuchDayError(f"{error} ({config_of_run})") from None
-            return Facts({**summary.metadata(), **page_rows.metadata(), **reading.result.metadata})
+            return Facts(
+                {**summary.metadata(), **page_rows.metadata(), **reading.result.metadata},
+                keeps_rows=reading.result.keeps_rows and not config.replace_rows,
+            )
 
         return DayStream(read)
 
     return PagesByDay(
-        {day: described(day) for day in context.partition_keys}, side_by_side=api.max_in_flight
+        {day: described(day) for day in days_of_run(context, context.asset_key)},
+        side_by_side=api.max_in_flight,
     )
 
 

@@ -2,6 +2,19 @@
 
 import datetime
 
+import dagster as dg
+
+
+class NoPartitionsError(dg.Failure):
+    """A run selects no partition at all."""
+
+    def __init__(self, asset: str) -> None:
+        super().__init__(
+            f"{asset}: no day is selected. Choose a day, or a range from its first day to its last "
+            "one, up to yesterday (UTC): --partition 2022-08-09, or --partition-range "
+            "2022-08-09...2022-09-08"
+        )
+
 
 def parse_day(text: str) -> datetime.date | None:
     """Read a day; None for a text of any other form.
@@ -18,3 +31,24 @@ def parse_day(text: str) -> datetime.date | None:
 def is_day(text: str) -> bool:
     """Tell whether a text is a day."""
     return parse_day(text) is not None
+
+
+def days_of_run(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, asset: dg.AssetKey
+) -> list[str]:
+    """List the days of an asset that a run is for; the same for the asset and its checks.
+
+    A range of Dagster's tags may reach beyond the last partition: the days there are left out.
+
+    Raises:
+        NoPartitionsError: The run has no partition.
+    """
+    run = (
+        context.op_execution_context
+        if isinstance(context, dg.AssetCheckExecutionContext)
+        else context
+    )
+    partitions = run.assets_def.partitions_def
+    if partitions is None or not (context.has_partition_key or context.has_partition_key_range):
+        raise NoPartitionsError(asset.to_user_string())
+    return [day for day in context.partition_keys if partitions.has_partition_key(day)]

@@ -1,4 +1,4 @@
-"""What to do about days that could not be stored: for a shell to be pasted, and for the UI.
+"""What to run after days could not be stored: commands to paste into a shell, and what to click.
 
 What was wrong with them is said by the errors themselves.
 """
@@ -6,42 +6,65 @@ What was wrong with them is said by the errors themselves.
 import datetime
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from textwrap import indent
 from typing import Any
+
+import dagster as dg
+
+from sales_assets.http.secrets import redacted
 
 CODE_LOCATION = "sales_assets.definitions"
 """What commands of the shell name; all feeds are wired together there."""
 
+FOLLOWING_SENSOR = "stg_follows_raw"
+"""The sensor that makes what is downstream of stored days."""
+
 _MOST_SPANS = 5
+_SHOWN_ERRORS = 10
 
 
-def command(assets: Sequence[str], days: Sequence[str]) -> str:
-    """Give the command that materializes these days, and those between them."""
-    first, last = min(days), max(days)
-    span = f"--partition {first}" if first == last else f"--partition-range {first}...{last}"
-    return f"dagster asset materialize -m {CODE_LOCATION} --select {','.join(assets)} {span}"
+class FailedDaysError(dg.Failure):
+    """Some days of a range could not be stored; the others were, and are recorded.
 
+    Args:
+        asset: What should have been stored.
+        failed: Why, by day.
+        left: Days that were not tried, since they would have failed, too.
+        stored: The days that were stored.
+        to_run: The assets to materialize for those that were not.
+        downstream: The assets that are made from it, which did not run.
+    """
 
-def boxes(days: Sequence[str]) -> str:
-    """Give the days as the UI takes them where it asks for partitions; many of them as one span."""
-    found = [*spans(days)]
-    if len(found) > _MOST_SPANS:
-        found = [f"{min(days)}...{max(days)}"]
-    return ", ".join(f"[{span}]" if "..." in span else span for span in found)
-
-
-def spans(days: Sequence[str]) -> Iterator[str]:
-    """Give days that follow each other as one span, such as `2022-08-09...2022-08-11`."""
-    days = sorted(days)
-    ordinals = [datetime.date.fromisoformat(day).toordinal() - n for n, day in enumerate(days)]
-    for _, row in itertools.groupby(zip(ordinals, days, strict=True), key=lambda pair: pair[0]):
-        first, *rest = [day for _, day in row]
-        yield f"{first}...{rest[-1]}" if rest else first
-
-
-def config_json(asset: str, **config: Any) -> str:
-    """Give the configuration of a run that sets something of an asset."""
-    return json.dumps({"ops": {asset: {"config": config}}})
+    def __init__(
+        self,
+        asset: str,
+        failed: Mapping[str, Exception],
+        left: Sequence[str],
+        stored: Sequence[str],
+        to_run: Sequence[str],
+        downstream: Sequence[str],
+    ) -> None:
+        missing = sorted([*failed, *left])
+        lines = [
+            f"{asset}: {len(failed)} of {_days(len(missing) + len(stored))} failed; existing data "
+            "was kept"
+        ]
+        texts = {day: text_of(failed[day]) for day in sorted(failed)}
+        shown = [*dict.fromkeys(texts.values())][:_SHOWN_ERRORS]
+        lines += [indent(text, "  ") for text in shown]
+        if more := sum(text not in shown for text in texts.values()):
+            lines.append(f"  and {_days(more)} more, up to {max(failed)}; each partition says why")
+        if left:
+            lines.append(f"{_days(len(left))} more {_were(len(left))} not tried after that")
+        if stored:
+            not_run = " and ".join([*downstream, f"the checks of {asset}"])
+            lines.append(
+                f"{_days(len(stored))} {_were(len(stored))} stored and recorded; {not_run} did not "
+                f"run for {'it' if len(stored) == 1 else 'them'}"
+            )
+        lines += steps(to_run, missing, sorted(stored), downstream)
+        super().__init__("\n".join(lines))
 
 
 def steps(
@@ -50,25 +73,73 @@ def steps(
     """Say, line by line, what to run after days of a range have failed.
 
     Args:
-        assets: What to run for the days that were not stored: what they are of, and what is to be
-            run before that.
+        assets: What to run for the days that were not stored: their asset, and what has to run
+            before it.
         missing: The days that were not stored.
-        stored: Those that were, of which nothing downstream was run.
-        downstream: The assets that are made of the last of them.
+        stored: Those that were, for which nothing downstream ran.
+        downstream: The assets that are made from the last of `assets`.
     """
-    if not stored or not downstream:
-        all_of_them = [*assets, *downstream]
-        yield f"in the UI: {_names(all_of_them)}, Materialize, {boxes(missing)}; in a shell:"
-        yield f"  {command(all_of_them, missing)}"
-        return
-    days = [*missing, *stored]
-    yield (
-        f"in the UI: {_names(assets)}, Materialize, {boxes(missing)}, then {_names(downstream)}, "
-        f"Materialize, {boxes(days)}; in a shell:"
-    )
-    yield f"  {command(assets, missing)}"
-    yield f"  {command(downstream, days)}"
+    if stored and downstream:
+        names = " and ".join(downstream)
+        yield (
+            f"{names} of the stored days: made by the sensor {FOLLOWING_SENSOR} while a daemon "
+            "runs, or by:"
+        )
+        yield from _commands(downstream, stored)
+    every = [*assets, *downstream]
+    yield f"the missing days (in the UI: {' and '.join(every)}, Materialize, {boxes(missing)}):"
+    yield from _commands(every, missing)
 
 
-def _names(assets: Sequence[str]) -> str:
-    return " and ".join(assets)
+def command(assets: Sequence[str], first: str, last: str) -> str:
+    """Give the command that materializes the days from the first to the last one."""
+    span = f"--partition {first}" if first == last else f"--partition-range {first}...{last}"
+    return f"dagster asset materialize -m {CODE_LOCATION} --select {','.join(assets)} {span}"
+
+
+def boxes(days: Sequence[str]) -> str:
+    """Give days as the UI takes them in its box of partitions; many spans of them as one."""
+    return ", ".join(first if first == last else f"[{first}...{last}]" for first, last in few(days))
+
+
+def few(days: Sequence[str]) -> list[tuple[str, str]]:
+    """Give days as spans, and as the one span that covers them all where there are many."""
+    found = [*spans(days)]
+    return found if len(found) <= _MOST_SPANS else [(min(days), max(days))]
+
+
+def spans(days: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Give days that follow each other as one span: its first and its last day."""
+    days = sorted(days)
+    ordinals = [datetime.date.fromisoformat(day).toordinal() - n for n, day in enumerate(days)]
+    for _, row in itertools.groupby(zip(ordinals, days, strict=True), key=lambda pair: pair[0]):
+        neighbors = [day for _, day in row]
+        yield neighbors[0], neighbors[-1]
+
+
+def config_json(asset: str, **config: Any) -> str:
+    """Give the configuration of a run that sets something of an asset."""
+    return json.dumps({"ops": {asset: {"config": config}}})
+
+
+def one_line(error: Exception) -> str:
+    """Say what an error says, in one line."""
+    return " ".join(text_of(error).split())
+
+
+def text_of(error: Exception) -> str:
+    """Say what an error says; of one that is not ours, also its kind, and no secret."""
+    return str(error) if isinstance(error, dg.Failure) else redacted(repr(error))
+
+
+def _commands(assets: Sequence[str], days: Sequence[str]) -> Iterator[str]:
+    for first, last in few(days):
+        yield f"  {command(assets, first, last)}"
+
+
+def _days(count: int) -> str:
+    return f"{count} day" if count == 1 else f"{count} days"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"

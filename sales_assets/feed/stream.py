@@ -38,11 +38,14 @@ class Facts:
         rejects: Records of the day that are not among its items, to be kept elsewhere.
         is_current: Tells whether what was read is still the latest there is, as far as that is
             known without reading it again.
+        keeps_rows: Whether the day is only taken to be empty, so that it does not replace a stored
+            day that has rows.
     """
 
     metadata: Mapping[str, Any] = field(default_factory=dict)
     rejects: Sequence[Mapping[str, Any]] = ()
     is_current: Callable[[], bool] = lambda: True
+    keeps_rows: bool = False
 
 
 class Reading(Generic[T, R]):

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from typing_extensions import override
 
+from sales_assets.feed.remedy import FOLLOWING_SENSOR
 from sales_assets.storage.day_directories import Layer
 from sales_assets.storage.recorded import is_made_from
 
@@ -106,7 +107,7 @@ def following_sensor() -> dg.AutomationConditionSensorDefinition:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Parameter `use_user_code_server`", dg.BetaWarning)
         return dg.AutomationConditionSensorDefinition(
-            "stg_follows_raw",
+            FOLLOWING_SENSOR,
             target=dg.AssetSelection.all(),
             use_user_code_server=True,
             default_status=dg.DefaultSensorStatus.RUNNING,

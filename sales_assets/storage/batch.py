@@ -7,65 +7,19 @@ for all of them. What is done with a day does not matter here.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from textwrap import indent
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import dagster as dg
 
-from sales_assets.feed import remedy
+from sales_assets.feed.remedy import FailedDaysError
 from sales_assets.feed.stream import EveryDayFailsError, UpstreamDayError
-from sales_assets.http.secrets import redacted
 from sales_assets.storage.concurrency import Concurrency
 from sales_assets.storage.progress import Progress
 
 T = TypeVar("T")
 
-_TOLD_ERRORS = 10
 _SECONDS_TO_STOP = 5.0
-
-
-class FailedDaysError(dg.Failure):
-    """Some days of a range could not be stored; the others were, and are recorded."""
-
-    def __init__(
-        self,
-        asset: str,
-        failed: Mapping[str, Exception],
-        left: Sequence[str],
-        stored: Sequence[str],
-        to_run: Sequence[str],
-        downstream: Sequence[str],
-    ) -> None:
-        """Name the days and why they failed, and say what to run next.
-
-        Args:
-            asset: What was to be stored.
-            failed: Why, by day.
-            left: Days that were not tried, since they could not but fail too.
-            stored: The days that were.
-            to_run: The assets to materialize for those that were not.
-            downstream: The assets that are made of it, which were not run.
-        """
-        missing = sorted([*failed, *left])
-        lines = [
-            f"{asset}: {len(failed)} of {len(missing) + len(stored)} days failed; what lay there "
-            "stays"
-        ]
-        texts = {day: text_of(failed[day]) for day in sorted(failed)}
-        told = [*dict.fromkeys(texts.values())][:_TOLD_ERRORS]
-        lines += [indent(text, "  ") for text in told]
-        if more := sum(text not in told for text in texts.values()):
-            lines.append(f"  and {more} more days, up to {max(failed)}; each partition says why")
-        if left:
-            lines.append(f"{len(left)} more were not tried after that")
-        if stored:
-            not_run = " and ".join([*downstream, f"the checks of {asset}"])
-            lines.append(
-                f"{len(stored)} days were stored and are recorded; not run for them: {not_run}"
-            )
-        lines += remedy.steps(to_run, missing, sorted(stored), downstream)
-        super().__init__("\n".join(lines))
 
 
 class DayBatch:
@@ -203,13 +157,3 @@ class DayBatch:
 
 class _StoppedError(Exception):
     """This day was not finished, since the run stops."""
-
-
-def one_line(error: Exception) -> str:
-    """Say what an error says, in one line."""
-    return " ".join(text_of(error).split())
-
-
-def text_of(error: Exception) -> str:
-    """Say what an error says; of one that is not ours, also its kind, and no secret."""
-    return str(error) if isinstance(error, dg.Failure) else redacted(repr(error))

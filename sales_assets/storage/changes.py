@@ -1,15 +1,22 @@
 """What a new version of a day changes against the one that it replaces.
 
-Rows are compared without regard to their order. Where versions lie and when one replaces another
-does not belong here.
+Rows are compared without regard to their order. When one version replaces another does not belong
+here.
 """
 
 import hashlib
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import dagster as dg
+
+from sales_assets.feed.remedy import config_json, one_line
+from sales_assets.storage.day_directories import DayDirectories, MissingPartitionError
+from sales_assets.storage.location import Location
+from sales_assets.storage.stored_day import describe
 
 FIRST, UNCHANGED = "first version", "unchanged"
 """What is said of a day that replaces none, and of one with the same bytes."""
@@ -17,6 +24,60 @@ FIRST, UNCHANGED = "first version", "unchanged"
 _END = object()
 _MOST = 100_000
 """Rows that are remembered, at most: some 20 MB."""
+
+
+class KeptRowsError(dg.Failure):
+    """A day that is only taken to be empty would replace one that has rows."""
+
+    def __init__(self, asset: str, day: str) -> None:
+        config = config_json(asset, allow_empty_day=True, replace_rows=True)
+        super().__init__(
+            f"{day}: the API has nothing for this day, but the stored day has rows, which were "
+            "kept: allow_empty_day does not replace rows by itself. If this day really has no rows "
+            f"any more, configure the run: {config}"
+        )
+
+
+def change(
+    storage: DayDirectories, key: dg.AssetKey, day: str, new: Sequence[Location], digest: str
+) -> dict[str, Any]:
+    """Say what a day that is about to be published changes against the one it replaces.
+
+    Args:
+        storage: Where the day is stored.
+        key: The asset.
+        day: The day.
+        new: The files of the new version.
+        digest: Their SHA-256.
+    """
+    if storage.directories.state(storage.directory(key, day)) is None:
+        return {"change": FIRST}
+    try:
+        with storage.files(key, day) as old:
+            if describe(old)["sha256"] == digest:
+                return {"change": UNCHANGED, "rows_added": 0, "rows_removed": 0}
+            return changes(storage.format.rows(old), storage.format.rows(new))
+    except Exception as error:
+        # A damaged day fails in any way, and must not keep a whole one from replacing it.
+        return {"change": f"replaces a day that could not be read: {one_line(error)}"}
+
+
+def require_no_rows(storage: DayDirectories, key: dg.AssetKey, day: str) -> None:
+    """Make sure that a stored day has no rows that a day taken to be empty would replace.
+
+    Raises:
+        KeptRowsError: It has, or may have, since it cannot be read.
+    """
+    try:
+        with storage.files(key, day) as files:
+            has_rows = storage.format.count_rows(files) > 0
+    except MissingPartitionError:
+        return
+    except Exception:
+        # A damaged day fails in any way.
+        has_rows = True
+    if has_rows:
+        raise KeptRowsError(key.to_user_string(), day)
 
 
 def changes(old: Iterable[Any], new: Iterable[Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from sales_assets.feed.days import days_of_run
 from sales_assets.feed.page_rows import PAGE_ROWS, PageRows
 from sales_assets.storage.comparison import content_differences, source_differences
 from sales_assets.storage.day_directories import DayDirectories
@@ -181,7 +182,7 @@ def no_unknown_fields(
 
 def _asset_and_days(context: dg.AssetCheckExecutionContext) -> tuple[dg.AssetKey, Sequence[str]]:
     [spec] = context.check_specs
-    return spec.asset_key, context.partition_keys
+    return spec.asset_key, days_of_run(context, spec.asset_key)
 
 
 def _checked(

@@ -4,19 +4,20 @@ The files in a directory are the business of a format, their safe replacement th
 where streams come from, and what their items are, is not known here.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 import tenacity
 
-from sales_assets.feed.remedy import command
+from sales_assets.feed.days import NoPartitionsError
+from sales_assets.feed.remedy import command, text_of
 from sales_assets.feed.stream import DayStream, Facts, StaleDayError, StreamsByDay, UpstreamDayError
-from sales_assets.storage.batch import DayBatch, one_line, text_of
-from sales_assets.storage.changes import FIRST, UNCHANGED, changes
+from sales_assets.storage.batch import DayBatch
+from sales_assets.storage.changes import change, require_no_rows
 from sales_assets.storage.comparison import content_differences
 from sales_assets.storage.day_directories import DayDirectories
-from sales_assets.storage.location import Location, leads_to, location
+from sales_assets.storage.location import leads_to, location
 from sales_assets.storage.progress import Progress
 from sales_assets.storage.recorded import MADE_FROM, STAMP, next_stamp
 from sales_assets.storage.replace import ReplacedError
@@ -28,10 +29,6 @@ _NAMED_DAYS = 10
 
 BASE_DIR_TAG = "sales_assets/base_dir"
 """Tag of a run that is meant for the storage with this root alone."""
-
-
-class NoPartitionsError(dg.Failure):
-    """A run selects no partition at all."""
 
 
 class OtherStorageError(dg.Failure):
@@ -65,10 +62,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         asset, step = key.to_user_string(), context.step_context
         self._require_ours(step.run_tags)
         if not days:
-            raise NoPartitionsError(
-                f"{asset}: no partition is selected. A range goes "
-                "from its first day to its last, as in 2022-08-09...2022-09-08"
-            )
+            raise NoPartitionsError(asset)
         graph = step.job_def.asset_layer.asset_graph
         downstream = sorted(child.to_user_string() for child in graph.get(key).child_keys)
         upstream = sorted(parent.to_user_string() for parent in graph.get(key).parent_keys)
@@ -99,7 +93,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                 materialization = dg.AssetMaterialization(key, metadata=metadata, partition=day)
                 yield dg.DagsterEvent.asset_materialization(step, materialization)
             for day, error in sorted(batch.failed.items()):
-                remedy = command([*batch.to_run_after([error]), *downstream], [day])
+                remedy = command([*batch.to_run_after([error]), *downstream], day, day)
                 tried = {MADE_FROM: obj[day].made_from} if obj[day].made_from else {}
                 observation = dg.AssetObservation(
                     key,
@@ -191,6 +185,8 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
             with self.directories.replacing(*places) as replacement:
                 new = replacement.new[-1]
                 self.format.write(batch.until_stopped(reading), new, stem)
+                if reading.result.keeps_rows:
+                    require_no_rows(self, key, day)
                 files = self.format.files(new, stem)
                 stored = {
                     **reading.result.metadata,
@@ -198,7 +194,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                     **describe(files),
                     **self.path(key, day),
                 }
-                stored |= self._change(key, day, files, stored["sha256"])
+                stored |= change(self, key, day, files, stored["sha256"])
                 if self.has_quarantine:
                     stored |= quarantine.write(reading.result.rejects, replacement.new[0])
                 return stored, replacement.publish(check)[-1]
@@ -250,18 +246,3 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                 f"BASE_DIR is {self.base}: send the request to the HTTP job again, or start a new "
                 "run for BASE_DIR"
             )
-
-    def _change(
-        self, key: dg.AssetKey, day: str, new: Sequence[Location], digest: str
-    ) -> dict[str, Any]:
-        """Say what a day that is about to be published changes against the one it replaces."""
-        if self.directories.state(self.directory(key, day)) is None:
-            return {"change": FIRST}
-        try:
-            with self.files(key, day) as old:
-                if describe(old)["sha256"] == digest:
-                    return {"change": UNCHANGED, "rows_added": 0, "rows_removed": 0}
-                return changes(self.format.rows(old), self.format.rows(new))
-        except Exception as error:
-            # A damaged day fails in any way, and must not keep a whole one from replacing it.
-            return {"change": f"replaces a day that could not be read: {one_line(error)}"}

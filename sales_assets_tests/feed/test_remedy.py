@@ -2,10 +2,20 @@
 
 import json
 
+import dagster as dg
 import pytest
 
-from sales_assets.feed.remedy import boxes, command, config_json, steps
+from sales_assets.feed.remedy import (
+    FailedDaysError,
+    boxes,
+    command,
+    config_json,
+    one_line,
+    steps,
+    text_of,
+)
 
+DAYS = ("2022-08-09", "2022-08-10", "2022-08-11")
 LAUNCH = "dagster asset materialize -m sales_assets.definitions --select"
 
 
@@ -23,42 +33,70 @@ def test_days_are_shown_as_the_ui_takes_them(days: list[str], shown: str) -> Non
 
 
 def test_a_day_alone_is_a_partition() -> None:
-    assert command(["raw_sales"], ["2022-08-09"]) == f"{LAUNCH} raw_sales --partition 2022-08-09"
+    by_itself = command(["raw_sales"], DAYS[0], DAYS[0])
+    assert by_itself == f"{LAUNCH} raw_sales --partition {DAYS[0]}"
 
 
-def test_days_with_gaps_are_one_range() -> None:
-    span = "--partition-range 2022-08-09...2022-08-15"
-    assert command(["raw_sales"], ["2022-08-15", "2022-08-09"]) == f"{LAUNCH} raw_sales {span}"
-
-
-def test_what_is_downstream_is_run_for_the_days_that_were_stored_too() -> None:
-    lines = list(steps(["raw_sales"], ["2022-08-10"], ["2022-08-09", "2022-08-11"], ["stg_sales"]))
-    assert lines == [
-        "in the UI: raw_sales, Materialize, 2022-08-10, then stg_sales, Materialize, "
-        "[2022-08-09...2022-08-11]; in a shell:",
-        f"  {LAUNCH} raw_sales --partition 2022-08-10",
-        f"  {LAUNCH} stg_sales --partition-range 2022-08-09...2022-08-11",
+def test_each_span_of_neighbors_has_a_command_of_its_own() -> None:
+    missing = ["2022-08-20", "2022-08-22", "2022-08-23"]
+    assert [*steps(["raw_sales"], missing, [], [])] == [
+        "the missing days (in the UI: raw_sales, Materialize, 2022-08-20, "
+        "[2022-08-22...2022-08-23]):",
+        f"  {LAUNCH} raw_sales --partition 2022-08-20",
+        f"  {LAUNCH} raw_sales --partition-range 2022-08-22...2022-08-23",
     ]
 
 
-def test_when_nothing_was_stored_one_command_runs_all() -> None:
-    lines = list(steps(["raw_sales"], ["2022-08-10"], [], ["stg_sales"]))
-    assert lines == [
-        "in the UI: raw_sales and stg_sales, Materialize, 2022-08-10; in a shell:",
-        f"  {LAUNCH} raw_sales,stg_sales --partition 2022-08-10",
+def test_many_spans_are_one_range() -> None:
+    missing = [f"2022-08-{day:02}" for day in range(1, 30, 2)]
+    [_, only] = steps(["raw_sales"], missing, [], [])
+    assert only == f"  {LAUNCH} raw_sales --partition-range 2022-08-01...2022-08-29"
+
+
+def test_what_is_downstream_runs_for_the_days_that_were_stored_too() -> None:
+    assert [*steps(["raw_sales"], [DAYS[1]], [DAYS[0], DAYS[2]], ["stg_sales"])] == [
+        "stg_sales of the stored days: made by the sensor stg_follows_raw while a daemon runs, or "
+        "by:",
+        f"  {LAUNCH} stg_sales --partition {DAYS[0]}",
+        f"  {LAUNCH} stg_sales --partition {DAYS[2]}",
+        f"the missing days (in the UI: raw_sales and stg_sales, Materialize, {DAYS[1]}):",
+        f"  {LAUNCH} raw_sales,stg_sales --partition {DAYS[1]}",
     ]
 
 
-def test_what_has_to_be_there_first_is_run_first() -> None:
-    lines = list(steps(["raw_sales", "stg_sales"], ["2022-08-10"], ["2022-08-09"], ["report"]))
-    assert lines == [
-        "in the UI: raw_sales and stg_sales, Materialize, 2022-08-10, then report, Materialize, "
-        "[2022-08-09...2022-08-10]; in a shell:",
-        f"  {LAUNCH} raw_sales,stg_sales --partition 2022-08-10",
-        f"  {LAUNCH} report --partition-range 2022-08-09...2022-08-10",
+def test_the_error_of_a_range_says_what_failed_and_what_to_run() -> None:
+    error = FailedDaysError(
+        "raw_things",
+        {day: dg.Failure(f"{day}: no\nanswer") for day in (DAYS[2], DAYS[1])},
+        left=[],
+        stored=[DAYS[0]],
+        to_run=["raw_things"],
+        downstream=["reader"],
+    )
+    assert str(error).splitlines() == [
+        "raw_things: 2 of 3 days failed; existing data was kept",
+        *(line for day in DAYS[1:] for line in (f"  {day}: no", "  answer")),
+        "1 day was stored and recorded; reader and the checks of raw_things did not run for it",
+        *steps(["raw_things"], [*DAYS[1:]], [DAYS[0]], ["reader"]),
     ]
+
+
+def test_of_a_range_in_which_many_days_fail_ten_are_named() -> None:
+    failed = {f"2022-09-{day:02}": dg.Failure(f"{day}: broken") for day in range(1, 31)}
+    text = str(FailedDaysError("raw_things", failed, [], [], ["raw_things"], []))
+    assert len(text.splitlines()) == 14
+    assert "and 20 days more, up to 2022-09-30; each partition says why" in text
 
 
 def test_the_configuration_of_a_run_is_json() -> None:
     config = config_json("stg_sales", max_rejected_rows=2)
     assert json.loads(config) == {"ops": {"stg_sales": {"config": {"max_rejected_rows": 2}}}}
+
+
+def test_an_error_of_ours_says_what_it_says_and_another_one_its_kind_and_no_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AUTH_TOKEN", "made-up-word")
+    assert text_of(dg.Failure("no\nanswer")) == "no\nanswer"
+    assert one_line(dg.Failure("no\n  answer")) == "no answer"
+    assert text_of(ValueError("sent made-up-word")) == "ValueError('sent ***')"

@@ -11,8 +11,8 @@ import dagster as dg
 import fastavro
 import pytest
 
+from sales_assets.feed.remedy import FailedDaysError
 from sales_assets.sales.assets import raw_sales, stg_sales
-from sales_assets.storage.batch import FailedDaysError
 from sales_assets.storage.io_manager import UnlikeRecordedError
 from sales_assets.storage.replace import ReplacedError
 from sales_assets.storage.replace.work import WORK

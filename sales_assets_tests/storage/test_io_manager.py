@@ -11,8 +11,9 @@ import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 from upath import UPath
 
+from sales_assets.feed.days import NoPartitionsError
 from sales_assets.feed.page import Page
-from sales_assets.feed.remedy import command
+from sales_assets.feed.remedy import FailedDaysError, command
 from sales_assets.feed.stream import (
     DayStream,
     EveryDayFailsError,
@@ -21,11 +22,9 @@ from sales_assets.feed.stream import (
     StaleDayError,
 )
 from sales_assets.sales.assets import raw_sales, stg_sales
-from sales_assets.storage.batch import FailedDaysError
 from sales_assets.storage.day_directories import MissingPartitionError
 from sales_assets.storage.io_manager import (
     BASE_DIR_TAG,
-    NoPartitionsError,
     OtherStorageError,
     PartitionDirectoryIOManager,
     UnlikeRecordedError,
@@ -181,8 +180,8 @@ def test_a_day_that_was_never_stored_keeps_no_other_from_being_converted(
         pipeline.run(day, selection=dg.AssetSelection.assets(raw_sales))
     error = pipeline.error_of(RANGE[0], RANGE[2], dg.AssetSelection.assets(stg_sales))
     assert f"raw_sales has no {RANGE[1]}" in error
-    assert "2 days were stored and are recorded" in error
-    assert command(["raw_sales", "stg_sales"], [RANGE[1]]) in error
+    assert "2 days were stored and recorded" in error
+    assert command(["raw_sales", "stg_sales"], RANGE[1], RANGE[1]) in error
     assert sorted(pipeline.recorded(stg_sales)) == [RANGE[0], RANGE[2]]
 
 
@@ -197,7 +196,7 @@ def test_a_damaged_day_of_a_range_is_to_be_pulled_again_before_it_is_converted(
     else:
         page.write_bytes(content)
     error = pipeline.error_of(RANGE[0], RANGE[2], dg.AssetSelection.assets(stg_sales))
-    assert command(["raw_sales", "stg_sales"], [RANGE[1]]) in error
+    assert command(["raw_sales", "stg_sales"], RANGE[1], RANGE[1]) in error
 
 
 @pytest.mark.parametrize(
@@ -234,7 +233,7 @@ def test_a_reversed_range_fails_and_records_nothing(
     base_dir: str, instance: dg.DagsterInstance
 ) -> None:
     pages = {day: [b"[]"] for day in RANGE}
-    with pytest.raises(NoPartitionsError, match="no partition is selected"):
+    with pytest.raises(NoPartitionsError, match="no day is selected"):
         run(base_dir, instance, pages, RANGE[-1], RANGE[0])
     assert not instance.fetch_materializations(dg.AssetKey("raw_things"), limit=1).records
 
@@ -278,7 +277,9 @@ def test_each_day_that_fails_says_so_on_its_partition(
     assert observation is not None
     assert observation.partition == RANGE[1]
     assert observation.description == "This day could not be stored: no answer"
-    assert observation.metadata["remedy"].value == command(["raw_things", "reader"], [RANGE[1]])
+    assert observation.metadata["remedy"].value == command(
+        ["raw_things", "reader"], RANGE[1], RANGE[1]
+    )
 
 
 def test_an_error_of_a_library_shows_no_secret_on_the_partition(
@@ -308,7 +309,7 @@ def test_the_days_before_one_that_stops_the_range_are_recorded(
     base_dir: str, instance: dg.DagsterInstance
 ) -> None:
     pages = {day: [b"[]"] for day in RANGE} | {RANGE[1]: Unreadable(EveryDayFailsError("refused"))}
-    with pytest.raises(FailedDaysError, match="1 more were not tried"):
+    with pytest.raises(FailedDaysError, match="1 day more was not tried"):
         run(base_dir, instance, pages, RANGE[0], RANGE[-1])
     assert recorded(instance) == {RANGE[0]: 1}
 

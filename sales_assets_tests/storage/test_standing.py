@@ -6,8 +6,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from sales_assets.feed.remedy import FailedDaysError
 from sales_assets.feed.stream import PagesByDay
-from sales_assets.storage.batch import FailedDaysError
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets.storage.standing import GivenUpRunError
