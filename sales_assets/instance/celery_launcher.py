@@ -1,140 +1,149 @@
-"""A run launcher that has workers execute the runs, on any machine, and knows which of them live.
+"""A run launcher that has workers execute the runs, on any machine.
 
-Runs go through Celery (`dagster-celery`), each kind in a queue of its own, so that a run of the
-schedule does not wait behind those of a backfill. Celery goes on calling a task started whose
-worker was killed; this launcher asks the workers instead. Run monitoring does so at each of its
-polls, fails the runs that no worker has, and run retries start them again.
+Runs wait in Redis, and Celery (`dagster-celery`) takes them to workers. Each kind has a queue of
+its own, so that a run of the schedule does not wait behind those of a backfill. That is all Celery
+is relied on for: which runs are alive and which were canceled, the runs and the instance tell each
+other (`heartbeat`), so that a run under way does not depend on Redis.
 """
 
-import time
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dagster import Field, StringSource
+import dagster as dg
+import redis
 from dagster import _check as check
-from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
-from dagster._core.storage.dagster_run import DagsterRun
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.launcher import LaunchRunContext
 from dagster._core.storage.tags import BACKFILL_ID_TAG
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClassData, pack_value
 from dagster_celery.config import TASK_EXECUTE_JOB_NAME
 from dagster_celery.launcher import CeleryRunLauncher
-from dagster_celery.tags import DAGSTER_CELERY_QUEUE_TAG, DAGSTER_CELERY_TASK_ID_TAG
 from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 from typing_extensions import Self
+
+from sales_assets.instance.heartbeat import WatchingLauncher
 
 RUNS, BACKFILLS = "runs", "backfills"
 """The queues: of backfills, and of all other runs."""
 
-DEFINITIONS = "sales_assets.definitions"
-"""What each run needs, and takes seconds to import."""
-
-PATIENCE = 2.0
-"""Seconds that workers have to answer."""
-
-LOOKS = 6
-"""How often in a row a run is missed before it is dead: its worker may be busy or cut off for a
-moment. With a poll each 5 s, that takes half a minute."""
+LOOK_SECONDS = 30
+"""Between two looks of a worker for runs that are in no queue any more."""
 
 
-class WorkersRunLauncher(CeleryRunLauncher):
-    """Launches runs on Celery workers, and knows whether they live.
+class WorkersRunLauncher(WatchingLauncher, CeleryRunLauncher):
+    """Launches runs on Celery workers."""
 
-    A run that this launcher did not launch (command line, HTTP jobs) is left alone.
-    """
-
-    def __init__(self, broker: str, inst_data: ConfigurableClassData | None = None) -> None:
+    def __init__(
+        self,
+        broker: str,
+        preload: Sequence[str] = (),
+        inst_data: ConfigurableClassData | None = None,
+    ) -> None:
         """Use workers that listen to a broker.
 
         Args:
-            broker: The address of Redis, which also keeps the states of tasks.
+            broker: The address of Redis.
+            preload: Modules that runs need and that take seconds to import.
             inst_data: What Dagster makes it of.
+
+        Raises:
+            DagsterInvalidDefinitionError: The broker is not Redis.
         """
+        if not broker.startswith(("redis://", "rediss://")):
+            raise dg.DagsterInvalidDefinitionError(
+                "the broker of the run launcher (DAGSTER_CELERY_BROKER) is not an address of Redis "
+                "(redis://:PASSWORD@HOST:6379/0)"
+            )
         super().__init__(
             default_queue=RUNS,
             broker=broker,
-            backend=broker,
             # Before a worker forks, so that no run waits for it.
-            include=[DEFINITIONS],
+            include=list(preload),
             config_source=_CELERY_SETTINGS,
             inst_data=inst_data,
         )
-        self.celery.conf.task_queues = {
-            name: {"exchange": name, "routing_key": f"{name}.execute_job"}
-            for name in (RUNS, BACKFILLS)
-        }
-        self._missed: Counter[str] = Counter()
-        self._active: frozenset[str] = frozenset()
-        self._asked = float("-inf")
+        self.celery.conf.task_queues = {RUNS: {}, BACKFILLS: {}}
+        self._lost: set[str] = set()
 
     @classmethod
     def config_type(cls) -> Any:
-        """The broker is all there is to say."""
-        return {"broker": Field(StringSource, description="The address of Redis.")}
+        """Tell Dagster what may be configured."""
+        return {
+            "broker": dg.Field(dg.StringSource, description="The address of Redis."),
+            "preload": dg.Field(
+                [str],
+                is_required=False,
+                description="Modules that runs need, for workers to import before the first run.",
+            ),
+        }
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]
     ) -> Self:
-        """Make it of what `dagster.yaml` says."""
+        """Make it from its part of `dagster.yaml`."""
         return cls(inst_data=inst_data, **config_value)
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Put a run into the queue of its kind."""
-        run = context.dagster_run
-        queue = BACKFILLS if BACKFILL_ID_TAG in run.tags else RUNS
+        self._put(context.dagster_run)
+
+    def terminate(self, run_id: str) -> bool:
+        """Cancel a run: its process interrupts itself; a worker that takes it later drops it."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            return False
+        self._instance.report_run_canceled(run)
+        return True
+
+    def get_run_worker_debug_info(
+        self, run: dg.DagsterRun, include_container_logs: bool | None = True
+    ) -> str | None:
+        """Celery is not asked for states of tasks, which it does not keep here."""
+        return None
+
+    def put_lost_runs_again(self) -> None:
+        """Put runs again that should wait in a queue, but were in none at two looks in a row.
+
+        Redis may have lost them, and so may a worker that died after taking a run and before the
+        run had started. Dagster ignores a run that is started twice.
+        """
+        filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING])
+        starting = {run.run_id: run for run in self._instance.get_runs(filters)}
+        with redis.Redis.from_url(check.not_none(self.broker)) as client:
+            queued = client.lrange(RUNS, 0, -1) + client.lrange(BACKFILLS, 0, -1)
+            waiting = b"\n".join(queued + client.hvals("unacked"))
+            lost = {run_id for run_id in starting if run_id.encode() not in waiting}
+            for run_id in lost & self._lost:
+                # One worker of them all does it.
+                if client.set(f"put-again/{run_id}", "", nx=True, ex=2 * LOOK_SECONDS):
+                    self._put(starting[run_id])
+        self._lost = lost
+
+    def _put(self, run: dg.DagsterRun) -> None:
+        """Put a run into its queue.
+
+        Raises:
+            DagsterUserCodeUnreachableError: Redis is away; the run queue then tries again later.
+        """
         args = ExecuteRunArgs(
             job_origin=check.not_none(run.job_code_origin),
             run_id=run.run_id,
             instance_ref=self._instance.get_ref(),
             set_exit_code_on_failure=True,
         )
-        # By its name: Dagster's own launch makes the task anew each time, which Celery warns of.
-        task = self.celery.signature(
-            TASK_EXECUTE_JOB_NAME,
-            kwargs={"execute_job_args_packed": pack_value(args)},
-            immutable=True,
-        )
-        self._launch_celery_task_run(
-            run=run.with_tags({**run.tags, DAGSTER_CELERY_QUEUE_TAG: queue}),
-            task_signature=task,
-            routing_key=TASK_EXECUTE_JOB_NAME,
-        )
-
-    def terminate(self, run_id: str) -> bool:
-        """Cancel a run, and kill its process if a worker has begun it; what it has stored stays."""
-        run = self._instance.get_run_by_id(run_id)
-        if run is None or DAGSTER_CELERY_TASK_ID_TAG not in run.tags:
-            return False
-        # Before the kill, which would be taken for that of a run to be started again.
-        self._instance.report_run_canceled(run)
-        return bool(super().terminate(run_id))
-
-    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Look for a run among those that workers have; it is dead once it was missed often."""
-        task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
         try:
-            lives = task is None or task in self._tasks()
-        except (OperationalError, RedisError) as error:
-            return CheckRunHealthResult(WorkerStatus.RUNNING, f"nobody can be asked: {error}")
-        if lives:
-            del self._missed[run.run_id]
-            return CheckRunHealthResult(WorkerStatus.RUNNING)
-        self._missed[run.run_id] += 1
-        if self._missed[run.run_id] < LOOKS:
-            return CheckRunHealthResult(WorkerStatus.RUNNING, "no worker has it, so far")
-        del self._missed[run.run_id]
-        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "no worker that answers has it")
-
-    def _tasks(self) -> frozenset[str]:
-        """Ask all workers for what they are at, once for all runs of a poll."""
-        if time.monotonic() - self._asked > PATIENCE:
-            answers = self.celery.control.inspect(timeout=PATIENCE).active() or {}
-            self._active = frozenset(task["id"] for tasks in answers.values() for task in tasks)
-            self._asked = time.monotonic()
-        return self._active
+            self.celery.send_task(
+                TASK_EXECUTE_JOB_NAME,
+                kwargs={"execute_job_args_packed": pack_value(args)},
+                task_id=run.run_id,
+                queue=BACKFILLS if BACKFILL_ID_TAG in run.tags else RUNS,
+            )
+        except (OperationalError, redis.RedisError) as error:
+            raise DagsterUserCodeUnreachableError(
+                "Redis, which takes runs to workers, is away: is the service `redis` running?"
+            ) from error
 
 
 _CELERY_SETTINGS = {
@@ -144,10 +153,19 @@ _CELERY_SETTINGS = {
     "worker_disable_prefetch": True,
     # Runs follow each other in one process, which saves its start, until it has grown to 1 GB.
     "worker_max_memory_per_child": 1_000_000,
-    # What was taken by a worker that died before it began goes to another one.
-    "broker_transport_options": {"visibility_timeout": 60},
+    "broker_transport": "sales_assets.instance.celery_transport:Transport",
+    "broker_transport_options": {
+        # What was taken by a worker that died before it began goes to another one.
+        "visibility_timeout": 60,
+        # Whoever launches a run hears soon that Redis is away.
+        "socket_connect_timeout": 5,
+        "socket_timeout": 15,
+        "max_retries": 1,
+    },
+    "task_publish_retry": False,
+    # A worker waits for Redis, however long that is away.
     "broker_connection_retry_on_startup": True,
-    # Redis may be restarted.
     "broker_connection_max_retries": None,
-    "result_expires": 86400,
+    "task_ignore_result": True,
+    "task_store_errors_even_if_ignored": False,
 }

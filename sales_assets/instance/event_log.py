@@ -1,11 +1,11 @@
 """An event log in SQLite that stores events by the batch.
 
-Dagster hands the events of a range over in batches: what a run plans, and what it has materialized.
+Dagster hands over the events of a range in batches: what a run plans, and what it has materialized.
 Its Postgres storage makes use of them. Its SQLite storage sets up two databases and commits two
-transactions for each event, which takes longer than all else that happens to a small day. Here a
-batch is one transaction a database, and what talks to a database is set up once. What is written,
-and where, stays Dagster's own affair: the directories, files and tables are those of its default
-storage; each opens what the other left.
+transactions for each event, which takes longer than everything else that happens to a small day.
+Here, a batch is one transaction per database, and each engine is made once. What is written, and
+where, is Dagster's own affair: directories, files and tables are those of its default storage, and
+each opens what the other has left.
 """
 
 import contextlib
@@ -13,7 +13,6 @@ import functools
 import itertools
 import os
 import threading
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,39 +28,32 @@ from sqlalchemy.pool import NullPool
 from typing_extensions import Self
 
 from sales_assets.instance import check_evaluations
-from sales_assets.instance.process import RunProcess
+from sales_assets.instance.heartbeat import BeatingEventLog
+from sales_assets.instance.outages import RetryingEventLog
 
 BATCH_SIZE_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
-"""What Dagster looks at for each event; without it, or at 0, it makes no batches."""
+"""Dagster reads it for each event; without it, or at 0, it makes no batches."""
 
 BATCH_SIZE = "250"
-"""More would save little, and keep the writers of other processes waiting for longer."""
+"""More would save little, and keep other processes that write waiting for longer."""
 
 BUSY_SECONDS = 30
 """How long to wait while others write to a database; the same as newer versions of Dagster."""
 
 _INDEX = "index"
-"""The database of all assets; any other has the name of its run."""
-
-_NEEDED = (
-    *("_connect", "_initdb", "conn_string_for_shard"),
-    *("store_asset_check_event", "store_event_batch"),
-)
-"""What it takes of Dagster's own class."""
+"""The database of all assets; any other is named after its run."""
 
 
-class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
+class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEventLogStorage):
     """Dagster's SQLite event log, written by the batch.
 
-    Opening it has this process, and the processes that it starts, make batches, unless
+    Opening it makes this process, and the processes that it starts, use batches, unless
     `DAGSTER_EVENT_BATCH_SIZE` is set already.
 
     Others see a batch as a whole or not at all in each of its two databases: first in that of the
-    run, then in that of all assets. A process killed between the two leaves events in the log of
-    its run that their asset does not have: a batch, where Dagster's own class leaves one. A batch
-    that fails is rolled back; Dagster then stores its events one by one, as far as that goes.
-
-    When a run starts, its process is recorded as a tag of it, for the run launcher.
+    run, then in that of all assets. A process killed between the two leaves a batch of events in
+    the log of its run that their asset does not have, where Dagster's own class leaves one event. A
+    batch that fails is rolled back; Dagster then stores its events one by one, as far as that goes.
     """
 
     def __init__(
@@ -81,7 +73,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         self._evaluations: list[tuple[EventLogEntry, int]] = []
         self._tables: set[str] = set()
         self._inst_data = inst_data
-        self._opened = self._knows_dagster = False
+        self._opened = False
         if base_dir is not None:
             self._open(base_dir)
         else:
@@ -106,18 +98,10 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         super().register_instance(instance)
 
     def has_table(self, table_name: str) -> bool:
-        """Tell whether there is a table; Dagster asks for each event, and a table stays."""
+        """Tell whether there is a table, which Dagster asks for each event; tables stay."""
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables
-
-    def store_event(self, event: EventLogEntry) -> None:
-        """Store an event; before a run starts, record its process."""
-        if event.dagster_event_type == dg.DagsterEventType.RUN_START and self.has_instance:
-            process = RunProcess.current()
-            if process and self._instance.has_run(event.run_id):
-                self._instance.add_run_tags(event.run_id, process.tags())
-        super().store_event(event)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events, those of a run in one transaction a database.
@@ -132,19 +116,9 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     def _open(self, base_dir: str) -> None:
         super().__init__(base_dir, self._inst_data)
         self._opened = True
-        self._knows_dagster = (
-            all(hasattr(SqliteEventLogStorage, name) for name in _NEEDED)
-            and "_initialized_dbs" in vars(self)
-            and (Path(base_dir) / f"{_INDEX}.db").is_file()
-        )
-        if not self._knows_dagster:
-            _warn_of_unknown_dagster()
 
     @contextlib.contextmanager
     def _transaction(self, run_id: str) -> Iterator[None]:
-        if not self._knows_dagster:
-            yield
-            return
         # Other threads wait. The database opened last is the first to be committed.
         with self._lock, self._connect(_INDEX) as index, self._connect(run_id) as run:
             self._batch = {_INDEX: index, run_id: run}
@@ -157,10 +131,10 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
                 self._batch, self._of_assets, self._evaluations = {}, {}, []
 
     def _store_asset_event(self, conn: Connection, event: EventLogEntry, event_id: int) -> None:
-        """Have the row of an asset say what its last event says.
+        """Make the row of an asset say what its last event says.
 
-        Of a batch, others only see the last event of each kind; rows for those before it cost a
-        third of the batch.
+        Of a batch, others only see the last event of each kind; rows for the earlier ones would
+        cost a third of the batch.
         """
         if not self._batch or event.dagster_event is None:
             super()._store_asset_event(conn, event, event_id)
@@ -187,10 +161,6 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 
     @contextlib.contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
-        if not self._knows_dagster:
-            with super()._connect(shard) as connection:
-                yield connection
-            return
         with self._lock:
             if shard in self._batch:
                 yield self._batch[shard]
@@ -205,16 +175,6 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 
 @functools.lru_cache(maxsize=16)
 def _engine(address: str) -> Engine:
-    # It holds no connection, but knows how to say what was said before: Dagster makes a new one
-    # for each transaction, which costs more than the transaction.
+    # It holds no connection, but the statements it has compiled. Dagster makes a new engine for
+    # each transaction, which costs more than the transaction.
     return create_engine(address, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
-
-
-@functools.cache
-def _warn_of_unknown_dagster() -> None:
-    warnings.warn(
-        f"Dagster {dg.__version__} keeps its SQLite event log in another way than "
-        f"{BatchedSqliteEventLogStorage.__name__} knows: events are stored one by one, which is "
-        "slower and does no other harm",
-        stacklevel=2,
-    )

@@ -35,7 +35,13 @@ NOT_RUN, BY_CI, SERVER = "not run here", "run by .ci/run", "a server, ready when
 
 OF_THE_IMAGE = {
     f"sales_assets.instance.{name}"
-    for name in ("celery_launcher", "postgres_event_log", "postgres_storage", "worker")
+    for name in (
+        "celery_launcher",
+        "celery_transport",
+        "postgres_event_log",
+        "postgres_storage",
+        "worker",
+    )
 }
 """The modules that need the extra `deploy`; they have no errors of their own."""
 

@@ -14,20 +14,24 @@ import dagster as dg
 import pytest
 import redis
 import yaml
-from dagster._core.launcher import LaunchRunContext
+from dagster._core.launcher import LaunchRunContext, WorkerStatus
 from dagster._core.test_utils import create_run_for_test
 
-from sales_assets.instance.celery_launcher import WorkersRunLauncher
+from sales_assets.instance import heartbeat
+from sales_assets.instance.celery_launcher import BACKFILLS, RUNS, WorkersRunLauncher
+from sales_assets.instance.heartbeat import latest
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.postgres_server import free_port
 from sales_assets_tests.helpers.waiting import wait_for
 
 LAUNCHER = {"module": "sales_assets.instance.celery_launcher", "class": "WorkersRunLauncher"}
+EVENT_LOG = {"module": "sales_assets.instance.event_log", "class": "BatchedSqliteEventLogStorage"}
 
 
 @dg.op
 def wait(context: dg.OpExecutionContext) -> None:
-    """Wait for a file."""
+    """Wait for a file, with a quick heartbeat."""
+    heartbeat.BEAT_SECONDS = 0.05
     release = Path(context.run.tags["release"])
     while not release.exists():
         time.sleep(0.05)
@@ -67,12 +71,23 @@ class Redis:
         )
         wait_for("Redis", self._answers, 30)
 
-    def waiting(self, queue: str) -> int:
-        """Count the runs that wait in a queue."""
-        return int(redis.Redis.from_url(self.url).llen(queue))
+    def waiting(self) -> int:
+        """Count the runs that wait in the queues."""
+        client = redis.Redis.from_url(self.url)
+        return sum(int(client.llen(queue)) for queue in (RUNS, BACKFILLS))
+
+    def flush(self) -> None:
+        """Lose everything."""
+        redis.Redis.from_url(self.url).flushall()
+
+    def push(self, message: bytes) -> None:
+        """Put what is not a message where messages wait."""
+        redis.Redis.from_url(self.url).lpush(RUNS, message)
 
     def kill(self) -> None:
-        """Kill it."""
+        """Kill it, unless it is gone."""
+        if self._process.poll() is not None:
+            return
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(30)
         # What strace has started may live a moment longer, and keeps the port from the next one.
@@ -115,7 +130,12 @@ class Workers:
     def __init__(self, home: Path, server: Redis) -> None:
         """Make the instance in an empty directory."""
         launcher = {**LAUNCHER, "config": {"broker": server.url}}
-        settings = {"run_launcher": launcher, "telemetry": {"enabled": False}}
+        settings = {
+            "run_launcher": launcher,
+            "run_monitoring": {"enabled": True},
+            "telemetry": {"enabled": False},
+            "event_log_storage": EVENT_LOG,
+        }
         (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
         self.home = home
         self.instance = dg.DagsterInstance.from_config(str(home))
@@ -135,7 +155,7 @@ class Workers:
             )
         self._processes.append(process)
 
-        control = self._launcher().celery.control
+        control = self.launcher.celery.control
 
         def ready() -> bool:
             assert process.poll() is None, (self.home / f"{name}.log").read_text()
@@ -159,13 +179,25 @@ class Workers:
             status=dg.DagsterRunStatus.STARTING,
             tags={"release": str(self.home / "release"), **tags},
         )
-        self._launcher().launch_run(LaunchRunContext(dagster_run=run, workspace=None))
+        self.launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
         return run
 
-    def _launcher(self) -> WorkersRunLauncher:
+    @property
+    def launcher(self) -> WorkersRunLauncher:
+        """The launcher of the instance."""
         launcher = self.instance.run_launcher
         assert isinstance(launcher, WorkersRunLauncher)
         return launcher
+
+    def wait_for_a_beat(self, run: dg.DagsterRun) -> None:
+        """Wait for a new heartbeat of a run."""
+        before = latest(self.instance, run.run_id)
+        wait_for("a heartbeat", lambda: latest(self.instance, run.run_id) != before)
+
+    def is_alive(self, run: dg.DagsterRun) -> bool:
+        """Look for a run as run monitoring does."""
+        health = self.launcher.check_run_worker_health(run)
+        return health.status == WorkerStatus.RUNNING
 
     def release(self) -> None:
         """Let all runs end."""

@@ -2,12 +2,28 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
 import yaml
 
+from sales_assets.instance.event_log import BATCH_SIZE_VARIABLE
+from sales_assets.instance.run_launcher import BACKFILLS_WAIT_VARIABLE
+from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.files import PROJECT
+
+if TYPE_CHECKING:  # They need the extra `deploy`.
+    from sales_assets_tests.helpers.workers import Redis, Workers
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """An instance as this project ships it; what it sets stays out of other tests."""
+    monkeypatch.setenv(BATCH_SIZE_VARIABLE, "3")
+    monkeypatch.setenv(BACKFILLS_WAIT_VARIABLE, "1")
+    with dg.DagsterInstance.from_config(str(copy_home(tmp_path))) as instance:
+        yield instance
 
 
 @pytest.fixture
@@ -21,3 +37,26 @@ def deployed(
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({name: parts[name] for name in kept}))
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         yield instance
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator["Redis"]:
+    """A Redis server."""
+    from sales_assets_tests.helpers.workers import running_redis
+
+    (tmp_path / "redis").mkdir()
+    with running_redis(tmp_path / "redis") as running:
+        yield running
+
+
+@pytest.fixture
+def workers(redis: "Redis", tmp_path: Path) -> Iterator["Workers"]:
+    """An instance for workers, none of which was started yet."""
+    from sales_assets_tests.helpers.workers import Workers
+
+    (tmp_path / "home").mkdir()
+    running = Workers(tmp_path / "home", redis)
+    try:
+        yield running
+    finally:
+        running.stop()

@@ -1,54 +1,20 @@
 """The run launcher for workers: queues, and which runs live."""
 
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import pytest
 
 pytest.importorskip("dagster_celery")
 
-from dagster._core.launcher import WorkerStatus
+from dagster._core.errors import DagsterUserCodeUnreachableError
 
-from sales_assets.instance import celery_launcher
-from sales_assets.instance.celery_launcher import LOOKS
-from sales_assets_tests.helpers.workers import Redis, Workers, running_redis
+from sales_assets.instance.heartbeat import LOOKS
+from sales_assets_tests.helpers.workers import Redis, Workers
 
 pytestmark = pytest.mark.slow
 
 STARTED, SUCCESS = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    """A Redis server."""
-    (tmp_path / "redis").mkdir()
-    with running_redis(tmp_path / "redis") as running:
-        yield running
-
-
-@pytest.fixture
-def workers(redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers]:
-    """An instance for workers, none of which was started yet."""
-    monkeypatch.setattr(celery_launcher, "PATIENCE", 0.5)
-    (tmp_path / "home").mkdir()
-    running = Workers(tmp_path / "home", redis)
-    try:
-        yield running
-    finally:
-        running.stop()
-
-
-def looks(workers: Workers, run: dg.DagsterRun, most: int = LOOKS + 2) -> int | None:
-    """Count the looks until a run is dead; None when it never is."""
-    found = workers.instance.get_run_by_id(run.run_id)
-    assert found
-    for look in range(1, most + 1):
-        health = workers.instance.run_launcher.check_run_worker_health(found)
-        if health.status != WorkerStatus.RUNNING:
-            return look
-    return None
 
 
 def test_a_run_of_the_schedule_does_not_wait_behind_a_backfill(workers: Workers) -> None:
@@ -63,11 +29,18 @@ def test_a_run_of_the_schedule_does_not_wait_behind_a_backfill(workers: Workers)
         workers.wait_until(run, SUCCESS)
 
 
-def test_a_run_that_a_worker_has_is_left_alone(workers: Workers) -> None:
-    workers.start("one")
-    run = workers.launch()
+def test_a_worker_that_is_told_to_stop_keeps_its_run(workers: Workers) -> None:
+    worker = workers.start("one")
+    run, next_one = workers.launch(), workers.launch()
     workers.wait_until(run, STARTED)
-    assert looks(workers, run) is None
+    worker.terminate()
+    for _ in range(2 * LOOKS):
+        workers.wait_for_a_beat(run)
+        assert workers.is_alive(run)
+    workers.release()
+    workers.wait_until(run, SUCCESS)
+    worker.wait(60)
+    assert workers.status(next_one) == dg.DagsterRunStatus.STARTING
 
 
 def test_a_run_whose_worker_was_killed_is_dead_even_if_that_is_back(workers: Workers) -> None:
@@ -75,18 +48,49 @@ def test_a_run_whose_worker_was_killed_is_dead_even_if_that_is_back(workers: Wor
     run = workers.launch()
     workers.wait_until(run, STARTED)
     workers.kill(worker)
-    assert looks(workers, run) == LOOKS
     workers.start("one")
-    assert looks(workers, run) == LOOKS
+    assert not all(workers.is_alive(run) for _ in range(LOOKS + 1))
 
 
-def test_a_run_is_left_alone_while_nobody_can_be_asked(workers: Workers, redis: Redis) -> None:
+def test_a_run_does_not_need_redis(workers: Workers, redis: Redis) -> None:
     workers.start("one")
     run = workers.launch()
     workers.wait_until(run, STARTED)
     redis.kill()
-    assert looks(workers, run) is None
+    for _ in range(2 * LOOKS):
+        workers.wait_for_a_beat(run)
+        assert workers.is_alive(run)
+    workers.release()
+    workers.wait_until(run, SUCCESS)
+
+
+def test_while_redis_is_away_a_launch_waits_in_the_run_queue(
+    workers: Workers, redis: Redis
+) -> None:
+    redis.kill()
+    with pytest.raises(DagsterUserCodeUnreachableError, match=r"Redis, .* is away"):
+        workers.launch()
     redis.start()
+    workers.release()
+    workers.start("one")
+    workers.wait_until(workers.launch(), SUCCESS)
+
+
+def test_a_run_that_redis_has_lost_is_put_again(workers: Workers, redis: Redis) -> None:
+    backfill = {"dagster/backfill": "one"}
+    runs = [workers.launch(), workers.launch(**backfill), workers.launch()]
+    workers.start("one")
+    workers.wait_until(runs[0], STARTED)
+    workers.launcher.put_lost_runs_again()
+    assert redis.waiting() == 2
+    redis.flush()
+    workers.launcher.put_lost_runs_again()
+    assert redis.waiting() == 0
+    workers.launcher.put_lost_runs_again()
+    assert redis.waiting() == 2
+    workers.release()
+    for run in runs:
+        workers.wait_until(run, SUCCESS)
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to make a disk slow")
@@ -96,7 +100,7 @@ def test_a_redis_that_is_killed_loses_no_run(workers: Workers, redis: Redis) -> 
     runs = [workers.launch() for _ in range(3)]
     redis.kill()
     redis.start()
-    assert redis.waiting("runs") == 3
+    assert redis.waiting() == 3
     workers.release()
     workers.start("one")
     for run in runs:
@@ -105,20 +109,27 @@ def test_a_redis_that_is_killed_loses_no_run(workers: Workers, redis: Redis) -> 
 
 def test_a_run_that_waits_for_a_worker_can_be_canceled(workers: Workers) -> None:
     run = workers.launch()
-    assert workers.instance.run_launcher.terminate(run.run_id)
+    assert workers.launcher.terminate(run.run_id)
     workers.start("one")
     workers.release()
     workers.wait_until(workers.launch(), SUCCESS)
     assert workers.status(run) == dg.DagsterRunStatus.CANCELED
 
 
-def test_a_run_that_is_canceled_leaves_its_worker_to_the_next_one(workers: Workers) -> None:
+@pytest.mark.parametrize("away", [False, True], ids=["as usual", "while Redis is away"])
+def test_a_run_that_is_canceled_leaves_its_worker_to_the_next_one(
+    workers: Workers, redis: Redis, away: bool
+) -> None:
     workers.start("one")
     run = workers.launch()
     workers.wait_until(run, STARTED)
-    assert workers.instance.run_launcher.terminate(run.run_id)
-    assert workers.status(run) == dg.DagsterRunStatus.CANCELED
+    if away:
+        redis.kill()
+    assert workers.launcher.terminate(run.run_id)
+    if away:
+        redis.start()
     workers.wait_until(workers.launch(), STARTED)
+    assert workers.status(run) == dg.DagsterRunStatus.CANCELED
 
 
 def test_a_worker_takes_one_run_and_leaves_the_next_one_to_others(workers: Workers) -> None:

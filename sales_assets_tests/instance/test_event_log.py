@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 import uuid
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +17,6 @@ import pytest
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
-from sales_assets.instance import event_log
 from sales_assets.instance.event_log import BATCH_SIZE_VARIABLE, BatchedSqliteEventLogStorage
 from sales_assets_tests.helpers.checked_days import (
     STATUSES,
@@ -68,13 +66,6 @@ def check() -> dg.AssetCheckResult:
 def _batch_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what opening an instance sets out of other tests."""
     monkeypatch.setenv(BATCH_SIZE_VARIABLE, "3")
-
-
-@pytest.fixture
-def shipped(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """An instance as this project ships it."""
-    with dg.DagsterInstance.from_config(str(copy_home(tmp_path))) as instance:
-        yield instance
 
 
 def materialize(instance: dg.DagsterInstance, *things: Any, last: str = LAST) -> str:
@@ -291,29 +282,3 @@ def test_a_watcher_is_told_of_the_events_of_a_batch(shipped: dg.DagsterInstance)
     job = dg.Definitions(assets=[first]).resolve_implicit_global_asset_job_def()
     job.execute_in_process(instance=shipped, run_id=run_id, partition_key=FIRST)
     wait_for("the watcher", lambda: "ASSET_MATERIALIZATION" in seen)
-
-
-@pytest.mark.slow
-def test_a_dagster_that_is_not_as_expected_is_told_of_once_and_used_event_by_event(
-    tmp_path: Path,
-) -> None:
-    class Other(BatchedSqliteEventLogStorage):
-        """As if Dagster had another name for the databases that it has set up."""
-
-        def __setattr__(self, name: str, value: object) -> None:
-            super().__setattr__("_known" if name == "_initialized_dbs" else name, value)
-
-        def __getattr__(self, name: str) -> Any:
-            if name == "_initialized_dbs":
-                return self._known
-            raise AttributeError(name)
-
-    event_log._warn_of_unknown_dagster.cache_clear()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        storages = [Other(str(tmp_path / str(n))) for n in range(2)]
-    assert len([one for one in caught if "one by one" in str(one.message)]) == 1
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        events = some_events(instance)
-    storages[0].store_event_batch(events)
-    assert count(tmp_path / "0/index.db") == SPAN

@@ -17,7 +17,7 @@ telemetry: {enabled: false}
 run_launcher:
   module: sales_assets.instance.celery_launcher
   class: WorkersRunLauncher
-  config: {broker: "redis://127.0.0.1:1/0"}
+  config: {broker: {env: DAGSTER_CELERY_BROKER}, preload: [sales_assets.definitions]}
 """
 
 
@@ -40,8 +40,19 @@ def test_a_worker_of_an_instance_without_workers_says_what_to_do(tmp_path: Path)
     assert "set DAGSTER_HOME to a directory with the dagster.workers.yaml" in ended.stderr
 
 
-def test_a_worker_with_a_wrong_setting_says_so_before_it_takes_a_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"BASE_DIR": "s3://bucket/line\n"}, "BASE_DIR is 's3://bucket/line\\n'"),
+        ({"DAGSTER_CELERY_BROKER": "amqp://somewhere"}, "is not an address of Redis"),
+        ({}, '"DAGSTER_CELERY_BROKER" which is not set'),
+    ],
+)
+def test_a_worker_with_a_wrong_setting_says_so_before_it_takes_a_run(
+    tmp_path: Path, variables: dict[str, str], says: str
+) -> None:
+    given = {"DAGSTER_CELERY_BROKER": "redis://127.0.0.1:1/0"} if "BASE_DIR" in variables else {}
     (tmp_path / "dagster.yaml").write_text(WORKERS)
-    ended = started(tmp_path, BASE_DIR="s3://bucket/line\n")
+    ended = started(tmp_path, **given, **variables)
     assert ended.returncode != 0
-    assert "BASE_DIR is 's3://bucket/line\\n'" in ended.stderr
+    assert says in ended.stderr

@@ -1,0 +1,160 @@
+"""Whether a run lives, and whether it still counts."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.launcher import WorkerStatus
+from dagster._core.test_utils import create_run_for_test
+
+from sales_assets.instance import heartbeat
+from sales_assets.instance.heartbeat import LOOKS
+from sales_assets_tests.helpers.files import PROJECT
+from sales_assets_tests.helpers.waiting import wait_for
+
+pytestmark = pytest.mark.slow
+
+HANGING = """
+import dagster as dg
+from sales_assets.instance import heartbeat
+
+heartbeat.BEAT_SECONDS = 0.05
+
+@dg.asset
+def hanging():
+    print("hangs", flush=True)
+    input()
+
+with dg.DagsterInstance.get() as instance:
+    dg.materialize([hanging], instance=instance, raise_on_error=False)
+"""
+
+
+@contextmanager
+def hanging(
+    shipped: dg.DagsterInstance, *before: str
+) -> Iterator[tuple[subprocess.Popen[str], dg.DagsterRun]]:
+    """Run a program of a user's own, which is in the middle of its run."""
+    with subprocess.Popen(  # noqa: S603 - our own code
+        [*before, sys.executable, "-c", HANGING],
+        cwd=PROJECT,
+        env={**os.environ, "DAGSTER_HOME": shipped.root_directory},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != "hangs\n":
+            assert process.poll() is None
+        [run] = shipped.get_runs()
+        try:
+            yield process, run
+        finally:
+            process.kill()
+
+
+def wait_for_a_beat(shipped: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Wait for a new heartbeat."""
+    before = heartbeat.latest(shipped, run.run_id)
+    wait_for("a heartbeat", lambda: heartbeat.latest(shipped, run.run_id) != before)
+
+
+def is_alive(shipped: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Look for a run as run monitoring does."""
+    health = shipped.run_launcher.check_run_worker_health(run)
+    return health.status == WorkerStatus.RUNNING
+
+
+UNSHARE = ("unshare", "--pid", "--fork", "--kill-child")
+CAN_UNSHARE = shutil.which("unshare") and os.geteuid() == 0
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        (),
+        pytest.param(
+            UNSHARE, marks=pytest.mark.skipif(not CAN_UNSHARE, reason="needs root, and unshare")
+        ),
+    ],
+    ids=["here", "in a PID namespace of its own"],
+)
+def test_a_run_is_alive_as_long_as_it_beats_wherever_it_is(
+    shipped: dg.DagsterInstance, before: tuple[str, ...]
+) -> None:
+    with hanging(shipped, *before) as (process, run):
+        for _ in range(2 * LOOKS):
+            wait_for_a_beat(shipped, run)
+            assert is_alive(shipped, run)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    # The last heartbeat may be one that nobody has seen yet.
+    alive = [is_alive(shipped, run) for _ in range(LOOKS + 1)]
+    assert alive[: LOOKS - 1] == [True] * (LOOKS - 1)
+    assert not alive[-1]
+
+
+def test_a_dead_run_is_marked_as_failed_within_half_a_minute(
+    shipped: dg.DagsterInstance,
+) -> None:
+    assert shipped.run_monitoring_enabled
+    assert shipped.run_launcher.supports_check_run_worker_health
+    assert shipped.run_monitoring_poll_interval_seconds * (LOOKS + 1) <= 30
+    assert shipped.run_monitoring_poll_interval_seconds * LOOKS > heartbeat.BEAT_SECONDS * 3
+
+
+def test_a_run_that_never_beat_is_left_alone(shipped: dg.DagsterInstance) -> None:
+    run: dg.DagsterRun = create_run_for_test(shipped, status=dg.DagsterRunStatus.STARTED)
+    assert all(is_alive(shipped, run) for _ in range(2 * LOOKS))
+
+
+@pytest.mark.parametrize("ended", [dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE])
+def test_a_run_that_dagster_has_ended_interrupts_itself(
+    shipped: dg.DagsterInstance, ended: dg.DagsterRunStatus
+) -> None:
+    with hanging(shipped) as (process, run):
+        if ended == dg.DagsterRunStatus.CANCELED:
+            shipped.report_run_canceled(run)
+        else:
+            shipped.report_run_failed(run)
+        process.wait(60)
+    [run] = shipped.get_runs()
+    assert run.status == ended
+
+
+def test_a_run_goes_on_beating_once_its_database_is_back(shipped: dg.DagsterInstance) -> None:
+    database = Path(shipped.root_directory) / "history/runs.db"
+    with hanging(shipped) as (process, run):
+        database.rename(f"{database}.away")
+        assert process.stderr is not None
+        while "cannot show that it is alive" not in process.stderr.readline():
+            assert process.poll() is None
+        Path(f"{database}.away").rename(database)
+        wait_for_a_beat(shipped, run)
+
+
+@pytest.mark.parametrize("name", ["shipped", "deployed"], ids=["SQLite", "Postgres"])
+def test_a_run_beats_until_it_ends_and_leaves_nothing(
+    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name == "deployed":
+        pytest.importorskip("dagster_postgres")
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)
+    used: dg.DagsterInstance = request.getfixturevalue(name)
+
+    @dg.asset
+    def beating(context: dg.AssetExecutionContext) -> None:
+        wait_for_a_beat(used, context.run)
+        wait_for_a_beat(used, context.run)
+
+    result = dg.materialize([beating], instance=used)
+    assert result.success
+    assert heartbeat.latest(used, result.run_id) == ""
