@@ -82,9 +82,8 @@ def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> N
     "roots",
     multiple=True,
     type=click.Path(path_type=Path),
-    envvar="SALES_HTTP_ROOTS",
-    show_envvar=True,
-    help="Absolute path below which requests may name directories, besides BASE_DIR.",
+    help="Absolute path below which requests may name directories, besides BASE_DIR and those of "
+    "SALES_HTTP_ROOTS.",
 )
 @click.option(
     "--jobs",
@@ -120,8 +119,10 @@ def http_jobs(
 
     both = {"raw": raw_port, "stg": stg_port}
     ports = {only: both[only]} if only else both
+    more = [Path(root) for root in set_to.sales_http_roots.split(os.pathsep) if root]
+    token = set_to.sales_http_token or None
     try:
-        serve(host, ports, roots, set_to.sales_http_token or None, jobs, stop_within, click.echo)
+        serve(host, ports, [*roots, *more], token, jobs, stop_within, click.echo)
     except CannotServeError as error:
         raise click.UsageError(str(error)) from error
     except CannotListenError as error:

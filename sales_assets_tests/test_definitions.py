@@ -291,7 +291,7 @@ def test_two_runs_that_start_together_on_a_fresh_instance_both_succeed(
 def test_importing_the_definitions_leaves_out_what_only_some_runs_need(
     new_python: Command,
 ) -> None:
-    some = ("flask", "waitress", "s3fs", "fsspec", "upath", "sales_assets.http_jobs.app")
+    some = ("flask", "hypercorn", "s3fs", "fsspec", "upath", "sales_assets.http_jobs.app")
     code = f"import sys, sales_assets.definitions; print(*sys.modules.keys() & set({some}))"
     result = new_python("-c", code)
     assert (result.returncode, result.stdout.split()) == (0, [])

@@ -13,54 +13,34 @@ import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Flask, Response, g, request
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from sales_assets.http_jobs.contract import Health, RawRequest, Refused, StgRequest, Stored, openapi
+from sales_assets.http_jobs.contract import REQUESTS, Health, RawRequest, StgRequest, openapi
 from sales_assets.http_jobs.directories import StoredDay, stored_day
-from sales_assets.http_jobs.refusals import RequestError, refusal_of
-from sales_assets.http_jobs.runs import RunFailedError, Runs
+from sales_assets.http_jobs.refusals import Answer, RequestError, refusal_of, refuse
+from sales_assets.http_jobs.runs import Runs
+from sales_assets.http_jobs.server import MAX_BODY
 from sales_assets.sales.assets import SALES_DAYS
-
-MAX_BODY = 64 * 1024
-"""Bytes that a request may have."""
 
 _log = logging.getLogger(__name__)
 
 
-class HttpJob(NamedTuple):
-    """What one server does.
-
-    Attributes:
-        asset: Name of the asset.
-        request: The model of its requests.
-    """
-
-    asset: str
-    request: type[RawRequest | StgRequest]
-
-
-HTTP_JOBS = {
-    "raw": HttpJob("raw_sales", RawRequest),
-    "stg": HttpJob("stg_sales", StgRequest),
-}
-
-
-def create_app(job: HttpJob, runs: Runs, roots: Sequence[Path], token: str | None = None) -> Flask:
+def create_app(asset: str, runs: Runs, roots: Sequence[Path], token: str | None = None) -> Flask:
     """Make the WSGI application of a job.
 
     Args:
-        job: Which one.
+        asset: What the job materializes.
         runs: Makes the runs; shared by all jobs of the process.
         roots: Absolute paths, below which a request may name directories.
         token: What a POST has to carry as `Authorization: Bearer TOKEN`; nothing when None.
     """
-    app = Flask(job.asset, static_folder=None)
+    app = Flask(asset, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    description = openapi(job.asset, job.request, guarded=token is not None)
+    description = openapi(asset, guarded=token is not None)
 
     @app.before_request
     def check_accepting() -> None:
@@ -69,27 +49,21 @@ def create_app(job: HttpJob, runs: Runs, roots: Sequence[Path], token: str | Non
     @app.post("/", provide_automatic_options=False)
     def materialize() -> Response:
         if "Origin" in request.headers:
-            return _refuse(HTTPStatus.FORBIDDEN, "requests of web pages (with Origin) are refused")
+            text = "requests of web pages (with Origin) are refused"
+            return _response(refuse(HTTPStatus.FORBIDDEN, text))
         if token is not None and not _carries(token):
-            answer = _refuse(HTTPStatus.UNAUTHORIZED, "send Authorization: Bearer SALES_HTTP_TOKEN")
-            answer.headers["WWW-Authenticate"] = "Bearer"
-            return answer
-        body = job.request.model_validate_json(request.get_data())
+            text = "send Authorization: Bearer SALES_HTTP_TOKEN"
+            response = _response(refuse(HTTPStatus.UNAUTHORIZED, text))
+            response.headers["WWW-Authenticate"] = "Bearer"
+            return response
+        body = REQUESTS[asset].model_validate_json(request.get_data())
         day = g.day = _requested_day(body, roots)
-        tags = {
-            "sales_assets/http_origin": request.remote_addr or "unknown",
-            "sales_assets/base_dir": str(day.root),
-        }
-        run_id, (rows, files) = runs.materialize(job.asset, day, tags)
-        message = f"{job.asset} {day.day} is stored: rows {rows}, files {files}"
-        return _answer(
-            HTTPStatus.CREATED,
-            Stored(message=message, run_id=run_id, partition=day.day, rows=rows, files=files),
-        )
+        origin = {"sales_assets/http_origin": request.remote_addr or "unknown"}
+        return _response(runs.materialize(asset, day, origin))
 
     @app.get("/health", provide_automatic_options=False)
     def health() -> Response:
-        return _answer(HTTPStatus.OK, Health(status="ok"))
+        return _response(Answer(HTTPStatus.OK, Health(status="ok")))
 
     @app.get("/openapi.json", provide_automatic_options=False)
     def describe() -> dict[str, Any]:
@@ -97,19 +71,18 @@ def create_app(job: HttpJob, runs: Runs, roots: Sequence[Path], token: str | Non
 
     @app.after_request
     def log(response: Response) -> Response:
-        day: StoredDay | None = g.get("day")
         _log.info(
             "%s: %s %r from %s: %d%s",
-            job.asset,
+            asset,
             request.method,
             request.path,
             request.remote_addr,
             response.status_code,
-            f" for {day.day} below {day.root}" if day else "",
+            f" for {g.day}" if "day" in g else "",
         )
         return response
 
-    app.register_error_handler(Exception, _refusal)
+    app.register_error_handler(Exception, lambda error: _response(_refusal(error)))
     return app
 
 
@@ -134,31 +107,22 @@ def _requested_day(body: RawRequest | StgRequest, roots: Sequence[Path]) -> Stor
     return day
 
 
-def _refusal(error: Exception) -> Response:
+def _refusal(error: Exception) -> Answer:
     """Turn any exception into an answer."""
     match error:
         case HTTPException():
-            return _refuse(HTTPStatus(error.code or 500), error.description or error.name)
+            return refuse(HTTPStatus(error.code or 500), error.description or error.name)
         case ValidationError():
-            return _refuse(HTTPStatus.BAD_REQUEST, _problems(error))
-        case RunFailedError():
-            return _refuse(error.status, str(error), error.run_id)
+            problems = error.errors(include_url=False, include_context=False, include_input=False)
+            named = [(".".join(map(str, one["loc"])) or "body", one["msg"]) for one in problems]
+            return refuse(HTTPStatus.BAD_REQUEST, "; ".join(map(": ".join, named)))
         case _:
-            return _refuse(*refusal_of(error))
+            return refusal_of(error)
 
 
-def _problems(error: ValidationError) -> str:
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in problems
-    )
-
-
-def _refuse(status: HTTPStatus, message: str, run_id: str | None = None) -> Response:
-    return _answer(status, Refused(message=message, run_id=run_id))
-
-
-def _answer(status: HTTPStatus, model: BaseModel) -> Response:
+def _response(answer: Answer) -> Response:
     return Response(
-        model.model_dump_json(exclude_none=True), status, content_type="application/json"
+        answer.body.model_dump_json(exclude_none=True),
+        answer.status,
+        content_type="application/json",
     )

@@ -5,12 +5,13 @@ table of refusals, so that it cannot say anything else. What a request sets off 
 """
 
 import datetime
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from sales_assets.http_jobs.refusals import REFUSALS
+from sales_assets.http_jobs.refusals import REFUSALS, Answer, Refused
 
 
 def _real_date(text: str) -> str:
@@ -62,6 +63,13 @@ class StgRequest(_Request):
     )
 
 
+REQUESTS: dict[str, type[RawRequest | StgRequest]] = {
+    "raw_sales": RawRequest,
+    "stg_sales": StgRequest,
+}
+"""The requests of each job, by the name of its asset."""
+
+
 class Stored(BaseModel):
     """A day was stored."""
 
@@ -72,27 +80,27 @@ class Stored(BaseModel):
     files: int = Field(description="How many files the directory holds now.")
 
 
-class Refused(BaseModel):
-    """The request was refused, or its run failed."""
-
-    message: str = Field(description="What is wrong, and what to do.")
-    run_id: str | None = Field(default=None, description="The run in Dagster, if there was one.")
-
-
 class Health(BaseModel):
     """The server takes requests."""
 
     status: str
 
 
-def openapi(asset: str, request: type[BaseModel], guarded: bool) -> dict[str, Any]:
+def stored(asset: str, run_id: str, day: str, rows: int, files: int) -> Answer:
+    """Answer that a day was stored."""
+    message = f"{asset} {day} is stored: rows {rows}, files {files}"
+    body = Stored(message=message, run_id=run_id, partition=day, rows=rows, files=files)
+    return Answer(HTTPStatus.CREATED, body)
+
+
+def openapi(asset: str, guarded: bool) -> dict[str, Any]:
     """Describe one job as an OpenAPI 3.1 document.
 
     Args:
         asset: Name of the asset that the job materializes.
-        request: The model of its requests.
         guarded: Whether requests have to carry a token.
     """
+    request = REQUESTS[asset]
     models, definitions = models_json_schema(
         [
             (request, "validation"),

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sales_assets.http_jobs.refusals import DirectoryError, NotWholeError
+from sales_assets.http_jobs.refusals import RequestError
+from sales_assets.storage.location import InvalidLocationError, location
 from sales_assets.storage.quarantine import LAYER as QUARANTINE
-from sales_assets.storage.replace import directories_of
 from sales_assets.storage.replace.work import WORK
 
 LAYERS = ("raw", "stg")
@@ -35,7 +35,6 @@ _MAX_MISSING = 100
 _WORK_DEPTH = 6
 """How deep storage looks into the work directory: ID/old/LAYER/NAME/DAY, and the files in it."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class StoredDay(NamedTuple):
@@ -49,6 +48,9 @@ class StoredDay(NamedTuple):
     root: Path
     day: str
 
+    def __str__(self) -> str:
+        return f"{self.day} below {str(self.root)!r}"
+
 
 def stored_day(directories: Mapping[str, str], roots: Sequence[Path]) -> StoredDay:
     """Find out which day of which storage the directories of a request stand for.
@@ -58,13 +60,13 @@ def stored_day(directories: Mapping[str, str], roots: Sequence[Path]) -> StoredD
         roots: The allowed roots, absolute paths.
 
     Raises:
-        DirectoryError: A directory does not have the form, or lies outside every allowed root, or
+        RequestError: A directory does not have the form, or lies outside every allowed root, or
             the directories do not belong together.
     """
     days = {layer: _stored_day(layer, text, roots) for layer, text in directories.items()}
     if len(set(days.values())) > 1:
         named = " and ".join(f"{layer}_dir {directories[layer]!r}" for layer in days)
-        raise DirectoryError(f"{named} are not the same day below the same root")
+        raise RequestError(f"{named} are not the same day below the same root")
     day = next(iter(days.values()))
     refuse_strangers(day)
     return day
@@ -74,81 +76,62 @@ def refuse_strangers(day: StoredDay) -> None:
     """Look at what lies where a run of this day reads and writes.
 
     Raises:
-        DirectoryError: There is a symlink, or something else in the place of a directory; the root
+        RequestError: There is a symlink, or something else in the place of a directory; the root
             itself may have become one since the request was read.
     """
     if os.path.realpath(day.root) != str(day.root):
-        raise DirectoryError(f"{day.root} is a symlink, or lies beyond one")
+        raise RequestError(f"{day.root} is a symlink, or lies beyond one")
     nearest = next(path for path in (day.root, *day.root.parents) if os.path.lexists(path))
     if not nearest.is_dir():
-        raise DirectoryError(f"{nearest} is in the way: it is not a directory")
+        raise RequestError(f"{nearest} is in the way: it is not a directory")
     for layer in (*LAYERS, QUARANTINE):
         directory = day.root / layer / NAME / day.day
         _refuse_strangers(day.root, directory, depth=1)
     _refuse_strangers(day.root, day.root / WORK, depth=_WORK_DEPTH)
 
 
-def check_pages(day: StoredDay) -> None:
-    """Look at what is to be read as pages, before a run opens it.
-
-    Raises:
-        NotWholeError: There is no such directory, or something in it is not a regular file.
-    """
-    directory = day.root / LAYERS[0] / NAME / day.day
-    if not directories_of(day.root).exists(directory) or not directory.is_dir():
-        raise NotWholeError(f"raw_sales has no {day.day} ({directory}): materialize it first")
-    if not os.access(directory, os.R_OK | os.X_OK):
-        raise NotWholeError(f"{directory} may not be read by this server: change its mode")
-    for entry in _entries(directory):
-        if not entry.is_file(follow_symlinks=False):
-            raise NotWholeError(
-                f"{entry.path} is {_kind(entry)}, not a page: remove it, or materialize raw_sales "
-                "again"
-            )
-
-
 def _stored_day(layer: str, text: str, roots: Sequence[Path]) -> StoredDay:
     field = f"{layer}_dir {text!r}"
-    path = _well_formed(layer, text)
-    root = Path(os.path.realpath(path.parents[2]))
+    path = Path(text)
+    if not path.is_absolute():
+        raise RequestError(f"{field} is relative: send an absolute path")
+    if ".." in path.parts:
+        raise RequestError(f"{field} holds '..'")
+    if path.parts[-3:-1] != (layer, NAME) or not _DAY.fullmatch(path.name):
+        raise RequestError(f"{field} does not have the form ROOT/{layer}/{NAME}/YYYY-MM-DD")
+    root = _real_root(field, path.parents[2])
     allowed = [real for real in map(_real, roots) if root.is_relative_to(real)]
     if not allowed:
-        raise DirectoryError(
+        raise RequestError(
             f"{field} does not lie below an allowed root: a root other than BASE_DIR has to be in "
             "SALES_HTTP_ROOTS when the server starts"
         )
-    for own in (_OWN & set(root.relative_to(real).parts) for real in allowed):
-        if own:
-            raise DirectoryError(
-                f"{field} lies within {' and '.join(sorted(own))}, a storage's own directory"
-            )
-    if len(os.fsencode(root)) + _ROOM > _MAX_PATH:
-        raise DirectoryError(f"{layer}_dir is longer than a path of a storage can be")
+    own = {name for real in allowed for name in root.relative_to(real).parts} & _OWN
+    if own:
+        raise RequestError(
+            f"{field} lies within {' and '.join(sorted(own))}, a storage's own directory"
+        )
     missing = sum(not os.path.lexists(parent) for parent in (root, *root.parents))
     if missing > _MAX_MISSING:
-        raise DirectoryError(
+        raise RequestError(
             f"{layer}_dir lies {missing} levels below the last directory that exists: make its "
             "root first"
         )
     return StoredDay(root, path.name)
 
 
-def _well_formed(layer: str, text: str) -> Path:
-    field = f"{layer}_dir {text!r}"
-    if _CONTROL.search(text):
-        raise DirectoryError(f"{field} holds a control character")
-    path = Path(text)
-    if not path.is_absolute():
-        raise DirectoryError(f"{field} is relative: send an absolute path")
-    if ".." in path.parts:
-        raise DirectoryError(f"{field} holds '..'")
-    if len(os.fsencode(text)) >= _MAX_PATH or any(
-        len(os.fsencode(part)) > _MAX_NAME for part in path.parts
-    ):
-        raise DirectoryError(f"{layer}_dir is longer than a path can be")
-    if path.parts[-3:-1] != (layer, NAME) or not _DAY.fullmatch(path.name):
-        raise DirectoryError(f"{field} does not have the form ROOT/{layer}/{NAME}/YYYY-MM-DD")
-    return path
+def _real_root(field: str, path: Path) -> Path:
+    """Resolve the root of a directory; it has to be one that a storage can have."""
+    try:
+        location(str(path))
+        root = _real(path)
+        location(str(root))
+    except InvalidLocationError as error:
+        raise RequestError(f"{field} has a root that cannot be a BASE_DIR: {error}") from error
+    longest = max(len(os.fsencode(part)) for part in root.parts)
+    if longest > _MAX_NAME or len(os.fsencode(root)) + _ROOM > _MAX_PATH:
+        raise RequestError(f"{field[:100]}... is longer than a path of a storage can be")
+    return root
 
 
 def _real(path: Path) -> Path:
@@ -159,12 +142,10 @@ def _refuse_strangers(root: Path, used: Path, depth: int) -> None:
     """Refuse what is not a real directory on the way from the root, and symlinks in it."""
     for path in (*reversed(used.relative_to(root).parents), used.relative_to(root)):
         if os.path.lexists(root / path) and not stat.S_ISDIR((root / path).lstat().st_mode):
-            raise DirectoryError(
-                f"{root / path} is in the way: it is a symlink, or not a directory"
-            )
+            raise RequestError(f"{root / path} is in the way: it is a symlink, or not a directory")
     for entry in _entries(used, depth):
         if entry.is_symlink():
-            raise DirectoryError(f"{entry.path} is a symlink: remove it")
+            raise RequestError(f"{entry.path} is a symlink: remove it")
 
 
 def _entries(directory: Path | str, depth: int = 1) -> Iterator["os.DirEntry[str]"]:
@@ -178,14 +159,3 @@ def _entries(directory: Path | str, depth: int = 1) -> Iterator["os.DirEntry[str
         yield entry
         if depth > 1 and entry.is_dir(follow_symlinks=False):
             yield from _entries(entry.path, depth - 1)
-
-
-def _kind(entry: "os.DirEntry[str]") -> str:
-    mode = entry.stat(follow_symlinks=False).st_mode
-    kinds = {
-        stat.S_IFDIR: "a directory",
-        stat.S_IFLNK: "a symlink",
-        stat.S_IFIFO: "a FIFO",
-        stat.S_IFSOCK: "a socket",
-    }
-    return kinds.get(stat.S_IFMT(mode), "a device")

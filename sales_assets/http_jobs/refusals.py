@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import NamedTuple
 
+from pydantic import BaseModel, Field
+
 from sales_assets.feed.api import NotSetUpError
 from sales_assets.feed.contract import DamagedPageError
 from sales_assets.feed.judgement import InvalidRowsError
@@ -25,20 +27,30 @@ class RequestError(ValueError):
     """A request asks for what no job can do; the text names the field and says why."""
 
 
-class DirectoryError(RequestError):
-    """A directory of a request may not be used."""
-
-
-class NotWholeError(RequestError):
-    """The directory that is to be read does not hold pages alone."""
-
-
 class DayBusyError(Exception):
     """Another request is writing the day."""
 
 
+class KilledError(Exception):
+    """The process of a run ended without an answer."""
+
+
 class NotNowError(Exception):
     """Nothing is accepted at the moment: the server is stopping, or has too much to do."""
+
+
+class Refused(BaseModel):
+    """The request was refused, or its run failed."""
+
+    message: str = Field(description="What is wrong, and what to do.")
+    run_id: str | None = Field(default=None, description="The run in Dagster, if there was one.")
+
+
+class Answer(NamedTuple):
+    """What to send to a client."""
+
+    status: HTTPStatus
+    body: BaseModel
 
 
 class Refusal(NamedTuple):
@@ -59,7 +71,7 @@ REFUSALS = (
     Refusal(
         HTTPStatus.BAD_REQUEST,
         "Malformed JSON; a missing, mistyped or unknown field; a date that is not a partition; "
-        "directories that do not fit.",
+        "directories that are not allowed.",
         (RequestError, PublishError),
     ),
     Refusal(
@@ -73,19 +85,17 @@ REFUSALS = (
     Refusal(
         HTTPStatus.NOT_FOUND,
         "The API has no such day, or raw_dir does not hold a whole day.",
-        (
-            NoSuchDayError,
-            NotWholeError,
-            MissingPartitionError,
-            InvalidPartitionError,
-            DamagedPageError,
-        ),
+        (NoSuchDayError, MissingPartitionError, InvalidPartitionError, DamagedPageError),
+    ),
+    Refusal(
+        HTTPStatus.REQUEST_TIMEOUT,
+        "The body did not arrive within 30 seconds.",
     ),
     Refusal(
         HTTPStatus.CONFLICT,
-        "Another request is writing the same day below the same root, or raw_dir does not hold "
-        "what was recorded of the day.",
-        (DayBusyError, ReplacedError, UnlikeRecordedError),
+        "Another request is writing the same day below the same root; raw_dir does not hold what "
+        "was recorded of the day; or a file was deleted while it was needed.",
+        (DayBusyError, ReplacedError, UnlikeRecordedError, FileNotFoundError),
     ),
     Refusal(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -95,7 +105,7 @@ REFUSALS = (
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "A fault of the server: it is not set up (AUTH_TOKEN is missing, say), the process of the "
         "run was killed, or there is a bug. Its log and the run say more.",
-        (NotSetUpError,),
+        (NotSetUpError, KilledError),
     ),
     Refusal(
         HTTPStatus.BAD_GATEWAY,
@@ -113,8 +123,8 @@ REFUSALS = (
 _STATUS = {error: refusal.status for refusal in REFUSALS for error in refusal.errors}
 
 
-def refusal_of(error: BaseException, run_id: str | None = None) -> tuple[HTTPStatus, str]:
-    """Give the status and the text that answer an error, and log what only the server should know.
+def refusal_of(error: BaseException, run_id: str | None = None) -> Answer:
+    """Answer an error, and log what only the server should know.
 
     Args:
         error: What was raised; the first error in its chain of causes that the table names counts.
@@ -123,15 +133,21 @@ def refusal_of(error: BaseException, run_id: str | None = None) -> tuple[HTTPSta
     for cause in _chain(error):
         status = next((_STATUS[kind] for kind in type(cause).__mro__ if kind in _STATUS), None)
         if isinstance(cause, NotSetUpError):
-            return HTTPStatus.INTERNAL_SERVER_ERROR, (
+            message = (
                 f"this server is not set up: {cause}. Do that where the server runs, and start it "
                 "again"
             )
+            return refuse(HTTPStatus.INTERNAL_SERVER_ERROR, message, run_id)
         if status is not None:
-            return status, str(cause)
+            return refuse(status, str(cause), run_id)
     _log.error("a request failed", exc_info=error)
     where = f"see run {run_id} in Dagster" if run_id else "see its log"
-    return HTTPStatus.INTERNAL_SERVER_ERROR, f"a fault of this server: {where}"
+    return refuse(HTTPStatus.INTERNAL_SERVER_ERROR, f"a fault of this server: {where}", run_id)
+
+
+def refuse(status: HTTPStatus, message: str, run_id: str | None = None) -> Answer:
+    """Answer with a refusal."""
+    return Answer(status, Refused(message=message, run_id=run_id))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

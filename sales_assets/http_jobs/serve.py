@@ -1,12 +1,21 @@
 """What the command `sales-assets http-jobs` does: both jobs, served until a signal comes."""
 
+import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import forkserver
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sales_assets import settings
 from sales_assets.http.address import is_loopback
 from sales_assets.http.tokens import InvalidTokenError, check_token
-from sales_assets.http_jobs.fork_server import begin_importing
-from sales_assets.storage.location import location
+from sales_assets.storage.location import InvalidLocationError, location
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+_log = logging.getLogger(__name__)
 
 
 class CannotServeError(Exception):
@@ -35,45 +44,49 @@ def serve(
         token: What requests have to carry, if anything.
         at_a_time: How many runs go at a time.
         stop_within: Seconds that runs under way get to end.
-        say: Is told where each job is served.
+        say: Gets a line for each job, with its address.
 
     Raises:
-        CannotServeError: Of the token, the host, a root or the instance.
-        CannotListenError: Of the host or a port.
+        CannotServeError: Because of the token, the host, a root or the instance.
+        CannotListenError: Because of the host or a port.
     """
     _check(host, roots, token)
-    # Runs wait for the fork server; it imports what this process does, at the same time.
-    begin_importing()
-    import dagster as dg
-
+    # The fork server imports the definitions while this process does, too; runs wait for it.
+    forkserver.set_forkserver_preload(["sales_assets.http_jobs.run_process"])
+    forkserver.ensure_running()
     from sales_assets.definitions import BASE_DIR
-    from sales_assets.http_jobs.app import HTTP_JOBS, create_app
+    from sales_assets.http_jobs import server
+    from sales_assets.http_jobs.app import create_app
     from sales_assets.http_jobs.run_process import log_to_stderr
-    from sales_assets.http_jobs.runs import MAX_ACCEPTED, Runs, open_instance
-    from sales_assets.http_jobs.server import HttpServer
+    from sales_assets.http_jobs.runs import MAX_ACCEPTED, Runs
 
     base = location(BASE_DIR)
     if isinstance(base, Path):
         roots = (base.absolute(), *roots)
     if not roots:
         raise CannotServeError(f"BASE_DIR {base} is no local path: set SALES_HTTP_ROOTS")
-    # A few threads more than requests that can be accepted, so that /health is always answered.
-    server = HttpServer(host, threads=MAX_ACCEPTED + 4)
     log_to_stderr()
-    try:
-        instance = open_instance()
-    except dg.DagsterInvariantViolationError as error:
-        raise CannotServeError(str(error)) from error
-    with instance:
+    with _instance() as instance:
         runs = Runs(instance, at_a_time=at_a_time)
+        runs.mark_what_was_left()
+        apps = {}
         for layer, port in ports.items():
-            job = HTTP_JOBS[layer]
             try:
-                url = server.listen(create_app(job, runs, roots, token), port)
+                listening = server.listen(host, port)
             except OSError as error:
-                raise CannotListenError(f"cannot listen on {host}:{port}: {error}") from error
-            say(f"{job.asset}: POST {url}")
-        server.run(runs.stop, runs.end, stop_within)
+                raise CannotListenError(
+                    f"cannot listen on {host}:{port} (--{layer}-port): {error}"
+                ) from error
+            asset = f"{layer}_sales"
+            apps[listening] = create_app(asset, runs, roots, token)
+            shown = f"[{host}]" if ":" in host else host
+            say(f"{asset}: POST http://{shown}:{listening.getsockname()[1]}/")
+        # More threads than requests that can be accepted, so that /health is always answered.
+        server.serve(apps, MAX_ACCEPTED + 4, runs.stop, lambda: runs.close(stop_within))
+    if not runs.close(0):
+        # A thread waits for something that hangs, and Python would wait for the thread.
+        _log.error("stopped with a request that has no answer: something hangs")
+        os._exit(1)
 
 
 def _check(host: str, roots: Sequence[Path], token: str | None) -> None:
@@ -88,7 +101,30 @@ def _check(host: str, roots: Sequence[Path], token: str | None) -> None:
             "then send as Authorization: Bearer ..., or use --host 127.0.0.1"
         )
     for root in roots:
+        named = f"root {str(root)!r} of --root or SALES_HTTP_ROOTS"
         if not root.is_absolute():
-            raise CannotServeError(
-                f"root {root} of --root or SALES_HTTP_ROOTS is not an absolute path"
-            )
+            raise CannotServeError(f"{named} is not an absolute path")
+        try:
+            location(str(root))
+        except InvalidLocationError as error:
+            raise CannotServeError(f"{named} cannot be a BASE_DIR: {error}") from error
+
+
+def _instance() -> "dg.DagsterInstance":
+    """Open the instance in `DAGSTER_HOME`, or a temporary one when that is not set.
+
+    Raises:
+        CannotServeError: `DAGSTER_HOME` is not the absolute path of a directory.
+    """
+    import dagster as dg
+
+    if not settings.read().dagster_home:
+        _log.warning(
+            "DAGSTER_HOME is not set: the runs are kept in a temporary directory, where the UI "
+            "does not see them, and are gone when the server stops"
+        )
+        return dg.DagsterInstance.local_temp()
+    try:
+        return dg.DagsterInstance.get()
+    except dg.DagsterInvariantViolationError as error:
+        raise CannotServeError(str(error)) from error

@@ -1,202 +1,206 @@
-"""Runs WSGI applications under waitress, in one event loop, until the process is told to stop.
+"""Serves WSGI applications with Hypercorn, each on a port of its own, until a signal comes.
 
-On SIGTERM or Ctrl-C the requests that are running get their answers before the server ends, within
-a limit; a second signal ends it at once. What the applications do is not known here.
-
-waitress takes a byte now and then for activity, and stops accepting when it has its fill of
-connections. Here a request has to come in as a whole within a time limit, whatever its client does,
-and a connection too many closes the one that has been idle for the longest.
+A connection is good for one request. Hypercorn closes those that send no whole head of one in time;
+its body is read here, within limits, before a thread is given to it, so that slow clients cost no
+threads. What the applications do is not known here.
 """
 
+import asyncio
 import json
+import logging
 import resource
 import signal
 import socket
-import time
-from collections.abc import Callable, Iterable
-from types import FrameType
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Any
 
-from waitress import wasyncore
-from waitress.channel import HTTPChannel
-from waitress.server import create_server
-from waitress.task import ErrorTask
+import hypercorn.asyncio
+from a2wsgi import WSGIMiddleware
+from hypercorn.config import Config
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
+MAX_BODY = 64 * 1024
+"""Bytes that the body of a request may have."""
+
+SECONDS_TO_ARRIVE = 30
+"""How long a client may take for the head of a request, for its body, and to take the answer."""
+
+_SECONDS_TO_TAKE_ANSWERS = 5
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# What an application wants to refuse in its own words has to get through to it.
-_MAX_BODY = 1024 * 1024
-_OPEN_FILES = 4096
-_SECONDS_TO_END = 15
-"""How long requests get to answer that they were ended: runs take ten seconds to end at most."""
+
+_log = logging.getLogger(__name__)
+
+WSGIApp = Callable[[Any, Any], Iterable[bytes]]
 
 
-class Limits(NamedTuple):
-    """What clients may take of a server.
+def listen(host: str, port: int) -> socket.socket:
+    """Open a port.
 
-    Attributes:
-        seconds: How long a connection may take for a whole request, and for receiving the answer.
-        connections: How many may be open at a time.
+    Args:
+        host: Name or address to listen on.
+        port: 0 for any free one.
+
+    Raises:
+        OSError: The host is unknown, or the port taken.
     """
-
-    seconds: float = 30
-    connections: int = 400
-
-
-_LIMITS = Limits()
-
-
-class _JsonErrorTask(ErrorTask):  # type: ignore[misc]
-    """Answers requests that waitress itself refuses (malformed HTTP, far too large) in JSON."""
-
-    def execute(self) -> None:
-        error = self.request.error
-        body = json.dumps({"message": f"{error.reason}: {error.body}"}).encode()
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", "application/json"))
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.create_server(address[:2], family=family)
+    # Its connections inherit this: one whose client does not take its answer is closed.
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        milliseconds = 1000 * SECONDS_TO_ARRIVE
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(milliseconds))
+    return listening
 
 
-class _Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection.
+def serve(
+    apps: Mapping[socket.socket, WSGIApp],
+    threads: int,
+    stop: Callable[[], object],
+    close: Callable[[], object],
+) -> None:
+    """Serve until SIGTERM or Ctrl-C; a second signal ends the process at once.
 
-    Attributes:
-        idle_since: When it was made, or was last seen with a whole request to be answered.
+    Args:
+        apps: The application of each open port.
+        threads: How many requests each application works on at a time.
+        stop: Called when the signal comes; has the applications refuse what comes from now on.
+        close: Called after that, in a thread; returns once requests have their answers. Until then,
+            the applications go on being served.
     """
-
-    error_task_class = _JsonErrorTask
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        self.idle_since = time.monotonic()
-        super().__init__(*arguments, **options)
-
-    def received(self, data: bytes) -> Any:
-        taken = super().received(data)
-        self.note_work()
-        return taken
-
-    def note_work(self) -> bool:
-        """Tell whether a request is being worked on, which makes the connection busy."""
-        if self.requests:
-            self.idle_since = time.monotonic()
-            return True
-        return False
+    # Runs need some, too, however many connections are idle.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    asyncio.run(_serve(apps, threads, stop, close))
 
 
-class HttpServer:
-    """The servers of a process."""
+async def _serve(
+    apps: Mapping[socket.socket, WSGIApp],
+    threads: int,
+    stop: Callable[[], object],
+    close: Callable[[], object],
+) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_log_in_a_line)
+    told, closed = asyncio.Event(), asyncio.Event()
 
-    def __init__(self, host: str, threads: int, limits: Limits = _LIMITS) -> None:
-        """Get ready.
+    def on_signal() -> None:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        stop()
+        told.set()
 
-        Args:
-            host: Name or address to listen on.
-            threads: How many requests each application works on at a time.
-            limits: What holds for each of the servers.
-        """
-        self._host = host
-        self._limits = limits
-        self._threads = threads
-        self._sockets: dict[int, Any] = {}
-        self._servers: list[Any] = []
-        _allow_open_files(_OPEN_FILES)
-
-    def listen(self, app: Callable[..., Iterable[bytes]], port: int) -> str:
-        """Open a port for an application; it is not served before `run`.
-
-        Args:
-            app: The WSGI application.
-            port: 0 for any free one.
-
-        Returns:
-            The address.
-
-        Raises:
-            OSError: The host is unknown, or the port taken.
-        """
-        family, *_, address = socket.getaddrinfo(self._host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.create_server(address[:2], family=family)
-        server = create_server(
-            app,
-            map=self._sockets,
-            sockets=[listening],
-            threads=self._threads,
-            max_request_body_size=_MAX_BODY,
-            ident=None,
-            # Both are looked after here.
-            connection_limit=_OPEN_FILES,
-            channel_timeout=24 * 3600,
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, on_signal)
+    servers = {
+        asyncio.create_task(
+            hypercorn.asyncio.serve(
+                _Bounded(app, threads),
+                _config(listening),
+                shutdown_trigger=closed.wait,
+                mode="asgi",
+            )
         )
-        server.channel_class = _Channel
-        self._servers.append(server)
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{server.effective_port}/"
+        for listening, app in apps.items()
+    }
+    signalled = asyncio.create_task(told.wait())
+    await asyncio.wait({signalled, *servers}, return_when=asyncio.FIRST_COMPLETED)
+    await loop.run_in_executor(ThreadPoolExecutor(1), close)
+    closed.set()
+    done, _ = await asyncio.wait(servers, timeout=_SECONDS_TO_TAKE_ANSWERS)
+    for server in done:
+        server.result()
 
-    def run(
-        self, on_stop: Callable[[], None], on_end: Callable[[], None], stop_within: float
+
+def _log_in_a_line(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what happens to single connections, such as one whose client does not take an answer."""
+    if not isinstance(context.get("exception"), asyncio.CancelledError):  # Given up at the end.
+        _log.warning("%s: %r", context["message"], context.get("exception"))
+
+
+def _config(listening: socket.socket) -> Config:
+    config = Config()
+    config.bind = [f"fd://{listening.detach()}"]
+    config.backlog = 1024
+    config.keep_alive_timeout = SECONDS_TO_ARRIVE
+    # Requests are rare, and whoever sends many at once on a connection would keep others waiting.
+    config.keep_alive_max_requests = 1
+    config.include_server_header = False
+    config.loglevel = "WARNING"
+    return config
+
+
+class _Bounded:
+    """An ASGI application that hands a WSGI one requests whose bodies are whole and not too long.
+
+    Args:
+        app: Gets the beginning of a body that is too long, which it is to refuse.
+        threads: How many requests it works on at a time.
+    """
+
+    def __init__(self, app: WSGIApp, threads: int) -> None:
+        self._app: Any = WSGIMiddleware(app, workers=threads)
+
+    async def __call__(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """Serve until a signal comes, and then until every request has its answer.
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await asyncio.wait_for(_body(receive), SECONDS_TO_ARRIVE)
+        except asyncio.TimeoutError:
+            await _refuse_slow(send)
+            return
+        if body is None:
+            return
 
-        Args:
-            on_stop: Called when the signal comes, within its handler; has the applications refuse
-                what comes from now on.
-            on_end: Called when there are requests without an answer `stop_within` seconds later;
-                has them end.
-            stop_within: Seconds.
-        """
-        stopped_at: float | None = None
-        ended = False
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            nonlocal stopped_at
-            stopped_at = time.monotonic()
-            on_stop()
-            for each in _SIGNALS:
-                signal.signal(each, signal.SIG_DFL)
-
-        for each in _SIGNALS:
-            signal.signal(each, stop)
-        # waitress's own `run` gives running requests five seconds, and then drops them.
-        while stopped_at is None or not self._is_idle():
-            # poll, since select knows no more than 1024 files.
-            wasyncore.loop(timeout=0.5, use_poll=True, map=self._sockets, count=1)
-            for server in self._servers:
-                _close_idle(server, self._limits)
-            stopping_for = 0.0 if stopped_at is None else time.monotonic() - stopped_at
-            if stopping_for > stop_within + _SECONDS_TO_END:
-                break
-            if stopping_for > stop_within and not ended:
-                ended = True
-                on_end()
-        wasyncore.close_all(self._sockets)
-
-    def _is_idle(self) -> bool:
-        """Tell whether no request is being worked on and every answer has been sent."""
-        return not any(
-            channel.requests or channel.total_outbufs_len
-            for server in self._servers
-            for channel in server.active_channels.values()
-        )
+        # Hypercorn cannot close a connection while what comes in is not taken.
+        draining = asyncio.create_task(_drain(receive))
+        try:
+            await self._app(_with_length(scope, len(body)), _giving(body), send)
+        finally:
+            draining.cancel()
 
 
-def _close_idle(server: Any, limits: Limits) -> None:
-    """Close the connections that are idle for too long, and of too many the longest idle ones."""
-    channels = list(server.active_channels.values())
-    idle = sorted(
-        (channel for channel in channels if not channel.note_work()),
-        key=lambda channel: channel.idle_since,
-    )
-    too_many = max(0, len(channels) - limits.connections)
-    since = time.monotonic() - limits.seconds
-    for number, channel in enumerate(idle):
-        if number < too_many or channel.idle_since < since:
-            channel.handle_close()
+def _with_length(scope: Any, length: int) -> dict[str, Any]:
+    """Say how long the body is; WSGI would take one that came in chunks for an empty one."""
+    replaced = (b"content-length", b"transfer-encoding")
+    headers = [header for header in scope["headers"] if header[0] not in replaced]
+    return {**scope, "headers": [*headers, (b"content-length", str(length).encode())]}
 
 
-def _allow_open_files(wanted: int) -> None:
-    """Raise the limit of this process, as far as it may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+def _giving(body: bytes) -> Callable[[], Awaitable[dict[str, Any]]]:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+async def _drain(receive: ASGIReceiveCallable) -> None:
+    while (await receive())["type"] == "http.request":
+        pass
+
+
+async def _body(receive: ASGIReceiveCallable) -> bytes | None:
+    """Read a body, or as much as shows that it is too long; None if the client is gone."""
+    body = b""
+    while len(body) <= MAX_BODY:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message["body"]
+        if not message["more_body"]:
+            break
+    return body
+
+
+async def _refuse_slow(send: ASGISendCallable) -> None:
+    message = f"the body of the request did not arrive within {SECONDS_TO_ARRIVE} seconds"
+    body = json.dumps({"message": message}).encode()
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    status = HTTPStatus.REQUEST_TIMEOUT
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

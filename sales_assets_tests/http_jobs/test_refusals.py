@@ -1,12 +1,13 @@
 """The table of refusals: what it answers, and that the documentation repeats it."""
 
 import re
+from http import HTTPStatus
 
 import pytest
 
 from sales_assets.feed.api import NotSetUpError, RefusedTokenError
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError
-from sales_assets.http_jobs.refusals import REFUSALS, DayBusyError, DirectoryError, refusal_of
+from sales_assets.http_jobs.refusals import REFUSALS, DayBusyError, RequestError, refusal_of, refuse
 from sales_assets_tests.helpers.files import PROJECT
 
 RUN = "the-run"
@@ -22,7 +23,7 @@ def test_the_documentation_has_the_same_table() -> None:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (DirectoryError("x"), 400),
+        (RequestError("x"), 400),
         (DayBusyError("x"), 409),
         (FeedApiError("x"), 502),
         (RefusedTokenError("x"), 502),
@@ -30,28 +31,28 @@ def test_the_documentation_has_the_same_table() -> None:
     ],
 )
 def test_the_nearest_named_class_of_an_error_decides(error: Exception, status: int) -> None:
-    assert refusal_of(error) == (status, str(error))
+    assert refusal_of(error) == refuse(HTTPStatus(status), str(error))
 
 
 def test_the_first_named_error_in_the_chain_of_causes_counts() -> None:
     outer = RuntimeError("the step failed")
     outer.__cause__ = NoSuchDayError("no such day")
-    assert refusal_of(outer, RUN) == (404, "no such day")
+    assert refusal_of(outer, RUN) == refuse(HTTPStatus.NOT_FOUND, "no such day", RUN)
 
 
 def test_an_error_without_a_name_tells_no_more_than_the_run(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert refusal_of(KeyError("secret"), RUN) == (
-        500,
-        "a fault of this server: see run the-run in Dagster",
+    assert refusal_of(KeyError("secret"), RUN) == refuse(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of this server: see run the-run in Dagster", RUN
     )
     assert "secret" in caplog.text
 
 
 def test_what_the_server_lacks_is_its_own_fault_and_says_what_to_do_there() -> None:
-    assert refusal_of(NotSetUpError("AUTH_TOKEN is not set: set it"), RUN) == (
-        500,
+    assert refusal_of(NotSetUpError("AUTH_TOKEN is not set: set it"), RUN) == refuse(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
         "this server is not set up: AUTH_TOKEN is not set: set it. Do that where the server runs, "
         "and start it again",
+        RUN,
     )

@@ -2,16 +2,22 @@
 
 import os
 import signal
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
+from shutil import rmtree
 from threading import Event
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import dagster as dg
 import pytest
+import requests
 
+from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.http_jobs_server import (
     HeldApi,
@@ -24,6 +30,7 @@ from sales_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
+STARTED, FAILURE = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
 DAY = "2022-08-09"
 DAYS = ("2022-08-10", "2022-08-11", "2022-08-12", "2022-08-13")
 
@@ -43,15 +50,15 @@ def shared(held_api: HeldApi, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield server
 
 
-def at_work(jobs: HttpJobs) -> list[UUID]:
-    """List the days that are locked, whose names are made of theirs, or being written."""
+def at_work(jobs: HttpJobs) -> list[Path]:
+    """List the locks of days, and the places where days are being written."""
     work = jobs.storage / ".work"
-    return [UUID(path.name) for path in work.iterdir()] if work.exists() else []
+    return [*work.iterdir()] if work.exists() else []
 
 
 def locked(jobs: HttpJobs) -> int:
     """Count the days whose requests were accepted."""
-    return sum(name.version == 5 for name in at_work(jobs))
+    return sum(map(is_lock, at_work(jobs)))
 
 
 def hold(api: HeldApi, day: str) -> None:
@@ -100,10 +107,35 @@ def test_a_run_that_is_killed_is_500_and_failed_in_dagster_and_the_server_lives(
     release(held_api, DAY)
     assert response.status_code == 500
     assert response.json()["run_id"] in response.json()["message"]
-    assert shared.status_of(response) == dg.DagsterRunStatus.FAILURE
+    assert shared.status_of(response) == FAILURE
     assert tree(shared.storage / "raw") == before
     assert shared.raw(DAY).status_code == 201
     assert at_work(shared) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [(lambda lock: (lock / ".DS_Store").touch(), 201), (lambda lock: rmtree(lock.parent), 409)],
+    ids=["a file in the lock", "no work directory"],
+)
+def test_what_somebody_else_does_in_the_work_directory_is_no_fault_of_the_server(
+    shared: HttpJobs, held_api: HeldApi, change: Callable[[Path], object], status: int
+) -> None:
+    hold(held_api, DAY)
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(shared.raw, DAY)
+        assert held_api.waiting.wait(60)
+        [lock] = filter(is_lock, at_work(shared))
+        change(lock)
+        release(held_api, DAY)
+        assert running.result().status_code == status
+    assert shared.raw(DAY).status_code == 201
+    assert at_work(shared) == []
+
+
+def is_lock(path: Path) -> bool:
+    """Tell a lock, whose name is made of that of its day, from a place to work in."""
+    return UUID(path.name).version == 5
 
 
 def test_two_servers_of_one_storage_do_not_write_a_day_at_once(
@@ -141,14 +173,51 @@ def test_a_server_that_is_killed_takes_its_runs_with_it_and_leaves_no_lock(
         release(held_api, DAY)
         with jobs.instance() as instance:
             [record] = instance.get_runs()
-        assert record.status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+        assert record.status == FAILURE
     with running_http_jobs(tmp_path, name="again", **settings) as jobs:
         assert jobs.raw(DAY).status_code == 201
         assert at_work(jobs) == []
 
 
-def test_runs_that_do_not_end_in_time_are_ended_when_the_server_stops(
+def test_what_a_server_left_that_was_killed_with_its_runs_has_failed_at_the_next_start(
     held_api: HeldApi, tmp_path: Path
+) -> None:
+    settings = api_settings(held_api)
+    held_api.asked.clear()
+    hold(held_api, DAYS[0])
+    hold(held_api, DAYS[1])
+    with (
+        ThreadPoolExecutor() as pool,
+        running_http_jobs(tmp_path, **settings) as killed,
+        running_http_jobs(tmp_path, name="living", **settings) as living,
+    ):
+        pool.submit(killed.raw, DAYS[0])
+        running = pool.submit(living.raw, DAYS[1])
+        wait_for("both", lambda: {*DAYS[:2]} <= {*held_api.asked})
+        [run] = killed.runs()
+        # So that it cannot notice.
+        os.kill(run, signal.SIGSTOP)
+        for process in (killed.process.pid, killed.fork_server(), run):
+            os.kill(process, signal.SIGKILL)
+        assert statuses(living) == {DAYS[0]: STARTED, DAYS[1]: STARTED}
+        with running_http_jobs(tmp_path, name="again", **settings) as again:
+            assert statuses(living) == {DAYS[0]: FAILURE, DAYS[1]: STARTED}
+            release(held_api, DAYS[0])
+            assert again.raw(DAYS[0]).status_code == 201
+        release(held_api, DAYS[1])
+        assert running.result().status_code == 201
+
+
+def statuses(jobs: HttpJobs) -> dict[str, dg.DagsterRunStatus]:
+    """Give the status of the last run of each day."""
+    with jobs.instance() as instance:
+        runs = instance.get_runs(ascending=True)
+        return {run.tags["dagster/partition"]: run.status for run in runs}
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["busy", "hanging"])
+def test_runs_that_do_not_end_in_time_are_killed_when_the_server_stops(
+    held_api: HeldApi, tmp_path: Path, hangs: bool
 ) -> None:
     hold(held_api, DAYS[0])
     options = ("--jobs", "1", "--stop-within", "0.1")
@@ -160,16 +229,89 @@ def test_runs_that_do_not_end_in_time_are_ended_when_the_server_stops(
         assert held_api.waiting.wait(60)
         waiting = pool.submit(jobs.raw, DAYS[1])
         wait_for("both", lambda: locked(jobs) == 2)
+        [run] = jobs.runs()
+        if hangs:
+            os.kill(run, signal.SIGSTOP)
         jobs.process.terminate()
         assert (running.result().status_code, waiting.result().status_code) == (503, 503)
         assert "stopped before the run had ended" in running.result().json()["message"]
-        assert jobs.status_of(running.result()) in (
-            dg.DagsterRunStatus.FAILURE,
-            dg.DagsterRunStatus.CANCELED,
-        )
-        assert jobs.process.wait(30) == 0
+        assert jobs.status_of(running.result()) == FAILURE
+        assert jobs.process.wait(60) == 0
+        assert not is_alive(run)
     release(held_api, DAYS[0])
     assert not (tmp_path / "storage" / "raw").exists()
+
+
+def test_a_fork_server_that_hangs_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
+    options = ("--stop-within", "0.1")
+    with (
+        ThreadPoolExecutor() as pool,
+        running_http_jobs(tmp_path, *options, SALES_API_URL="sample") as jobs,
+    ):
+        fork_server = jobs.fork_server()
+        os.kill(fork_server, signal.SIGSTOP)
+        pool.submit(jobs.raw, DAY)
+        wait_for("its lock", lambda: locked(jobs) == 1)
+        jobs.process.terminate()
+        assert jobs.process.wait(60) == 1
+        os.kill(fork_server, signal.SIGKILL)
+
+
+def test_a_fork_server_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    with running_http_jobs(tmp_path, SALES_API_URL="sample") as jobs:
+        assert jobs.raw(DAYS[0]).status_code == 201
+        fork_server = jobs.fork_server()
+        os.kill(fork_server, signal.SIGKILL)
+        wait_for("its end", lambda: not is_alive(fork_server))
+        assert jobs.raw(DAYS[1]).status_code == 201
+
+
+def test_on_sigterm_what_runs_gets_its_answer_and_what_comes_gets_503(
+    held_api: HeldApi, tmp_path: Path
+) -> None:
+    hold(held_api, DAY)
+    with (
+        ThreadPoolExecutor() as pool,
+        running_http_jobs(tmp_path, **api_settings(held_api)) as jobs,
+    ):
+        running = pool.submit(jobs.raw, DAY)
+        assert held_api.waiting.wait(60)
+        jobs.process.terminate()
+        wait_for("503", lambda: jobs.raw(DAYS[0]).status_code == 503)
+        refused = jobs.raw(DAYS[0])
+        assert refused.headers["Content-Type"] == "application/json"
+        assert "stopping" in refused.json()["message"]
+        assert requests.get(f"{jobs.urls['stg_sales']}health", timeout=30).status_code == 503
+        assert not running.done()
+        release(held_api, DAY)
+        assert running.result().status_code == 201
+        assert jobs.process.wait(60) == 0
+    assert f"raw/sales/{DAY}/sales_{DAY}_1.json" in tree(jobs.storage)
+
+
+def test_60_jobs_and_500_idle_connections_do_not_keep_health_from_answering(
+    held_api: HeldApi, tmp_path: Path
+) -> None:
+    days = days_from(DAY, 61)
+    for day in days:
+        hold(held_api, day)
+    with (
+        ThreadPoolExecutor(60) as pool,
+        ExitStack() as stack,
+        running_http_jobs(tmp_path, **api_settings(held_api)) as jobs,
+    ):
+        stack.callback(jobs.process.kill)
+        for number, day in enumerate(days[:60]):
+            pool.submit(jobs.raw if number % 2 else jobs.stg, day)
+        wait_for("60 jobs", lambda: locked(jobs) == 60)
+        for _ in range(500):
+            for url in jobs.urls.values():
+                place = ("127.0.0.1", urlsplit(url).port)
+                stack.enter_context(socket.create_connection(place, timeout=30))
+        for url in jobs.urls.values():
+            assert requests.get(f"{url}health", timeout=60).status_code == 200
+        refused = jobs.raw(days[60])
+        assert (refused.status_code, "60 requests" in refused.text) == (503, True)
 
 
 def test_ctrl_c_lets_runs_end(held_api: HeldApi, tmp_path: Path) -> None:
@@ -185,7 +327,7 @@ def test_ctrl_c_lets_runs_end(held_api: HeldApi, tmp_path: Path) -> None:
         wait_for("the stop", lambda: jobs.raw(DAYS[0]).status_code == 503)
         release(held_api, DAY)
         assert running.result().status_code == 201
-        assert jobs.process.wait(30) == 0
+        assert jobs.process.wait(60) == 0
 
 
 def test_a_server_without_stderr_runs(tmp_path: Path) -> None:
