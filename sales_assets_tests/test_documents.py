@@ -20,6 +20,7 @@ from sales_assets.sample.faults import Faults
 from sales_assets_tests.helpers.commands import without_settings
 from sales_assets_tests.helpers.documents import (
     BY_CI,
+    EDITS,
     NOT_RUN,
     PARTS,
     RUN,
@@ -46,6 +47,8 @@ NOT_OURS = (
     *("All code locations passed validation", "spark.read", "file_storage/", "sales_assets/"),
 )
 """How texts begin that documents show and that are not what our code says."""
+
+FILE_NAME = r"[\w./-]*\w\.(?:py|toml|ya?ml|avsc|md)"
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS)
 
@@ -91,7 +94,7 @@ def test_the_commands_of_a_document_run(document: str, tmp_path: Path) -> None:
             start_new_session=True,
         )
         try:
-            assert shell.wait(timeout=600) == 0, output.read_text()[-5000:]
+            assert shell.wait(timeout=1200) == 0, output.read_text()[-5000:]
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGKILL)
@@ -99,8 +102,8 @@ def test_the_commands_of_a_document_run(document: str, tmp_path: Path) -> None:
 
 @of_language(*RUN)
 def test_a_block_is_run_in_a_known_way(block: Block) -> None:
-    assert block.way in {"", NOT_RUN, BY_CI, SERVER}
-    assert bool(block.detail) == (block.way in {NOT_RUN, SERVER})
+    assert block.way in {"", NOT_RUN, BY_CI, SERVER, *EDITS}
+    assert bool(block.detail) == (block.way in {NOT_RUN, SERVER, *EDITS})
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=[block.place for block in BLOCKS])
@@ -186,13 +189,15 @@ def test_links_lead_to_files_and_headings_that_exist(document: str) -> None:
 
 @each_document
 def test_files_that_are_named_exist(document: str) -> None:
-    """A name such as `feed/stream.py` is that of a file, from any directory on."""
-    files = {
-        f"/{path.relative_to(PROJECT)}" for path in PROJECT.rglob("*") if ".venv" not in path.parts
-    }
-    named = re.findall(r"`([\w./-]*\w\.(?:py|toml|ya?ml|avsc|md))`", prose(document))
-    gone = [name for name in named if not any(file.endswith(f"/{name}") for file in files)]
-    assert not gone
+    """A name such as `feed/stream.py` is that of a file here, in the package, or of its link."""
+    places = [(PROJECT / document).parent, PROJECT, PROJECT / "sales_assets"]
+    named = re.findall(rf"`({FILE_NAME})`(?:\]\(([^)#]+))?", by_hand(prose(document)))
+    gone = [
+        name
+        for name, target in named
+        if not (target.endswith(name) if target else any((at / name).is_file() for at in places))
+    ]
+    assert gone == []
 
 
 @each_document

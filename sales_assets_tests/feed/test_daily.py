@@ -68,11 +68,11 @@ def test_a_bad_row_fails_the_day() -> None:
 
 
 def test_bad_rows_that_the_run_allows_are_told_beside_the_good_ones() -> None:
-    reading = converted(sale(price="1"), sale(colour="red"), max_rejected_rows=1).reading()
+    reading = converted(sale(price="1"), sale(unknown_field="red"), max_rejected_rows=1).reading()
     assert len(list(reading)) == 1
     facts = reading.result
     assert facts.metadata["rejected_rows"] == len(facts.rejects) == 1
-    assert [*facts.metadata["unknown_fields"]] == ["colour"]
+    assert [*facts.metadata["unknown_fields"]] == ["unknown_field"]
 
 
 def test_a_backfill_is_one_run_unless_it_is_cut_into_runs_of_so_many_days() -> None:

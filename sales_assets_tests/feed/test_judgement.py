@@ -49,11 +49,14 @@ def test_a_long_value_is_shown_short() -> None:
 
 def test_a_field_that_is_not_in_the_contract_is_noted_with_its_place() -> None:
     judgement = Judgement("stg_sales")
-    pages = [page(sale()), page(sale(), sale(colour="red"), sale(colour=1, size=2))]
+    pages = [
+        page(sale()),
+        page(sale(), sale(unknown_field="red"), sale(unknown_field=1, field_2=2)),
+    ]
     assert len([row for rows in judged(pages, judgement) for row in rows]) == 4
     assert judgement.unknown_fields == {
-        "colour": {"first": "page 2, row 2", "rows": 2},
-        "size": {"first": "page 2, row 3", "rows": 1},
+        "unknown_field": {"first": "page 2, row 2", "rows": 2},
+        "field_2": {"first": "page 2, row 3", "rows": 1},
     }
 
 

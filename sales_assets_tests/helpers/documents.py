@@ -7,6 +7,12 @@ in a scratch copy of the project, unless a comment right above it says otherwise
     <!-- run by .ci/run -->
     <!-- a server, ready when it prints: TEXT -->
 
+A block of any language is put into the scratch copy, as the reader of a recipe does, below
+
+    <!-- the file: FILE -->
+    <!-- the last field of: FILE -->
+    <!-- below the line: TEXT in FILE -->
+
 `python -m sales_assets_tests.helpers.documents` (`make docs`) writes the parts between
 `<!-- from the code: NAME -->` and `<!-- end -->`.
 """
@@ -21,6 +27,7 @@ import shlex
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
+from pathlib import Path
 from typing import NamedTuple
 
 import sales_assets
@@ -32,6 +39,7 @@ RUN = {"sh", "python", "console"}
 """The languages that are run."""
 
 NOT_RUN, BY_CI, SERVER = "not run here", "run by .ci/run", "a server, ready when it prints"
+FILE, FIELD, BELOW = EDITS = "the file", "the last field of", "below the line"
 
 OF_THE_IMAGE = {
     f"sales_assets.instance.{name}"
@@ -105,13 +113,40 @@ def session(document: str) -> str:
     steps = [
         f"echo {shlex.quote(f'+++ {block.place}')}\n{_step(number, block)}"
         for number, block in enumerate(blocks(document))
-        if block.language in RUN and block.way not in (NOT_RUN, BY_CI)
+        if block.way in EDITS or (block.language in RUN and block.way not in (NOT_RUN, BY_CI))
     ]
     return "\n".join(["set -euo pipefail", *steps]) if steps else ""
 
 
+def edit(root: Path, block: Block) -> None:
+    """Put a block of a recipe into a copy of the project.
+
+    Raises:
+        ValueError: The file has no such line, or several.
+    """
+    text, _, name = block.detail.rpartition(" in ")
+    path = root / name
+    if block.way == FILE:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block.text, encoding="utf-8")
+        return
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    if block.way == FIELD:
+        end = lines.index("  ]\n")
+        lines[end - 1] = lines[end - 1].rstrip() + ",\n"
+        lines.insert(end, textwrap.indent(block.text, "    "))
+    else:
+        [at] = [number for number, line in enumerate(lines) if text in line]
+        lines.insert(at + 1, block.text)
+    path.write_text("".join(lines), encoding="utf-8")
+
+
 def _step(number: int, block: Block) -> str:
     commands = block.text
+    if block.way in EDITS:
+        call = f"edit(Path(), Block(*{tuple(block)!r}))"
+        module = "sales_assets_tests.helpers.documents"
+        return f"python -c {shlex.quote(f'from {module} import *; {call}')}\n"
     if block.language == "python":
         commands = f"python - <<'END OF PYTHON'\n{commands}END OF PYTHON\n"
     elif block.language == "console":

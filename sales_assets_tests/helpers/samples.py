@@ -199,9 +199,9 @@ def checks() -> str:
         pipeline = Pipeline(api, Path(directory), instance)
         days = days_from(WEEK[0], 22)
         api.days = {day: pages_of(day) for day in days}
-        short, coloured, nameless, damaged, shrunk, *_, few = days[1:]
+        short, wider, nameless, damaged, shrunk, *_, few = days[1:]
         api.days[short][1] = page(*json.loads(api.days[short][1])[:61])
-        api.days[coloured] = [page(sale(purchase_date=coloured, colour="red"))]
+        api.days[wider] = [page(sale(purchase_date=wider, unknown_field="red"))]
         api.days[nameless] = [page(sale(purchase_date=nameless, client=""))]
         api.days[few] = api.days[few][-1:]
         found = pipeline.run(days[0], days[-1])

@@ -1,5 +1,6 @@
 """Streams of a day as tests write and read them: pages are bytes, rows are judged."""
 
+import datetime
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ from sales_assets.feed.contract import Contract
 from sales_assets.feed.judgement import Judgement
 from sales_assets.feed.page import Page
 from sales_assets.feed.stream import DayStream, Facts
-from sales_assets.sales.sale import SALE_CONTRACT
+from sales_assets.sales.sale import SALE, SALE_CONTRACT
 from sales_assets_tests.helpers.rows import DAY
 
 
@@ -22,6 +23,12 @@ def stream_of(
         return Facts(metadata or {})
 
     return DayStream(read)
+
+
+def typed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a sale as stg_sales stores it: with a real date, and null for what is optional."""
+    fields = dict.fromkeys(field["name"] for field in SALE.avro["fields"])
+    return {**fields, **row, "purchase_date": datetime.date.fromisoformat(row["purchase_date"])}
 
 
 def bodies_of(stream: Iterable[Page]) -> list[bytes]:

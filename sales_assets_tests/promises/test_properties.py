@@ -19,7 +19,7 @@ from sales_assets.sales.sale import SALE, SALE_CONTRACT
 from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets_tests.helpers.rows import DAY, sale
-from sales_assets_tests.helpers.streams import bodies_of, judged
+from sales_assets_tests.helpers.streams import bodies_of, judged, typed
 
 DATE = datetime.date.fromisoformat(DAY)
 
@@ -100,7 +100,7 @@ def test_any_list_of_sales_comes_back_from_avro_equal(
         rows = (row for page in judged(bodies) for row in page)
         avro.write(rows, Path(directory), "sales")
         stored = list(avro.read(avro.files(Path(directory), "sales")))
-    assert stored == [{**row, "purchase_date": DATE} for rows in pages for row in rows]
+    assert stored == [typed(row) for rows in pages for row in rows]
 
 
 @quick
@@ -120,11 +120,7 @@ def test_any_value_in_any_field_is_taken_as_it_is_or_rejected_with_its_place(
     rows = [{**good, **changes} for good, changes in parts]
     judgement = Judgement("stg_sales", max_rejected_rows=len(rows))
     [taken] = judged([encoded(rows, ascii_only)], judgement)
-    assert taken == [
-        {field: row[field] for field in FIELDS} | {"purchase_date": DATE}
-        for row in rows
-        if is_sale(row)
-    ]
+    assert taken == [typed({field: row[field] for field in FIELDS}) for row in rows if is_sale(row)]
     bad = [number for number, row in enumerate(rows, 1) if not is_sale(row)]
     assert [(record["page"], record["row"]) for record in judgement.rejects] == [
         (1, number) for number in bad
@@ -206,7 +202,7 @@ def test_optional_fields_hide_no_key_that_comes_twice_in_any_mixture_of_rows(
             full = {"shop": None, "pieces": None, "sent": None, "weight": None, **row}
             full.pop("unknown", None)
             sent = full["sent"] and datetime.date.fromisoformat(full["sent"])
-            expected.append({**full, "purchase_date": DATE, "sent": sent})
+            expected.append({**typed(full), "sent": sent})
     assert taken == expected
 
 

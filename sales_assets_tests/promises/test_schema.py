@@ -83,13 +83,14 @@ def day(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, list[dict
 
 def test_fastavro_reads_a_day_with_its_types(day: tuple[Path, list[dict[str, Any]]]) -> None:
     with day[0].open("rb") as file:
-        assert list(fastavro.reader(file)) == day[1]
+        rows: list[Any] = list(fastavro.reader(file))
+    assert [{name: row[name] for name in ROWS[0]} for row in rows] == day[1]
 
 
 @pytest.mark.slow
 def test_polars_reads_a_day_with_its_types(day: tuple[Path, list[dict[str, Any]]]) -> None:
     polars = pytest.importorskip("polars")
-    frame = polars.read_avro(day[0])
+    frame = polars.read_avro(day[0]).select(*ROWS[0])
     assert frame.schema == {
         "client": polars.String,
         "purchase_date": polars.Date,

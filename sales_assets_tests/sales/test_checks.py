@@ -60,8 +60,8 @@ def test_a_number_of_rows_far_off_the_same_weekdays_is_a_warning(
 def test_a_field_that_is_not_in_the_contract_is_a_warning_that_names_it(
     pipeline: Pipeline, api: ScriptedApi
 ) -> None:
-    api.days[DAY] = [page(sale(), sale(colour="red"), sale(colour=None))]
+    api.days[DAY] = [page(sale(), sale(unknown_field="red"), sale(unknown_field=None))]
     evaluation = pipeline.run()["stg_sales_has_no_unknown_fields"][DAY]
-    assert evaluation.description == "colour (first in page 1, row 2; 2 rows)"
+    assert evaluation.description == "unknown_field (first in page 1, row 2; 2 rows)"
     assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert pipeline.stg().exists()

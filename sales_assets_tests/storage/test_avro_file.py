@@ -1,6 +1,5 @@
 """The rows of a day as one Avro file."""
 
-import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,12 @@ from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.files import InvalidPartitionError
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.rows import DAY, sale
+from sales_assets_tests.helpers.streams import typed
 
 STEM = f"sales_{DAY}"
 
 
-ROW = sale(purchase_date=datetime.date.fromisoformat(DAY))
+ROW = typed(sale())
 
 
 def avro_rows(count: int) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """What the formats of a partition have in common."""
 
-import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,10 @@ from sales_assets.storage.json_pages import JsonPages
 from sales_assets.storage.partition_format import PartitionFormat
 from sales_assets.storage.stored_day import describe
 from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.streams import typed
 
 STEM = f"sales_{DAY}"
-ROW = sale(purchase_date=datetime.date.fromisoformat(DAY))
+ROW = typed(sale())
 FORMATS: dict[str, tuple[PartitionFormat[Any], list[Any]]] = {
     "pages": (JsonPages(), [Page(page(sale(), sale())), Page(page(sale()))]),
     "rows": (AvroFile(SALE.avro), [ROW, ROW, ROW]),
