@@ -1,5 +1,7 @@
 """The assets: what goes in, what comes out, what is said of it."""
 
+import datetime
+
 import dagster as dg
 import pytest
 
