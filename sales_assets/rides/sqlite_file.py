@@ -1,21 +1,24 @@
 """One SQLite file as the place of the rides: several processes write to it.
 
 It has a rollback journal and no write-ahead log. So nothing lies beside it between transactions: it
-can be moved alone, and no log of an old file is taken for part of a new one. The price is that a
-writer waits for those who read.
+can be moved alone, and no log of an old file is taken for part of a new one. The price is that our
+own processes take turns, and that a
+writer waits for other programs that read.
 """
 
+import fcntl
 import logging
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from sales_assets.rides.errors import UnusableDatabaseError
-from sales_assets.rides.transactions import Database
+from sales_assets.rides.errors import UnusableDatabaseError, explained
+from sales_assets.rides.transactions import Database, Result
 
 
 class SqliteFile(Database):
@@ -42,6 +45,19 @@ class SqliteFile(Database):
         sa.event.listen(engine, "connect", _configure)
         sa.event.listen(engine, "checkout", _forget)
         super().__init__(str(path), engine, log)
+
+    def _run(self, begin: str, work: Callable[[sa.Connection], Result]) -> Result:
+        # SQLite names a journal by the path of its file. While one of us ends a transaction in a
+        # file that was moved away, another would take that journal for one of the new file.
+        with explained(self.address):
+            directory = Path(self.address).parent
+            directory.mkdir(parents=True, exist_ok=True)
+            alone = os.open(directory, os.O_RDONLY)
+            try:
+                fcntl.flock(alone, fcntl.LOCK_EX)
+                return super()._run(begin, work)
+            finally:
+                os.close(alone)
 
     def _identify(self) -> tuple[int, int]:
         """Make the file if there is none, and tell it from others by device and inode."""
