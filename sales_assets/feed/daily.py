@@ -23,8 +23,8 @@ from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import DayStream, Facts, PagesByDay, RowsByDay
 from sales_assets.feed.summary import Summary
 
-_CONVERSIONS = 4
-"""Days converted at a time: while one waits for the disk to have it, others go on."""
+_PULLS, _CONVERSIONS = 16, 4
+"""Days at a time: while some wait for the API or the disk, others go on."""
 
 
 def daily_asset(
@@ -124,7 +124,7 @@ def pages_by_day(
 
     return PagesByDay(
         {day: described(day) for day in days_of_run(context, context.asset_key)},
-        side_by_side=api.max_in_flight,
+        side_by_side=min(_PULLS, api.max_in_flight),
     )
 
 

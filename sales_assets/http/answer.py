@@ -52,7 +52,8 @@ class HttpAnswer:
         status = f"HTTP {self.status} {self.phrase}".rstrip()
         # Far more than is shown, so that a secret is struck out before it is cut.
         text = " ".join(self.body[:4096].decode(errors="backslashreplace").split())
-        if self.status == 200 or not text:
+        # A list of objects is no reason, but the rows of somebody.
+        if self.status == 200 or not text or re.match(r"\[ ?\{", text):
             return status
         return f"{status}: {printable(shown(text, _LONGEST_REASON))}"
 

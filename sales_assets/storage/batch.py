@@ -4,17 +4,18 @@ A day that fails does not keep the others from being done, unless it fails for a
 for all of them. What is done with a day does not matter here.
 """
 
+import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import dagster as dg
 
 from sales_assets.feed.remedy import FailedDaysError
 from sales_assets.feed.stream import EveryDayFailsError, UpstreamDayError
-from sales_assets.storage.concurrency import Concurrency
 from sales_assets.storage.progress import Progress
 
 T = TypeVar("T")
@@ -103,36 +104,44 @@ class DayBatch:
         self, attempt: Callable[[str], None], side_by_side: int, progress: Progress
     ) -> None:
         self._threads = True
-        broken: list[BaseException] = []
-        done = threading.Semaphore(0)
-        under_way = 0
+        left = deque(self._days)
+        done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
-        def guarded(day: str) -> None:
+        def attempt_and_tell(day: str) -> None:
             try:
                 attempt(day)
             except BaseException as error:
-                broken.append(error)
-            finally:
-                done.release()
+                done.put(error)
+            else:
+                done.put(None)
 
-        left = deque(self._days)
-        concurrency = Concurrency(side_by_side)
+        def work() -> None:
+            # Another thread may take the last day in between.
+            with suppress(IndexError):
+                while left:
+                    attempt_and_tell(left.popleft())
+
+        # Daemons: a day that hangs does not keep a run that is stopped from ending.
+        threads = [
+            threading.Thread(target=work, daemon=True, name=f"day {number}")
+            for number in range(min(side_by_side, len(self._days)))
+        ]
         try:
-            while left or under_way:
-                while left and under_way < concurrency.level():
-                    day = left.popleft()
-                    # A daemon: a day that hangs does not keep a run that is stopped from ending.
-                    threading.Thread(target=guarded, args=(day,), daemon=True, name=day).start()
-                    under_way += 1
-                under_way -= done.acquire(timeout=0.2)
+            for thread in threads:
+                thread.start()
+            waiting = len(self._days)
+            while waiting:
+                with suppress(queue.Empty):
+                    broken = done.get(timeout=1)
+                    waiting -= 1
+                    if broken:
+                        raise broken
                 progress.show(self.stored, len(self.failed))
-                if broken:
-                    raise broken[0]
         except BaseException:
             self._stop.set()
             end = time.monotonic() + _SECONDS_TO_STOP
-            while under_way and time.monotonic() < end:
-                under_way -= done.acquire(timeout=0.2)
+            for thread in threads:
+                thread.join(max(0.0, end - time.monotonic()))
             raise
 
     def _raise_failures(self) -> None:

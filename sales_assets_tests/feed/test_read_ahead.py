@@ -11,6 +11,7 @@ from sales_assets.feed.read_ahead import in_order
 from sales_assets.http.client import Question
 from sales_assets_tests.helpers.http_client import client_of
 from sales_assets_tests.helpers.raw_server import RawServer, answer, read_request
+from sales_assets_tests.helpers.waiting import wait_for
 
 Numbers = Callable[[int], Question[int]]
 BOUNDS = pytest.mark.parametrize("bound", [1, 2, 8, 64])
@@ -90,4 +91,4 @@ def test_a_sequence_that_is_closed_makes_room() -> None:
             results.close()
         seen.clear()
         list(islice(in_order(ask, always), 4))
-        assert max(seen) > 4
+        wait_for("a request ahead", lambda: max(seen) > 4, seconds=10)

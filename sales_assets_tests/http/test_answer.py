@@ -117,6 +117,8 @@ def test_the_reset_of_a_limit_counts_only_where_that_was_reached(
         (b'{"detail": "page out of range"}', 'HTTP 400 No: {"detail": "page out of range"}'),
         (b"<html>\n  busy\n</html>", "HTTP 400 No: <html> busy </html>"),
         (b"", "HTTP 400 No"),
+        (b'[{"client": "Ada Byron"}]', "HTTP 400 No"),
+        (b'["page out of range"]', 'HTTP 400 No: ["page out of range"]'),
         (b"\x1b[2Jgone\x00\x7f\xff", r"HTTP 400 No: \x1b[2Jgone\x00\x7f\xff"),
         ("\u202eback".encode(), r"HTTP 400 No: \u202eback"),
         (b"for made-up-word only", "HTTP 400 No: for *** only"),
