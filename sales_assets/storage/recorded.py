@@ -95,7 +95,7 @@ def tried_days(
     return found
 
 
-def next_stamp(before: Recorded | None, now: Callable[[], float] = time.time) -> float:
+def next_stamp(before: Recorded | None) -> float:
     """Give the stamp of a record that replaces another, in seconds since 1970.
 
     This is the send rule of a hybrid logical clock (Kulkarni et al. 2014,
@@ -104,9 +104,9 @@ def next_stamp(before: Recorded | None, now: Callable[[], float] = time.time) ->
 
     Args:
         before: The record that counts so far; None if there is none.
-        now: Tells the time.
     """
-    return max(now(), math.nextafter(before[STAMP], math.inf)) if before else now()
+    now = time.time()
+    return max(now, math.nextafter(before[STAMP], math.inf)) if before else now
 
 
 def is_made_from(made: Recorded, source: Recorded) -> bool:

