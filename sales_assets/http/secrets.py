@@ -1,17 +1,17 @@
 """Striking the secrets of this process out of texts: errors, logs, metadata, alerts.
 
 Secrets are what the variables hold that `settings` declares as such, and whatever a living `Secret`
-holds. They are found in any mixture of upper and lower case, as JSON and URLs write them, and in
-Base64. One of less than four characters is left alone, and one of less than eight counts only as a
-word of its own: striking out every `a` would leave no text to read.
+holds. They are found as they are and as URLs and JSON quote them, in upper and lower case; what
+encodes them in any other way, such as Base64, is not undone. One of less than four characters is
+left alone, and one of less than eight counts only as a word of its own: striking out every `a`
+would leave no text to read.
 """
 
-import base64
 import functools
 import json
 import re
 import weakref
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from sales_assets import settings
 
@@ -26,12 +26,10 @@ class Secret:
     """A value that no text shows as long as this object lives."""
 
     def __init__(self, value: str) -> None:
-        """Keep the value."""
         self.value = value
         _living.add(self)
 
     def __repr__(self) -> str:
-        """Show that there is something."""
         return f"Secret({_STRUCK})"
 
 
@@ -42,7 +40,6 @@ class Censor:
     """
 
     def __init__(self) -> None:
-        """Collect the secrets."""
         held = (*settings.secrets(), *(secret.value for secret in list(_living)))
         self._pattern = _pattern(frozenset(held))
 
@@ -89,12 +86,12 @@ def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
     values = {part for secret in secrets for part in _parts(secret) if len(part) >= _SHORTEST}
     # The longer one first: one secret may hold another.
     forms = [form for value in sorted(values, key=len, reverse=True) for form in _forms(value)]
-    return re.compile("|".join(forms)) if forms else None
+    return re.compile("|".join(forms), re.IGNORECASE) if forms else None
 
 
 @functools.lru_cache(maxsize=64)
 def _longest(pattern: re.Pattern[str]) -> int:
-    """Give a length that no match exceeds: a character has at most a few dozen as an escape."""
+    """Return a length that no match exceeds."""
     return len(pattern.pattern)
 
 
@@ -111,39 +108,16 @@ def _parts(secret: str) -> list[str]:
 
 
 def _forms(value: str) -> list[str]:
-    written = f"(?i:{''.join(map(_any_spelling, value))})"
-    if len(value) < _SHORTEST_ANYWHERE:
-        return [rf"(?<![^\W_]){written}(?![^\W_])"]
-    return [written, *_base64_forms(value.encode(errors="surrogatepass"))]
-
-
-@functools.lru_cache(maxsize=1024)
-def _any_spelling(character: str) -> str:
-    """Match a character as it is, and as JSON, URLs, HTML and Python write it."""
-    if character.isascii() and character.isalnum():
-        return character
-    units = character.encode("utf-16-be", "surrogatepass")
-    spellings = [
-        re.escape(character),
-        re.escape(quote(character, safe="", errors="replace")).replace("%", "%(?:25)?"),
-        # Escapes of JSON and Python, and escapes of escapes.
-        r"\\*".join(rf"u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)),
-        rf"x{ord(character):02x}",
-        rf"&\#(?:{ord(character)}|x{ord(character):x});",
-        *{"&": ["&amp;"], "<": ["&lt;"], ">": ["&gt;"], '"': ["&quot;"], " ": [r"\+"]}.get(
-            character, []
+    """Match a value as it is, and as URLs and JSON quote it."""
+    written = {
+        *(
+            quoted(value, errors="replace")
+            for quoted in (quote, functools.partial(quote, safe=""), quote_plus)
         ),
-    ]
-    return rf"\\{{0,8}}(?:{'|'.join(spellings)})"
-
-
-def _base64_forms(value: bytes) -> list[str]:
-    """Match what Base64 makes of a value, wherever in a longer one it begins."""
-    forms = []
-    for offset in range(3):
-        # The characters at the ends also depend on what stands beside the value.
-        first = (8 * offset + 5) // 6
-        last = (offset + len(value)) * 8 // 6
-        core = base64.b64encode(bytes(offset) + value).decode()[first:last]
-        forms.append("".join({"+": r"[+\-]", "/": r"[/_]"}.get(one, one) for one in core))
-    return forms
+        *(json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]),
+    }
+    # The longer one first, since one may begin as another one does.
+    forms = map(re.escape, sorted({value, *written}, key=len, reverse=True))
+    if len(value) >= _SHORTEST_ANYWHERE:
+        return [*forms]
+    return [rf"(?<![^\W_]){form}(?![^\W_])" for form in forms]
