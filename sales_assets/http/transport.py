@@ -11,18 +11,15 @@ import logging
 import ssl
 from dataclasses import replace
 from http.cookiejar import DefaultCookiePolicy
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 
-from sales_assets import settings
-from sales_assets.http.address import is_loopback
 from sales_assets.http.answer import LARGEST_ERROR, HttpAnswer, unpacked
+from sales_assets.http.environment import proxy_for, trusted
 from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.secrets import redacted
 
@@ -30,7 +27,6 @@ from sales_assets.http.secrets import redacted
 http.client._MAXHEADERS = 1000  # type: ignore[attr-defined]
 
 _CHUNK = 1 << 16
-_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
@@ -80,9 +76,9 @@ class Transport:
     """
 
     def __init__(self, address: str, auth: requests.auth.AuthBase | None, limits: Limits) -> None:
-        proxy = _proxy(address)
+        proxy = proxy_for(address)
         schemes = {urlsplit(one).scheme for one in (address, proxy)}
-        self._session = _Session(_tls(address) if "https" in schemes else None)
+        self._session = _Session(trusted(address) if "https" in schemes else None)
         # What the environment says was read above; a .netrc would take the place of the token.
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -208,44 +204,6 @@ class _Redacting(logging.Filter):
 
 for _name in ("urllib3.connection", "urllib3.connectionpool"):
     logging.getLogger(_name).addFilter(_Redacting())
-
-
-def _proxy(address: str) -> str:
-    """Find the proxy that the environment names for an address; empty if there is none.
-
-    Raises:
-        HttpError: It is not one for HTTP.
-    """
-    # No proxy can reach what this machine itself serves.
-    if is_loopback(urlsplit(address).hostname or ""):
-        return ""
-    proxy = select_proxy(address, get_environ_proxies(address)) or ""
-    if "://" in proxy and not proxy.lower().startswith(("http://", "https://")):
-        raise HttpError(address, "the proxy that the environment names is not one for HTTP")
-    return proxy
-
-
-def _tls(address: str) -> ssl.SSLContext:
-    """Read the certificates to trust: those that the environment names, or those of requests.
-
-    Raises:
-        HttpError: They are not there, or they are none.
-    """
-    context = urllib3.util.create_urllib3_context()
-    name = next(filter(settings.variable, _CA_VARIABLES), "")
-    path = settings.variable(name) if name else DEFAULT_CA_BUNDLE_PATH
-    try:
-        if Path(path).is_dir():
-            context.load_verify_locations(capath=path)
-        else:
-            context.load_verify_locations(cafile=path)
-    except OSError as error:
-        problem = error.strerror or "no certificates"
-    else:
-        return context
-    raise HttpError(
-        address, f"{name} is {path!r}, which has no certificates ({problem}): correct or unset it"
-    )
 
 
 def _in_words(error: Exception) -> str:

@@ -1,6 +1,5 @@
-"""The pace of an API: the limit that is found, and the threads that keep to it."""
+"""The threads that call an API at its pace."""
 
-import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,105 +10,9 @@ from functools import partial
 import pytest
 
 from sales_assets.http.errors import HttpError, TransientHttpError
-from sales_assets.http.pace import FIRST_LEVEL, GivenUpError, Limit, Pace
+from sales_assets.http.pace import GivenUpError, Pace
 
 NEVER = float("inf")
-
-
-class Api:
-    """An API on a clock of its own, which is called at a limit all the time.
-
-    Attributes:
-        limit: The limit.
-        levels: The level at each call so far.
-        refused: How many calls were refused.
-    """
-
-    def __init__(
-        self, latency: Callable[[int], float], most: int = 1000, ceiling: int = 32
-    ) -> None:
-        self.latency = latency
-        self.most = most
-        self.now = 0.0
-        self.limit = Limit(ceiling, clock=lambda: self.now)
-        self.levels: list[int] = []
-        self.refused = 0
-
-    def call(self, times: int) -> list[int]:
-        """Make so many calls; give the levels at which they were made."""
-        for _ in range(times):
-            level = self.limit.level
-            self.levels.append(level)
-            self.now += self.latency(level) / level
-            if level > self.most:
-                self.refused += 1
-                self.now += 1
-                self.limit.refused()
-            else:
-                self.limit.went_well(self.latency(level), level)
-        return self.levels[-times:]
-
-
-def with_workers(workers: int) -> Callable[[int], float]:
-    """Give the latency of an API that serves so many at a time; it comes out unevenly."""
-    noise = itertools.cycle([1.0, 0.93, 1.06, 0.97, 1.04])
-    return lambda level: 0.05 * max(1, level / workers) * next(noise)
-
-
-def test_an_api_that_keeps_its_speed_is_soon_asked_at_the_ceiling() -> None:
-    assert Api(with_workers(1000)).call(150)[-1] == 32
-
-
-@pytest.mark.parametrize("workers", [1, 3, 10, 20])
-def test_no_more_than_a_few_wait_in_a_queue_of_the_api(workers: int) -> None:
-    settled = Api(with_workers(workers)).call(3000)[1000:]
-    assert min(settled) >= min(FIRST_LEVEL, workers)
-    assert max(settled) <= max(FIRST_LEVEL, workers) + 6
-
-
-def test_an_api_that_becomes_slow_is_asked_by_fewer() -> None:
-    api = Api(with_workers(1000))
-    assert api.call(300)[-1] == 32
-    api.latency = with_workers(1)
-    assert api.call(2000)[-1] == FIRST_LEVEL
-
-
-@pytest.mark.parametrize("most", [1, 2, 5, 9, 10, 31])
-def test_an_api_that_refuses_more_at_a_time_is_hardly_ever_asked_for_more(most: int) -> None:
-    api = Api(with_workers(1000), most)
-    settled = api.call(2000)[1000:]
-    assert api.refused <= 8 + api.now / 60
-    assert sum(min(level, most) for level in settled) / len(settled) > most / 1.3
-
-
-def test_a_level_that_was_good_before_is_halved_when_it_is_refused() -> None:
-    limit = Limit(32)
-    limit.refused()
-    assert limit.level == FIRST_LEVEL // 2
-
-
-def test_a_limit_that_is_gone_is_found_out_in_a_minute() -> None:
-    api = Api(with_workers(1000), most=10)
-    assert api.call(500)[-1] == 10
-    api.most = 1000
-    api.now += 60
-    assert api.call(500)[-1] == 32
-
-
-def test_an_outage_is_soon_forgotten() -> None:
-    api = Api(with_workers(1000))
-    api.most = 0
-    assert api.call(3)[-1] == 2
-    api.most = 1000
-    assert api.call(100)[-1] >= 4
-    assert api.call(10_000)[-1] == 32
-
-
-def test_with_little_to_ask_for_nothing_is_learnt() -> None:
-    limit = Limit(32)
-    for _ in range(1000):
-        limit.went_well(0.05, in_flight=1)
-    assert limit.level == FIRST_LEVEL
 
 
 @pytest.fixture

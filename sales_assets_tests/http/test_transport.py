@@ -1,6 +1,5 @@
 """What goes over the wire: sizes, codings, connections and TLS, against servers on real sockets."""
 
-import base64
 import datetime
 import ipaddress
 import itertools
@@ -157,33 +156,6 @@ def test_an_answer_too_much_is_never_taken_for_the_next_one(size: int, is_late: 
     assert server.connections == 20
 
 
-@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
-def test_this_machine_is_never_asked_through_a_proxy(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    with RawServer(always(answer(b"[]"))) as server, RawServer(always(answer(b"no"))) as proxy:
-        for variable in ("http_proxy", "HTTP_PROXY", "all_proxy"):
-            monkeypatch.setenv(variable, proxy.url)
-        with client_of(f"http://{name}:{server.port}") as client:
-            assert client.get("/", {}, as_it_is).body == b"[]"
-    assert proxy.connections == 0
-
-
-def test_a_proxy_gets_its_password_and_no_error_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    requests: list[bytes] = []
-
-    def speak(connection: socket.socket) -> None:
-        requests.append(read_request(connection))
-        connection.sendall(answer(b"", status="407 made-up-password"))
-
-    with RawServer(speak) as proxy:
-        monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//me:made-up-password@"))
-        with client_of("http://sales.example") as client:
-            refused = client.get("/", {}, as_it_is).error()
-    assert base64.b64encode(b"me:made-up-password") in requests[0]
-    assert str(refused) == "http://sales.example/: HTTP 407 ***"
-
-
 def test_a_host_without_an_address_gives_no_connection() -> None:
     with (
         client_of("http://nowhere.invalid") as client,
@@ -241,28 +213,3 @@ def test_tls_is_spoken_with_those_who_have_a_certificate_and_with_nobody_else(
             assert client.get("/", {}, as_it_is).body == b"[]"
             with pytest.raises(TransientHttpError, match="no complete response within"):
                 client.get("/drip", {}, as_it_is)
-
-
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_certificates_that_are_missing_are_named_with_their_variable(
-    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    (tmp_path / "empty.pem").touch()
-    for path in (tmp_path / "nowhere.pem", tmp_path / "empty.pem"):
-        monkeypatch.setenv(variable, str(path))
-        with (
-            pytest.raises(HttpError, match=rf"{variable} is '.*{path.name}', which has no certif"),
-            client_of("https://sales.example"),
-        ):
-            """Made at all."""
-
-
-def test_certificates_may_be_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
-    with (
-        client_of("https://127.0.0.1:1") as client,
-        pytest.raises(TransientHttpError, match="Connection refused"),
-    ):
-        client.get("/", {}, as_it_is)

@@ -1,0 +1,52 @@
+"""What the environment says about connections: proxies, and certificates to trust."""
+
+import ssl
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import urllib3
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
+
+from sales_assets import settings
+from sales_assets.http.address import is_loopback
+from sales_assets.http.errors import HttpError
+
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+def proxy_for(address: str) -> str:
+    """Find the proxy that the environment names for an address; empty if there is none.
+
+    Raises:
+        HttpError: It is not one for HTTP.
+    """
+    # No proxy can reach what this machine itself serves.
+    if is_loopback(urlsplit(address).hostname or ""):
+        return ""
+    proxy = select_proxy(address, get_environ_proxies(address)) or ""
+    if "://" in proxy and not proxy.lower().startswith(("http://", "https://")):
+        raise HttpError(address, "the proxy that the environment names is not one for HTTP")
+    return proxy
+
+
+def trusted(address: str) -> ssl.SSLContext:
+    """Read the certificates to trust: those that the environment names, or those of requests.
+
+    Raises:
+        HttpError: They are not there, or they are none.
+    """
+    context = urllib3.util.create_urllib3_context()
+    name = next(filter(settings.variable, CA_VARIABLES), "")
+    path = settings.variable(name) if name else DEFAULT_CA_BUNDLE_PATH
+    try:
+        if Path(path).is_dir():
+            context.load_verify_locations(capath=path)
+        else:
+            context.load_verify_locations(cafile=path)
+    except OSError as error:
+        problem = error.strerror or "no certificates"
+    else:
+        return context
+    raise HttpError(
+        address, f"{name} is {path!r}, which has no certificates ({problem}): correct or unset it"
+    )
