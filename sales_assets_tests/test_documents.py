@@ -189,8 +189,10 @@ def test_links_lead_to_files_and_headings_that_exist(document: str) -> None:
 
 @each_document
 def test_files_that_are_named_exist(document: str) -> None:
-    """A name such as `feed/stream.py` is that of a file here, in the package, or of its link."""
-    places = [(PROJECT / document).parent, PROJECT, PROJECT / "sales_assets"]
+    """A name such as `feed/stream.py` is that of a file in one of these places, or of its link."""
+    places = [
+        PROJECT / name for name in ("", "sales_assets", "dagster_home", Path(document).parent)
+    ]
     named = re.findall(rf"`({FILE_NAME})`(?:\]\(([^)#]+))?", by_hand(prose(document)))
     gone = [
         name

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from socketserver import TCPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -45,8 +45,22 @@ class Answer(NamedTuple):
 _log = logging.getLogger(__name__)
 
 
-class SampleApi:
-    """The server; runs in a thread of its own while the `with` block lasts.
+class Serving:
+    """A server that runs in a thread of its own while a `with` block lasts."""
+
+    _server: TCPServer
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class SampleApi(Serving):
+    """The server.
 
     Args:
         token: What a request has to send as `Authorization`; a random one unless given.
@@ -133,19 +147,6 @@ class SampleApi:
     def serve_forever(self) -> None:
         """Respond to requests in this thread until the process is stopped."""
         self._server.serve_forever()
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def _error(status: int, message: str) -> Answer:

@@ -13,26 +13,17 @@ from sales_assets_tests.benchmark.http_jobs import side_by_side
 from sales_assets_tests.benchmark.pace import in_vain, limited_api, one_at_a_time_api
 from sales_assets_tests.benchmark.ranges import (
     days_against_floor,
-    from_the_ui,
     on_postgres,
     planned_events,
-    rows_a_day,
-    run_per_day,
 )
 from sales_assets_tests.benchmark.workers import on_workers
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Benchmark]]] = {
     "one-day": partial(days_against_floor, 1, 0, 5),
-    "31-days": partial(days_against_floor, 31, 0, 5),
-    "31-days-50-ms": partial(days_against_floor, 31, 0.05, 3),
-    "120-days": partial(days_against_floor, 120, 0, 3),
-    "120-days-50-ms": partial(days_against_floor, 120, 0.05, 3),
     "365-days": partial(days_against_floor, 365, 0, 3),
     "365-days-50-ms": partial(days_against_floor, 365, 0.05, 3),
     "365-days-on-postgres": partial(on_postgres, 365, 3),
-    "365-days-from-the-ui": partial(from_the_ui, 365, 3),
     "1400-days-planned": partial(planned_events, 1400, 1),
-    "run-per-day": partial(run_per_day, 7),
     "ten-at-a-time-api": limited_api,
     "one-at-a-time-api": one_at_a_time_api,
     "in-vain": in_vain,
@@ -40,7 +31,6 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Benchmark]]] = {
     "90-days-on-workers-1-s": partial(on_workers, 90, 1),
     "convert-1m": partial(convert, 1_000_000, 3),
     "convert-10m": partial(convert, 10_000_000, 1),
-    "rows-a-day": partial(rows_a_day, 338, 100_000, 1_000_000, 10_000_000),
 }
 
 

@@ -1,29 +1,24 @@
 """What a range costs, against Dagster's floor: two assets that do nothing, in a default home."""
 
-import os
-import tempfile
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import yaml
 
-from sales_assets_tests.benchmark.apis import TOKEN, server
-from sales_assets_tests.benchmark.figures import Benchmark, Figure, timed
+from sales_assets_tests.benchmark.apis import server
+from sales_assets_tests.benchmark.figures import Benchmark, Figure
 from sales_assets_tests.benchmark.runs import (
     CHECKED,
     FLOOR,
     OURS,
     Configure,
-    Cost,
-    days_from_first,
     default_home,
     materialize,
 )
-from sales_assets_tests.helpers.dagster_dev import copy_home, dagster_dev, make_home
+from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.postgres_server import DATABASE, USER, running_postgres
-from sales_assets_tests.helpers.waiting import wait_for
 
 
 def days_against_floor(days: int, latency: float, rounds: int) -> Iterator[Benchmark]:
@@ -96,65 +91,3 @@ def on_postgres(days: int, rounds: int) -> Iterator[Benchmark]:
                 },
                 rounds,
             )
-
-
-def run_per_day(days: int) -> Iterator[Benchmark]:
-    """Compare a range with as many runs of a day."""
-
-    def one_by_one(url: str) -> None:
-        for _ in range(days):
-            materialize(OURS, 1, url)
-
-    with server() as url:
-        yield Benchmark(
-            {
-                f"one run for {days} days": lambda: timed(lambda: materialize(OURS, days, url)),
-                "a run for each of them": lambda: timed(lambda: one_by_one(url)),
-            },
-            1,
-        )
-
-
-def from_the_ui(days: int, rounds: int) -> Iterator[Benchmark]:
-    """Compare the command line with a backfill of the UI."""
-
-    def backfill(url: str) -> Figure:
-        with tempfile.TemporaryDirectory() as home:
-            settings = {
-                "DAGSTER_HOME": str(make_home(Path(home))),
-                "BASE_DIR": f"{home}/storage",
-                "SALES_API_URL": url,
-                "AUTH_TOKEN": TOKEN,
-            }
-            with dagster_dev({**os.environ, **settings}) as dev:
-                tag = {"key": "dagster/backfill", "value": dev.backfill(days_from_first(days))}
-                [run] = wait_for("the backfill", lambda: dev.finished(tags=[tag]), 600)
-        assert run["status"] == "SUCCESS"
-        return Figure(run["stats"]["endTime"] - run["stats"]["startTime"])
-
-    with server() as url:
-        yield Benchmark(
-            {
-                "command line": lambda: Figure(materialize(CHECKED, days, url).seconds),
-                "the run of a backfill from the UI": lambda: backfill(url),
-            },
-            rounds,
-        )
-
-
-def rows_a_day(*sizes: int) -> Iterator[Benchmark]:
-    """Measure days of many rows."""
-
-    @cache
-    def cost(rows: int) -> Cost:
-        with server(rows) as url:
-            return materialize(OURS, 1, url)
-
-    def seconds(rows: int) -> Figure:
-        return Figure(cost(rows).seconds)
-
-    def memory(rows: int) -> Figure:
-        return Figure(cost(rows).megabytes, "MB at most")
-
-    for measure in (seconds, memory):
-        yield Benchmark({f"a day of {rows:,} rows": partial(measure, rows) for rows in sizes}, 1)

@@ -1,6 +1,5 @@
 """The table and the charts of the figures, and the place in a document that they are written to."""
 
-import itertools
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,19 +53,14 @@ def write(path: Path, rows: Sequence[Row], order: Sequence[str]) -> None:
 
 
 def charts(rows: Sequence[Row]) -> Iterator[str]:
-    """Draw how cost grows, of those rows that say it."""
-    spans = {f"{days}-days": days for days in (31, 120, 365)} | {"one-day": 1}
+    """Draw how the cost grows with the days of a range."""
+    spans = {"one-day": 1, "365-days": 365}
     by_case: dict[str, dict[int, float]] = {}
     for row in rows:
         if row.benchmark in spans:
             by_case.setdefault(row.case, {})[spans[row.benchmark]] = row.figure.value
     if by_case:
         yield from chart("Seconds over days of a range", by_case)
-    sizes = [row for row in rows if row.benchmark == "rows-a-day"]
-    for unit, same in itertools.groupby(sizes, key=lambda row: row.figure.unit):
-        line = {int(row.case.split()[3].replace(",", "")): row.figure.value for row in same}
-        what = "Seconds" if unit == "s" else unit
-        yield from chart(f"{what} over rows of a day", {"raw_sales and stg_sales": line})
 
 
 def chart(title: str, lines: Mapping[str, Mapping[int, float]]) -> Iterator[str]:

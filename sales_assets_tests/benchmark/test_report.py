@@ -7,7 +7,7 @@ import pytest
 from sales_assets_tests.benchmark.figures import Benchmark, Figure, Row
 from sales_assets_tests.benchmark.report import BEGIN, END, NoPlaceError, write
 
-ORDER = ["one-day", "31-days"]
+ORDER = ["one-day", "365-days"]
 
 
 def row(benchmark: str, seconds: float) -> Row:
@@ -23,14 +23,14 @@ def test_a_line_can_be_read_again() -> None:
 def test_figures_replace_those_of_the_same_benchmark_and_of_no_other(tmp_path: Path) -> None:
     document = tmp_path / "performance.md"
     document.write_text(f"before\n{BEGIN}\n{END}\nafter\n")
-    write(document, [row("31-days", 3)], ORDER)
+    write(document, [row("365-days", 3)], ORDER)
     write(document, [row("one-day", 1)], ORDER)
-    write(document, [row("31-days", 2)], ORDER)
+    write(document, [row("365-days", 2)], ORDER)
     text = document.read_text()
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
     lines = [line for line in text.splitlines() if "two empty assets |" in line]
-    assert lines == [str(row("one-day", 1)), str(row("31-days", 2))]
+    assert lines == [str(row("one-day", 1)), str(row("365-days", 2))]
     assert text.count("xychart") == 1
 
 

@@ -2,12 +2,13 @@
 
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
+from contextlib import suppress
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from typing import Any
 
-from typing_extensions import Self
+from sales_assets.sample.api import Serving
 
 Speak = Callable[[socket.socket], None]
 
@@ -15,55 +16,42 @@ LONGEST_DRIP = 15
 """Seconds after which a peer that drips gives up, so that a client without a deadline fails."""
 
 
-class RawServer:
+class RawServer(Serving):
     """Listens on loopback; each connection is spoken to in a thread of its own.
 
     Attributes:
         url: The address.
         port: Its port.
-        connections: How many there were so far.
     """
 
     def __init__(self, speak: Speak, tls: ssl.SSLContext | None = None) -> None:
         """Speak so to each connection; it is closed afterwards."""
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listening.getsockname()[1]
+
+        class Handler(BaseRequestHandler):
+            def handle(self) -> None:
+                with suppress(OSError):  # The client may have gone.
+                    plain: socket.socket = self.request
+                    with tls.wrap_socket(plain, server_side=True) if tls else plain as connection:
+                        speak(connection)
+
+        self._server: _Server = _Server(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
-        self.connections = 0
-        self._speak = speak
-        self._tls = tls
 
-    def __enter__(self) -> Self:
-        """Start to accept."""
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
+    @property
+    def connections(self) -> int:
+        """How many there were so far."""
+        return self._server.connections
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Accept no more."""
-        self._listening.close()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listening.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+class _Server(ThreadingTCPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    connections = 0
 
-    def _serve(self, connection: socket.socket) -> None:
-        try:
-            if self._tls:
-                connection = self._tls.wrap_socket(connection, server_side=True)
-            with connection:
-                self._speak(connection)
-        except OSError:
-            """The client has gone."""
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections += 1
+        super().process_request(request, client_address)
 
 
 def read_request(connection: socket.socket) -> bytes:

@@ -2,15 +2,13 @@
 
 import html
 import json
-import threading
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 
-from typing_extensions import Self
+from sales_assets.sample.api import Serving
 
 
-class WebhookServer:
+class WebhookServer(Serving):
     """A real HTTP server with a secret in its path, as incoming webhooks have.
 
     Attributes:
@@ -52,24 +50,9 @@ class WebhookServer:
     @property
     def url(self) -> str:
         """The whole address."""
-        return f"http://127.0.0.1:{self._server.server_port}/services/{self.secret}"
+        return f"http://127.0.0.1:{self._server.server_address[1]}/services/{self.secret}"
 
     @property
     def texts(self) -> list[str]:
         """The messages, as a reader sees them."""
         return [html.unescape(json.loads(body)["text"]) for body in self.bodies]
-
-    def __enter__(self) -> Self:
-        """Start to answer."""
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop to answer."""
-        self._server.shutdown()
-        self._server.server_close()

@@ -1,16 +1,11 @@
-"""Three mornings of a `dagster dev` whose API gets rows for days that have long been pulled.
-
-`python -m sales_assets_tests.installation.test_mornings` tells the story.
-"""
+"""Three mornings of a `dagster dev` whose API gets rows for days that have long been pulled."""
 
 import datetime
 import os
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-import click
 import dagster as dg
 import pytest
 
@@ -181,21 +176,3 @@ def test_the_failed_run_and_the_late_day_are_told(story: Story) -> None:
     failed, late = story.told
     assert failed.startswith("Failed: ")
     assert late.startswith("Late: stg_sales has no ")
-
-
-@click.command()
-def main() -> None:
-    """Tell what was pulled, what changed, what followed, and what was told."""
-    with tempfile.TemporaryDirectory() as directory:
-        story = tell(Path(directory))
-    for today, morning in zip(_MORNINGS, story.mornings, strict=True):
-        click.echo(f"{today} 01:00: pulled {', '.join(morning.pulled)}: {morning.status}")
-        for day, change in morning.changed.items():
-            click.echo(f"  {day}: {change}")
-    click.echo(f"followed by itself: {', '.join(story.followed)}")
-    for text in story.told:
-        click.echo(f"told: {text.splitlines()[0]}")
-
-
-if __name__ == "__main__":
-    main()
