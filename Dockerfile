@@ -21,7 +21,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     DAGSTER_COMPUTE_LOGS=/data/compute_logs
 USER 10001
 WORKDIR /opt/dagster
-# The default is the code location; the other services are this image with another command.
+# The default is the code location; the other services are this image with another command, and each
+# has a health check of its own in the compose file.
 EXPOSE 4000
-HEALTHCHECK --start-period=60s CMD ["python", "-c", "import grpc, grpc_health.v1.health_pb2 as p, grpc_health.v1.health_pb2_grpc as g; assert g.HealthStub(grpc.insecure_channel('127.0.0.1:4000')).Check(p.HealthCheckRequest(service='DagsterApi'), timeout=10).status == 1"]
-CMD ["dagster", "api", "grpc", "-h", "0.0.0.0", "-p", "4000", "-m", "sales_assets.definitions"]
+CMD ["python", "-m", "sales_assets.instance.code_server", "-h", "0.0.0.0", "-p", "4000", "-m", "sales_assets.definitions"]

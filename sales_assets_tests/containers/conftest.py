@@ -12,6 +12,9 @@ from sales_assets_tests.helpers.container_engine import (
 )
 from sales_assets_tests.helpers.files import PROJECT
 
+IMAGE = "localhost/sales_assets"
+"""As the compose file calls it."""
+
 
 @pytest.fixture(scope="session")
 def image() -> Iterator[str]:
@@ -19,7 +22,7 @@ def image() -> Iterator[str]:
     try:
         with running_engine():
             have_base_images()
-            build(PROJECT, "sales_assets")
-            yield "sales_assets"
+            build(PROJECT, IMAGE)
+            yield IMAGE
     except NoEngineError as error:
         pytest.skip(str(error))

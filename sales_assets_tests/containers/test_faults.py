@@ -1,10 +1,13 @@
-"""Containers that are killed while a backfill is under way: it heals by itself."""
+"""Containers that are killed or stopped while a backfill is under way: it heals by itself."""
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 
 import pytest
+import requests
 
 from sales_assets_tests.helpers.containers import Containers, running_containers
 from sales_assets_tests.helpers.days import days_from
@@ -12,13 +15,13 @@ from sales_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.containers
 
-IN_A_RUN, IN_A_LAUNCH, AWAY, DAEMON, POSTGRES = map(
-    days_from, ("2023-01-01", "2023-03-01", "2023-05-01", "2023-07-01", "2023-09-01")
+IN_A_RUN, IN_A_LAUNCH, AWAY, DAEMON, POSTGRES, LONG_POSTGRES, ALL, DOWN = (
+    days_from(f"{year}-{month}-01") for year in (2023, 2024) for month in ("01", "03", "05", "07")
 )
-# A page near the end of each backfill lets its run wait long enough to be killed.
+# A page near the end of each backfill lets its run wait long enough for something to happen.
 HELD = [
     {"date": days[20], "page": 1, "delay": 20, "times": 1}
-    for days in (IN_A_RUN, AWAY, DAEMON, POSTGRES)
+    for days in (IN_A_RUN, AWAY, DAEMON, POSTGRES, LONG_POSTGRES, ALL, DOWN)
 ]
 
 
@@ -30,16 +33,15 @@ def containers(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def heal(
-    containers: Containers, days: list[str], service: str, at: str = "STARTED", away: float = 0
+    containers: Containers, days: list[str], happen: Callable[[], object], at: str = "STARTED"
 ) -> list[str]:
-    """Kill a service in the middle of a backfill, and assert that all days are there in the end.
+    """Let something happen in the middle of a backfill; assert that all days are there in the end.
 
     Args:
         containers: The installation.
         days: Those of the backfill.
-        service: The one to kill.
+        happen: Does it.
         at: The status of the run when that happens.
-        away: Seconds until it is started again; by Docker, at once, unless given.
 
     Returns:
         The status of each run of the backfill, in their order.
@@ -51,38 +53,58 @@ def heal(
         return at in {run["status"] for run in ui.runs_of(backfill)}
 
     wait_for(f"a run that is {at}", reached, 120)
-    killed = time.time()
-    containers.kill(service, away)
-    ui.wait_for_backfill(backfill)
-    containers.tell(f"{service} killed", backfill, killed)
+    begin = time.time()
+    happen()
+    # A webserver that is away, or whose database was, finds that out when it is asked.
+    with suppress(AssertionError, requests.RequestException):
+        ui.wait_for_backfill(backfill, 600)
+    wait_for("all services", lambda: not containers.unhealthy(), 300)
+    ui.wait_for_backfill(backfill, 600)
+    containers.tell(os.environ["PYTEST_CURRENT_TEST"].split("::")[-1], backfill, begin)
     containers.prove(days)
-    # A webserver whose database was away finds that out when it is asked for the first time.
-    with suppress(AssertionError):
-        ui.materializations("raw_sales", days)
     for asset in ("raw_sales", "stg_sales"):
         assert ui.materializations(asset, days) == days
     return [run["status"] for run in ui.runs_of(backfill)]
 
 
 def test_a_code_location_that_is_killed_in_a_run(containers: Containers) -> None:
-    assert heal(containers, IN_A_RUN, "code-location") == ["FAILURE", "SUCCESS"]
+    statuses = heal(containers, IN_A_RUN, lambda: containers.kill("code-location"))
+    assert statuses == ["FAILURE", "SUCCESS"]
 
 
 def test_a_code_location_that_is_killed_in_a_launch(containers: Containers) -> None:
     # Either the launch is tried again, or the run had begun and another one takes its place.
-    [*dead, last] = heal(containers, IN_A_LAUNCH, "code-location", at="STARTING")
+    happen = partial(containers.kill, "code-location")
+    [*dead, last] = heal(containers, IN_A_LAUNCH, happen, at="STARTING")
     assert (set(dead) <= {"FAILURE"}, last) == (True, "SUCCESS")
 
 
 def test_a_code_location_that_is_away_for_a_minute(containers: Containers) -> None:
-    assert heal(containers, AWAY, "code-location", away=60) == ["FAILURE", "SUCCESS"]
+    statuses = heal(containers, AWAY, lambda: containers.kill("code-location", 60))
+    assert statuses == ["FAILURE", "SUCCESS"]
 
 
 def test_a_daemon_that_is_killed_in_a_run(containers: Containers) -> None:
-    assert heal(containers, DAEMON, "daemon") == ["SUCCESS"]
+    assert heal(containers, DAEMON, lambda: containers.kill("daemon")) == ["SUCCESS"]
 
 
-def test_a_postgres_that_is_killed_in_a_run(containers: Containers) -> None:
+@pytest.mark.parametrize(("days", "away"), [(POSTGRES, 0), (LONG_POSTGRES, 200)])
+def test_a_postgres_that_is_killed_in_a_run(
+    containers: Containers, days: list[str], away: float
+) -> None:
     # A run waits for it for some seconds, and is started again if it came to need it just then.
-    [*dead, last] = heal(containers, POSTGRES, "postgres")
+    [*dead, last] = heal(containers, days, lambda: containers.kill("postgres", away))
     assert (set(dead) <= {"FAILURE"}, last) == (True, "SUCCESS")
+
+
+def test_all_containers_that_are_killed_in_a_run(containers: Containers) -> None:
+    [*dead, last] = heal(containers, ALL, containers.kill_all)
+    assert (set(dead) <= {"FAILURE"}, last) == (True, "SUCCESS")
+
+
+def test_down_lets_a_run_end_and_up_goes_on(containers: Containers) -> None:
+    def down_and_up() -> None:
+        containers.compose("down")
+        containers.up()
+
+    assert heal(containers, DOWN, down_and_up) == ["SUCCESS"]

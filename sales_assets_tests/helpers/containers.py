@@ -115,6 +115,13 @@ class Containers:
             _logger.info("%s: %s %s", what, run["status"], seconds)
         _logger.info("%s: backfill complete after %.1f s", what, time.time() - since)
 
+    def kill_all(self) -> None:
+        """Kill all containers at once, as the end of their machine would."""
+        found = [self.state(one) for name in self.services() for one in self.ids(name)]
+        for state in found:
+            if state["Running"]:
+                os.kill(state["Pid"], signal.SIGKILL)
+
     def kill(self, service: str, away: float = 0) -> None:
         """Kill a container with all its processes; of several, the first.
 
@@ -156,7 +163,9 @@ def running_containers(
             "sample-api": {
                 "command": [*api, "--faults", "/faults.yaml"],
                 "volumes": [f"{directory}/faults.yaml:/faults.yaml:ro"],
-            }
+            },
+            # Runs that are to end before the rest goes need the API until then.
+            "code-location": {"depends_on": {"sample-api": {"condition": "service_started"}}},
         }
     }
     (directory / "overrides.yaml").write_text(yaml.safe_dump(overrides))
