@@ -1,29 +1,48 @@
 """The API of a daily feed as a Dagster resource: a day goes in, its pages come out.
 
-`GET PATH?date=DATE&page=N` returns a JSON list of rows, and 404 past the last page. A feed says
-what is particular to its API in a few lines: the path, the row, and the variables that hold address
-and token. What the rows hold is not judged here, and where the pages are kept is not known here.
+A feed says what is particular to its API in a few class attributes, in the words of `styles`. What
+the rows hold is not judged here, and where the pages are kept is not known here.
 """
 
 import datetime
 import functools
 import time
-from collections.abc import Callable, Generator
-from typing import ClassVar
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, ClassVar, get_args
 
 from pydantic import Field
 from pydantic_core import from_json
 
 from sales_assets.feed.json_rows import InvalidPageError, NoRowsError
 from sales_assets.feed.page import Page, PulledPage
-from sales_assets.feed.paging import FeedApiError, NoSuchDayError, NumberedPages, Paging
-from sales_assets.feed.proof import proven, proven_empty
+from sales_assets.feed.paging import (
+    FeedApiError,
+    NoSuchDayError,
+    PagesByNumber,
+    PagesInTurn,
+    Paging,
+)
+from sales_assets.feed.proof import proven, require_unknown
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import DayStream, EveryDayFailsError, Facts, Reading
+from sales_assets.feed.styles import (
+    CursorPages,
+    DayParameter,
+    DayRange,
+    InvalidResponseError,
+    LinkedPages,
+    NumberedPages,
+    OffsetPages,
+    OnePage,
+    Request,
+    Where,
+    total_of,
+)
 from sales_assets.http.client import HttpAnswer, Question
 from sales_assets.http.errors import ApiAuthError, HttpError, TransientHttpError
 from sales_assets.http.resource import HttpApi
-from sales_assets.http.tokens import TokenAuth
+from sales_assets.http.tokens import ParameterToken, TokenAuth
 
 
 class NotSetUpError(FeedApiError, EveryDayFailsError):
@@ -34,16 +53,35 @@ class RefusedTokenError(FeedApiError, ApiAuthError, EveryDayFailsError):
     """The API refuses the token."""
 
 
+DayStyle = DayParameter | DayRange
+PagingStyle = NumberedPages | OffsetPages | CursorPages | LinkedPages | OnePage
+
+
+class InvalidApiError(TypeError):
+    """An API is declared in a way that cannot work; the text names the attribute."""
+
+
 class DailyApi(HttpApi):
     """Client of the API of a daily feed.
 
     Attributes:
-        path: The path below the address, which is also what the rows are called.
+        path: The path below the address.
         row: What a row is; readings of a day are compared by its fields.
+        day: How a request says which day it is for.
+        paging: How the pages of a day are requested, and where they end.
+        rows_at: The keys that lead to the list of rows in a page, as in `data.items`; empty if the
+            page is the list.
+        total: Where each page says how many rows the day has; None if the API does not.
+        parameters: What each request has in its query besides.
     """
 
     path: ClassVar[str]
     row: ClassVar[RowSchema]
+    day: ClassVar[DayStyle] = DayParameter()
+    paging: ClassVar[PagingStyle] = NumberedPages()
+    rows_at: ClassVar[str] = ""
+    total: ClassVar[Where | None] = None
+    parameters: ClassVar[Mapping[str, str]] = {}
     error = NotSetUpError
     auth_error = RefusedTokenError
 
@@ -93,7 +131,9 @@ class DailyApi(HttpApi):
             except NoSuchDayError:
                 if not allow_empty:
                     raise
-                found = yield from proven_empty(paging())
+                require_unknown(paging())
+                yield Page.empty(self.rows_at)
+                found = {"ended": "404 on page 1, taken for a day without rows"}
                 taken_as_empty = True
             known = {"source": self.source, "retries": len(retries), **found}
             return Facts(known, keeps_rows=taken_as_empty)
@@ -101,13 +141,28 @@ class DailyApi(HttpApi):
         return DayStream(read)
 
     def _paging(self, day: str, on_retry: Callable[[], object]) -> Paging:
-        """Read a day page by page; an API that pages in another way overrides this."""
         deadline = time.monotonic() + self.day_timeout
+        parameters = {**self.day.parameters(datetime.date.fromisoformat(day)), **self.parameters}
 
-        def page(number: int) -> Question[PulledPage | None]:
-            return self._page(day, number, deadline, on_retry)
+        def fetch(number: int, request: Request) -> Question[PulledPage | None]:
+            failure = functools.partial(self._failure, day, number)
+            try:
+                return self._client.question(
+                    request.address or f"/{self.path}",
+                    {} if request.address else {**parameters, **request.parameters},
+                    lambda answer: self._read_answer(answer, number),
+                    deadline=deadline,
+                    on_retry=on_retry,
+                    failure=failure,
+                )
+            except HttpError as error:
+                elsewhere = failure(error)
+            raise elsewhere
 
-        return NumberedPages(f"{day}: {self.source}/{self.path}", page, self.max_pages)
+        what = f"{day}: {self.source}/{self.path}"
+        if isinstance(self.paging, (NumberedPages, OffsetPages)):
+            return PagesByNumber(what, fetch, self.max_pages, self.paging)
+        return PagesInTurn(what, fetch, self.max_pages)
 
     def _is_settled(self, day: str) -> bool:
         end = datetime.datetime.fromisoformat(f"{day}T00:00:00+00:00") + datetime.timedelta(days=1)
@@ -122,30 +177,18 @@ class DailyApi(HttpApi):
             )
         super()._connect(address, auth)
 
-    def _page(
-        self, day: str, number: int, deadline: float, on_retry: Callable[[], object]
-    ) -> Question[PulledPage | None]:
-        def failure(error: HttpError) -> FeedApiError:
-            limit, attempts = "", ""
-            if isinstance(error, TransientHttpError):
-                # Only the deadline ends them sooner.
-                is_late = error.attempts < self.max_attempts
-                limit = f" in {self.day_timeout:g} s (day_timeout)" if is_late else ""
-                plural = "s" if error.attempts > 1 else ""
-                attempts = f"{error.attempts} attempt{plural} failed; last error: "
-            return FeedApiError(f"{day}: could not fetch page {number}{limit}: {attempts}{error}")
-
-        return self._client.question(
-            f"/{self.path}",
-            {"date": day, "page": str(number)},
-            lambda answer: self._read_answer(answer, number),
-            deadline=deadline,
-            on_retry=on_retry,
-            failure=failure,
-        )
+    def _failure(self, day: str, number: int, error: HttpError) -> FeedApiError:
+        limit, attempts = "", ""
+        if isinstance(error, TransientHttpError):
+            # Only the deadline ends them sooner.
+            is_late = error.attempts < self.max_attempts
+            limit = f" in {self.day_timeout:g} s (day_timeout)" if is_late else ""
+            plural = "s" if error.attempts > 1 else ""
+            attempts = f"{error.attempts} attempt{plural} failed; last error: "
+        return FeedApiError(f"{day}: could not fetch page {number}{limit}: {attempts}{error}")
 
     def _read_answer(self, answer: HttpAnswer, number: int) -> PulledPage | None:
-        """Make a page of an answer; None for the 404 that ends a day."""
+        """Make a page of a response; None for the 404 that ends a day."""
         if answer.status not in (200, 404):
             raise self.refusal(answer)
         if answer.age:
@@ -161,13 +204,41 @@ class DailyApi(HttpApi):
                 )
             return None
         try:
-            return PulledPage(answer.body, self.row.keys)
-        except NoRowsError as error:
+            page = PulledPage(answer.body, self.row.keys, self.rows_at)
+            self.paging.read(answer, page)
+            page.total = None if self.total is None else total_of(self.total, answer, page)
+        except (NoRowsError, InvalidResponseError) as error:
             raise answer.error(f"HTTP 200, but {error}") from None
         except InvalidPageError as error:
-            raise answer.transient_error(
-                f"HTTP 200, but not a complete JSON list: {error}"
-            ) from None
+            raise answer.transient_error(f"HTTP 200, but not complete JSON: {error}") from None
+        return page
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Refuse what cannot work, when the module of the feed is imported."""
+        super().__pydantic_init_subclass__(**options)
+        for name, kinds in {
+            "row": (RowSchema,),
+            "path": (str,),
+            "day": get_args(DayStyle),
+            "paging": get_args(PagingStyle),
+            "rows_at": (str,),
+            "parameters": (Mapping,),
+        }.items():
+            value = getattr(cls, name, None)
+            if not isinstance(value, kinds):
+                expected = " or ".join(kind.__name__ for kind in kinds)
+                raise InvalidApiError(f"{cls.__name__}.{name} is {value!r}, not {expected}")
+        token = [cls.token_style.name] if isinstance(cls.token_style, ParameterToken) else []
+        names = Counter([*cls.day.names, *cls.paging.names, *cls.parameters, *token])
+        if "" in names:
+            raise InvalidApiError(f"{cls.__name__} has a parameter without a name")
+        if twice := [name for name, count in names.items() if count > 1]:
+            raise InvalidApiError(f"{cls.__name__}: two parameters are called {twice[0]!r}")
+        if cls.total is not None and not hasattr(cls.total, "of"):
+            raise InvalidApiError(f"{cls.__name__}.total is {cls.total!r}, not a place")
+        if cls.rows_at and not all(cls.rows_at.split(".")):
+            raise InvalidApiError(f"{cls.__name__}.rows_at is {cls.rows_at!r}: a key is empty")
 
 
 def _is_json(body: bytes) -> bool:

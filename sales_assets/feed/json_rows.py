@@ -8,7 +8,7 @@ page from one that was cut short, and shows each row as it was sent. It does not
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -76,17 +76,24 @@ class Part(NamedTuple):
     first: int
 
 
-def parts_of_page(page: bytes) -> Iterator[Part]:
-    """Cut a large page into lists of `ROWS_PER_PART` rows; another one is a single part.
+def parts_of_page(
+    page: bytes, path: Sequence[str] = (), around: dict[str, Any] | None = None
+) -> Iterator[Part]:
+    """Give the list of rows in a page; a large one in lists of `ROWS_PER_PART` rows.
+
+    Args:
+        page: JSON.
+        path: The keys that lead to the list; none if the page is the list itself.
+        around: Takes what else there is in the objects that lead to it, but for other lists.
 
     Raises:
-        InvalidPageError: It is not a complete JSON list.
+        InvalidPageError: It is not complete JSON, or has no list there.
     """
-    if len(page) <= LARGE_PAGE:
+    if not path and len(page) <= LARGE_PAGE:
         yield Part(page, 1)
         return
     text = _text(page)
-    places = iter(_rows(text, _skip))
+    places = _rows(text, path, _skip, {} if around is None else around)
     first = 1
     while rows := list(islice(places, ROWS_PER_PART)):
         part = f"[{text[rows[0].start : rows[-1].end]}]"
@@ -116,7 +123,7 @@ def rows_of_page(page: bytes) -> Iterator[SentRow]:
         InvalidPageError: It is not a complete JSON list.
     """
     text = _text(page)
-    for row in _rows(text, _parse):
+    for row in _rows(text, (), _parse, {}):
         if _is_deeper(row.value, MAX_DEPTH):
             raise _too_deep()
         yield SentRow(row.value, text[row.start : row.end])
@@ -147,26 +154,74 @@ def _text(page: bytes) -> str:
     return page.decode("utf-8", "surrogateescape")
 
 
-def _rows(text: str, decoder: json.JSONDecoder) -> Iterator[_Place]:
-    place = _after_space(text, 0)
+def _rows(
+    text: str, path: Sequence[str], decoder: json.JSONDecoder, around: dict[str, Any]
+) -> Iterator[_Place]:
+    """Give the places of the rows; everything else has to be complete, too."""
+    start = _after_space(text, 0)
+    try:
+        end = yield from _rows_at(text, start, path, decoder, around)
+    except NoRowsError:
+        # Of a page that is cut short, too, something may be missing.
+        _require_end(text, _value_at(text, start, _skip)[1])
+        raise
+    _require_end(text, end)
+
+
+def _rows_at(
+    text: str,
+    place: int,
+    path: Sequence[str],
+    decoder: json.JSONDecoder,
+    around: dict[str, Any],
+) -> Generator[_Place, None, int]:
+    """Give the places of the rows in the value at a place, and return the end of the value."""
+    if not path:
+        return (yield from _elements(text, place, decoder))
+    if not text.startswith("{", place):
+        kind = kind_of(_value_at(text, place, _parse)[0])
+        raise NoRowsError(f"{kind} where an object with {path[0]!r} should be")
+    found = False
+    place = _after_space(text, place + 1)
+    while not text.startswith("}", place):
+        key, place = _value_at(text, place, _parse)
+        place = _after_space(text, _after(":", text, _after_space(text, place)))
+        if key != path[0]:
+            # Other lists are left out: they may be as long as that of the rows.
+            decode = _skip if text.startswith("[", place) else _parse
+            value, place = _value_at(text, place, decode)
+            if decode is _parse:
+                around[key] = value
+        elif found:
+            raise NoRowsError(f"{key!r} is there twice")
+        else:
+            found = True
+            inner = around[key] = {}
+            place = yield from _rows_at(text, place, path[1:], decoder, inner)
+        place = _after_space(text, place)
+        if not text.startswith("}", place):
+            place = _after_space(text, _after(",", text, place))
+            if not text.startswith('"', place):
+                raise InvalidPageError(f"expected a key at character {place}")
+    if not found:
+        raise NoRowsError(f"an object without {path[0]!r}")
+    return place + 1
+
+
+def _elements(text: str, place: int, decoder: json.JSONDecoder) -> Generator[_Place, None, int]:
+    """Give the places of what is in the list at a place, and return the end of the list."""
     if not text.startswith("[", place):
-        value, end = _value_at(text, place, _parse)
-        _require_end(text, end)
-        raise _no_list(value)
+        raise _no_list(_value_at(text, place, _parse)[0])
     place = _after_space(text, place + 1)
     if text.startswith("]", place):
-        _require_end(text, place + 1)
-        return
+        return place + 1
     while True:
         value, end = _value_at(text, place, decoder)
         yield _Place(value, place, end)
         place = _after_space(text, end)
-        if not text.startswith(",", place):
-            break
-        place = _after_space(text, place + 1)
-    if not text.startswith("]", place):
-        raise InvalidPageError(f"expected , or ] at character {place}")
-    _require_end(text, place + 1)
+        if text.startswith("]", place):
+            return place + 1
+        place = _after_space(text, _after(",", text, place))
 
 
 def _value_at(text: str, place: int, decoder: json.JSONDecoder) -> tuple[Any, int]:
@@ -194,9 +249,15 @@ def _after_space(text: str, place: int) -> int:
     return _SPACE.match(text, place).end()  # type: ignore[union-attr]  # it always matches
 
 
+def _after(mark: str, text: str, place: int) -> int:
+    if not text.startswith(mark, place):
+        raise InvalidPageError(f"expected {mark} at character {place}")
+    return place + 1
+
+
 def _require_end(text: str, place: int) -> None:
     if (place := _after_space(text, place)) != len(text):
-        raise InvalidPageError(f"more after the end of the list, at character {place}")
+        raise InvalidPageError(f"more after the end of the JSON, at character {place}")
 
 
 def _no_list(value: Any) -> NoRowsError:

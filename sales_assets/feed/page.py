@@ -24,29 +24,45 @@ from sales_assets.feed.json_rows import (
 
 
 class Page:
-    """A page, which should be a JSON list of objects.
+    """A page, which should have a list of objects.
 
     Attributes:
         body: The page, byte for byte.
+
+    Args:
+        body: The page, byte for byte.
+        rows_at: The keys that lead to the list, as in `data.items`; empty if the page is the list.
     """
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, rows_at: str = "") -> None:
         self.body = body
+        self._path = rows_at.split(".") if rows_at else []
 
-    def parts(self) -> Iterator[Part]:
+    @classmethod
+    def empty(cls, rows_at: str = "") -> "Page":
+        """Make a page without rows."""
+        value: object = []
+        for key in reversed(rows_at.split(".") if rows_at else []):
+            value = {key: value}
+        return cls(json.dumps(value).encode(), rows_at)
+
+    def parts(self, around: dict[str, Any] | None = None) -> Iterator[Part]:
         """Give the list of rows, a large one in several parts; a byte order mark is passed over.
 
+        Args:
+            around: Takes what else there is in the page, but for other lists.
+
         Raises:
-            InvalidPageError: The body is not a complete JSON list.
+            InvalidPageError: The body is not complete JSON, or has no list there.
         """
-        return parts_of_page(self.body.removeprefix(codecs.BOM_UTF8))
+        return parts_of_page(self.body.removeprefix(codecs.BOM_UTF8), self._path, around)
 
     @property
     def rows(self) -> Iterator[Any]:
         """Parse the rows, good or bad.
 
         Raises:
-            InvalidPageError: The body is not a complete JSON list.
+            InvalidPageError: As for `parts`.
         """
         return (row for part in self.parts() for row in values_of_page(part.json))
 
@@ -55,7 +71,7 @@ class Page:
         """How many rows there are.
 
         Raises:
-            InvalidPageError: The body is not a complete JSON list.
+            InvalidPageError: As for `parts`.
         """
         return sum(1 for _ in self.rows)
 
@@ -64,32 +80,44 @@ class Page:
 
 
 class PulledPage(Page):
-    """A page as the API returned it, known to be a complete list of objects.
+    """A page as the API returned it, known to have a complete list of objects.
 
     Attributes:
+        around: What there is in the page beside the rows, but for other lists.
+        last_row: The last row; empty if there is none.
+        total: How many rows the day has, if the API says so.
+        following: What to request next, where only this page says so; None after the last page.
+        is_last: Whether this page says that it is the last one; None if it does not say.
         digest: Stands for the rows: the same for the same values of the same fields. An API may
             order the keys of its objects, or set white space, anew in each response, and may add
             fields that differ each time.
     """
 
-    def __init__(self, body: bytes, fields: Sequence[str]) -> None:
+    def __init__(self, body: bytes, fields: Sequence[str], rows_at: str = "") -> None:
         """Read a page.
 
         Args:
             body: The page, byte for byte.
             fields: What counts of a row when pages are compared.
+            rows_at: The keys that lead to the list.
 
         Raises:
-            InvalidPageError: The body is not a complete JSON list of objects.
+            InvalidPageError: The body is not complete JSON, or has no list of objects there.
         """
-        super().__init__(body)
+        super().__init__(body, rows_at)
+        self.around: dict[str, Any] = {}
+        self.last_row: dict[str, Any] = {}
+        self.total: int | None = None
+        self.following: object = None
+        self.is_last: bool | None = None
         self.count = 0
         digest = hashlib.blake2b(digest_size=8)
-        for part in self.parts():
+        for part in self.parts(self.around):
             rows = values_of_page(part.json)
             for number, row in enumerate(rows, part.first):
                 if not isinstance(row, dict):
                     raise NoRowsError(f"row {number} is {kind_of(row)}, not an object")
+                self.last_row = row
             self.count += len(rows)
             # In the same steps whether the page was parsed in parts or not.
             for start in range(0, len(rows), ROWS_PER_PART):

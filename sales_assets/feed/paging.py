@@ -1,17 +1,23 @@
-"""How an API hands out a day in pages: which page follows which, and where the day ends.
+"""The pages of a day, read in order: by their numbers, or each by what the one before it says.
 
-Another style, such as a cursor, is another class beside `NumberedPages`. Whether what came is
-really the whole day is not judged here (`proof` does that), nor is what the rows hold.
+Which request stands for a page is declared in `styles`. Whether what came is really the whole day
+is not judged here (`proof` does that), nor is what the rows hold.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
+from typing import cast
 
 from sales_assets.feed.page import PulledPage
 from sales_assets.feed.read_ahead import in_order
+from sales_assets.feed.stream import StaleDayError
+from sales_assets.feed.styles import NumberedPages, OffsetPages, Request
 from sales_assets.http.client import Question
 from sales_assets.http.errors import ApiError
+
+Fetch = Callable[[int, Request], Question[PulledPage | None]]
+"""Requests the page of a number, counted from 1, which a request stands for; None for a 404."""
 
 
 class FeedApiError(ApiError):
@@ -22,14 +28,28 @@ class NoSuchDayError(FeedApiError):
     """The API knows nothing of the day: its first page is a 404."""
 
 
+class DayChangedError(FeedApiError, StaleDayError):
+    """The pages of a day do not fit together, or not with those of another reading."""
+
+
 class Paging(ABC):
     """The pages of one day, to be read any number of times.
 
     Attributes:
+        any_page: Whether a page can be fetched without those before it.
+
+    Args:
         what: The day and where it comes from, for errors.
+        fetch: Requests a page.
+        max_pages: After how many pages the day is taken to have no end.
     """
 
-    what: str
+    any_page: bool
+
+    def __init__(self, what: str, fetch: Fetch, max_pages: int) -> None:
+        self.what = what
+        self._fetch = fetch
+        self._max_pages = max_pages
 
     @abstractmethod
     def read(self) -> Generator[PulledPage, None, str]:
@@ -40,63 +60,142 @@ class Paging(ABC):
 
         Raises:
             NoSuchDayError: The API knows nothing of the day.
+            DayChangedError: A page is missing.
             FeedApiError: A page could not be fetched, or the day has no end.
         """
 
     @abstractmethod
-    def fetch(self, numbers: Collection[int]) -> Mapping[int, PulledPage | None]:
-        """Fetch some pages once more, whatever comes before them; None for one that is missing."""
+    def request(self, number: int) -> Request:
+        """Give the request for the page of a number, counted from 1."""
+
+    @abstractmethod
+    def beyond(self, pages: int, rows: int) -> dict[int, Request]:
+        """Give requests for pages past the end, by their numbers; none where there cannot be any.
+
+        Args:
+            pages: How many pages there were.
+            rows: How many rows they had.
+        """
+
+    def fetch(self, requests: Mapping[int, Request]) -> Mapping[int, PulledPage | None]:
+        """Fetch some pages side by side; None for one that is missing."""
+        pages = {number: self._fetch(number, request) for number, request in requests.items()}
+        for page in pages.values():
+            page.begin()
+        return {number: page.result() for number, page in pages.items()}
+
+    def _require_known(self, page: PulledPage | None) -> None:
+        if page is None:
+            raise NoSuchDayError(
+                f"{self.what} has nothing for this day (404 on page 1). A day without rows should "
+                "be an empty list; if this is one all the same, store it with allow_empty_day"
+            )
+
+    def _require_end(self, number: int) -> None:
+        if number > self._max_pages:
+            raise FeedApiError(f"{self.what}: no end after {self._max_pages} pages (max_pages)")
 
 
-class NumberedPages(Paging):
-    """Pages numbered from 1, until a 404 or an empty list.
+class PagesByNumber(Paging):
+    """Pages each of which can be requested by itself.
 
     Args:
-        what: The day and where it comes from.
-        page: Requests the page of a number; None for a 404.
+        what: The day and where it comes from, for errors.
+        fetch: Requests a page.
         max_pages: After how many pages the day is taken to have no end.
+        style: Which request is for which page.
     """
 
+    any_page = True
+
     def __init__(
-        self, what: str, page: Callable[[int], Question[PulledPage | None]], max_pages: int
+        self, what: str, fetch: Fetch, max_pages: int, style: NumberedPages | OffsetPages
     ) -> None:
-        self.what = what
-        self._page = page
-        self._max_pages = max_pages
+        super().__init__(what, fetch, max_pages)
+        self._style = style
 
     def read(self) -> Generator[PulledPage, None, str]:
         """Fetch all pages; a page that is not full is likely to be the last."""
         full = 1
-        number = 0
+        number = rows = 0
 
-        def is_full(page: PulledPage | None) -> bool:
-            return page is not None and page.count >= full
+        def goes_on(page: PulledPage | None) -> bool:
+            return page is not None and page.count >= full and not page.is_last
 
-        with closing(in_order(self._page, goes_on=is_full)) as pages:
+        is_last: bool | None = None
+        with closing(in_order(self._page, goes_on)) as pages:
             for page in pages:
-                if page is None and number == 0:
-                    raise NoSuchDayError(
-                        f"{self.what} has nothing for this day (404 on page 1). A day without rows "
-                        "should be an empty list; if this is one all the same, store it with "
-                        "allow_empty_day"
-                    )
+                if number == 0:
+                    self._require_known(page)
                 if page is None or (not page.count and number):
+                    if is_last is False:
+                        raise DayChangedError(
+                            f"{self.what}: page {number} says that more follow, but page "
+                            f"{number + 1} is missing; run this day again"
+                        )
                     break
                 number += 1
-                if number > self._max_pages:
+                self._require_end(number)
+                if isinstance(self._style, OffsetPages) and rows < (number - 1) * self._style.size:
                     raise FeedApiError(
-                        f"{self.what}: no end after {self._max_pages} pages (max_pages)"
+                        f"{self.what}: the pages before page {number} have {rows} rows, and not "
+                        f"{self._style.size} each: declare the size that the API keeps to"
                     )
+                rows += page.count
+                is_last = page.is_last
                 if number == 1:
                     full = max(full, page.count)
                 yield page
+                if is_last:
+                    return f"page {number} says that it is the last one"
                 if not page.count:
                     break
         return f"{'404' if page is None else 'an empty list'} after page {number}"
 
-    def fetch(self, numbers: Collection[int]) -> Mapping[int, PulledPage | None]:
-        """Fetch them side by side."""
-        pages = {number: self._page(number) for number in numbers}
-        for page in pages.values():
-            page.begin()
-        return {number: page.result() for number, page in pages.items()}
+    def request(self, number: int) -> Request:
+        """Give the request, as the style has it."""
+        return self._style.request(number)
+
+    def beyond(self, pages: int, rows: int) -> dict[int, Request]:
+        """Give the requests for the two pages past the end."""
+        return {pages + n: self._style.beyond(pages, rows, n) for n in (1, 2)}
+
+    def _page(self, number: int) -> Question[PulledPage | None]:
+        return self._fetch(number, self._style.request(number))
+
+
+class PagesInTurn(Paging):
+    """Pages each of which says what to request for the next one."""
+
+    any_page = False
+
+    def read(self) -> Generator[PulledPage, None, str]:
+        """Fetch all pages, one after the other."""
+        number = 0
+        following: Request | None = Request()
+        requested: dict[str, int] = {}
+        while following is not None:
+            number += 1
+            self._require_end(number)
+            led_here = requested.setdefault(repr(following), number)
+            if led_here != number:
+                raise FeedApiError(f"{self.what}: page {number - 1} leads back to page {led_here}")
+            page = self._fetch(number, following).result()
+            if number == 1:
+                self._require_known(page)
+            if page is None:
+                raise DayChangedError(
+                    f"{self.what}: page {number - 1} says that more follow, but page {number} is "
+                    "missing; run this day again"
+                )
+            following = cast("Request | None", page.following)
+            yield page
+        return f"page {number} says that it is the last one"
+
+    def request(self, number: int) -> Request:
+        """Give the request for the first page; there is none for another one by itself."""
+        return Request()
+
+    def beyond(self, pages: int, rows: int) -> dict[int, Request]:
+        """Give none: nothing leads past the end."""
+        return {}

@@ -1,26 +1,22 @@
 """The proof that the pages that came are the whole day, and one and the same version of it.
 
-An API that reports no total can return pages that do not fit together: rows come and go while the
-day is read, a page is missing for a moment, a response belongs to another request. A day that may
-still change is therefore read twice in full; of an older day the first and the last page are read
-again. In both cases two pages past the end are tried. Pages are compared by the contract's fields.
+An API can return pages that do not fit together: rows come and go while the day is read, a page is
+missing for a moment, a response belongs to another request. A day that may still change is
+therefore read twice in full; of an older day the first and the last page are read again, if they
+can be. Where nothing in the pages says that they are all, two pages past the end are tried. If the
+API reports a total, just as many rows have to come. Pages are compared by the contract's fields.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 
-from sales_assets.feed.page import Page, PulledPage
-from sales_assets.feed.paging import FeedApiError, NoSuchDayError, Paging
-from sales_assets.feed.stream import Reading, StaleDayError
+from sales_assets.feed.page import PulledPage
+from sales_assets.feed.paging import DayChangedError, FeedApiError, NoSuchDayError, Paging
+from sales_assets.feed.stream import Reading
+from sales_assets.feed.styles import Request
 
 READ_TWICE = "read twice in full, both times the same"
 ENDS_AGAIN = "the first and the last page, read again, were the same"
-
-_PAGES_PAST_THE_END = 2
-
-
-class DayChangedError(FeedApiError, StaleDayError):
-    """The pages of a day do not fit together, or not with those of another reading."""
 
 
 def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict[str, object]]:
@@ -39,53 +35,82 @@ def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict
         FeedApiError: A page came twice, or could not be fetched.
     """
     # No page is held on to: many days are read at a time, and pages may be large.
-    digests: dict[bytes, int] = {}
+    digests: list[bytes] = []
+    numbers: dict[bytes, int] = {}
+    rows = 0
+    totals: set[int | None] = set()
+    is_last: bool | None = None
     with closing(paging.read()) as pages:
         reading = Reading(pages)
         for page in reading:
-            number = len(digests) + 1
-            seen = digests.setdefault(page.digest, number)
-            if seen != number:
-                raise FeedApiError(f"{paging.what}: the API repeated page {seen} as page {number}")
+            digests.append(page.digest)
+            seen = numbers.setdefault(page.digest, len(digests)) if page.count else len(digests)
+            if seen != len(digests):
+                raise FeedApiError(
+                    f"{paging.what}: the API repeated page {seen} as page {len(digests)}"
+                )
+            rows += page.count
+            totals.add(page.total)
+            is_last = page.is_last
             yield page
-    _require_same_again(paging, [*digests], settled)
-    return {"ended": reading.result, "proof": ENDS_AGAIN if settled else READ_TWICE}
+    ends_again = settled and paging.any_page
+    problem = _wrong_total(totals, rows)
+    if not problem:
+        says_its_end = is_last is not None or None not in totals
+        beyond = {} if says_its_end else paging.beyond(len(digests), rows)
+        problem = _difference_at_the_ends(paging, digests, ends_again, beyond)
+    if not problem and not ends_again:
+        problem = _difference_in_full(paging, digests)
+    _require_none(paging, problem)
+    proof = ENDS_AGAIN if ends_again else READ_TWICE
+    if None not in totals:
+        proof += f"; {rows} rows, as the API reports"
+    return {"ended": reading.result, "proof": proof}
 
 
-def proven_empty(paging: Paging) -> Generator[Page, None, dict[str, object]]:
-    """Give an empty day for one that the API does not know, if it still does not know it.
+def require_unknown(paging: Paging) -> None:
+    """Make sure that the API still knows nothing of a day.
 
     Raises:
         DayChangedError: There is something of the day now.
     """
-    _require_same_again(paging, [], settled=True)
-    yield Page(b"[]")
-    return {"ended": "404 on page 1, taken for a day without rows"}
+    again = paging.fetch({1: paging.request(1), **paging.beyond(0, 0)})
+    found = next((number for number, page in again.items() if page is not None), None)
+    _require_none(paging, "" if found is None else f"page {found} was missing, and is there now")
 
 
-def _require_same_again(paging: Paging, digests: Sequence[bytes], settled: bool) -> None:
-    problem = _difference(paging, digests, settled)
+def _require_none(paging: Paging, problem: str) -> None:
     if problem:
         raise DayChangedError(f"{paging.what}: {problem}; run this day again")
 
 
-def _difference(paging: Paging, digests: Sequence[bytes], settled: bool) -> str:
+def _wrong_total(totals: set[int | None], rows: int) -> str:
+    if len(totals) > 1:
+        return f"the number of rows that the API reports changed: {', '.join(map(str, totals))}"
+    [total] = totals
+    if total not in (None, rows):
+        return f"{rows} rows came, and the API reports {total}"
+    return ""
+
+
+def _difference_at_the_ends(
+    paging: Paging, digests: Sequence[bytes], both_ends: bool, beyond: Mapping[int, Request]
+) -> str:
     """Read again what has to be; say what is different or missing, if anything is."""
     last = len(digests)
-    past_the_end = range(last + 1, last + 1 + _PAGES_PAST_THE_END)
-    ends = {1, last} if settled and last else set()
-    again = paging.fetch([*ends, *past_the_end])
-    for number in sorted(ends):
+    ends = sorted({1, last}) if both_ends else []
+    again = paging.fetch({number: paging.request(number) for number in ends} | dict(beyond))
+    for number in ends:
         page = again[number]
         if page is None or page.digest != digests[number - 1]:
             return f"page {number} changed while the day was read"
-    for number in past_the_end:
+    for number in beyond:
         page = again[number]
         if page is not None and page.count:
             if number == last + 1:
                 return f"page {number} was missing, and has rows now"
             return f"page {last + 1} is missing, but page {number} has rows"
-    return "" if settled else _difference_in_full(paging, digests)
+    return ""
 
 
 def _difference_in_full(paging: Paging, digests: Sequence[bytes]) -> str:

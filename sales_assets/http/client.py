@@ -25,6 +25,9 @@ __all__ = ["HttpAnswer", "HttpClient", "Limits", "Question"]
 
 T = TypeVar("T")
 
+_BYTES_AHEAD = 64 << 20
+"""Bytes that responses may take that nobody needs yet, judged by the largest one so far."""
+
 
 class HttpClient:
     """Calls one API; safe to share between threads.
@@ -51,6 +54,7 @@ class HttpClient:
         )
         self._closed = threading.Event()
         self._has_served = False
+        self._largest = 1
 
     def question(
         self,
@@ -167,7 +171,8 @@ class Question(Generic[T]):
     def begin_ahead(self) -> bool:
         """Send the first request, unless enough others have been sent ahead; tell which."""
         with suppress(GivenUpError):
-            self._begun = self._client._pace.begin_ahead(self._send)
+            most = _BYTES_AHEAD // self._client._largest
+            self._begun = self._client._pace.begin_ahead(self._send, most)
         return self._begun is not None
 
     def drop(self) -> None:
@@ -225,6 +230,7 @@ class Question(Generic[T]):
 
     def _unless_refused(self, answer: HttpAnswer) -> HttpAnswer:
         """Take a 403 for a passing one where the token was good before: some APIs limit so."""
+        self._client._largest = max(self._client._largest, len(answer.body))
         if answer.status == 200:
             self._client._has_served = True
         if answer.status != 403 or not self._client._has_served:

@@ -78,17 +78,21 @@ class Pace:
         with self._changed:
             return self._begin(function)
 
-    def begin_ahead(self, function: Callable[[], T]) -> Call[T] | None:
+    def begin_ahead(self, function: Callable[[], T], most: int) -> Call[T] | None:
         """Have a call made of which nobody needs the result yet.
 
+        Args:
+            function: The call.
+            most: How many results may not have been taken yet; never more than the ceiling.
+
         Returns:
-            The call; None if as many results as the ceiling allows have not been taken yet.
+            The call; None if there are that many.
 
         Raises:
             GivenUpError: The pace was closed.
         """
         with self._changed:
-            return self._begin(function) if self._not_taken < self._ceiling else None
+            return self._begin(function) if self._not_taken < min(most, self._ceiling) else None
 
     def result(self, call: Call[T], deadline: float) -> T:
         """Wait for the result of a call, until some time on the clock of `time.monotonic`.

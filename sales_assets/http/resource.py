@@ -20,7 +20,13 @@ from sales_assets import settings
 from sales_assets.http.address import InvalidAddressError, check_address
 from sales_assets.http.client import HttpAnswer, HttpClient, Limits
 from sales_assets.http.errors import ApiAuthError, ApiError, HttpError
-from sales_assets.http.tokens import InvalidTokenError, TokenAuth, token_from_environment
+from sales_assets.http.tokens import (
+    BARE,
+    InvalidTokenError,
+    TokenAuth,
+    TokenStyle,
+    token_from_environment,
+)
 
 _SENTENCES = {
     103: "an early hint in place of a response: the gateway in front of the API must not send any",
@@ -41,6 +47,7 @@ class HttpApi(dg.ConfigurableResource[Any]):
         title: What errors call the API.
         address_variable: The variable behind `url`, for errors.
         token_variable: The variable that holds the token; None for an API that needs none.
+        token_style: How a request carries the token.
         has_sample: Whether `sample` may stand in the place of the address.
         error: What is raised when the API cannot be asked as it is set up: its address or its
             token is missing or malformed.
@@ -50,6 +57,7 @@ class HttpApi(dg.ConfigurableResource[Any]):
     title: ClassVar[str]
     address_variable: ClassVar[str]
     token_variable: ClassVar[str | None] = None
+    token_style: ClassVar[TokenStyle] = BARE
     has_sample: ClassVar[bool] = False
     error: ClassVar[type[ApiError]] = ApiError
     auth_error: ClassVar[type[ApiAuthError]] = ApiAuthError
@@ -199,7 +207,7 @@ class HttpApi(dg.ConfigurableResource[Any]):
         if self.token_variable is None:
             return None
         try:
-            token = token_from_environment(self.token_variable)
+            token = token_from_environment(self.token_variable, self.token_style)
         except InvalidTokenError as error:
             raise self.error(str(error)) from None
         if token is None:

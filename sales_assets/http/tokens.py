@@ -1,6 +1,16 @@
-"""What a token may be, and where it comes from: a variable, at the moment it is needed."""
+"""What a token may be, how a request carries it, and where it comes from: a variable, when needed.
 
+token_style = BearerToken()                Authorization: Bearer TOKEN
+token_style = HeaderToken("X-Api-Key")     X-Api-Key: TOKEN
+token_style = ParameterToken("api_key")    ?api_key=TOKEN
+token_style = BasicToken()                 the variable holds USER:PASSWORD
+"""
+
+import base64
 import re
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import parse_qs, urlsplit
 
 import requests
 
@@ -12,11 +22,70 @@ class InvalidTokenError(ValueError):
     """A variable holds something that cannot be a token; the text does not show it."""
 
 
-def check_token(value: str, variable: str) -> str:
+class TokenStyle(Protocol):
+    """How a request carries a token."""
+
+    def sign(self, request: requests.PreparedRequest, token: str) -> None:
+        """Put the token where the API expects it."""
+
+
+@dataclass(frozen=True)
+class HeaderToken:
+    """A header of its own, such as `X-Api-Key`."""
+
+    name: str
+
+    def sign(self, request: requests.PreparedRequest, token: str) -> None:
+        """Set the header."""
+        request.headers[self.name] = token
+
+
+@dataclass(frozen=True)
+class BearerToken:
+    """`Authorization: Bearer TOKEN`, or with another scheme."""
+
+    scheme: str = "Bearer"
+
+    def sign(self, request: requests.PreparedRequest, token: str) -> None:
+        """Set the header."""
+        request.headers["Authorization"] = f"{self.scheme} {token}"
+
+
+@dataclass(frozen=True)
+class ParameterToken:
+    """A parameter of the query."""
+
+    name: str
+
+    def sign(self, request: requests.PreparedRequest, token: str) -> None:
+        """Add the parameter, unless the address of a next page has it already."""
+        if self.name not in parse_qs(urlsplit(request.url or "").query):
+            request.prepare_url(request.url, {self.name: token})
+
+
+@dataclass(frozen=True)
+class BasicToken:
+    """A user and a password, with a colon between them."""
+
+    def sign(self, request: requests.PreparedRequest, token: str) -> None:
+        """Set the header `Authorization`."""
+        request.headers["Authorization"] = f"Basic {_base64(token)}"
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+BARE = HeaderToken("Authorization")
+"""The token as it is, in the header `Authorization`."""
+
+
+def check_token(value: str, variable: str, style: TokenStyle = BARE) -> str:
     """Return a token once it is known to fit into an HTTP header.
 
     Raises:
-        InvalidTokenError: It holds white space, a control character or one beyond ASCII.
+        InvalidTokenError: It holds white space, a control character or one beyond ASCII, or has no
+            colon where it should be a user and a password.
     """
     # A library would show a token with a line break in the text of its error.
     if not re.fullmatch(r"[\x21-\x7e]+", value):
@@ -24,32 +93,37 @@ def check_token(value: str, variable: str) -> str:
             f"{variable} holds a character that no token has (white space, a line break, a "
             "control or a non-ASCII character): set it again, without that"
         )
+    if isinstance(style, BasicToken) and ":" not in value:
+        raise InvalidTokenError(f"{variable} has to be USER:PASSWORD, with a colon between them")
     return value
 
 
 class TokenAuth(requests.auth.AuthBase):
-    """Sends a token as `Authorization`; while it lives, no text shows the token.
+    """Signs requests with a token; while it lives, no text shows the token.
 
     Args:
         token: Sent as it is, once `check_token` has passed it.
-        scheme: What to send before it, such as `Bearer`.
+        style: How requests carry it.
     """
 
-    def __init__(self, token: str, scheme: str = "") -> None:
+    def __init__(self, token: str, style: TokenStyle = BARE) -> None:
         self._token = Secret(token)
-        self._scheme = scheme
+        self._style = style
+        # What else a text could show of it.
+        if isinstance(style, BasicToken):
+            self._parts = Secret(token.partition(":")[2]), Secret(_base64(token))
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign a request."""
-        request.headers["Authorization"] = f"{self._scheme} {self._token.value}".strip()
+        self._style.sign(request, self._token.value)
         return request
 
 
-def token_from_environment(variable: str, scheme: str = "") -> TokenAuth | None:
+def token_from_environment(variable: str, style: TokenStyle = BARE) -> TokenAuth | None:
     """Read the token that a variable holds right now; None if it is not set.
 
     Raises:
         InvalidTokenError: It holds something else.
     """
     value = settings.variable(variable)
-    return TokenAuth(check_token(value, variable), scheme) if value else None
+    return TokenAuth(check_token(value, variable, style), style) if value else None

@@ -83,7 +83,8 @@ class Transport:
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers = requests.structures.CaseInsensitiveDict(_HEADERS)
-        self._prepared = self._session.prepare_request(requests.Request("GET", address, auth=auth))
+        self._prepared = self._session.prepare_request(requests.Request("GET", address))
+        self._auth = auth
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._timeouts = limits.connect_timeout, limits.read_timeout
         self._most = limits.max_page_bytes
@@ -104,6 +105,8 @@ class Transport:
         request = self._prepared.copy()
         request.prepare_method(method)
         request.prepare_url(address, None)
+        if self._auth:
+            request = self._auth(request)
         if body is not None:
             request.headers["Content-Type"] = "application/json"
             request.prepare_body(body, None)

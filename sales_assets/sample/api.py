@@ -31,6 +31,7 @@ from typing_extensions import Self
 from sales_assets.sample.faults import Fault, Faults
 from sales_assets.sample.rides import sample_ride
 from sales_assets.sample.sales import PAGE_SIZE, sample_page
+from sales_assets.sample.shapes import Place, Shape
 
 
 class Answer(NamedTuple):
@@ -69,6 +70,7 @@ class SampleApi(Serving):
         faults: What goes wrong with sales.
         ride: Makes a ride by its number, from 1; each request gets the next, and needs no token.
         host: The address to listen on.
+        shape: How the pages are requested and served; like those of the sales unless given.
     """
 
     def __init__(
@@ -79,11 +81,13 @@ class SampleApi(Serving):
         faults: Faults | None = None,
         ride: Callable[[int], bytes] = sample_ride,
         host: str = "127.0.0.1",
+        shape: Shape | None = None,
     ) -> None:
         self.token = token or secrets.token_urlsafe()
         self.page = page
         self.faults = faults or Faults()
         self.ride = ride
+        self.shape = shape or Shape()
         self._ride_numbers = itertools.count(1)
         self._server = _Server((host, port), _handler(self.answer))
 
@@ -100,15 +104,16 @@ class SampleApi(Serving):
             return Answer(body=self.ride(next(self._ride_numbers)))
         if address.path != "/sales":
             return _error(HTTPStatus.NOT_FOUND, f"there is no {address.path} here")
-        sent = headers.get("Authorization", "")
-        if not hmac.compare_digest(sent.encode(), self.token.encode()):
-            return _error(HTTPStatus.UNAUTHORIZED, "Authorization is not the token of this API")
         query = {name: values[-1] for name, values in parse_qs(address.query).items()}
+        sent = self.shape.token_of(headers, query)
+        if not hmac.compare_digest(sent.encode(), self.token.encode()):
+            return _error(HTTPStatus.UNAUTHORIZED, "this is not the token of this API")
         try:
-            day = datetime.date.fromisoformat(query["date"])
-            number = int(query.get("page", "1"))
+            day, number = self.shape.asked(query)
         except (KeyError, ValueError):
-            return _error(HTTPStatus.BAD_REQUEST, "date=YYYY-MM-DD and page=N are expected")
+            shape = self.shape
+            expected = f"{shape.day}=YYYY-MM-DD and {shape.parameter}=... are expected"
+            return _error(HTTPStatus.BAD_REQUEST, expected)
         fault = self.faults.next(day, number)
         if fault is not None:
             _log.info("%s, page %d: %s", day, number, fault.model_dump_json(exclude_defaults=True))
@@ -117,9 +122,20 @@ class SampleApi(Serving):
 
     def _sound(self, day: datetime.date, number: int) -> Answer:
         body = self.page(day, number)
-        if body is None:
+        if body is None and not (self.shape.empty_at_the_end and number > 1):
             return _error(HTTPStatus.NOT_FOUND, f"{day} has no page {number}")
-        return Answer(body=body)
+        return self._shaped(body or b"[]", day, number)
+
+    def _shaped(self, body: bytes, day: datetime.date, number: int) -> Answer:
+        if self.shape == Shape():
+            return Answer(body=body)
+        pages = [*itertools.takewhile(bool, (self.page(day, n) for n in itertools.count(1)))]
+        rows = [json.loads(page or b"[]") for page in pages]
+        if self.shape.pages == "one":
+            body = json.dumps([row for page in rows for row in page]).encode()
+        place = Place(f"{self.url}/sales", day, number, number >= len(pages), sum(map(len, rows)))
+        body, headers = self.shape.served(body, place)
+        return Answer(body=body, headers={**Answer().headers, **headers})
 
     def _faulty(self, fault: Fault, day: datetime.date, number: int) -> Answer:
         time.sleep(fault.delay + fault.jitter * random.random())  # noqa: S311

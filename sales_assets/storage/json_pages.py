@@ -18,9 +18,16 @@ _PAGE = re.compile(r"(?:_([1-9][0-9]*))?\.json")
 
 
 class JsonPages(PartitionFormat[Page]):
-    """Each page in a file of its own, byte for byte; numbered when there is more than one."""
+    """Each page in a file of its own, byte for byte; numbered when there is more than one.
+
+    Args:
+        rows_at: The keys that lead to the rows in a page; empty if the page is their list.
+    """
 
     streams = PagesByDay
+
+    def __init__(self, rows_at: str = "") -> None:
+        self._rows_at = rows_at
 
     def write(self, items: Iterable[Page], directory: Path, stem: str) -> None:
         """Write `STEM_1.json`, `STEM_2.json` and so on, or `STEM.json` for a single page."""
@@ -53,7 +60,7 @@ class JsonPages(PartitionFormat[Page]):
 
     def read(self, files: Sequence[Location]) -> Iterator[Page]:
         """Read page by page."""
-        return (Page(read_file(path)) for path in files)
+        return (Page(read_file(path), self._rows_at) for path in files)
 
     def read_and_describe(self, files: Sequence[Location]) -> Generator[Page, None, dict[str, Any]]:
         """Read page by page, and each file once."""

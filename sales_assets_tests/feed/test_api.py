@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from sales_assets.feed.api import InvalidApiError
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError
+from sales_assets.feed.styles import DayParameter, NumberedPages
+from sales_assets.http.tokens import ParameterToken
 from sales_assets.sales.api import SalesApi
 from sales_assets_tests.helpers.passing_faults import PASSING
 from sales_assets_tests.helpers.rows import DAY, full_pages, page, sale
@@ -143,3 +146,27 @@ def test_requests_are_spread_over_time_when_so_many_a_second_are_allowed(
     started = time.monotonic()
     bodies_of(open_sales_api(api.url, max_per_second=50).pages(DAY))
     assert time.monotonic() - started >= (len(api.requests) - 1) / 50
+
+
+@pytest.mark.parametrize(
+    ("declared", "says"),
+    [
+        ({"row": None}, "OddApi.row is None, not RowSchema"),
+        ({"path": 7}, "OddApi.path is 7, not str"),
+        ({"day": "date"}, "OddApi.day is 'date', not DayParameter or DayRange"),
+        ({"paging": "page"}, "OddApi.paging is 'page', not NumberedPages or OffsetPages"),
+        ({"rows_at": ["items"]}, r"OddApi.rows_at is \['items'\], not str"),
+        ({"rows_at": "data..items"}, "a key is empty"),
+        ({"parameters": "limit=100"}, "OddApi.parameters is .*, not Mapping"),
+        ({"total": "total"}, "OddApi.total is 'total', not a place"),
+        ({"paging": NumberedPages("date")}, "two parameters are called 'date'"),
+        ({"parameters": {"page": "1"}}, "two parameters are called 'page'"),
+        ({"token_style": ParameterToken("page")}, "two parameters are called 'page'"),
+        ({"day": DayParameter("")}, "a parameter without a name"),
+    ],
+)
+def test_a_declaration_that_cannot_work_is_refused_by_name(
+    declared: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(InvalidApiError, match=says):
+        type("OddApi", (SalesApi,), declared)

@@ -4,8 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sales_assets.feed.paging import FeedApiError
-from sales_assets.feed.proof import DayChangedError
+from sales_assets.feed.paging import DayChangedError, FeedApiError
 from sales_assets.sales.api import SalesApi
 from sales_assets_tests.helpers.rows import DAY, full_pages, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi, open_sales_api

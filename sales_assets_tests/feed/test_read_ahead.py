@@ -92,3 +92,21 @@ def test_a_sequence_that_is_closed_makes_room() -> None:
         seen.clear()
         list(islice(in_order(ask, always), 4))
         wait_for("a request ahead", lambda: max(seen) > 4, seconds=10)
+
+
+def test_large_responses_are_requested_ahead_in_small_numbers() -> None:
+    seen: list[bytes] = []
+
+    def speak(connection: socket.socket) -> None:
+        seen.append(read_request(connection))
+        connection.sendall(answer(bytes(24 << 20)))
+
+    with (
+        RawServer(speak) as server,
+        client_of(server.url, max_in_flight=32, max_page_bytes=1 << 30) as client,
+    ):
+        results = in_order(lambda n: client.question(f"/{n}", {}, lambda _: n), always)
+        for taken in range(1, 6):
+            next(results)
+            # No more than 64 MB of them lie ready.
+            assert len(seen) <= taken + 2

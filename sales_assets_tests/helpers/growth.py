@@ -15,4 +15,5 @@ def is_linear(action: Callable[[int], object], size: int) -> bool:
         action(size)
         return time.process_time() - started
 
-    return seconds(8 * size) < 30 * max(seconds(size), seconds(size))
+    small = max(seconds(size) for _ in range(3))
+    return min(seconds(8 * size) for _ in range(2)) < 30 * small

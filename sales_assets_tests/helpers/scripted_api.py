@@ -4,11 +4,15 @@ import datetime
 import threading
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
+from sales_assets.feed.api import DailyApi
 from sales_assets.sales.api import SalesApi
 from sales_assets.sample.api import Answer, SampleApi
 from sales_assets.sample.faults import Fault, Faults
+from sales_assets.sample.shapes import Shape
+
+Api = TypeVar("Api", bound=DailyApi)
 
 
 class ScriptedApi(SampleApi):
@@ -21,9 +25,9 @@ class ScriptedApi(SampleApi):
         most_at_once: How many requests were under way at the same time, at most.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shape: Shape | None = None, token: str | None = None) -> None:
         """Serve no day yet."""
-        super().__init__(page=self._page)
+        super().__init__(token, page=self._page, shape=shape)
         self.days: dict[str, list[bytes]] = {}
         self.script: deque[Answer] = deque()
         self.requests: list[str] = []
@@ -51,8 +55,13 @@ class ScriptedApi(SampleApi):
         return pages[number - 1] if 0 < number <= len(pages) else None
 
 
-def open_sales_api(url: str, **fields: Any) -> SalesApi:
-    """Set the client up as a run does; it hardly waits between attempts."""
-    client = SalesApi(url=url, **{"backoff": 0.001, "max_attempts": 3, **fields})
+def open_api(kind: type[Api], url: str, **fields: Any) -> Api:
+    """Set a client up as a run does; it hardly waits between attempts."""
+    client = kind(url=url, **{"backoff": 0.001, "max_attempts": 3, **fields})
     client.connect()
     return client
+
+
+def open_sales_api(url: str, **fields: Any) -> SalesApi:
+    """Set the client of the sales API up."""
+    return open_api(SalesApi, url, **fields)

@@ -112,11 +112,12 @@ def test_closing_ends_all_waits_at_once() -> None:
 @pytest.mark.parametrize("ceiling", [1, 2, 8])
 def test_no_more_results_than_the_ceiling_lie_ready(ceiling: int) -> None:
     with closing(Pace(ceiling)) as pace:
-        ahead = [pace.begin_ahead(lambda: 1) for _ in range(ceiling + 1)]
+        ahead = [pace.begin_ahead(lambda: 1, most=100) for _ in range(ceiling + 1)]
         assert [call is not None for call in ahead] == [True] * ceiling + [False]
         assert ahead[0] is not None
         assert pace.result(ahead[0], NEVER) == 1
-        assert pace.begin_ahead(lambda: 1) is not None
+        assert pace.begin_ahead(lambda: 1, most=100) is not None
+        assert pace.begin_ahead(lambda: 1, most=1) is None
         # What is needed now is never kept waiting for those ahead to be taken.
         assert result(pace, lambda: 2) == 2
 

@@ -1,20 +1,31 @@
 """Tokens: where they come from, and what they may be."""
 
+import base64
+
 import pytest
 import requests
 
 from sales_assets.http.secrets import redacted
 from sales_assets.http.tokens import (
+    BasicToken,
+    BearerToken,
+    HeaderToken,
     InvalidTokenError,
+    ParameterToken,
     TokenAuth,
     check_token,
     token_from_environment,
 )
 
 
+def signed(auth: TokenAuth, address: str = "http://host/") -> requests.PreparedRequest:
+    """Give a request that is signed so."""
+    return requests.Request("GET", address, auth=auth).prepare()
+
+
 def sent(auth: TokenAuth) -> str:
-    """Give what a request carries that is signed so."""
-    return requests.Request("GET", "http://host", auth=auth).prepare().headers["Authorization"]
+    """Give the header in which the token usually is."""
+    return signed(auth).headers["Authorization"]
 
 
 def test_a_token_is_read_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,8 +37,34 @@ def test_a_token_is_read_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> N
     assert token_from_environment("REFUNDS_TOKEN") is None
 
 
-def test_a_token_may_have_a_scheme() -> None:
-    assert sent(TokenAuth("made-up-word", "Bearer")) == "Bearer made-up-word"
+def test_a_token_may_have_a_scheme_or_a_header_of_its_own() -> None:
+    assert sent(TokenAuth("made-up-word", BearerToken())) == "Bearer made-up-word"
+    request = signed(TokenAuth("made-up-word", HeaderToken("X-Api-Key")))
+    assert request.headers["X-Api-Key"] == "made-up-word"
+    assert "Authorization" not in request.headers
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("http://host/a?page=1", "http://host/a?page=1&key=made-up%26word"),
+        ("http://host/a?key=made-up%26word&page=2", "http://host/a?key=made-up%26word&page=2"),
+    ],
+)
+def test_a_token_may_be_a_parameter_that_comes_once(address: str, url: str) -> None:
+    auth = TokenAuth("made-up&word", ParameterToken("key"))
+    assert signed(auth, address).url == url
+    assert redacted(url) == url.replace("made-up%26word", "***")
+
+
+def test_a_user_and_a_password_are_sent_as_basic_and_shown_nowhere() -> None:
+    auth = TokenAuth("ada:made-up-word", BasicToken())
+    header = sent(auth)
+    assert base64.b64decode(header.removeprefix("Basic ")) == b"ada:made-up-word"
+    assert "made-up" not in redacted("made-up-word")
+    assert header[6:-4] not in redacted(header)
+    with pytest.raises(InvalidTokenError, match="REFUNDS_TOKEN has to be USER:PASSWORD"):
+        check_token("made-up-word", "REFUNDS_TOKEN", BasicToken())
 
 
 @pytest.mark.parametrize("token", ["two\nlines", "two words", "t\u00f6ken", "\x7fword", "word\r"])

@@ -1,0 +1,326 @@
+"""What an API is like, in the words of its declaration: classes for the attributes of a `DailyApi`.
+
+    class OrdersApi(DailyApi):
+        day = DayRange("from", "to")
+        paging = CursorPages(cursor=InBody("meta.next"))
+        rows_at = "data.orders"
+        total = InHeader("X-Total-Count")
+
+Here is only which request stands for which day and page, and what a response says of what follows.
+How requests are made, and what proves a day, does not belong here.
+"""
+
+import datetime
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import urljoin
+
+from sales_assets.feed.page import PulledPage
+from sales_assets.http.client import HttpAnswer
+
+_LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^=;,\s]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^",;\s]*))*)')
+_PARAMETER = re.compile(r';\s*([^=;,\s]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",;\s]*))')
+
+
+class InvalidResponseError(ValueError):
+    """A response does not say what it was declared to say."""
+
+
+class Where(Protocol):
+    """Where in a response something is."""
+
+    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
+        """Give it; None if it is not there."""
+
+
+@dataclass(frozen=True)
+class InBody:
+    """A value in the body, beside the rows.
+
+    Attributes:
+        path: The keys that lead to it, as in `paging.next.after`.
+    """
+
+    path: str
+
+    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
+        """Give the value."""
+        value: Any = page.around
+        for key in self.path.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+
+@dataclass(frozen=True)
+class InHeader:
+    """A header of the response."""
+
+    name: str
+
+    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
+        """Give its text."""
+        return answer.headers.get(self.name)
+
+
+@dataclass(frozen=True)
+class InLastRow:
+    """A field of the last row."""
+
+    key: str
+
+    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
+        """Give its value."""
+        return page.last_row.get(self.key)
+
+
+@dataclass(frozen=True)
+class InLink:
+    """The header `Link` (RFC 8288): the address with some relation."""
+
+    rel: str = "next"
+
+    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
+        """Give the address."""
+        for address, parameters in _LINK.findall(answer.headers.get("Link", "")):
+            for name, quoted, plain in _PARAMETER.findall(parameters):
+                if name.lower() == "rel" and self.rel in (quoted or plain).lower().split():
+                    return address
+        return None
+
+
+@dataclass(frozen=True)
+class DayParameter:
+    """The day is a parameter of the query.
+
+    Attributes:
+        name: Of the parameter.
+        format: How the day is written, as for `strftime`.
+    """
+
+    name: str = "date"
+    format: str = "%Y-%m-%d"
+
+    def parameters(self, day: datetime.date) -> Mapping[str, str]:
+        """Give the parameters that ask for a day."""
+        return {self.name: day.strftime(self.format)}
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the parameters."""
+        return [self.name]
+
+
+@dataclass(frozen=True)
+class DayRange:
+    """The day is a range: its beginning, and its end.
+
+    Attributes:
+        first: The parameter of the beginning.
+        last: The parameter of the end.
+        exclusive: Whether the end is the first moment after the day, and not the day itself.
+        format: How the beginning is written, as for `strftime`.
+        last_format: How the end is written; like the beginning unless given.
+    """
+
+    first: str = "from"
+    last: str = "to"
+    exclusive: bool = True
+    format: str = "%Y-%m-%d"
+    last_format: str = ""
+
+    def parameters(self, day: datetime.date) -> Mapping[str, str]:
+        """Give the parameters that ask for a day."""
+        end = day + datetime.timedelta(days=self.exclusive)
+        return {
+            self.first: day.strftime(self.format),
+            self.last: end.strftime(self.last_format or self.format),
+        }
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the parameters."""
+        return [self.first, self.last]
+
+
+class Request(NamedTuple):
+    """What to request for a page.
+
+    Attributes:
+        parameters: Added to those of the day.
+        address: What to request in place of the path and all parameters, if it is given.
+    """
+
+    parameters: Mapping[str, str] = {}
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class NumberedPages:
+    """Pages with numbers, until a 404 or a page without rows.
+
+    Attributes:
+        parameter: The number of the page.
+        first: The number of the first page.
+        more: Where a page says whether another one follows, if it does.
+    """
+
+    parameter: str = "page"
+    first: int = 1
+    more: Where | None = None
+
+    def request(self, number: int) -> Request:
+        """Give the request for a page, counted from 1."""
+        return Request({self.parameter: str(self.first + number - 1)})
+
+    def beyond(self, pages: int, rows: int, number: int) -> Request:
+        """Give the request for a page past the end, counted from 1."""
+        return self.request(pages + number)
+
+    def read(self, answer: HttpAnswer, page: PulledPage) -> None:
+        """Note what the page says of what follows."""
+        page.is_last = _is_last(self.more, answer, page)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the parameters."""
+        return [self.parameter]
+
+
+@dataclass(frozen=True)
+class OffsetPages:
+    """Pages of so many rows, from an offset, until a 404 or a page without rows.
+
+    Attributes:
+        offset: The parameter of the offset.
+        limit: The parameter of the number of rows.
+        size: How many rows; the API has to return that many in each page but the last.
+        more: Where a page says whether another one follows, if it does.
+    """
+
+    offset: str = "offset"
+    limit: str = "limit"
+    size: int = 100
+    more: Where | None = None
+
+    def request(self, number: int) -> Request:
+        """Give the request for a page, counted from 1."""
+        return self._from((number - 1) * self.size)
+
+    def beyond(self, pages: int, rows: int, number: int) -> Request:
+        """Give the request for a page past the end, counted from 1.
+
+        It is past the rows that came: an API that returns fewer than the limit has more there.
+        """
+        return self._from(rows + (number - 1) * self.size)
+
+    def _from(self, offset: int) -> Request:
+        return Request({self.offset: str(offset), self.limit: str(self.size)})
+
+    def read(self, answer: HttpAnswer, page: PulledPage) -> None:
+        """Note what the page says of what follows."""
+        page.is_last = _is_last(self.more, answer, page)
+        if page.count > self.size or (page.is_last is False and page.count < self.size):
+            raise InvalidResponseError(
+                f"a page of {page.count} rows, where {self.limit} is {self.size}: declare the size "
+                "that the API keeps to"
+            )
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the parameters."""
+        return [self.offset, self.limit]
+
+
+@dataclass(frozen=True)
+class CursorPages:
+    """Pages each of which has the cursor of the next one, until there is none.
+
+    Attributes:
+        parameter: The cursor.
+        cursor: Where a page has it.
+        more: Where a page says whether another one follows; without that, the cursor says it.
+    """
+
+    parameter: str = "cursor"
+    cursor: Where = InBody("next_cursor")
+    more: Where | None = None
+
+    def read(self, answer: HttpAnswer, page: PulledPage) -> None:
+        """Note what the page says of what follows."""
+        if _is_last(self.more, answer, page):
+            return
+        cursor = self.cursor.of(answer, page)
+        if cursor in (None, "", False):
+            if self.more is not None:
+                raise InvalidResponseError(f"there are more pages, and no cursor ({self.cursor})")
+            return
+        if not isinstance(cursor, (str, int)) or cursor is True:
+            raise InvalidResponseError("a cursor that is neither a text nor a number")
+        page.following = Request({self.parameter: str(cursor)})
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the parameters."""
+        return [self.parameter]
+
+
+@dataclass(frozen=True)
+class LinkedPages:
+    """Pages each of which has the address of the next one, until there is none.
+
+    Attributes:
+        address: Where a page has it.
+    """
+
+    address: Where = InLink()
+    names: Sequence[str] = ()
+
+    def read(self, answer: HttpAnswer, page: PulledPage) -> None:
+        """Note what the page says of what follows."""
+        address = self.address.of(answer, page)
+        if address in (None, "", False):
+            return
+        if not isinstance(address, str):
+            raise InvalidResponseError("the address of the next page is not a text")
+        try:
+            page.following = Request(address=urljoin(answer.address, address))
+        except ValueError:
+            raise InvalidResponseError("the address of the next page is malformed") from None
+
+
+@dataclass(frozen=True)
+class OnePage:
+    """The whole day is one page."""
+
+    names: Sequence[str] = ()
+
+    def read(self, answer: HttpAnswer, page: PulledPage) -> None:
+        """Nothing follows."""
+
+
+def total_of(where: Where, answer: HttpAnswer, page: PulledPage) -> int:
+    """Give the number of rows that the API reports for a day.
+
+    Raises:
+        InvalidResponseError: There is none.
+    """
+    total = where.of(answer, page)
+    if isinstance(total, str) and re.fullmatch(r"[0-9]{1,15}", total.strip()):
+        return int(total)
+    if type(total) is int and total >= 0:
+        return total
+    raise InvalidResponseError(f"no total number of rows ({where})")
+
+
+def _is_last(more: Where | None, answer: HttpAnswer, page: PulledPage) -> bool | None:
+    """Tell whether a page says that none follows; None if it does not say."""
+    if more is None:
+        return None
+    goes_on = more.of(answer, page)
+    if goes_on in (True, "true"):
+        return False
+    if goes_on in (False, "false"):
+        return True
+    raise InvalidResponseError(f"it does not say whether there are more pages ({more})")

@@ -1,0 +1,126 @@
+"""The shapes in which the sample API can serve its pages: those that `feed.styles` can declare.
+
+A shape reads from a query which page it asks for, and puts the rows of the page where they belong,
+with what leads to the next one. The rows themselves, and faults, do not belong here.
+"""
+
+import base64
+import datetime
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+
+class Place(NamedTuple):
+    """A page of a day.
+
+    Attributes:
+        address: What was requested, without its query.
+        day: The day.
+        number: The number of the page, from 1.
+        is_last: Whether no page follows.
+        total: How many rows the day has.
+    """
+
+    address: str
+    day: datetime.date
+    number: int
+    is_last: bool
+    total: int
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What an API is like; by default, like that of the sales.
+
+    A place is a path in the body, as in `meta.next`, or a header, as in `header X-Next`.
+
+    Attributes:
+        day: The parameter of the day, or of its beginning.
+        pages: How a page is requested: by its number, by an offset and a limit, by the cursor or
+            the address that the page before it has, or not at all.
+        parameter: The parameter of the number, offset or cursor.
+        first: The number of the first page.
+        rows_at: The path of the rows.
+        next_at: The place of the cursor or the address of the next page.
+        more_at: The place that says whether more pages follow.
+        total_at: The place of the total.
+        empty_at_the_end: Whether a page past the end is an empty one, and not a 404.
+        signed: How a request carries the token.
+    """
+
+    day: str = "date"
+    pages: Literal["number", "offset", "cursor", "address", "one"] = "number"
+    parameter: str = "page"
+    first: int = 1
+    rows_at: str = ""
+    next_at: str = ""
+    more_at: str = ""
+    total_at: str = ""
+    empty_at_the_end: bool = False
+    signed: Literal["bare", "bearer", "header", "parameter", "basic"] = "bare"
+
+    def asked(self, query: Mapping[str, str]) -> tuple[datetime.date, int]:
+        """Read which page of which day a query asks for.
+
+        Raises:
+            KeyError: A parameter is missing.
+            ValueError: It has another form.
+        """
+        day = datetime.date.fromisoformat(query[self.day][:10])
+        if self.pages == "one":
+            return day, 1
+        if self.pages == "number":
+            return day, int(query.get(self.parameter, self.first)) - self.first + 1
+        if self.pages == "offset":
+            # Rounded up: past the last row is past the last page.
+            return day, -(-int(query[self.parameter]) // int(query["limit"])) + 1
+        return day, int(query.get(self.parameter, "c1").removeprefix("c"))
+
+    def token_of(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
+        """Give the token that a request carries."""
+        sent = headers.get("Authorization", "")
+        match self.signed:
+            case "bearer":
+                return sent.removeprefix("Bearer ")
+            case "basic":
+                return base64.b64decode(sent.removeprefix("Basic ")).decode()
+            case "header":
+                return headers.get("X-Api-Key", "")
+            case "parameter":
+                return query.get("api_key", "")
+        return sent
+
+    def served(self, rows: bytes, place: Place) -> tuple[bytes, dict[str, str]]:
+        """Give the body and the headers of a page with these rows."""
+        headers: dict[str, str] = {}
+        around: dict[str, Any] = {}
+        cursor = None if place.is_last else f"c{place.number + 1}"
+        if self.pages == "address" and cursor:
+            query = f"{self.day}={place.day}&{self.parameter}={cursor}"
+            cursor = f"{place.address}?{query}"
+        for at, value in (
+            (self.next_at, cursor),
+            (self.more_at, not place.is_last),
+            (self.total_at, place.total),
+        ):
+            if at == "header Link":
+                headers["Link"] = f'<{cursor}>; rel="next"' if cursor else '<x>; rel="first"'
+            elif at.startswith("header "):
+                if value is not None:
+                    headers[at.removeprefix("header ")] = json.dumps(value).strip('"')
+            elif at:
+                _put(around, at, value)
+        if not self.rows_at:
+            return rows, headers
+        _put(around, self.rows_at, "ROWS")
+        # The rows themselves byte for byte.
+        return json.dumps(around).encode().replace(b'"ROWS"', rows), headers
+
+
+def _put(around: dict[str, Any], path: str, value: Any) -> None:
+    *outer, last = path.split(".")
+    for key in outer:
+        around = around.setdefault(key, {})
+    around[last] = value

@@ -1,0 +1,287 @@
+"""APIs as they can be declared: five shapes that are well known, and what each style refuses."""
+
+import datetime
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+
+from sales_assets.feed.api import DailyApi
+from sales_assets.feed.page import Page
+from sales_assets.feed.paging import FeedApiError
+from sales_assets.feed.styles import (
+    CursorPages,
+    DayParameter,
+    DayRange,
+    InBody,
+    InHeader,
+    InLastRow,
+    InLink,
+    LinkedPages,
+    NumberedPages,
+    OffsetPages,
+)
+from sales_assets.sales.api import SalesApi
+from sales_assets.sample.api import Answer
+from sales_assets_tests.helpers.rows import DAY, sale
+from sales_assets_tests.helpers.scripted_api import ScriptedApi, open_api
+from sales_assets_tests.helpers.streams import bodies_of, facts_of
+
+ROWS = [sale(price=n, id=f"id{n}") for n in (1, 2, 3)]
+
+
+class CannedApi(ScriptedApi):
+    """A server that knows some requests, and nothing else.
+
+    Attributes:
+        answers: What to return, by what is requested below the path; `URL` stands for the address.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: dict[str, tuple[Any, Mapping[str, str]]] = {}
+
+    def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """Return what was prepared."""
+        super().answer(path, headers)
+        query = path.partition("?")[2]
+        if query not in self.answers:
+            return Answer(404)
+        body, sent = self.answers[query]
+        return Answer(
+            body=json.dumps(body).replace("URL", self.url).encode(),
+            headers={name: value.replace("URL", self.url) for name, value in sent.items()},
+        )
+
+
+@pytest.fixture
+def canned(monkeypatch: pytest.MonkeyPatch) -> Iterator[CannedApi]:
+    """The server, with its token in the environment."""
+    with CannedApi() as server:
+        monkeypatch.setenv("AUTH_TOKEN", server.token)
+        yield server
+
+
+class LinkHeader(SalesApi):
+    """Addresses in the header Link."""
+
+    paging = LinkedPages()
+    parameters = {"per_page": "2"}  # noqa: RUF012 - declared as a ClassVar
+
+
+class HasMore(SalesApi):
+    """A flag, and the id of the last object as the cursor."""
+
+    paging = CursorPages("starting_after", InLastRow("id"), more=InBody("has_more"))
+    rows_at = "data"
+
+
+class NextAfter(SalesApi):
+    """A cursor deep in the body, which the last page does not have."""
+
+    paging = CursorPages("after", InBody("paging.next.after"))
+    rows_at = "results"
+
+
+class OffsetAndTotal(SalesApi):
+    """An offset, and a total in each page."""
+
+    paging = OffsetPages(size=2)
+    rows_at = "items"
+    total = InBody("total")
+
+
+class NextInBody(SalesApi):
+    """The whole address of the next page in the body."""
+
+    paging = LinkedPages(InBody("next"))
+    rows_at = "results"
+    total = InBody("count")
+
+
+class Known(NamedTuple):
+    """A well-known shape.
+
+    Attributes:
+        api: Its declaration.
+        answers: What it returns for which query, in order.
+    """
+
+    api: type[DailyApi]
+    answers: dict[str, tuple[Any, dict[str, str]]]
+
+
+DATE = f"date={DAY}"
+KNOWN = {
+    "link header with per_page": Known(
+        LinkHeader,
+        {
+            f"{DATE}&per_page=2": (
+                ROWS[:2],
+                {
+                    "Link": f'<URL/sales?{DATE}&per_page=2&page=2>; rel="next", '
+                    f'<URL/sales?{DATE}&per_page=2&page=2>; rel="last"'
+                },
+            ),
+            f"{DATE}&per_page=2&page=2": (
+                ROWS[2:],
+                {"Link": f'<URL/sales?{DATE}&per_page=2&page=1>; rel="prev"'},
+            ),
+        },
+    ),
+    "cursor with has_more": Known(
+        HasMore,
+        {
+            DATE: ({"object": "list", "data": ROWS[:2], "has_more": True}, {}),
+            f"{DATE}&starting_after=id2": (
+                {"object": "list", "data": ROWS[2:], "has_more": False},
+                {},
+            ),
+        },
+    ),
+    "paging.next.after": Known(
+        NextAfter,
+        {
+            DATE: ({"results": ROWS[:2], "paging": {"next": {"after": "Mg==", "link": "x"}}}, {}),
+            f"{DATE}&after=Mg%3D%3D": ({"results": ROWS[2:]}, {}),
+        },
+    ),
+    "offset with total": Known(
+        OffsetAndTotal,
+        {
+            f"{DATE}&offset=0&limit=2": ({"items": ROWS[:2], "total": 3, "offset": 0}, {}),
+            f"{DATE}&offset=2&limit=2": ({"items": ROWS[2:], "total": 3, "offset": 2}, {}),
+        },
+    ),
+    "next address in the body": Known(
+        NextInBody,
+        {
+            DATE: ({"count": 3, "next": f"URL/sales?{DATE}&page=2", "results": ROWS[:2]}, {}),
+            f"{DATE}&page=2": ({"count": 3, "next": None, "results": ROWS[2:]}, {}),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_day_of_a_well_known_api_is_read_byte_for_byte_and_proven(
+    canned: CannedApi, name: str
+) -> None:
+    known = KNOWN[name]
+    canned.answers.update(known.answers)
+    day = open_api(known.api, canned.url, max_in_flight=1).pages(DAY)
+    bodies = bodies_of(day)
+    assert [row for body in bodies for row in Page(body, known.api.rows_at).rows] == ROWS
+    queries = [path.partition("?")[2] for path in canned.requests]
+    assert queries[: len(known.answers)] == [*known.answers]
+    assert bodies == [canned.answer(f"/sales?{query}", {}).body for query in known.answers]
+    assert ("3 rows, as the API reports" in facts_of(day)["proof"]) == bool(known.api.total)
+
+
+def failure_of(canned: CannedApi, api: type[DailyApi], body: Any) -> str:
+    """Read a day whose first page has this body; give the error."""
+    canned.answers |= {DATE: (body, {}), f"{DATE}&offset=0&limit=2": (body, {})}
+    with pytest.raises(FeedApiError) as failure:
+        bodies_of(open_api(api, canned.url, max_attempts=1).pages(DAY))
+    return str(failure.value)
+
+
+def test_the_address_of_a_next_page_elsewhere_is_not_requested(canned: CannedApi) -> None:
+    body = {"count": 3, "next": "http://example.com/sales?page=2", "results": ROWS[:2]}
+    error = failure_of(canned, NextInBody, body)
+    assert "could not fetch page 2: http://example.com/sales?page=2: is not at" in error
+
+
+def test_pages_that_lead_back_fail(canned: CannedApi) -> None:
+    canned.answers[f"{DATE}&page=2"] = (
+        {"count": 3, "next": f"?{DATE}&page=2", "results": ROWS[2:]},
+        {},
+    )
+    body = {"count": 3, "next": f"?{DATE}&page=2", "results": ROWS[:2]}
+    assert "page 2 leads back to page 2" in failure_of(canned, NextInBody, body)
+
+
+def test_a_cursor_that_stays_the_same_fails_though_its_pages_are_empty(canned: CannedApi) -> None:
+    body = {"results": [], "paging": {"next": {"after": "2"}}}
+    canned.answers[f"{DATE}&after=2"] = (body, {})
+    assert "page 2 leads back to page 2" in failure_of(canned, NextAfter, body)
+
+
+def test_a_next_page_that_is_missing_fails(canned: CannedApi) -> None:
+    body = {"count": 3, "next": f"URL/sales?{DATE}&page=3", "results": ROWS[:2]}
+    error = failure_of(canned, NextInBody, body)
+    assert "page 1 says that more follow, but page 2 is missing" in error
+
+
+@pytest.mark.parametrize(
+    ("api", "body", "says"),
+    [
+        (NextInBody, {"next": None, "results": ROWS}, "no total number of rows"),
+        (NextInBody, {"count": True, "next": None, "results": ROWS}, "no total number of rows"),
+        (NextInBody, {"count": 4, "next": None, "results": ROWS}, "3 rows came, .* reports 4"),
+        (NextInBody, {"count": 3, "next": 7, "results": ROWS}, "next page is not a text"),
+        (NextInBody, {"count": 3, "next": "http://[", "results": ROWS}, "is malformed"),
+        (NextInBody, {"count": 3, "next": None, "items": ROWS}, "an object without 'results'"),
+        (NextInBody, ROWS, "a list where an object with 'results' should be"),
+        (HasMore, {"data": ROWS}, "does not say whether there are more"),
+        (HasMore, {"data": ROWS, "has_more": 2}, "does not say whether there are more"),
+        (HasMore, {"data": [sale()], "has_more": True}, "more pages, and no cursor"),
+        (NextAfter, {"results": ROWS, "paging": {"next": {"after": {}}}}, "neither a text"),
+        (OffsetAndTotal, {"items": ROWS, "total": 3}, "a page of 3 rows, where limit is 2"),
+    ],
+)
+def test_a_response_that_does_not_say_what_was_declared_is_named(
+    canned: CannedApi, api: type[DailyApi], body: Any, says: str
+) -> None:
+    assert re.search(says, failure_of(canned, api, body))
+
+
+class Unflagged(SalesApi):
+    """An offset, without a total."""
+
+    paging = OffsetPages(size=2)
+
+
+@pytest.mark.parametrize("rows", [2, 3, 4])
+def test_an_api_that_returns_fewer_rows_than_the_limit_loses_none(
+    canned: CannedApi, rows: int
+) -> None:
+    served = [sale(price=n) for n in range(rows)]
+    for offset in range(2 * rows):
+        canned.answers[f"{DATE}&offset={offset}&limit=2"] = (served[offset : offset + 1], {})
+    with pytest.raises(FeedApiError, match=r"declare the size|has rows"):
+        bodies_of(open_api(Unflagged, canned.url).pages(DAY))
+
+
+@pytest.mark.parametrize(
+    ("header", "address"),
+    [
+        ('<a>; rel="next"', "a"),
+        ("<a>;rel=next", "a"),
+        ('<a>; rel="prev", <b>; rel="next last"', "b"),
+        ('<a>; title="x, <y>; rel=next"; rel="prev", <b>; REL=Next', "b"),
+        ('<a,b;c>; rel="next"', "a,b;c"),
+        ('<a>; rel="prev"', None),
+        ("", None),
+        ("nonsense", None),
+    ],
+)
+def test_the_header_link_is_read_as_rfc_8288_has_it(header: str, address: str | None) -> None:
+    answer = Answer(headers={"Link": header})
+    assert InLink().of(answer, None) == address  # type: ignore[arg-type]
+
+
+def test_a_day_is_written_as_the_api_wants_it() -> None:
+    day = datetime.date(2022, 8, 31)
+    assert DayParameter("d", "%d.%m.%Y").parameters(day) == {"d": "31.08.2022"}
+    assert DayRange().parameters(day) == {"from": "2022-08-31", "to": "2022-09-01"}
+    inclusive = DayRange(exclusive=False, last_format="%Y-%m-%dT23:59:59Z")
+    assert inclusive.parameters(day) == {"from": "2022-08-31", "to": "2022-08-31T23:59:59Z"}
+
+
+def test_each_value_is_found_where_it_was_declared_to_be() -> None:
+    assert NumberedPages("p", first=0).request(3).parameters == {"p": "2"}
+    assert OffsetPages(size=50).request(3).parameters == {"offset": "100", "limit": "50"}
+    assert InHeader("X-Next").of(Answer(headers={"X-Next": "c"}), None) == "c"  # type: ignore[arg-type]
