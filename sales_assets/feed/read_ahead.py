@@ -31,18 +31,19 @@ def in_order(
         while True:
             if not ahead:
                 asked += 1
-            needed = ahead.popleft() if ahead else question(asked)
-            needed.begin()
+                ahead.append(question(asked))
+            ahead[0].begin()
             while asked < (2 * taken if likely else 0):
                 following = question(asked + 1)
                 if not following.begin_ahead():
                     break
                 ahead.append(following)
                 asked += 1
-            result = needed.result()
+            result = ahead[0].result()
+            ahead.popleft()
             taken += 1
             likely = goes_on(result)
             yield result
     finally:
-        for following in ahead:
-            following.drop()
+        for unwanted in ahead:
+            unwanted.drop()

@@ -147,28 +147,37 @@ class Pace:
 
     def _staff(self) -> None:
         """See to it that there is a thread for what waits."""
-        if len(self._queue) > self._idle and self._threads < self._ceiling:
+        is_short = len(self._queue) > self._idle and self._threads < self._ceiling
+        if is_short and not self._closed:
             self._threads += 1
             # A daemon: a call that hangs keeps no process from ending.
             threading.Thread(target=self._work, daemon=True, name="pace").start()
         self._changed.notify()
 
     def _work(self) -> None:
-        """Make calls, until one was given up meanwhile: then another thread has taken over."""
-        while call := self._next():
-            settle: Callable[[], None]
-            try:
-                settle = partial(call.future.set_result, call.function())
-                error = None
-            except BaseException as raised:
-                settle = partial(call.future.set_exception, raised)
-                error = raised
-            with self._changed:
-                if call not in self._running:
-                    return
-                self._running.remove(call)
-                self._learn(call, error)
-                settle()
+        while self._make_next_call():
+            """Nothing of a call is kept while there is none."""
+
+    def _make_next_call(self) -> bool:
+        """Make a call; tell whether this thread is to go on."""
+        call = self._next()
+        if call is None:
+            return False
+        settle: Callable[[], None]
+        error: BaseException | None = None
+        try:
+            settle = partial(call.future.set_result, call.function())
+        except BaseException as raised:
+            error = raised
+            settle = partial(call.future.set_exception, raised)
+        with self._changed:
+            if call not in self._running:
+                # It was given up, and another thread has taken over.
+                return False
+            self._running.remove(call)
+            self._learn(call, error)
+            settle()
+        return True
 
     def _next(self) -> Call[Any] | None:
         """Wait for a call whose turn it is; None when there will be none."""

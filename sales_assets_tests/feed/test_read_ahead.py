@@ -90,7 +90,8 @@ def test_a_sequence_that_is_closed_makes_room() -> None:
             list(islice(results, 5))
             results.close()
         seen.clear()
-        list(islice(in_order(ask, always), 4))
+        results = in_order(ask, always)
+        list(islice(results, 4))
         wait_for("a request ahead", lambda: max(seen) > 4, seconds=10)
 
 

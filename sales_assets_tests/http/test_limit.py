@@ -102,3 +102,16 @@ def test_with_little_to_ask_for_nothing_is_learnt() -> None:
     for _ in range(1000):
         limit.went_well(0.05, in_flight=1)
     assert limit.level == FIRST_LEVEL
+
+
+@pytest.mark.parametrize("workers", [1, 5, 10, 1000])
+@pytest.mark.parametrize("most", [10, 1000])
+@pytest.mark.parametrize("calls", [100, 500, 5000])
+def test_it_never_loses_to_a_fixed_eight_but_for_the_pause_after_a_refusal(
+    workers: int, most: int, calls: int
+) -> None:
+    api = Api(with_workers(workers), most)
+    api.call(calls)
+    fixed = calls * with_workers(workers)(8) / 8
+    assert api.now - api.refused <= 1.01 * fixed
+    assert api.refused <= 1 + api.now / 60
