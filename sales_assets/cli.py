@@ -1,6 +1,7 @@
 """The command `sales-assets`: what there is to run beside Dagster's own commands."""
 
 import datetime
+import itertools
 import json
 import logging
 import os
@@ -232,16 +233,20 @@ def status(
     with _history(set_to, first, last) as instance:
         from sales_assets import status as days_of
         from sales_assets.definitions import LAYERS
-        from sales_assets.sales.assets import SALES_DAYS
 
-        try:
-            days = days_of.days_between(SALES_DAYS, *_bounds(first, last))
-        except days_of.NoSuchDaysError as error:
-            raise click.UsageError(str(error)) from error
-        found = days_of.status(instance, LAYERS, days, set_to.sales_lookback_days)
+        found: dict[str, days_of.LayerStatus] = {}
+        days: set[str] = set()
+        # Feeds may begin on different days.
+        for partitions, layers in itertools.groupby(LAYERS, key=lambda layer: layer.days):
+            try:
+                between = days_of.days_between(partitions, *_bounds(first, last))
+            except days_of.NoSuchDaysError as error:
+                raise click.UsageError(str(error)) from error
+            days |= set(between)
+            found |= days_of.status(instance, [*layers], between, set_to.sales_lookback_days)
     if as_json:
-        layers = {name: one._asdict() for name, one in found.items()}
-        click.echo(json.dumps({"from": days[0], "to": days[-1], "assets": layers}, indent=2))
+        one_by_one = {name: one._asdict() for name, one in found.items()}
+        click.echo(json.dumps({"from": min(days), "to": max(days), "assets": one_by_one}, indent=2))
     else:
         for name, one in found.items():
             click.echo("\n".join(one.lines(name)))

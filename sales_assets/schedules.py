@@ -1,51 +1,53 @@
-"""The jobs over the sales and the rides assets, and when they run by themselves.
+"""The jobs of the feeds and of the rides, and when they run by themselves.
 
-Also by when the sales of a day have to be there, which follows from that.
+Also by when a day has to be stored, which follows from that.
 """
 
 import datetime
 
 import dagster as dg
 
+from sales_assets.feed.declaration import Feed
 from sales_assets.rides.assets import driver_statistics, rides
-from sales_assets.sales.assets import SALES_DAYS, raw_sales, stg_sales
 
 _HOURS_FOR_A_DAY = 3
 
-sales_job = dg.define_asset_job(
-    "sales",
-    selection=[raw_sales, stg_sales],
-    description="Pull the sales of a day and turn them into Avro.",
-    # A run that crashed (its process died) is started again by the daemon of an instance that has
-    # run_retries on; one that failed has said why, and would fail again. The retry policy of an
-    # asset would not do: it takes Ctrl-C and SIGTERM for a failure and carries on.
-    tags={"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "false"},
-)
 
+def daily_schedule(feed: Feed, hour: int, lookback: int) -> dg.ScheduleDefinition:
+    """Materialize yesterday each day, and some days before it again; off until you turn it on.
 
-def daily_sales_schedule(hour: int, lookback: int) -> dg.ScheduleDefinition:
-    """Materialize yesterday each day, and some days before it again; off until it is switched on.
+    Its job has the name of the feed.
 
     Args:
+        feed: What to materialize.
         hour: When, in UTC (0 to 23).
-        lookback: How many days before yesterday, since their sales may have come in late.
+        lookback: How many days before yesterday, since their rows may have come in late.
     """
+    job = dg.define_asset_job(
+        feed.name,
+        selection=[feed.raw, feed.stg],
+        description=f"Pull the {feed.name} of a day and turn them into Avro.",
+        # A run that crashed (its process died) is started again by the daemon of an instance that
+        # has run_retries on; one that failed has said why, and would fail again. The retry policy
+        # of an asset would not do: it takes Ctrl-C and SIGTERM for a failure and carries on.
+        tags={"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "false"},
+    )
 
     @dg.schedule(
-        job=sales_job,
-        name="daily_sales",
+        job=job,
+        name=f"daily_{feed.name}",
         cron_schedule=f"0 {hour} * * *",
         execution_timezone="UTC",
         description=f"Materialize yesterday (UTC), and again the {lookback} days before it.",
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )
-    def daily_sales(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         # A tick that comes late is still that of its day.
         today = context.scheduled_execution_time.astimezone(datetime.timezone.utc).date()
         yesterday = today - datetime.timedelta(days=1)
-        start = SALES_DAYS.start.date()
+        start = feed.days.start.date()
         if yesterday < start:
-            return dg.SkipReason(f"the first day is {start} (SALES_START_DATE)")
+            return dg.SkipReason(f"the first day is {start}")
         first = max(start, yesterday - datetime.timedelta(days=lookback))
         return dg.RunRequest(
             run_key=yesterday.isoformat(),
@@ -55,7 +57,7 @@ def daily_sales_schedule(hour: int, lookback: int) -> dg.ScheduleDefinition:
             },
         )
 
-    return daily_sales
+    return daily
 
 
 def due(day: datetime.date, hour: int) -> datetime.datetime:
@@ -69,7 +71,7 @@ def due(day: datetime.date, hour: int) -> datetime.datetime:
     return midnight + datetime.timedelta(days=1, hours=hour + _HOURS_FOR_A_DAY)
 
 
-def daily_sales_freshness(hour: int) -> dg.FreshnessPolicy:
+def daily_freshness(hour: int) -> dg.FreshnessPolicy:
     """Expect a day each day: at the latest three hours after the schedule, which may be off.
 
     What was materialized since midnight counts, as yesterday is over from then on. Dagster looks
@@ -99,6 +101,6 @@ rides_schedule = dg.ScheduleDefinition(
     name="rides_each_minute",
     job=rides_job,
     cron_schedule="* * * * *",
-    description="Pull rides and update the driver statistics; off until it is switched on.",
+    description="Pull rides and update the driver statistics; off until you turn it on.",
     default_status=dg.DefaultScheduleStatus.STOPPED,
 )

@@ -210,6 +210,12 @@ def read() -> Settings:
     raise InvalidSettingError(name, None if row.secret else variable(name), row.expected)
 
 
+def address(name: str) -> str:
+    """Read the variable of an address: that of a setting, or of a feed of your own."""
+    fields = {str(field.alias): field_name for field_name, field in Settings.model_fields.items()}
+    return str(getattr(read(), fields[name])) if name in fields else variable(name)
+
+
 def variable(name: str) -> str:
     """Read one variable by its name, such as the token of a feed; empty when it is not set."""
     return os.environ.get(name, "")

@@ -7,8 +7,9 @@ import pytest
 from dagster._core.definitions.freshness import CronFreshnessPolicy
 
 from sales_assets.definitions import defs
+from sales_assets.sales import FEED
 from sales_assets.sales.assets import stg_sales
-from sales_assets.schedules import daily_sales_freshness, daily_sales_schedule, due
+from sales_assets.schedules import daily_freshness, daily_schedule, due
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.materialize import range_tags
 from sales_assets_tests.helpers.pipeline import Pipeline
@@ -46,7 +47,7 @@ def test_a_tick_is_one_run_of_yesterday_and_the_days_before_it(
     today: str, lookback: int, first: str, last: str
 ) -> None:
     at = datetime.datetime.fromisoformat(f"{today}T01:00:00+00:00")
-    request = tick(daily_sales_schedule(1, lookback), at)
+    request = tick(daily_schedule(FEED, 1, lookback), at)
     assert isinstance(request, dg.RunRequest)
     assert (request.run_key, request.partition_key) == (last, None)
     assert request.tags.items() >= range_tags(first, last).items()
@@ -54,8 +55,8 @@ def test_a_tick_is_one_run_of_yesterday_and_the_days_before_it(
 
 def test_there_is_nothing_to_materialize_before_the_first_day() -> None:
     at = datetime.datetime(2022, 8, 9, 1, tzinfo=datetime.timezone.utc)
-    reason = tick(daily_sales_schedule(1, 3), at)
-    assert reason == "the first day is 2022-08-09 (SALES_START_DATE)"
+    reason = tick(daily_schedule(FEED, 1, 3), at)
+    assert reason == "the first day is 2022-08-09"
 
 
 def test_a_day_is_due_three_hours_after_its_run() -> None:
@@ -68,7 +69,7 @@ def test_three_mornings_pull_what_came_in_late_and_say_what_changed(
     pipeline: Pipeline,
 ) -> None:
     """Each morning's run is that of the schedule; the API gets a row for the day before."""
-    schedule = daily_sales_schedule(1, 1)
+    schedule = daily_schedule(FEED, 1, 1)
     seen = []
     for today, late in (("2022-08-10", ""), ("2022-08-11", "2022-08-09"), ("2022-08-12", "")):
         if late:
@@ -95,7 +96,7 @@ def test_three_mornings_pull_what_came_in_late_and_say_what_changed(
 def test_a_day_is_due_three_hours_after_the_schedule(
     hour: int, deadline: str, hours_before: int
 ) -> None:
-    policy = daily_sales_freshness(hour)
+    policy = daily_freshness(hour)
     assert isinstance(policy, CronFreshnessPolicy)
     assert (policy.deadline_cron, policy.timezone) == (deadline, "UTC")
     assert policy.lower_bound_delta == datetime.timedelta(hours=hours_before)

@@ -34,6 +34,7 @@ def late_day_alerts(
     due: Callable[[datetime.date], datetime.datetime],
     now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.timezone.utc),
     lookback: int = _FEWEST_DAYS,
+    name: str = "late_day_alerts",
 ) -> dg.SensorDefinition:
     """Make the sensor that posts a day once when it is late, and once more when it is stored.
 
@@ -48,6 +49,7 @@ def late_day_alerts(
         due: Says by when a day has to be stored.
         now: Tells the time.
         lookback: How many due days each tick looks at; never fewer than seven.
+        name: Name of the sensor.
     """
     asset = asset_key.to_user_string()
     window = _DAY * (max(lookback, _FEWEST_DAYS) - 1)
@@ -59,7 +61,7 @@ def late_day_alerts(
         return day
 
     @dg.sensor(
-        name="late_day_alerts",
+        name=name,
         description="Post each day that is not stored when it is due to SALES_ALERT_URL.",
         minimum_interval_seconds=_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,

@@ -1,0 +1,76 @@
+"""The declaration of a daily feed, from which `definitions` makes all that belongs to it.
+
+Resources, storage, layers, freshness, job, schedule, the stg that follows its raw, late-day alerts,
+`verify`, `status` and links to the code follow from it. None of that is known here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from sales_assets.feed.api import DailyApi
+
+
+class InvalidFeedError(ValueError):
+    """A feed is not declared as it should be; the text names the feed and what is missing."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A daily feed: an API, the asset that keeps its pages, and the asset of typed rows.
+
+    Attributes:
+        api: The API of the feed; its resource is named `NAME_api`.
+        raw: The asset `raw_NAME`, which keeps the pages.
+        stg: The asset `stg_NAME`, which is made from it.
+        checks: The checks of both.
+        source: What the API returns, as an asset that is not stored here; None to leave it out.
+
+    Raises:
+        InvalidFeedError: The parts do not fit together.
+    """
+
+    api: type[DailyApi]
+    raw: dg.AssetsDefinition
+    stg: dg.AssetsDefinition
+    checks: Sequence[dg.AssetChecksDefinition] = ()
+    source: dg.AssetSpec | None = None
+
+    def __post_init__(self) -> None:
+        layer, _, name = self.raw.key.path[-1].partition("_")
+        problems = {
+            "the raw asset is named raw_NAME": layer == "raw" and bool(name),
+            f"the stg asset is named stg_{name}": self.stg.key.path[-1] == f"stg_{name}",
+            "the stg asset takes the raw asset": self.raw.key in self.stg.dependency_keys,
+            f"the raw asset takes {name}_api": f"{name}_api" in self.raw.required_resource_keys,
+            "the raw asset has daily partitions": isinstance(
+                self.raw.partitions_def, dg.DailyPartitionsDefinition
+            ),
+            "both assets have the same partitions": self.raw.partitions_def
+            == self.stg.partitions_def,
+            "the checks are of its assets": all(
+                key.asset_key in (self.raw.key, self.stg.key)
+                for check in self.checks
+                for key in check.check_keys
+            ),
+        }
+        if missing := [expected for expected, holds in problems.items() if not holds]:
+            raise InvalidFeedError(f"feed {name or self.raw.key}: expected: {'; '.join(missing)}")
+
+    @property
+    def name(self) -> str:
+        """What the rows are called, such as `sales`."""
+        return self.raw.key.path[-1].partition("_")[2]
+
+    @property
+    def days(self) -> dg.DailyPartitionsDefinition:
+        """The partitions of both assets."""
+        days = self.raw.partitions_def
+        assert isinstance(days, dg.DailyPartitionsDefinition)  # noqa: S101 - checked above
+        return days
+
+    @property
+    def rows_key(self) -> str:
+        """The key of the IO manager that stores the rows."""
+        return self.stg.get_io_manager_key_for_asset_key(self.stg.key)

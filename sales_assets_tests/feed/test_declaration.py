@@ -1,0 +1,36 @@
+"""What a feed declares fits together, or is refused with what is missing."""
+
+from dataclasses import replace
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from sales_assets.feed.declaration import InvalidFeedError
+from sales_assets.rides.assets import driver_statistics
+from sales_assets.rides.checks import distances_are_plausible
+from sales_assets.sales import FEED
+
+
+def test_the_rest_follows_from_the_assets() -> None:
+    assert FEED.name == "sales"
+    assert FEED.days == FEED.raw.partitions_def
+    assert FEED.rows_key == "sales_avro"
+
+
+@dg.asset(partitions_def=dg.DailyPartitionsDefinition("2022-08-09"))
+def stg_sales() -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ({"raw": driver_statistics}, "expected: the raw asset is named raw_NAME"),
+        ({"stg": driver_statistics}, "feed sales: expected: the stg asset is named stg_sales"),
+        ({"stg": stg_sales}, "feed sales: expected: the stg asset takes the raw asset"),
+        ({"checks": [distances_are_plausible]}, "feed sales: expected: the checks are of its"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_feed(change: dict[str, Any], missing: str) -> None:
+    with pytest.raises(InvalidFeedError, match=missing):
+        replace(FEED, **change)
