@@ -111,7 +111,7 @@ class WorkersRunLauncher(WatchingLauncher, CeleryRunLauncher):
         """
         filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING])
         starting = {run.run_id: run for run in self._instance.get_runs(filters)}
-        with redis.Redis.from_url(check.not_none(self.broker)) as client:
+        with redis.Redis.from_url(check.not_none(self.broker), socket_timeout=10) as client:
             queued = client.lrange(RUNS, 0, -1) + client.lrange(BACKFILLS, 0, -1)
             waiting = b"\n".join(queued + client.hvals("unacked"))
             lost = {run_id for run_id in starting if run_id.encode() not in waiting}

@@ -1,7 +1,10 @@
 """Runs on workers in containers of their own, which come, go, die and are cut off."""
 
+import os
+import shutil
+import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
@@ -17,6 +20,11 @@ from sales_assets_tests.helpers.worker_containers import EVERYWHERE, running_wor
 pytestmark = pytest.mark.containers
 
 DAYS = days_from("2023-01-01", 90)
+STOPPED, FLUSHED, REFUSED = (
+    days_from("2024-01-01"),
+    days_from("2024-03-01"),
+    days_from("2024-05-01"),
+)
 SCHEDULED = "2023-06-01"
 # A run of ten days takes long enough for something to happen to its worker.
 SLOW = [{"delay": 2}]
@@ -71,7 +79,7 @@ def storm(containers: Containers) -> Storm:
     containers.compose("up", "-d", "--no-recreate", "--scale", "worker=4")
     time.sleep(max(0, 60 - (time.monotonic() - cut)))
     docker("network", "connect", NETWORK, cut_off)
-    # The last one that was added goes again, as it would with its machine.
+    # The last one that was added goes again.
     docker("stop", "--time", "60", containers.ids("worker")[-1])
     ui.wait_for_backfill(backfill, 600)
     containers.tell("worker killed", backfill, killed)
@@ -111,6 +119,57 @@ def test_what_a_run_prints_is_in_the_object_store(s3: int, storm: Storm) -> None
         f"http://127.0.0.1:{s3}/{BUCKET}", params={"prefix": prefix, "list-type": "2"}, timeout=30
     )
     assert f"<Key>{prefix}" in listing.text
+
+
+def backfill_in_which(
+    containers: Containers, days: list[str], happen: Callable[[], object], under_way: int
+) -> list[str]:
+    """Let something happen once some runs are under way; give how all of them ended."""
+    ui = containers.ui
+    backfill = ui.backfill(days)
+
+    def statuses() -> list[str]:
+        return [run["status"] for run in ui.runs_of(backfill)]
+
+    wait_for("runs", lambda: len(statuses()) == 3 and statuses().count("STARTED") >= under_way, 180)
+    begin = time.time()
+    happen()
+    ui.wait_for_backfill(backfill, 600)
+    containers.tell(os.environ["PYTEST_CURRENT_TEST"].split("::")[-1], backfill, begin)
+    containers.prove(days)
+    return statuses()
+
+
+def test_workers_that_are_told_to_stop_end_their_runs(containers: Containers, storm: Storm) -> None:
+    def one_is_enough() -> None:
+        containers.scale["worker"] = 1
+        containers.compose("up", "-d", "--no-recreate", "--scale", "worker=1")
+
+    assert backfill_in_which(containers, STOPPED, one_is_enough, 3) == ["SUCCESS"] * 3
+
+
+def test_runs_that_redis_has_lost_are_put_again(containers: Containers, storm: Storm) -> None:
+    def lose() -> None:
+        containers.run("redis", "sh", "-c", "REDISCLI_AUTH=$REDIS_PASSWORD redis-cli FLUSHALL")
+
+    assert backfill_in_which(containers, FLUSHED, lose, 1) == ["SUCCESS"] * 3
+
+
+@pytest.mark.skipif(not shutil.which("iptables"), reason="needs iptables")
+def test_an_object_store_that_refuses_for_a_minute_is_waited_for(
+    containers: Containers, storm: Storm, s3: int
+) -> None:
+    rule = ["INPUT", "-p", "tcp", "--dport", str(s3), "-j", "REJECT", "--reject-with", "tcp-reset"]
+
+    def refuse() -> None:
+        subprocess.run(["iptables", "-I", *rule], check=True)  # noqa: S603, S607
+        time.sleep(60)
+        subprocess.run(["iptables", "-D", *rule], check=True)  # noqa: S603, S607
+
+    statuses = backfill_in_which(containers, REFUSED, refuse, 1)
+    # One that has waited for too long is started again.
+    assert statuses.count("SUCCESS") == 3
+    assert set(statuses) <= {"SUCCESS", "FAILURE"}
 
 
 COUNT_RIDES = """
