@@ -14,7 +14,7 @@ from typing import Any, ClassVar, get_args
 from pydantic import Field
 from pydantic_core import from_json
 
-from sales_assets.feed.json_rows import InvalidPageError, NoRowsError
+from sales_assets.feed.json_text import InvalidPageError, NoRowsError
 from sales_assets.feed.page import Page, PulledPage
 from sales_assets.feed.paging import (
     FeedApiError,
@@ -23,6 +23,7 @@ from sales_assets.feed.paging import (
     PagesInTurn,
     Paging,
 )
+from sales_assets.feed.places import InvalidResponseError, Where, total_of
 from sales_assets.feed.proof import proven, require_unknown
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import DayStream, EveryDayFailsError, Facts, Reading
@@ -30,14 +31,11 @@ from sales_assets.feed.styles import (
     CursorPages,
     DayParameter,
     DayRange,
-    InvalidResponseError,
     LinkedPages,
     NumberedPages,
     OffsetPages,
     OnePage,
     Request,
-    Where,
-    total_of,
 )
 from sales_assets.http.client import HttpAnswer, Question
 from sales_assets.http.errors import ApiAuthError, HttpError, TransientHttpError

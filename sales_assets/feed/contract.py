@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from sales_assets.feed.columns import Column
-from sales_assets.feed.json_rows import InvalidPageError, Part, Repeated, rows_of_page
+from sales_assets.feed.json_rows import Part, rows_of_page
+from sales_assets.feed.json_text import InvalidPageError, Repeated
 from sales_assets.feed.judgement import MISSING, InvalidValue, Judgement
 from sales_assets.feed.page import Page
 from sales_assets.feed.schema import RowSchema

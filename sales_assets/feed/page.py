@@ -13,14 +13,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from sales_assets.feed.json_rows import (
-    ROWS_PER_PART,
-    NoRowsError,
-    Part,
-    kind_of,
-    parts_of_page,
-    values_of_page,
-)
+from sales_assets.feed.json_rows import ROWS_PER_PART, Part, parts_of_page, values_of_page
+from sales_assets.feed.json_text import NoRowsError, kind_of
 
 
 class Page:

@@ -11,83 +11,16 @@ How requests are made, and what proves a day, does not belong here.
 """
 
 import datetime
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 from urllib.parse import urljoin
 
 from sales_assets.feed.page import PulledPage
+from sales_assets.feed.places import InBody, InLink, InvalidResponseError, Where, is_last
 from sales_assets.http.client import HttpAnswer
 
-_LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^=;,\s]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^",;\s]*))*)')
-_PARAMETER = re.compile(r';\s*([^=;,\s]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",;\s]*))')
-
-
-class InvalidResponseError(ValueError):
-    """A response does not say what it was declared to say."""
-
-
-class Where(Protocol):
-    """Where in a response something is."""
-
-    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Give it; None if it is not there."""
-
-
-@dataclass(frozen=True)
-class InBody:
-    """A value in the body, beside the rows.
-
-    Attributes:
-        path: The keys that lead to it, as in `paging.next.after`.
-    """
-
-    path: str
-
-    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Give the value."""
-        value: Any = page.around
-        for key in self.path.split("."):
-            value = value.get(key) if isinstance(value, dict) else None
-        return value
-
-
-@dataclass(frozen=True)
-class InHeader:
-    """A header of the response."""
-
-    name: str
-
-    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Give its text."""
-        return answer.headers.get(self.name)
-
-
-@dataclass(frozen=True)
-class InLastRow:
-    """A field of the last row."""
-
-    key: str
-
-    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Give its value."""
-        return page.last_row.get(self.key)
-
-
-@dataclass(frozen=True)
-class InLink:
-    """The header `Link` (RFC 8288): the address with some relation."""
-
-    rel: str = "next"
-
-    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Give the address."""
-        for address, parameters in _LINK.findall(answer.headers.get("Link", "")):
-            for name, quoted, plain in _PARAMETER.findall(parameters):
-                if name.lower() == "rel" and self.rel in (quoted or plain).lower().split():
-                    return address
-        return None
+_NEXT_CURSOR, _NEXT_LINK = InBody("next_cursor"), InLink()
 
 
 @dataclass(frozen=True)
@@ -180,7 +113,7 @@ class NumberedPages:
 
     def read(self, answer: HttpAnswer, page: PulledPage) -> None:
         """Note what the page says of what follows."""
-        page.is_last = _is_last(self.more, answer, page)
+        page.is_last = is_last(self.more, answer, page)
 
     @property
     def names(self) -> Sequence[str]:
@@ -220,7 +153,7 @@ class OffsetPages:
 
     def read(self, answer: HttpAnswer, page: PulledPage) -> None:
         """Note what the page says of what follows."""
-        page.is_last = _is_last(self.more, answer, page)
+        page.is_last = is_last(self.more, answer, page)
         if page.count > self.size or (page.is_last is False and page.count < self.size):
             raise InvalidResponseError(
                 f"a page of {page.count} rows, where {self.limit} is {self.size}: declare the size "
@@ -244,12 +177,12 @@ class CursorPages:
     """
 
     parameter: str = "cursor"
-    cursor: Where = InBody("next_cursor")
+    cursor: Where = _NEXT_CURSOR
     more: Where | None = None
 
     def read(self, answer: HttpAnswer, page: PulledPage) -> None:
         """Note what the page says of what follows."""
-        if _is_last(self.more, answer, page):
+        if is_last(self.more, answer, page):
             return
         cursor = self.cursor.of(answer, page)
         if cursor in (None, "", False):
@@ -274,7 +207,7 @@ class LinkedPages:
         address: Where a page has it.
     """
 
-    address: Where = InLink()
+    address: Where = _NEXT_LINK
     names: Sequence[str] = ()
 
     def read(self, answer: HttpAnswer, page: PulledPage) -> None:
@@ -298,29 +231,3 @@ class OnePage:
 
     def read(self, answer: HttpAnswer, page: PulledPage) -> None:
         """Nothing follows."""
-
-
-def total_of(where: Where, answer: HttpAnswer, page: PulledPage) -> int:
-    """Give the number of rows that the API reports for a day.
-
-    Raises:
-        InvalidResponseError: There is none.
-    """
-    total = where.of(answer, page)
-    if isinstance(total, str) and re.fullmatch(r"[0-9]{1,15}", total.strip()):
-        return int(total)
-    if type(total) is int and total >= 0:
-        return total
-    raise InvalidResponseError(f"no total number of rows ({where})")
-
-
-def _is_last(more: Where | None, answer: HttpAnswer, page: PulledPage) -> bool | None:
-    """Tell whether a page says that none follows; None if it does not say."""
-    if more is None:
-        return None
-    goes_on = more.of(answer, page)
-    if goes_on in (True, "true"):
-        return False
-    if goes_on in (False, "false"):
-        return True
-    raise InvalidResponseError(f"it does not say whether there are more pages ({more})")

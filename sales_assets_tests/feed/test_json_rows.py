@@ -1,94 +1,11 @@
-"""Rows of a page with their text, in parts, and pages that have none."""
+"""Rows of a page, in parts."""
 
 import json
-from typing import Any
 
 import pytest
 
-from sales_assets.feed.json_rows import (
-    LARGE_PAGE,
-    MAX_DEPTH,
-    ROWS_PER_PART,
-    InvalidPageError,
-    NoRowsError,
-    Repeated,
-    parts_of_page,
-    rows_of_page,
-    values_of_page,
-)
-from sales_assets_tests.helpers.growth import is_linear
-
-
-def nested(levels: int) -> str:
-    return "[" * levels + "]" * levels
-
-
-def test_values_of_a_key_that_comes_twice_are_all_kept() -> None:
-    [row] = rows_of_page(b'[{"a": 1, "b": 2, "a": 3}]')
-    assert isinstance(row.value, Repeated)
-    assert row.value.values_of == {"a": [1, 3]}
-
-
-@pytest.mark.parametrize(
-    ("body", "kind"),
-    [
-        ("null", "null"),
-        ("true", "true"),
-        ('{"data": []}', "an object"),
-        ('{"data": ["\\ud800"]}', "an object"),
-        ('"busy"', "a string"),
-        (" 12 ", "a number"),
-        ("NaN", "a number"),
-    ],
-)
-def test_complete_json_that_is_no_list_is_named_in_the_words_of_json(body: str, kind: str) -> None:
-    with pytest.raises(NoRowsError, match=f"^{kind} where a list of rows should be$"):
-        values_of_page(body.encode())
-
-
-@pytest.mark.parametrize(
-    "body", ["", "[", "[1", "[1,", "[1,]", "[1 2]", "[] x", '{"data": [', "<html>", "nul"]
-)
-def test_what_is_no_complete_json_is_told_from_another_shape(body: str) -> None:
-    for parse in (values_of_page, lambda page: list(rows_of_page(page))):
-        with pytest.raises(InvalidPageError) as raised:
-            parse(body.encode())
-        assert not isinstance(raised.value, NoRowsError)
-
-
-@pytest.mark.parametrize("text", ['"A"', '"\\ud800"'], ids=["fast", "lenient"])
-def test_a_page_may_be_nested_and_is_refused_beyond_a_depth(text: str) -> None:
-    [row] = values_of_page(f'[{{"a": {text}, "b": {nested(MAX_DEPTH - 1)}}}]'.encode())
-    assert json.dumps(row["b"]) == nested(MAX_DEPTH - 1)
-    for levels in (MAX_DEPTH + 1, 100_000):
-        with pytest.raises(NoRowsError, match="nested deeper than 200 levels"):
-            values_of_page(f'[{{"a": {text}, "b": {nested(levels)}}}]'.encode())
-
-
-@pytest.mark.parametrize(
-    "cut",
-    [
-        lambda size: b'[{"a": "' + b'\\"' * size,
-        lambda size: b"[" * size,
-        lambda size: b"[" + b'{"a":' * size,
-        lambda size: b"[" + b'{"a": "x"},' * size,
-    ],
-    ids=["in quotation marks", "in lists", "in objects", "after a row"],
-)
-def test_a_page_that_is_cut_short_is_refused_in_linear_time(cut: Any) -> None:
-    def parse(size: int) -> None:
-        with pytest.raises(InvalidPageError):
-            list(rows_of_page(cut(size)))
-
-    assert is_linear(parse, 40_000)
-
-
-def test_many_keys_that_come_twice_are_found_in_linear_time() -> None:
-    def parse(keys: int) -> None:
-        body = "".join(f'"{n}": 1, "{n}": 2, ' for n in range(keys))
-        list(rows_of_page(f'[{{{body}"end": 0}}]'.encode()))
-
-    assert is_linear(parse, 10_000)
+from sales_assets.feed.json_rows import LARGE_PAGE, ROWS_PER_PART, parts_of_page, values_of_page
+from sales_assets.feed.json_text import InvalidPageError
 
 
 def test_a_large_page_comes_in_parts_that_hold_its_rows_in_order() -> None:

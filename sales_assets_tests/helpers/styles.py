@@ -3,11 +3,10 @@
 from typing import NamedTuple
 
 from sales_assets.feed.api import DailyApi
+from sales_assets.feed.places import InBody, InHeader
 from sales_assets.feed.styles import (
     CursorPages,
     DayRange,
-    InBody,
-    InHeader,
     LinkedPages,
     NumberedPages,
     OffsetPages,

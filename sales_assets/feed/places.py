@@ -1,0 +1,112 @@
+"""Where a response says something beside its rows: in the body, in a header, in the last row."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sales_assets.feed.page import PulledPage
+from sales_assets.http.client import HttpAnswer
+
+_LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^=;,\s]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^",;\s]*))*)')
+_PARAMETER = re.compile(r';\s*([^=;,\s]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",;\s]*))')
+
+
+class InvalidResponseError(ValueError):
+    """A response does not say what it was declared to say."""
+
+
+class Where(Protocol):
+    """Where in a response something is."""
+
+    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
+        """Give it; None if it is not there."""
+
+
+@dataclass(frozen=True)
+class InBody:
+    """A value in the body, beside the rows.
+
+    Attributes:
+        path: The keys that lead to it, as in `paging.next.after`.
+    """
+
+    path: str
+
+    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
+        """Give the value."""
+        value: Any = page.around
+        for key in self.path.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+
+@dataclass(frozen=True)
+class InHeader:
+    """A header of the response."""
+
+    name: str
+
+    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
+        """Give its text."""
+        return answer.headers.get(self.name)
+
+
+@dataclass(frozen=True)
+class InLastRow:
+    """A field of the last row."""
+
+    key: str
+
+    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
+        """Give its value."""
+        return page.last_row.get(self.key)
+
+
+@dataclass(frozen=True)
+class InLink:
+    """The header `Link` (RFC 8288): the address with some relation."""
+
+    rel: str = "next"
+
+    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
+        """Give the address."""
+        for address, parameters in _LINK.findall(answer.headers.get("Link", "")):
+            for name, quoted, plain in _PARAMETER.findall(parameters):
+                if name.lower() == "rel" and self.rel in (quoted or plain).lower().split():
+                    return address
+        return None
+
+
+def total_of(where: Where, answer: HttpAnswer, page: PulledPage) -> int:
+    """Give the number of rows that the API reports for a day.
+
+    Raises:
+        InvalidResponseError: There is none.
+    """
+    total = where.of(answer, page)
+    if isinstance(total, str) and re.fullmatch(r"[0-9]{1,15}", total.strip()):
+        return int(total)
+    if type(total) is int and total >= 0:
+        return total
+    raise InvalidResponseError(f"no total number of rows ({where})")
+
+
+def is_last(more: Where | None, answer: HttpAnswer, page: PulledPage) -> bool | None:
+    """Tell whether a page says that none follows; None if it does not say.
+
+    Args:
+        more: Where a page says whether more follow, if it does.
+        answer: The response.
+        page: The page in it.
+
+    Raises:
+        InvalidResponseError: It does not say it there.
+    """
+    if more is None:
+        return None
+    goes_on = more.of(answer, page)
+    if goes_on in (True, "true"):
+        return False
+    if goes_on in (False, "false"):
+        return True
+    raise InvalidResponseError(f"it does not say whether there are more pages ({more})")

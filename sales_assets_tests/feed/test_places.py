@@ -1,0 +1,76 @@
+"""Where a response says something beside its rows."""
+
+from typing import Any
+
+import pytest
+
+from sales_assets.feed.page import PulledPage
+from sales_assets.feed.places import (
+    InBody,
+    InHeader,
+    InLastRow,
+    InLink,
+    InvalidResponseError,
+    Where,
+    is_last,
+    total_of,
+)
+from sales_assets.http.client import HttpAnswer
+
+PAGE = PulledPage(
+    b'{"rows": [{"id": 1}, {"id": 2}], "meta": {"next": "c", "total": "7", "bad": -1}}',
+    ["id"],
+    "rows",
+)
+
+
+def answer_with(**headers: str) -> HttpAnswer:
+    return HttpAnswer(200, "OK", headers, PAGE.body, "http://host")
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (InBody("meta.next"), "c"),
+        (InBody("meta.next.deeper"), None),
+        (InBody("nothing"), None),
+        (InHeader("X-Next"), "h"),
+        (InHeader("X-Other"), None),
+        (InLastRow("id"), 2),
+        (InLastRow("other"), None),
+    ],
+)
+def test_a_value_is_found_where_it_was_declared_to_be(place: Where, value: Any) -> None:
+    assert place.of(answer_with(**{"X-Next": "h"}), PAGE) == value
+
+
+def test_a_total_is_a_number_or_digits() -> None:
+    assert total_of(InBody("meta.total"), answer_with(), PAGE) == 7
+    for place in (InBody("meta.bad"), InBody("meta.next"), InBody("nothing")):
+        with pytest.raises(InvalidResponseError, match="no total number of rows"):
+            total_of(place, answer_with(), PAGE)
+
+
+@pytest.mark.parametrize(("flag", "last"), [("true", False), ("false", True)])
+def test_a_flag_says_whether_more_pages_follow(flag: str, last: bool) -> None:
+    assert is_last(InHeader("X-More"), answer_with(**{"X-More": flag}), PAGE) is last
+    assert is_last(None, answer_with(), PAGE) is None
+    with pytest.raises(InvalidResponseError, match="does not say whether there are more pages"):
+        is_last(InHeader("X-More"), answer_with(**{"X-More": "7"}), PAGE)
+
+
+@pytest.mark.parametrize(
+    ("header", "address"),
+    [
+        ('<a>; rel="next"', "a"),
+        ("<a>;rel=next", "a"),
+        ('<a>; rel="prev", <b>; rel="next last"', "b"),
+        ('<a>; title="x, <y>; rel=next"; rel="prev", <b>; REL=Next', "b"),
+        ('<a,b;c>; rel="next"', "a,b;c"),
+        ('<a>; rel="prev"', None),
+        ("", None),
+        ("nonsense", None),
+    ],
+)
+def test_the_header_link_is_read_as_rfc_8288_has_it(header: str, address: str | None) -> None:
+    assert InLink().of(answer_with(Link=header), PAGE) == address
