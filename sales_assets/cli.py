@@ -208,7 +208,9 @@ def verify(
         items = [{"day": day or None, **one._asdict()} for day, one in found]
         click.echo(json.dumps({"days": len(days), "differences": items}, indent=2))
     elif not left:
-        click.echo(f"{len(days)} days are as recorded")
+        click.echo(
+            "1 day is as recorded" if len(days) == 1 else f"{len(days)} days are as recorded"
+        )
     context.exit(1 if left else 0)
 
 

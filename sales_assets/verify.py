@@ -90,7 +90,9 @@ class Verification:
             directories.sweep()
         after = directories.leftovers() if fix else before
         return found + [
-            Difference("storage", Kind.LEFTOVERS, f"{left} is of a killed run", left not in after)
+            Difference("storage", Kind.LEFTOVERS, f"{left} is left from a killed run")
+            if left in after
+            else Difference("storage", Kind.LEFTOVERS, f"{left} was swept up", fixed=True)
             for left in before
         ]
 
@@ -162,7 +164,12 @@ class Verification:
                 except (ReplacedError, MissingPartitionError):
                     # A run has just replaced it, and records it.
                     whole.discard(layer.name)
-        return [one._replace(fixed=one.fixed or one.where in whole) for one in found]
+        return [
+            one._replace(fixed=True, detail="it was whole, and is recorded now")
+            if one.kind == Kind.UNRECORDED and one.where in whole
+            else one
+            for one in found
+        ]
 
     def _record(self, layer: Layer, day: str) -> None:
         before = layer.storage.recorded(self._instance, layer.asset, [day]).get(day)

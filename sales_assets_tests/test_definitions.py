@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 import fastavro
 import pytest
+import yaml
 
 from sales_assets.definitions import defs
 from sales_assets.rides.assets import driver_statistics, rides
@@ -308,3 +309,12 @@ def test_an_asset_leads_to_its_document_and_to_the_code_that_makes_it(
     assert name in Path(document.file_path).read_text("utf-8")
     lines = Path(code.file_path).read_text("utf-8").splitlines()
     assert f"def {name}(" in "\n".join(lines[code.line_number - 1 :])
+
+
+def test_dg_and_dagster_call_the_code_location_by_one_name() -> None:
+    # What is turned on in the UI is kept by this name.
+    root = Path(__file__).parents[1]
+    [by_dg] = re.findall(r'^code_location_name = "(.*)"', (root / "dg.toml").read_text(), re.M)
+    workspace = yaml.safe_load((root / "workspace.yaml").read_text())
+    [by_dagster] = [each["python_module"]["module_name"] for each in workspace["load_from"]]
+    assert by_dg == by_dagster

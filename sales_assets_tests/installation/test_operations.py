@@ -92,13 +92,13 @@ def test_what_was_backed_up_is_there_after_a_restore(
     shell(commands("pg_dump"), tmp_path, environment)
     shutil.rmtree(tmp_path / "data/storage")
     restored = shell(commands("pg_restore") + verify, tmp_path, environment)
-    assert restored.splitlines()[-1] == "1 days are as recorded"
+    assert restored.splitlines()[-1] == "1 day is as recorded"
     # Without a dump, what is whole is recorded anew.
     empty = commands("pg_restore").replace("pg_restore", "true").replace("data.tar", "/dev/null")
     empty = empty.replace("tar -C", "true -C") + verify
     migrate = empty.replace("compose up -d\n", "dagster instance migrate\n")
     rebuilt = shell(migrate, tmp_path, environment)
-    assert rebuilt.splitlines()[-1] == "1 days are as recorded"
+    assert rebuilt.splitlines()[-1] == "1 day is as recorded"
 
 
 def test_the_password_of_the_database_changes(environment: dict[str, str], tmp_path: Path) -> None:
