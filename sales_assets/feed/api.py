@@ -101,8 +101,8 @@ class DailyApi(HttpApi):
             allow_empty: Take a day of which the API knows nothing for a day without rows.
 
         Returns:
-            The pages, each a complete JSON list of objects, byte for byte. The one page of a day
-            without rows is an empty list. The metadata says where the pages come from, how many
+            The pages, each with a complete list of objects, byte for byte. The one page of a day
+            without rows has an empty list. The metadata says where the pages come from, how many
             requests had to be repeated, where the day ended and which proof there is.
 
         Raises:

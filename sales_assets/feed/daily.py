@@ -100,13 +100,14 @@ def pages_by_day(
         sum_of: The column to add up.
     """
     asset = context.asset_key.to_user_string()
+    key = api.row.key_of(sum_of)
 
     def described(day: str) -> DayStream[Page]:
         pages = api.pages(day, allow_empty=config.allow_empty_day)
 
         def read() -> Generator[Page, None, Facts]:
             reading = pages.reading()
-            summary, page_rows = Summary(sum_of), PageRows()
+            summary, page_rows = Summary(sum_of, key), PageRows()
             try:
                 for page in reading:
                     summary.add(page.rows)

@@ -71,6 +71,11 @@ class Feed:
         return days
 
     @property
+    def pages_key(self) -> str:
+        """The key of the IO manager that keeps the pages."""
+        return self.raw.get_io_manager_key_for_asset_key(self.raw.key)
+
+    @property
     def rows_key(self) -> str:
         """The key of the IO manager that stores the rows."""
         return self.stg.get_io_manager_key_for_asset_key(self.stg.key)

@@ -105,8 +105,15 @@ class RowSchema:
         return [column.key for column in self.columns]
 
     def key_of(self, name: str) -> str:
-        """The key in JSON of a field."""
-        return next(column.key for column in self.columns if column.name == name)
+        """Give the key in JSON of a field.
+
+        Raises:
+            InvalidSchemaError: There is no such field.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column.key
+        raise InvalidSchemaError(f"{self.avro['name']}: there is no field {name!r}")
 
     def day_of(self, value: datetime.date) -> datetime.date:
         """Give the day of a value of the column `day`."""

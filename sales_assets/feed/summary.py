@@ -21,10 +21,12 @@ class Summary:
 
     Args:
         sum_of: The column to add up.
+        key: What the rows call it; the same unless given.
     """
 
-    def __init__(self, sum_of: str) -> None:
+    def __init__(self, sum_of: str, key: str = "") -> None:
         self._column = sum_of
+        self._key = key or sum_of
         self._rows = 0
         self._sum: float = 0
         self._preview: list[dict[str, _Cell]] = []
@@ -33,7 +35,7 @@ class Summary:
         """Take the rows of one more page; they may be invalid, but are objects."""
         for row in rows:
             self._rows += 1
-            value = row.get(self._column)
+            value = row.get(self._key)
             if type(value) in _NUMBERS and -_TOO_MUCH < value < _TOO_MUCH:
                 self._sum += value
             if len(self._preview) < _ROWS:

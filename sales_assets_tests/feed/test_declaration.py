@@ -15,7 +15,7 @@ from sales_assets.sales import FEED
 def test_the_rest_follows_from_the_assets() -> None:
     assert FEED.name == "sales"
     assert FEED.days == FEED.raw.partitions_def
-    assert FEED.rows_key == "sales_avro"
+    assert (FEED.pages_key, FEED.rows_key) == ("json_pages", "sales_avro")
 
 
 @dg.asset(partitions_def=dg.DailyPartitionsDefinition("2022-08-09"))

@@ -216,6 +216,17 @@ def test_a_day_is_never_cut_off_at_a_page_that_is_missing(
 
 
 @BOTH_AGES
+@pytest.mark.parametrize("times", [1, None], ids=["once", "for good"])
+def test_a_page_that_is_missing_is_the_end_of_a_day_in_no_style(
+    day: str, times: int | None, style: Style
+) -> None:
+    with MovingApi(350, style) as api:
+        api.fail(status=404, page=3, times=times)
+        with pytest.raises(DayChangedError, match=r"page 3|rows came"):
+            api.pull(day)
+
+
+@BOTH_AGES
 def test_an_empty_page_in_the_middle_does_not_end_a_day(api: ScriptedApi, day: str) -> None:
     api.days[day] = sized_pages([100, 60, 0, 100])
     with pytest.raises(DayChangedError, match="page 3 is missing, but page 4 has rows"):

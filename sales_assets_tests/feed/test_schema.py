@@ -31,6 +31,13 @@ def test_a_column_is_what_its_field_says() -> None:
     assert (column.nullable, column.optional, column.doc) == (True, True, "Something.")
 
 
+def test_a_field_is_found_by_its_name() -> None:
+    schema = declared(field("long", json="the-x"))
+    assert schema.key_of("x") == "the-x"
+    with pytest.raises(InvalidSchemaError, match="Thing: there is no field 'y'"):
+        schema.key_of("y")
+
+
 def test_two_fields_of_one_key_are_refused() -> None:
     with pytest.raises(InvalidSchemaError, match="is there twice"):
         declared(field("string", json="day"))

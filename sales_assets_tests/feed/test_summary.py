@@ -20,6 +20,12 @@ def test_rows_are_counted_and_added_up_over_all_pages() -> None:
     assert (metadata["dagster/row_count"], metadata["price_sum"]) == (3, 7.5)
 
 
+def test_rows_may_call_the_column_something_else() -> None:
+    summary = Summary("price", "the-price")
+    summary.add([{"the-price": 3, "price": 100}])
+    assert summary.metadata()["price_sum"] == 3
+
+
 @pytest.mark.parametrize("price", ["4", None, True, float("nan"), float("inf"), 2**63, -(2**63)])
 def test_only_plain_numbers_are_added_up(price: object) -> None:
     assert summed_up([{"price": 3}, {"price": price}, {}])["price_sum"] == 3

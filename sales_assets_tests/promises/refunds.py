@@ -1,10 +1,6 @@
 """A second daily feed, in one module: what to write for a feed of one's own.
 
-    refunds API --pages--> raw_refunds --> BASE_DIR/raw/refunds/DATE/refunds_DATE[_N].json
-                           stg_refunds --> BASE_DIR/stg/refunds/DATE/refunds_DATE.avro
-
-Only what is particular to refunds is said here: the row, the API, the two assets and what their
-checks look for. Paging, proof, quarantine, storage and verification are those of any feed.
+Paging, proof, quarantine, storage and verification are those of any feed.
 """
 
 import dagster as dg
@@ -12,15 +8,13 @@ import dagster as dg
 from sales_assets.feed.api import DailyApi
 from sales_assets.feed.contract import Contract
 from sales_assets.feed.daily import RawConfig, StgConfig, daily_asset, pages_by_day, rows_by_day
+from sales_assets.feed.declaration import Feed
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import PagesByDay, RowsByDay
-from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.checks import is_as_recorded, no_unknown_fields, rows_are
-from sales_assets.storage.day_directories import Layer
 from sales_assets.storage.evaluation import daily_check
-from sales_assets.storage.io_manager import PartitionDirectoryIOManager
-from sales_assets.storage.json_pages import JsonPages
 
+DATE = {"type": "int", "logicalType": "date"}
 REFUND = RowSchema(
     {
         "type": "record",
@@ -28,24 +22,14 @@ REFUND = RowSchema(
         "doc": "Money that was paid back.",
         "fields": [
             {"name": "refund_id", "type": "string", "doc": "Names the refund."},
-            {
-                "name": "day",
-                "type": {"type": "int", "logicalType": "date"},
-                "doc": "Day of the refund; always the day of the partition.",
-            },
+            {"name": "day", "type": DATE, "doc": "Day of the refund, and of the partition."},
             {"name": "amount", "type": "double", "doc": "Paid back, in euros."},
             {"name": "approved", "type": "boolean", "doc": "Whether somebody has looked at it."},
-            {
-                "name": "reason",
-                "type": ["null", "string"],
-                "default": None,
-                "doc": "What the customer said, if anything.",
-            },
+            {"name": "reason", "type": ["null", "string"], "default": None, "doc": "If any."},
         ],
     },
     day_field="day",
 )
-REFUND_CONTRACT = Contract(REFUND)
 REFUND_DAYS = dg.DailyPartitionsDefinition("2022-08-09")
 
 
@@ -72,24 +56,19 @@ def stg_refunds(
     context: dg.AssetExecutionContext, config: StgConfig, raw_refunds: PagesByDay
 ) -> RowsByDay:
     """The refunds of a day as typed rows."""
-    return rows_by_day(context, config, raw_refunds, REFUND_CONTRACT, sum_of="amount")
+    return rows_by_day(context, config, raw_refunds, Contract(REFUND), sum_of="amount")
 
 
-REFUND_ASSETS = [raw_refunds, stg_refunds]
 REFUND_CHECKS = [
-    daily_check(
-        raw_refunds,
-        is_as_recorded,
-        name="is_as_recorded",
-        description="The pages are numbered without gaps, and their content is as recorded.",
-        blocking=True,
-    ),
-    daily_check(
-        stg_refunds,
-        is_as_recorded,
-        name="is_as_recorded",
-        description="The content is as recorded, and has the rows of raw_refunds.",
-        blocking=True,
+    *(
+        daily_check(
+            asset,
+            is_as_recorded,
+            name="is_as_recorded",
+            description="The content is as recorded, and complete.",
+            blocking=True,
+        )
+        for asset in (raw_refunds, stg_refunds)
     ),
     daily_check(
         stg_refunds,
@@ -108,18 +87,4 @@ REFUND_CHECKS = [
     ),
 ]
 
-
-def refund_storage(base_dir: str) -> dict[str, PartitionDirectoryIOManager]:
-    """Give the IO managers, by the keys of the assets."""
-    return {
-        "json_pages": PartitionDirectoryIOManager(base_dir, JsonPages()),
-        "refunds_avro": PartitionDirectoryIOManager(
-            base_dir, AvroFile(REFUND.avro), has_quarantine=True
-        ),
-    }
-
-
-def refund_layers(storage: dict[str, PartitionDirectoryIOManager]) -> list[Layer]:
-    """Say what `sales_assets.verify` has to compare."""
-    raw = Layer(raw_refunds.key, REFUND_DAYS, storage["json_pages"])
-    return [raw, Layer(stg_refunds.key, REFUND_DAYS, storage["refunds_avro"], made_from=raw)]
+FEED = Feed(RefundsApi, raw_refunds, stg_refunds, REFUND_CHECKS)

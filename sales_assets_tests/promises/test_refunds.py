@@ -10,18 +10,12 @@ import pytest
 
 from sales_assets.sample.api import Answer
 from sales_assets.verify import Verification
-from sales_assets_tests.helpers.evaluations import Evaluations, evaluations_of, failed
-from sales_assets_tests.helpers.materialize import range_tags
+from sales_assets_tests.helpers.evaluations import evaluations_of, failed
+from sales_assets_tests.helpers.feeds import Storage, layers_of, run_feed, storage_of
 from sales_assets_tests.helpers.rows import DAY, page
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 from sales_assets_tests.promises import refunds
-from sales_assets_tests.promises.refunds import (
-    REFUND_ASSETS,
-    REFUND_CHECKS,
-    RefundsApi,
-    refund_layers,
-    refund_storage,
-)
+from sales_assets_tests.promises.refunds import FEED
 
 DAYS = ("2022-08-09", "2022-08-10", "2022-08-11")
 
@@ -56,46 +50,22 @@ def refund(day: str, number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-def run(
-    base: Path,
-    server: RefundsServer,
-    instance: dg.DagsterInstance,
-    first: str = DAY,
-    last: str | None = None,
-    allowed: int = 0,
-) -> Evaluations:
-    """Materialize refunds and check them; give the evaluations."""
-    job = dg.define_asset_job("refunds", dg.AssetSelection.all())
-    definitions = dg.Definitions(
-        assets=REFUND_ASSETS,
-        asset_checks=REFUND_CHECKS,
-        jobs=[job],
-        resources={"refunds_api": RefundsApi(url=server.url), **refund_storage(str(base))},
-    )
-    result = definitions.resolve_job_def("refunds").execute_in_process(
-        run_config=dg.RunConfig({"stg_refunds": {"config": {"max_rejected_rows": allowed}}}),
-        instance=instance,
-        partition_key=None if last else first,
-        tags=range_tags(first, last) if last else {},
-    )
-    return evaluations_of(result)
-
-
-def stored_rows(base: Path, day: str) -> list[Any]:
-    storage = refund_storage(str(base))["refunds_avro"]
-    with storage.files(refunds.stg_refunds.key, day) as files:
-        return list(storage.format.rows(files))
+def stored_rows(storage: Storage, day: str) -> list[Any]:
+    rows = storage[FEED.rows_key]
+    with rows.files(FEED.stg.key, day) as files:
+        return list(rows.format.rows(files))
 
 
 def test_a_day_of_refunds_is_stored_typed_and_checked(
     tmp_path: Path, server: RefundsServer, instance: dg.DagsterInstance
 ) -> None:
-    evaluations = run(tmp_path, server, instance)
-    assert len(evaluations) == len(REFUND_CHECKS)
+    storage = storage_of(FEED, tmp_path)
+    evaluations = evaluations_of(run_feed(FEED, storage, server.url, instance, DAY))
+    assert len(evaluations) == len(FEED.checks)
     assert failed(evaluations) == {}
     raw = tmp_path / f"raw/refunds/{DAY}/refunds_{DAY}_1.json"
     assert raw.read_bytes() == server.days[DAY][0]
-    assert [(row["amount"], row["reason"]) for row in stored_rows(tmp_path, DAY)] == [
+    assert [(row["amount"], row["reason"]) for row in stored_rows(storage, DAY)] == [
         (2.5, None),
         (5.0, "broken"),
         (7.5, None),
@@ -107,12 +77,14 @@ def test_a_range_with_bad_refunds_is_stored_without_them_and_verified(
 ) -> None:
     bad = refund(DAYS[1], 9, amount="9.5")
     server.days[DAYS[1]] = [page(refund(DAYS[1], 1, colour="red"), bad)]
-    evaluations = run(tmp_path, server, instance, DAYS[0], DAYS[-1], allowed=1)
+    storage = storage_of(FEED, tmp_path)
+    result = run_feed(FEED, storage, server.url, instance, DAYS[0], DAYS[-1], allowed=1)
+    evaluations = evaluations_of(result)
     assert [*failed(evaluations)] == ["stg_refunds_has_no_unknown_fields"]
     aside = tmp_path / f"quarantine/refunds/{DAYS[1]}/refunds_{DAYS[1]}.jsonl"
     [problem] = json.loads(aside.read_text())["problems"]
     assert (problem["field"], problem["value"]) == ("amount", '"9.5"')
-    verification = Verification(instance, refund_layers(refund_storage(str(tmp_path))))
+    verification = Verification(instance, layers_of(FEED, storage))
     assert verification.days() == [*DAYS]
     assert [one for day in DAYS for one in verification.day(day)] == []
     aside.unlink()
@@ -121,5 +93,5 @@ def test_a_range_with_bad_refunds_is_stored_without_them_and_verified(
 
 def test_the_module_of_a_feed_is_short_and_says_nothing_of_sales() -> None:
     text = Path(refunds.__file__).read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 150
+    assert len(text.splitlines()) <= 90
     assert "sales_assets.sales" not in text

@@ -1,0 +1,78 @@
+"""A feed whose API is nothing like that of the sales: the worked example of the guide."""
+
+import datetime
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from sales_assets.sample.api import Answer
+from sales_assets.sample.shapes import Shape
+from sales_assets.verify import Verification
+from sales_assets_tests.helpers.evaluations import evaluations_of, failed
+from sales_assets_tests.helpers.feeds import layers_of, run_feed, storage_of
+from sales_assets_tests.helpers.rows import DAY, page
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
+from sales_assets_tests.promises.orders import FEED
+
+SHAPE = Shape(
+    day="since",
+    pages="cursor",
+    parameter="cursor",
+    rows_at="data",
+    next_at="meta.next",
+    total_at="meta.total",
+    signed="bearer",
+)
+
+
+class OrdersServer(ScriptedApi):
+    """A real server whose pages are those of orders."""
+
+    def answer(self, path: str, headers: Any) -> Answer:
+        """Serve orders as the sample API does sales."""
+        return super().answer(path.replace("/v2/orders?", "/sales?"), headers)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OrdersServer]:
+    """The orders of a day, on two pages; the first was placed before midnight in UTC."""
+    with OrdersServer(SHAPE) as server:
+        monkeypatch.setenv("ORDERS_TOKEN", server.token)
+        server.days[DAY] = [
+            page(order("o1", "2022-08-09T00:30:00+02:00"), order("o2", "2022-08-09T10:00:00Z")),
+            page(order("o3", "2022-08-09T23:59:59.999+02:00", state="paid")),
+        ]
+        yield server
+
+
+def order(number: str, placed_at: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "order-id": number,
+        "placed_at": placed_at,
+        "state": "open",
+        "total-cents": 250,
+        **changes,
+    }
+
+
+def test_a_day_of_orders_is_stored_checked_and_verified(
+    tmp_path: Path, server: OrdersServer, instance: dg.DagsterInstance
+) -> None:
+    storage = storage_of(FEED, tmp_path)
+    assert failed(evaluations_of(run_feed(FEED, storage, server.url, instance, DAY))) == {}
+    first = json.loads((tmp_path / f"raw/orders/{DAY}/orders_{DAY}_1.json").read_bytes())
+    assert (first["data"][0]["order-id"], first["meta"]) == ("o1", {"next": "c2", "total": 3})
+    rows = storage[FEED.rows_key]
+    with rows.files(FEED.stg.key, DAY) as files:
+        [one, _, three] = rows.format.rows(files)
+    utc = datetime.timezone.utc
+    placed_at = datetime.datetime(2022, 8, 8, 22, 30, tzinfo=utc)
+    assert one == {"order_id": "o1", "placed_at": placed_at, "state": "open", "total": 250}
+    assert three["state"] == "paid"
+    recorded = storage[FEED.pages_key].recorded(instance, FEED.raw.key)[DAY]
+    assert recorded["total_sum"] == 750
+    assert list(Verification(instance, layers_of(FEED, storage)).day(DAY)) == []
