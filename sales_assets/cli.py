@@ -17,7 +17,7 @@ from dotenv import load_dotenv
 
 from sales_assets import settings
 from sales_assets.settings import InvalidSettingError, Settings
-from sales_assets.storage.location import InvalidLocationError, location
+from sales_assets.storage.location import location
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -29,11 +29,14 @@ if TYPE_CHECKING:
 def main(context: click.Context) -> None:
     """Tools of the sales_assets project."""
     _open_standard_streams()
-    load_dotenv(".env", override=True)  # As Dagster's own commands do.
+    try:
+        load_dotenv(".env", override=True)  # As Dagster's own commands do.
+    except ValueError:  # Also of a NUL in a name, which UTF-16 is full of.
+        raise click.UsageError(".env is not UTF-8 text: save it as UTF-8") from None
     try:
         context.obj = settings.read()
         location(context.obj.base_dir)
-    except (InvalidSettingError, InvalidLocationError) as error:
+    except InvalidSettingError as error:
         raise click.UsageError(str(error)) from error
 
 

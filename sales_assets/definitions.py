@@ -18,16 +18,16 @@ from sales_assets.alerts.webhook import Webhook
 from sales_assets.feed.api import DailyApi
 from sales_assets.feed.declaration import Feed
 from sales_assets.feed.previews import knowingly
+from sales_assets.http.address import scheme_of
 from sales_assets.http.secrets import redacted
 from sales_assets.rides.api import RidesApi
 from sales_assets.rides.assets import RIDES_SOURCE, driver_statistics, rides
 from sales_assets.rides.checks import distances_are_plausible, every_ride_has_its_driver
 from sales_assets.rides.database import RidesDatabase
-from sales_assets.rides.postgres_server import is_postgres
 from sales_assets.schedules import daily_freshness, daily_schedule, due, rides_job, rides_schedule
 from sales_assets.storage.automation import following_sensor, follows_its_source
 from sales_assets.storage.avro_file import AvroFile
-from sales_assets.storage.day_directories import Layer
+from sales_assets.storage.day_directories import Layer, kept_apart
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
 
@@ -57,8 +57,9 @@ def _rides_api(address: str) -> RidesApi:
 
 
 def _rides_database(address: str) -> RidesDatabase:
-    # By its name, so that the password of a server does not show in Dagster.
-    return RidesDatabase(path=dg.EnvVar("RIDES_DB") if is_postgres(address) else address)
+    # By its name, so that a password in an address does not show in Dagster.
+    is_path = scheme_of(address.strip()) is None
+    return RidesDatabase(path=address if is_path else dg.EnvVar("RIDES_DB"))
 
 
 def _storage(base_dir: str) -> dict[str, PartitionDirectoryIOManager]:
@@ -140,7 +141,7 @@ _alert_url = _settings.sales_alert_url
 
 BASE_DIR = _settings.base_dir
 _STORAGE = _storage(BASE_DIR)
-LAYERS = [layer for feed in FEEDS for layer in _layers(feed)]
+LAYERS = kept_apart([layer for feed in FEEDS for layer in _layers(feed)])
 """What `sales-assets verify` compares with the records."""
 
 rides_api = _rides_api(_settings.rides_api_url)

@@ -6,8 +6,9 @@ them all as they are at that moment; `docs/settings` has its table from `setting
 
 import datetime
 import os
+from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -80,8 +81,8 @@ class Settings(BaseModel):
     base_dir: str = _setting(
         "file_storage",
         "BASE_DIR",
-        "a path or an fsspec URL",
-        "root of the storage: a local path or an fsspec URL",
+        "a path, or an address of an object store",
+        "root of the storage: a local path, or an address such as `s3://bucket/prefix`",
     )
     sales_start_date: _Day = _setting(
         "2022-08-09", "SALES_START_DATE", "a day of the form 2022-08-09", "first partition"
@@ -230,11 +231,17 @@ def declare_secret(name: str) -> None:
 def secrets() -> tuple[str, ...]:
     """Give the secrets in the environment of this process, as they are now."""
     addresses = (variable(name) for name in _WITH_PASSWORD)
-    return (*map(variable, _SECRETS), *map(_password, addresses))
+    passwords = (password for address in addresses for password in _passwords(address))
+    return (*map(variable, _SECRETS), *passwords)
 
 
-def _password(address: str) -> str:
-    """Give the password of `scheme://user:password@host`; empty where there is none."""
-    _, slashes, rest = address.partition("://")
-    user, at, _ = rest.rpartition("@")
-    return unquote(user.partition(":")[2]) if slashes and at else ""
+def _passwords(address: str) -> Iterator[str]:
+    """Give what may be the password in `scheme://user:password@host?password=...`."""
+    rest = address.partition("://")[2]
+    # A `@` may be in the password, as well as in what comes after the host.
+    for user, at, _ in (rest.rpartition("@"), rest.partition("@")):
+        if at:
+            yield unquote(user.partition(":")[2])
+    for name, value in parse_qsl(address.partition("?")[2]):
+        if "password" in name.lower():
+            yield value

@@ -5,7 +5,7 @@ is the business of the command line.
 """
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -19,6 +19,7 @@ from sales_assets.storage.comparison import (
     compare_quarantine,
     source_differences,
     stranger,
+    unreadable,
 )
 from sales_assets.storage.day_directories import Layer, MissingPartitionError
 from sales_assets.storage.files import entries
@@ -60,7 +61,7 @@ class Verification:
     def days(self, first: str = "", last: str = "9999") -> list[str]:
         """List all days from `first` to `last` that are recorded or stored."""
         days = {day for recorded in self._recorded.values() for day in recorded}
-        days |= {path.name for path in self._places() if is_day(path.name)}
+        days |= {path.name for path in self._places()[0] if is_day(path.name)}
         return sorted(day for day in days if first <= day <= last)
 
     def storage(self, *, fix: bool = False) -> list[Difference]:
@@ -69,26 +70,22 @@ class Verification:
         Args:
             fix: Sweep what killed runs have left.
         """
-        found = [
-            stranger("storage", path, "not a day")
-            for path in self._places()
-            if not is_day(path.name)
-        ]
+        places, found = self._places()
         found += [
-            Difference("storage", Kind.FOREIGN, f"{path} is not a directory: move it away")
-            for parent in self._parents()
-            for path in (parent.parent, parent)
-            if isinstance(path, Path) and os.path.lexists(path) and not path.is_dir()
+            stranger("storage", path, "not a day") for path in places if not is_day(path.name)
         ]
         directories = self._layers[0].storage.directories
-        found += [
-            stranger("storage", Path(name), "not ours, and is left alone")
-            for name in directories.strangers()
-        ]
-        before = directories.leftovers()
-        if fix:
-            directories.sweep()
-        after = directories.leftovers() if fix else before
+        try:
+            found += [
+                stranger("storage", Path(name), "not ours, and is left alone")
+                for name in directories.strangers()
+            ]
+            before = directories.leftovers()
+            if fix:
+                directories.sweep()
+            after = directories.leftovers() if fix else before
+        except OSError as error:
+            return [*found, unreadable("storage", error)]
         return found + [
             Difference("storage", Kind.LEFTOVERS, f"{left} is left from a killed run")
             if left in after
@@ -192,19 +189,25 @@ class Verification:
         runs = self._instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
         return any(not run.asset_selection or assets & run.asset_selection for run in runs)
 
-    def _parents(self) -> Collection[Location]:
-        """List the directories in which days should lie."""
-        parents: dict[str, Location] = {}
-        for layer in self._layers:
-            parent = layer.storage.directory(layer.asset, "x").parent
-            parents[str(parent)] = parent
-            if layer.storage.has_quarantine:
-                parent = layer.storage.quarantine(layer.asset, "x").directory.parent
-                parents[str(parent)] = parent
-        return parents.values()
+    def _places(self) -> tuple[list[Location], list[Difference]]:
+        """List what lies where days should lie, and name the places that cannot be read.
 
-    def _places(self) -> Iterator[Location]:
-        """List what lies where days should lie; work lies there if that is a volume of its own."""
-        for parent in self._parents():
-            if parent.is_dir():
-                yield from (path for path in entries(parent) if path.name != WORK)
+        Work lies there, too, if that is a volume of its own.
+        """
+        places: list[Location] = []
+        found: list[Difference] = []
+        for parent in {
+            str(path): path for layer in self._layers for path in layer.parents
+        }.values():
+            try:
+                if parent.is_dir():
+                    places += (path for path in entries(parent) if path.name != WORK)
+                    continue
+                found += [
+                    Difference("storage", Kind.FOREIGN, f"{path} is not a directory: move it away")
+                    for path in (parent.parent, parent)
+                    if isinstance(path, Path) and os.path.lexists(path) and not path.is_dir()
+                ]
+            except OSError as error:
+                found.append(unreadable("storage", error))
+        return places, found

@@ -90,6 +90,17 @@ def test_a_setting_that_is_wrong_is_named_without_a_traceback(
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_an_env_file_of_another_encoding_is_named_in_one_sentence(
+    python: Command, tmp_path: Path, encoding: str
+) -> None:
+    (tmp_path / ".env").write_text("SALES_SCHEDULE_HOUR=2\n", encoding)
+    result = python(*VERIFY)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1] == "Error: .env is not UTF-8 text: save it as UTF-8"
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.parametrize("command", ["verify", "status"])
 def test_a_home_that_is_not_there_is_named_without_a_traceback(
     python: Command, command: str

@@ -1,8 +1,11 @@
 """What is recorded against what is stored: every kind of damage is found, and nothing else is."""
 
+import ctypes
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -294,6 +297,65 @@ def test_damage_is_found_and_nothing_else(stored: Pipeline, damage: str) -> None
     inflict, expected = DAMAGE[damage]
     inflict(stored)
     assert kinds(found(stored)) == expected
+
+
+@contextmanager
+def without_the_rights_of_root() -> Iterator[None]:
+    """Have modes hold for root, too, in this thread."""
+    # Version 3 of the header; then effective, permitted and inheritable ones, twice.
+    header, held = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.capget(header, held) == 0
+    before = held[0]
+    held[0] &= ~0b110  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
+    assert libc.capset(header, held) == 0
+    try:
+        yield
+    finally:
+        held[0] = before
+        assert libc.capset(header, held) == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs capabilities")
+@pytest.mark.parametrize(
+    ("name", "places"),
+    {
+        WORK: {"storage"},
+        "raw": {"storage", "raw_sales"},
+        "raw/sales": {"storage", "raw_sales"},
+        f"raw/sales/{DAY}": {"raw_sales"},
+        "stg/sales": {"storage", "stg_sales"},
+        "quarantine": {"storage", "quarantine"},
+        f"quarantine/sales/{DAY}": {"quarantine"},
+    }.items(),
+)
+@pytest.mark.parametrize("mode", [0, 0o600])
+def test_a_directory_that_cannot_be_read_is_named_and_the_rest_is_compared(
+    stored: Pipeline, name: str, places: set[str], mode: int
+) -> None:
+    (stored.stg(DAYS[2]).parent / "x").touch()
+    unreadable = stored.base / name
+    unreadable.chmod(mode)
+    try:
+        with without_the_rights_of_root():
+            differences = found(stored, fix=True)
+    finally:
+        unreadable.chmod(0o755)
+    named = {one.where for one in differences if "let this user read it" in one.detail}
+    assert named <= places
+    assert named
+    if name != "stg/sales":
+        assert ("stg_sales", "foreign files") in kinds(differences)
+
+
+def test_a_day_of_another_schema_is_named_in_one_line(stored: Pipeline) -> None:
+    field = {"name": "id", "type": "string", "doc": "x" * 9999}
+    schema = {"type": "record", "name": "Other", "fields": [field]}
+    AvroFile(schema).write([{"id": "1"}], stored.stg().parent, STEM)
+    [difference] = found(stored)
+    assert str(difference).endswith("materialize stg_sales again")
+    assert len(str(difference)) < 300
+    assert "\n" not in str(difference)
 
 
 @pytest.mark.parametrize("price", ["1", 2], ids=["invalid row", "as many rows"])

@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from sales_assets.feed.stream import TornDayError
 from sales_assets.http.secrets import redacted
 
 CODE_LOCATION = "sales_assets.definitions"
@@ -46,9 +47,10 @@ class FailedDaysError(dg.Failure):
         downstream: Sequence[str],
     ) -> None:
         missing = sorted([*failed, *left])
+        torn = [day for day, error in failed.items() if isinstance(error, TornDayError)]
         lines = [
             f"{asset}: {len(failed)} of {_days(len(missing) + len(stored))} failed; existing data "
-            "was kept"
+            f"was kept{f', except of {boxes(torn)}' if torn else ''}"
         ]
         texts = {day: text_of(failed[day]) for day in sorted(failed)}
         shown = [*dict.fromkeys(texts.values())][:_SHOWN_ERRORS]

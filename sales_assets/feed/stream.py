@@ -29,6 +29,10 @@ class StaleDayError(dg.Failure):
     """What was read of a day is void, since the day changed; reading it again may go well."""
 
 
+class TornDayError(dg.Failure):
+    """What is stored of a day may be neither the old day nor the new one."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What is known of a day once all of its items have been read.

@@ -1,8 +1,13 @@
-"""What an address is: `http[s]://host[:port][/path]`, and nothing that a secret could hide in."""
+"""What the text of a setting is: a local path, or an address, whose scheme says of what.
+
+An address of an HTTP API is `http[s]://host[:port][/path]`, with nothing that a secret could hide
+in. What other addresses may hold is said where they are used.
+"""
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, urlsplit
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from sales_assets.http.secrets import shown
 from sales_assets.settings import InvalidSettingError
@@ -12,9 +17,55 @@ _ALLOWED = re.compile(r"[\w\-.~:/?#\[\]@!$&'()*+,;=%]*", re.ASCII)
 _LABEL = re.compile(r"[\w-]{1,63}", re.ASCII)
 _LONGEST_SHOWN = 200
 
+_SCHEME = re.compile(r"(file(?=:/)|[a-z][a-z0-9+._-]*(?=://))", re.IGNORECASE)
+# A scheme without slashes, slashes without a scheme, or another address within the text.
+_MEANT_AS_ADDRESS = re.compile(r"[^/]*:|//.*@|.*://", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_QUOTED = re.compile(r"[\"'].*|.*[\"']", re.DOTALL)
+_VARIABLE = re.compile(r"\$[A-Za-z_{(]")
+
 
 class InvalidAddressError(InvalidSettingError):
     """A setting holds something that is not an address."""
+
+
+def scheme_of(value: str) -> str | None:
+    """Say what a text is: the scheme of an address, in lower case; None for a local path.
+
+    The scheme is empty where there is one that no address has, as in `s3:/bucket` or
+    `user:password@host`.
+    """
+    if found := _SCHEME.match(value):
+        return found[0].lower()
+    return "" if _MEANT_AS_ADDRESS.match(value) else None
+
+
+def path_or_scheme(value: str, setting: str, expected: str) -> Path | str:
+    """Give the absolute path that a text is, or the `scheme_of` an address.
+
+    Args:
+        value: What the setting holds; `~` is the home directory.
+        setting: The name of the variable.
+        expected: What the setting may hold, for the error.
+
+    Raises:
+        InvalidAddressError: It is not written as it is meant. The error shows no address.
+    """
+    scheme = scheme_of(value)
+    if not value or value != value.strip() or _CONTROL.search(unquote(value)):
+        reason = "it is empty, or has a control character or white space around it"
+    elif _QUOTED.fullmatch(value):
+        reason = "leave the quotes out"
+    elif _VARIABLE.search(value):
+        reason = "no shell has expanded the variable in it"
+    elif scheme is not None:
+        return scheme
+    else:
+        try:
+            return Path(value).expanduser().absolute()
+        except RuntimeError:
+            reason = "there is no such home directory; write ./~... if the name begins with `~`"
+    raise InvalidAddressError(setting, value if scheme is None else None, f"{expected} ({reason})")
 
 
 def check_address(value: str, setting: str, *, secret: bool = False, or_else: str = "") -> str:
@@ -61,7 +112,7 @@ def _reason(value: str) -> str:
         port = parts.port
     except ValueError:
         return "its host or its port is malformed"
-    if parts.scheme not in ("http", "https") or "//" not in value:
+    if scheme_of(value) not in ("http", "https"):
         return "it does not begin with http:// or https://"
     if "@" in parts.netloc:
         return "it has a user name or a password"

@@ -16,8 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sales_assets.http.address import InvalidAddressError
 from sales_assets.http_jobs.refusals import RequestError
-from sales_assets.storage.location import InvalidLocationError, location
+from sales_assets.storage.location import location
 from sales_assets.storage.quarantine import LAYER as QUARANTINE
 from sales_assets.storage.replace.work import WORK
 
@@ -126,7 +127,7 @@ def _real_root(field: str, path: Path) -> Path:
         location(str(path))
         root = _real(path)
         location(str(root))
-    except InvalidLocationError as error:
+    except InvalidAddressError as error:
         raise RequestError(f"{field} has a root that cannot be a BASE_DIR: {error}") from error
     longest = max(len(os.fsencode(part)) for part in root.parts)
     if longest > _MAX_NAME or len(os.fsencode(root)) + _ROOM > _MAX_PATH:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sales_assets import settings
-from sales_assets.http.address import is_loopback
+from sales_assets.http.address import InvalidAddressError, is_loopback
 from sales_assets.http.tokens import InvalidTokenError, check_token
-from sales_assets.storage.location import InvalidLocationError, location
+from sales_assets.storage.location import location
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -106,7 +106,7 @@ def _check(host: str, roots: Sequence[Path], token: str | None) -> None:
             raise CannotServeError(f"{named} is not an absolute path")
         try:
             location(str(root))
-        except InvalidLocationError as error:
+        except InvalidAddressError as error:
             raise CannotServeError(f"{named} cannot be a BASE_DIR: {error}") from error
 
 

@@ -16,8 +16,10 @@ import dagster as dg
 import sqlalchemy as sa
 from pydantic import Field
 
+from sales_assets.http.address import InvalidAddressError, path_or_scheme
 from sales_assets.rides import statistics
-from sales_assets.rides.postgres_server import PostgresServer, is_postgres
+from sales_assets.rides.errors import RidesDatabaseError
+from sales_assets.rides.postgres_server import PostgresServer
 from sales_assets.rides.ride import RideAnswer
 from sales_assets.rides.schema import drivers, rides, upsert, users
 from sales_assets.rides.sqlite_file import SqliteFile
@@ -26,6 +28,10 @@ from sales_assets.rides.transactions import Database
 
 _log = logging.getLogger(__name__)
 
+_EXPECTED = (
+    "the path of a SQLite file without a scheme (./a:b for a name with a colon), or an address of "
+    "the form postgresql://user:password@host/database"
+)
 _KNOWN = sa.select(rides.c.ride_uuid).where(rides.c.ride_uuid == sa.bindparam("ride_uuid"))
 
 
@@ -117,11 +123,19 @@ class RidesDatabase(dg.ConfigurableResource[Any]):
         # In a run Dagster has put the value in place of the variable; the service has no run.
         variable = self.path
         path = variable.get_value() or "" if isinstance(variable, dg.EnvVar) else variable
-        database: Database = (
-            PostgresServer(path, self.busy_timeout, log)
-            if is_postgres(path)
-            else SqliteFile(Path(path).absolute(), self.busy_timeout, log)
-        )
+        try:
+            database = self._database(path.strip(), log)
+        except InvalidAddressError as error:
+            raise RidesDatabaseError(str(error)) from None
         with closing(database):
             database.read(lambda _: None)
             yield RidesStore(database)
+
+    def _database(self, place: str, log: logging.Logger) -> Database:
+        scheme = path_or_scheme(place, "RIDES_DB", _EXPECTED)
+        if isinstance(scheme, Path):
+            return SqliteFile(scheme, self.busy_timeout, log)
+        # Whatever driver it names, ours is used.
+        if scheme.partition("+")[0] not in ("postgres", "postgresql"):
+            raise InvalidAddressError("RIDES_DB", None, _EXPECTED)
+        return PostgresServer(place, self.busy_timeout, log)

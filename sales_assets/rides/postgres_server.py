@@ -1,18 +1,19 @@
 """A Postgres server as the place of the rides."""
 
 import logging
+import re
 
 import sqlalchemy as sa
 
 from sales_assets.rides.errors import RidesDatabaseError
 from sales_assets.rides.transactions import Database
 
-_SCHEMES = ("postgresql://", "postgres://")
-
-
-def is_postgres(address: str) -> bool:
-    """Tell an address of Postgres from the path of a file."""
-    return address.startswith(_SCHEMES)
+_MALFORMED = (
+    "RIDES_DB is not an address of the form postgresql://user:password@host/database, with the "
+    "password there and nowhere else, and with %40 for a `@` in it"
+)
+# Parameters of libpq that hold a password, or a whole address.
+_SECRET = re.compile("pass(word|wd)|dsn|secret|token", re.IGNORECASE)
 
 
 class PostgresServer(Database):
@@ -45,12 +46,12 @@ class PostgresServer(Database):
                 },
             )
         except (sa.exc.ArgumentError, ValueError):
-            raise RidesDatabaseError(
-                "RIDES_DB is not an address of the form postgresql://user:password@host/database"
-            ) from None
+            raise RidesDatabaseError(_MALFORMED) from None
         except ModuleNotFoundError as error:
             raise RidesDatabaseError(
                 f"RIDES_DB names a Postgres server, which needs the extra `deploy` ({error})"
             ) from error
-        shown = url.set(drivername="postgresql").render_as_string(hide_password=True)
+        if "@" in f"{url.host}{url.database}" or any(map(_SECRET.search, url.query)):
+            raise RidesDatabaseError(_MALFORMED)
+        shown = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
         super().__init__(shown, engine, log)

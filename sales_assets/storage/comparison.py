@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
+from sales_assets.http.secrets import shown
 from sales_assets.storage.day_directories import Layer, MissingPartitionError
 from sales_assets.storage.files import InvalidPartitionError, entries, is_dropping
 from sales_assets.storage.location import Location
@@ -108,9 +109,11 @@ def compare_layer(
         return None, [Difference(layer.name, Kind.FOREIGN, str(error))]
     except InvalidPartitionError as error:
         return None, [Difference(layer.name, Kind.DAMAGED, str(error))]
+    except PermissionError as error:
+        return None, [unreadable(layer.name, error)]
     except Exception as error:
         # A damaged file fails in any way.
-        detail = f"cannot be read ({error!r}): materialize it again"
+        detail = f"cannot be read ({shown(repr(error), 100)}): materialize {layer.name} again"
         return None, [Difference(layer.name, Kind.DAMAGED, detail)]
     found = [stranger(layer.name, path, "not a file of this day") for path in strangers]
     if recorded is None:
@@ -135,11 +138,13 @@ def compare_quarantine(
             with layer.storage.directories.reading(place.directory):
                 paths = entries(place.directory)
         lines, stored = place.count(), place.stored()
+        day_is_stored = layer.storage.directories.exists(layer.storage.directory(layer.asset, day))
+    except PermissionError as error:
+        return 0, [unreadable(name, error)]
     except (InvalidPartitionError, PublishError, ReplacedError, OSError) as error:
         detail = f"{place.directory} cannot be read ({error}): move it away"
         return 0, [Difference(name, Kind.DAMAGED, detail)]
     found = [stranger(name, path, "not ours") for path in paths if path.name != place.file.name]
-    day_is_stored = layer.storage.directories.exists(layer.storage.directory(layer.asset, day))
     if not stored and expected:
         detail = f"{expected} rejected rows are recorded, but not stored: materialize it again"
         found.append(Difference(name, Kind.MISSING, detail))
@@ -152,6 +157,11 @@ def compare_quarantine(
         detail = f"{lines} rows, but not those that were recorded: materialize it again"
         found.append(Difference(name, Kind.CHANGED, detail))
     return lines, found
+
+
+def unreadable(where: str, error: OSError) -> Difference:
+    """Name what the file system does not let this user read."""
+    return Difference(where, Kind.DAMAGED, f"cannot be read ({error}): let this user read it")
 
 
 def stranger(where: str, path: Location, what: str) -> Difference:

@@ -1,9 +1,11 @@
 """Where the days of assets lie, and what is stored and recorded of them.
 
-The asset `LAYER_NAME` keeps its days in `BASE_DIR/LAYER/NAME/DAY/`. How a day gets there is the
-business of `io_manager` and `replace`.
+The asset `LAYER_NAME` keeps its days in `BASE_DIR/LAYER/NAME/DAY/`, and `PREFIX/LAYER_NAME` in
+`BASE_DIR/LAYER/PREFIX/NAME/DAY/`. How a day gets there is the business of `io_manager` and
+`replace`.
 """
 
+import itertools
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Optional
@@ -13,6 +15,7 @@ import dagster as dg
 from sales_assets.feed.stream import Reading, UpstreamDayError
 from sales_assets.storage.location import Location, leads_to, location
 from sales_assets.storage.partition_format import PartitionFormat
+from sales_assets.storage.quarantine import LAYER as QUARANTINE
 from sales_assets.storage.quarantine import Quarantine
 from sales_assets.storage.recorded import recorded_days, tried_days
 from sales_assets.storage.replace import directories_of
@@ -20,6 +23,10 @@ from sales_assets.storage.replace import directories_of
 
 class MissingPartitionError(UpstreamDayError):
     """A partition that should be read was never stored."""
+
+
+class SharedDirectoryError(ValueError):
+    """Two assets would keep their days in one directory."""
 
 
 class DayDirectories:
@@ -47,7 +54,7 @@ class DayDirectories:
 
     def quarantine(self, asset_key: dg.AssetKey, day: str) -> Quarantine:
         """Give the place of the records that a day was stored without."""
-        return Quarantine(self.base, self.directory(asset_key, day).parent.name, day)
+        return Quarantine(*self.place(asset_key, day, QUARANTINE))
 
     def recorded(
         self,
@@ -143,11 +150,12 @@ class DayDirectories:
         """Say where a day lies, as metadata; a record counts for the storage that it names."""
         return {"path": dg.MetadataValue.path(str(self.directory(asset_key, day)))}
 
-    def place(self, key: dg.AssetKey, day: str) -> tuple[Location, str]:
-        """Give the directory of a day, and what the names of its files begin with."""
-        layer, _, name = key.path[-1].partition("_")
+    def place(self, key: dg.AssetKey, day: str, layer: str = "") -> tuple[Location, str]:
+        """Give the directory of a day, perhaps in another layer, and what its files begin with."""
+        *prefix, last = key.path
+        own, _, name = last.partition("_")
         # At once, since each step is a path of its own, which takes time on an object store.
-        return self.base.joinpath(layer, name, day), f"{name}_{day}"
+        return self.base.joinpath(layer or own, *prefix, name, day), f"{name}_{day}"
 
 
 class Layer(NamedTuple):
@@ -169,3 +177,26 @@ class Layer(NamedTuple):
     def name(self) -> str:
         """The asset, for a person to read."""
         return self.asset.to_user_string()
+
+    @property
+    def parents(self) -> list[Location]:
+        """The directories in which its days lie, and those of its quarantine."""
+        found = [self.storage.directory(self.asset, "x").parent]
+        if self.storage.has_quarantine:
+            found.append(self.storage.quarantine(self.asset, "x").directory.parent)
+        return found
+
+
+def kept_apart(layers: Sequence[Layer]) -> Sequence[Layer]:
+    """Give layers back, once it is known that none keeps its days among those of another.
+
+    Raises:
+        SharedDirectoryError: Two of them share a directory, or one lies in that of another.
+    """
+    for one, other in itertools.permutations(layers, 2):
+        for inner, outer in itertools.product(one.parents, other.parents):
+            if outer in (inner, *inner.parents):
+                raise SharedDirectoryError(
+                    f"{one.name} and {other.name} would both keep days in {outer}: rename one"
+                )
+    return layers

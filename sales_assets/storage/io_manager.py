@@ -12,7 +12,14 @@ import tenacity
 
 from sales_assets.feed.days import NoPartitionsError
 from sales_assets.feed.remedy import command, text_of
-from sales_assets.feed.stream import DayStream, Facts, StaleDayError, StreamsByDay, UpstreamDayError
+from sales_assets.feed.stream import (
+    DayStream,
+    Facts,
+    StaleDayError,
+    StreamsByDay,
+    TornDayError,
+    UpstreamDayError,
+)
 from sales_assets.storage.batch import DayBatch
 from sales_assets.storage.changes import change, require_no_rows
 from sales_assets.storage.comparison import content_differences
@@ -199,12 +206,12 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                     stored |= quarantine.write(reading.result.rejects, replacement.new[0])
                 return stored, replacement.publish(check)[-1]
 
-        again_if_stale = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((StaleDayError, ReplacedError)),
+        again = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((StaleDayError, ReplacedError, TornDayError)),
             stop=tenacity.stop_after_attempt(_READINGS),
             reraise=True,
         )
-        return again_if_stale(write)
+        return again(write)
 
     def _as_it_lies(
         self,

@@ -8,18 +8,25 @@ import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
+
+from sales_assets.http.address import InvalidAddressError, path_or_scheme
 
 if TYPE_CHECKING:
     from upath import UPath
 
 Location: TypeAlias = "Path | UPath"
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
-class InvalidLocationError(ValueError):
-    """The root of a storage is not a path or an address of one."""
+_FILE = re.compile(r"(?:file|local):(?://(?:localhost)?)?(/(?!/)[^?#]*)", re.IGNORECASE)
+# With a bucket, or container@account.domain; a colon would be before a password.
+_OBJECTS = re.compile(
+    r"(s3a?|gc?s|az|abfss?|memory)://[\w.-]*(@[\w-]+\.[\w.-]+)?(/[^?#]*)?", re.IGNORECASE
+)
+_EXPECTED = (
+    "a local path (./a:b for a name with a colon), file:///path, or an address of an object store "
+    "(s3, gs, az, abfs) such as s3://bucket/prefix, without `?`, `#`, user name and password: "
+    "those are in variables of the store, such as AWS_SECRET_ACCESS_KEY"
+)
 
 
 def location(address: str) -> Location:
@@ -28,33 +35,20 @@ def location(address: str) -> Location:
     A local path is absolute, and `~` is the home directory.
 
     Raises:
-        InvalidLocationError: It is empty, holds a control character or begins or ends with white
-            space (such as a line break), names a user or a machine that is not known here, or a
-            file URL has a query or a fragment.
+        InvalidAddressError: It is neither, is not written as it is meant, or has a part in which a
+            password may be.
     """
-    if address != address.strip() or not address or _CONTROL.search(unquote(address)):
-        raise InvalidLocationError(
-            f"BASE_DIR is {address!r}, which is empty, or holds a line break, another control "
-            "character or white space around it: set it to a path or a URL, without that"
-        )
-    if "://" not in address and not address.startswith(("file:", "local:")):
-        return _expanded(address)
-    parts = urlsplit(address)
-    if parts.scheme not in ("file", "local"):
-        from upath import UPath
+    place = path_or_scheme(address, "BASE_DIR", _EXPECTED)
+    if isinstance(place, Path):
+        return place
+    if found := _FILE.fullmatch(address):
+        # Only a plain local path can be replaced by a rename.
+        return Path(unquote(found[1])).absolute()
+    if not _OBJECTS.fullmatch(address):
+        raise InvalidAddressError("BASE_DIR", None, _EXPECTED)
+    from upath import UPath
 
-        return UPath(address)
-    if parts.netloc not in ("", "localhost"):
-        raise InvalidLocationError(
-            f"BASE_DIR is {address!r}, a file of another machine: write file:///path"
-        )
-    if parts.query or parts.fragment or not parts.path:
-        raise InvalidLocationError(
-            f"BASE_DIR is {address!r}, which has no path, or a query or a fragment: write "
-            "file:///path, with %3F for `?` and %23 for `#`"
-        )
-    # Only a plain local path can be replaced by a rename.
-    return Path(unquote(parts.path)).absolute()
+    return UPath(f"{place}{address[len(place) :]}")
 
 
 def leads_to(address: str, place: Location) -> bool:
@@ -67,13 +61,3 @@ def leads_to(address: str, place: Location) -> bool:
         return os.path.realpath(address) == os.path.realpath(place)
     except ValueError:
         return False
-
-
-def _expanded(address: str) -> Path:
-    try:
-        return Path(address).expanduser().absolute()
-    except RuntimeError as error:
-        raise InvalidLocationError(
-            f"BASE_DIR is {address!r}, and there is no such home directory: write ./~... if the "
-            "name begins with `~`, or the whole path"
-        ) from error

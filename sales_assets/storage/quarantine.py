@@ -12,6 +12,7 @@ it.
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from sales_assets.storage.stored_day import describe
 
 LAYER = "quarantine"
 
+# What is there may be of somebody else, and one line of any length.
+_CHUNK = 1 << 20
+
 
 class Quarantine:
     """The bad records of one day.
@@ -32,10 +36,10 @@ class Quarantine:
         file: The only file in it.
     """
 
-    def __init__(self, base: Location, name: str, day: str) -> None:
-        """Keep them below `base`, the root of the storage."""
-        self.directory = base / LAYER / name / day
-        self.file = self.directory / f"{name}_{day}.jsonl"
+    def __init__(self, directory: Location, stem: str) -> None:
+        """Keep them in this directory, in `STEM.jsonl`."""
+        self.directory = directory
+        self.file = directory / f"{stem}.jsonl"
 
     def write(self, records: Iterable[Mapping[str, Any]], directory: Path) -> dict[str, Any]:
         """Write the file into a new directory; no file for no records.
@@ -72,8 +76,8 @@ class Quarantine:
             InvalidPartitionError: Something in its place is not a file.
         """
         try:
-            with open_file(self.file) as lines:
-                return sum(1 for _ in lines)
+            with open_file(self.file) as file:
+                return sum(chunk.count(b"\n") for chunk in iter(partial(file.read, _CHUNK), b""))
         except FileNotFoundError:
             return 0
 

@@ -14,6 +14,7 @@ from sales_assets.feed.remedy import (
     steps,
     text_of,
 )
+from sales_assets.feed.stream import TornDayError
 
 DAYS = ("2022-08-09", "2022-08-10", "2022-08-11")
 LAUNCH = "dagster asset materialize -m sales_assets.definitions --select"
@@ -79,6 +80,14 @@ def test_the_error_of_a_range_says_what_failed_and_what_to_run() -> None:
         "1 day was stored and recorded; reader and the checks of raw_things did not run for it",
         *steps(["raw_things"], [*DAYS[1:]], [DAYS[0]], ["reader"]),
     ]
+
+
+def test_a_day_that_is_neither_old_nor_new_is_named_as_such() -> None:
+    failed = {DAYS[0]: dg.Failure("x"), DAYS[2]: TornDayError("y")}
+    text = str(FailedDaysError("raw_things", failed, [], [], ["raw_things"], []))
+    assert text.startswith(
+        f"raw_things: 2 of 2 days failed; existing data was kept, except of {DAYS[2]}\n"
+    )
 
 
 def test_of_a_range_in_which_many_days_fail_ten_are_named() -> None:

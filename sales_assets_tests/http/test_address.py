@@ -1,8 +1,16 @@
 """What an address is, and what is said of something else."""
 
+from pathlib import Path
+
 import pytest
 
-from sales_assets.http.address import InvalidAddressError, check_address, is_loopback
+from sales_assets.http.address import (
+    InvalidAddressError,
+    check_address,
+    is_loopback,
+    path_or_scheme,
+    scheme_of,
+)
 
 GOOD = [
     "https://api.example.com",
@@ -114,3 +122,45 @@ def test_these_are_this_machine(host: str) -> None:
 @pytest.mark.parametrize("host", ["", "128.0.0.1", "::2", "localhost.example", "10.0.0.1"])
 def test_these_are_not(host: str) -> None:
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme"),
+    [
+        *((path, None) for path in ("a/b", "/a:b/c", "./a:b", "a@b", "~/x", "", "/a@b")),
+        ("https://host", "https"),
+        ("S3://bucket", "s3"),
+        ("postgresql+psycopg2://u:pw@h/db", "postgresql+psycopg2"),
+        ("sqlite:////abs", "sqlite"),
+        ("file:/a", "file"),
+        *((odd, "") for odd in ("s3:/b", "u:pw@h", "//u:pw@h/a", "/a://b", "1://b", "a\n://b")),
+    ],
+)
+def test_the_scheme_says_what_a_text_is(text: str, scheme: str | None) -> None:
+    assert scheme_of(text) == scheme
+
+
+@pytest.mark.parametrize("text", ["~/x", "x"])
+def test_a_text_without_a_scheme_is_an_absolute_path(
+    text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert path_or_scheme(text, "BASE_DIR", "a path") == tmp_path / "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    {
+        "": "it is empty",
+        "a ": "white space",
+        "'a'": "quotes",
+        "$HOME/a": "no shell has expanded",
+        "~nobody-here/a": "no such home",
+    }.items(),
+)
+def test_what_is_not_written_as_it_is_meant_is_refused_with_its_reason(
+    text: str, reason: str
+) -> None:
+    with pytest.raises(InvalidAddressError, match=rf"^BASE_DIR is .* not a path \(.*{reason}"):
+        path_or_scheme(text, "BASE_DIR", "a path")

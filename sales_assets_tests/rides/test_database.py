@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sales_assets.rides.database import RidesDatabase, RidesStore
-from sales_assets.rides.errors import UnstorableRideError
+from sales_assets.rides.errors import RidesDatabaseError, UnstorableRideError
 from sales_assets_tests.helpers.forkserver import processes
 from sales_assets_tests.helpers.rides_file import (
     STATISTICS,
@@ -122,3 +122,44 @@ def test_implausible_rides_are_counted_and_the_first_ten_given(
         rides.store(ride_answer(f"r{number:02}", distance=distance))
     count, first = rides.implausible_rides(9)
     assert (count, [row["ride_uuid"] for row in first]) == (11, [f"r{n:02}" for n in range(2, 12)])
+
+
+def test_a_file_may_lie_in_the_home_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with RidesDatabase(path="~/rides.db").open() as store:
+        assert store.address == str(tmp_path / "rides.db")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *(
+            "mysql://u:SECRET@h/db",
+            "postgresql:/u:SECRET@h/db",
+            "sqlite:////SECRET",
+            "u:SECRET@h/db",
+        ),
+        *(
+            "'postgresql://u:SECRET@h/db'",
+            "postgres_x://u:SECRET@h",
+            "//u:SECRET@h",
+            "$X://u:SECRET@h",
+        ),
+        *(":memory:", "", "$HOME/rides.db", "'rides.db'", "~nobody-here/rides.db"),
+    ],
+)
+def test_a_place_of_another_kind_is_refused_and_nothing_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with (
+        pytest.raises(
+            RidesDatabaseError, match=r"RIDES_DB is .*the path of a SQLite file"
+        ) as error,
+        RidesDatabase(path=place).open(),
+    ):
+        pass
+    assert "SECRET" not in str(error.value)
+    assert not any(tmp_path.iterdir())

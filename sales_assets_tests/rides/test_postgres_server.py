@@ -4,7 +4,6 @@ import pytest
 
 from sales_assets.rides.database import RidesDatabase
 from sales_assets.rides.errors import RidesDatabaseError
-from sales_assets.rides.postgres_server import is_postgres
 from sales_assets_tests.helpers.rides_file import sql, stored
 from sales_assets_tests.helpers.rows import ride_answer
 
@@ -12,20 +11,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    ("address", "answer"),
-    [
-        ("postgresql://me:pw@host/rides", True),
-        ("postgres://host/rides", True),
-        ("file_storage/rides.db", False),
-        ("/data/postgresql.db", False),
-    ],
+    "scheme", ["postgres", "POSTGRESQL", "postgresql+psycopg2", "postgresql+asyncpg", " postgresql"]
 )
-def test_an_address_is_told_from_a_path(address: str, answer: bool) -> None:
-    assert is_postgres(address) is answer
-
-
-def test_both_schemes_name_a_server(postgres: str) -> None:
-    with RidesDatabase(path=postgres.replace("postgresql", "postgres")).open() as store:
+def test_any_scheme_of_postgres_names_a_server(postgres: str, scheme: str) -> None:
+    address = f"{postgres.replace('postgresql', scheme, 1)}?connect_timeout=9"
+    with RidesDatabase(path=address).open() as store:
         store.store(ride_answer())
         assert store.address == postgres.replace(":word@", ":***@")
     assert stored(postgres) == {"r1"}
@@ -41,7 +31,16 @@ def test_a_connection_that_was_cut_is_made_anew(postgres: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["postgresql://me:hush@host:port/rides", "postgres://me:hush@["]
+    "address",
+    [
+        "postgresql://me:hush@host:port/rides",
+        "postgres://me:hush@[",
+        "postgresql://host/rides?user=me&password=hush",
+        "postgresql://host/rides?user=me&sslp%61ssword=hush",
+        "postgresql://host/?dsn=postgresql://me:hush@host",
+        "postgresql://me:x@hush@host/rides",
+        "postgresql://me/hush@host/rides",
+    ],
 )
 def test_what_is_not_an_address_is_refused_and_not_shown(address: str) -> None:
     with pytest.raises(RidesDatabaseError) as refused, RidesDatabase(path=address).open():

@@ -6,7 +6,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from sales_assets.storage.day_directories import DayDirectories, MissingPartitionError
+from sales_assets.storage.day_directories import (
+    DayDirectories,
+    Layer,
+    MissingPartitionError,
+    SharedDirectoryError,
+    kept_apart,
+)
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets_tests.helpers.rows import DAY
 
@@ -26,6 +32,40 @@ def days(tmp_path: Path) -> DayDirectories:
 def test_the_days_of_an_asset_lie_below_its_layer_and_name(tmp_path: Path) -> None:
     days = DayDirectories(str(tmp_path), JsonPages())
     assert days.directory(KEY, DAY) == tmp_path / "raw" / "things" / DAY
+
+
+def test_assets_of_one_name_with_different_prefixes_share_no_directory(tmp_path: Path) -> None:
+    days = DayDirectories(str(tmp_path), JsonPages())
+    keys = [dg.AssetKey(["a", "raw_things"]), dg.AssetKey(["b", "raw_things"]), KEY]
+    assert [days.place(key, DAY) for key in keys] == [
+        (tmp_path / "raw" / prefix / "things" / DAY, f"things_{DAY}") for prefix in ("a", "b", "")
+    ]
+    assert len({days.quarantine(key, DAY).file for key in keys}) == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("other", "has_quarantine"),
+    [
+        (["raw_things"], False),
+        (["a/b", "raw_things"], False),
+        (["raw_a"], False),
+        (["stg_a/b/things"], True),
+        (["quarantine_a/b/things"], False),
+    ],
+)
+def test_two_layers_of_one_directory_are_refused(
+    tmp_path: Path, other: list[str], has_quarantine: bool
+) -> None:
+    storage = DayDirectories(str(tmp_path), JsonPages(), has_quarantine=True)
+    more = DayDirectories(str(tmp_path), JsonPages(), has_quarantine=has_quarantine)
+    days = dg.DailyPartitionsDefinition(DAY)
+    layers = [
+        Layer(KEY, days, storage),
+        Layer(dg.AssetKey(["a", "b", "raw_things"]), days, storage),
+    ]
+    assert kept_apart(layers) == layers
+    with pytest.raises(SharedDirectoryError, match=r"would both keep days in .*: rename one"):
+        kept_apart([*layers, Layer(dg.AssetKey(other), days, more)])
 
 
 def test_a_file_url_is_a_local_path(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from sales_assets.storage.replace import PublishError, directories_of, local
+from sales_assets.storage.replace.finish import copy_mode
 from sales_assets.storage.replace.work import WORK
 from sales_assets_tests.helpers.children import in_child
 from sales_assets_tests.helpers.directories import DAY_DIR, DEAD, NEW, OLD, publish
@@ -130,6 +131,18 @@ def test_a_day_that_cannot_be_moved_keeps_what_it_had(
     with pytest.raises(PublishError, match="Operation not permitted"):
         publish(tmp_path, NEW)
     assert stored(tmp_path) == OLD
+
+
+@as_root
+def test_a_mode_that_cannot_be_given_fails_nothing(
+    tmp_path: Path, immutable: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "a/b/c/file"
+    path.parent.mkdir(parents=True)
+    path.touch(mode=0o600)
+    immutable(path)
+    copy_mode(path, tmp_path, ~0)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 @as_root

@@ -142,6 +142,35 @@ def test_a_range_is_one_directory_a_day(base_dir: str, instance: dg.DagsterInsta
         }
 
 
+@pytest.mark.parametrize("failures", [2, 3])
+def test_an_upload_that_fails_is_tried_again_and_a_day_that_is_left_torn_is_named(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    base_dir = f"memory://{tmp_path.name}"
+    run(base_dir, instance, {day: [b"[1]", b"[2]"] for day in RANGE}, RANGE[0], RANGE[-1])
+    left = [OSError("the store is away")] * failures
+    store = type(UPath(base_dir).fs)
+    put = store.put_file
+
+    def put_unless_it_is_away(self: object, source: str, target: str) -> None:
+        if left and target.endswith(f"{DAY}_2.json"):
+            raise left.pop()
+        put(self, source, target)
+
+    monkeypatch.setattr(store, "put_file", put_unless_it_is_away)
+    new = {day: [b"[3]", b"[4]"] for day in RANGE}
+    if failures == 2:
+        assert run(base_dir, instance, new, RANGE[0], RANGE[-1]) == new
+        return
+    with pytest.raises(FailedDaysError) as error:
+        run(base_dir, instance, new, RANGE[0], RANGE[-1])
+    assert f"1 of 3 days failed; existing data was kept, except of {DAY}\n" in str(error.value)
+    assert "of the old day and of the new one, since its upload failed (OSError" in str(error.value)
+    with pytest.raises(ReplacedError):
+        PartitionDirectoryIOManager(base_dir, JsonPages()).describe(dg.AssetKey("raw_things"), DAY)
+    assert run(base_dir, instance, new, RANGE[0], RANGE[-1]) == new
+
+
 def test_each_day_of_a_range_has_its_own_metadata(
     base_dir: str, instance: dg.DagsterInstance
 ) -> None:

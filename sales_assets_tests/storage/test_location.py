@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sales_assets.storage.location import InvalidLocationError, leads_to, location
+from sales_assets.http.address import InvalidAddressError
+from sales_assets.storage.location import leads_to, location
 
 
 def test_a_home_directory_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -24,16 +25,45 @@ def test_a_file_url_of_this_machine_is_a_local_path(address: str) -> None:
     assert location(address) == Path("/a b")
 
 
+@pytest.mark.parametrize("address", ["s3://bucket/a", "S3://bucket/a", "memory://", "s3://b/a:@"])
+def test_an_address_of_an_object_store_is_taken_whatever_the_case_of_its_scheme(
+    address: str,
+) -> None:
+    assert str(location(address)) == address.replace("S3", "s3")
+
+
 @pytest.mark.parametrize(
     "address",
     [
         *("", " ", "a\n", "/a\r\n", "a ", "\ta", "a\x00b", "a\x85b", "file:///a%0A"),
         *("file://other/a", "file://", "file:///a?b", "file:///a#b", "~nobody-here/a"),
+        *('"/a"', "'a'", "'s3://b/x'", "$HOME/a", "${HOME}/a", "/a/$(pwd)"),
+        *("s3:/b/x", "s3:b", "https://h/x", "simplecache::s3://b", "mysql://h", "C:\\a", "a:b/c"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_what_to_do(address: str) -> None:
-    with pytest.raises(InvalidLocationError, match=r"BASE_DIR is .*(set it|write )"):
+    with pytest.raises(InvalidAddressError, match=r"BASE_DIR is .*a local path.*: set it"):
         location(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("s3://KEY:SECRET@bucket/a", "s3://KEY:SE/CRET@bucket", "s3://SECRET@bucket"),
+        *("s3://KEY%3ASECRET@bucket", "ftp://u:SECRET@h", "s3://bucket/a?secret=SECRET"),
+        *("s3://bucket/#SECRET", "s3:/KEY:SECRET@bucket", "KEY:SECRET@bucket", "//u:SECRET@h/a"),
+        *(
+            "'s3://KEY:SECRET@bucket'",
+            "s3://KEY:SECRET@bucket\n",
+            "$X://u:SECRET@h",
+            "/://SECRET@h",
+        ),
+    ],
+)
+def test_what_may_be_a_password_is_refused_and_not_shown(address: str) -> None:
+    with pytest.raises(InvalidAddressError) as error:
+        location(address)
+    assert "SE" not in str(error.value).replace("BASE_DIR", "").replace("AWS_SECRET_ACCESS_KEY", "")
 
 
 def test_a_record_is_found_by_way_of_a_symlink_and_may_hold_anything(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -204,9 +205,21 @@ def test_bad_text_that_is_not_published_does_no_harm(
     assert len(stored_rows(base)) == 1
 
 
+def test_a_file_of_any_size_is_counted_in_little_memory(tmp_path: Path) -> None:
+    quarantine = Quarantine(tmp_path, "sales")
+    with quarantine.file.open("wb") as file:
+        file.truncate(1 << 27)
+        file.seek(1 << 26)
+        file.write(b"\n")
+    tracemalloc.start()
+    assert quarantine.count() == 1
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+
+
 def test_records_are_removed_from_an_object_store_too() -> None:
     base = UPath("memory://quarantine-of-a-test")
-    quarantine = Quarantine(base, "sales", DAY)
+    quarantine = Quarantine(base / "quarantine/sales" / DAY, f"sales_{DAY}")
     directories = directories_of(base)
     for records in ([{"row": 1}], []):
         with directories.replacing(quarantine.directory) as replacement:

@@ -23,8 +23,9 @@ class Publish(Protocol):
                 when it raises, nothing is replaced.
 
         Raises:
-            PublishError: The root cannot be written to, or (on an object store) two runs wrote a
-                directory at the same time.
+            PublishError: The root cannot be written to.
+            TornDayError: On an object store, an upload failed, or two runs wrote a directory at the
+                same time.
         """
 
 

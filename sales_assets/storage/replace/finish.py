@@ -18,15 +18,19 @@ def make_alike(new: Path, model: Path) -> None:
 
 
 def copy_mode(path: Path, model: Path, mask: int) -> None:
-    """Give `path` the group of `model`, and its mode as far as `mask` goes."""
+    """Give `path` the group of `model`, and its mode as far as `mask` goes.
+
+    Both are a courtesy: where a file system refuses it, the path stays as it is.
+    """
     is_now, should_be = path.stat(), model.stat()
     # Nobody is made to let everybody write.
     mode = stat.S_IMODE(should_be.st_mode) & ~(stat.S_IWOTH | stat.S_ISVTX) & mask
-    with suppress(PermissionError):
+    with suppress(OSError):
         if is_now.st_gid != should_be.st_gid:
             os.chown(path, -1, should_be.st_gid)
-    if stat.S_IMODE(is_now.st_mode) != mode:
-        path.chmod(mode)
+    with suppress(OSError):
+        if stat.S_IMODE(is_now.st_mode) != mode:
+            path.chmod(mode)
 
 
 def make_directory(path: Path) -> None:

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from sales_assets.feed.stream import TornDayError
+from sales_assets.http.secrets import shown
 from sales_assets.storage.files import is_dropping
 from sales_assets.storage.replace import work
 from sales_assets.storage.replace.directories import Directories, Replacement
@@ -128,18 +130,26 @@ class ObjectDirectories(Directories["UPath"]):
         before = self._marks(directory)
         own = self._set_mark(directory)
         names = {path.name for path in new.iterdir()}
-        for name in sorted(names):
-            directory.fs.put_file(str(new / name), (directory / name).path)
-        found = _listing(directory)
-        if surplus := found.keys() - names:
-            for name in sorted(surplus):
-                self._delete((directory / name).path)
+        try:
+            for name in sorted(names):
+                directory.fs.put_file(str(new / name), (directory / name).path)
             found = _listing(directory)
+            if surplus := found.keys() - names:
+                for name in sorted(surplus):
+                    self._delete((directory / name).path)
+                found = _listing(directory)
+        except Exception as error:
+            # A client of a store fails in any way.
+            raise TornDayError(
+                f"{directory} may hold files of the old day and of the new one, since its upload "
+                f"failed ({shown(repr(error), 300)}): materialize it again; readers refuse it "
+                "until then"
+            ) from error
         marks = self._marks(directory)
         # A run that started later has set a mark, or one that started earlier has cleared ours.
         if own not in marks or marks - before - {own}:
             self._set_mark(directory)
-            raise PublishError(f"{directory} was written by two runs at the same time: run again")
+            raise TornDayError(f"{directory} was written by two runs at the same time: run again")
         for path in (*before, own):
             self._delete(path)
         return found or None

@@ -7,9 +7,11 @@ ours is never touched; neither stops anybody.
 
 import errno
 import fcntl
+import logging
 import os
 import re
 import shutil
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,6 +23,9 @@ from sales_assets.storage.replace.finish import copy_mode, make_directory, sync
 
 WORK = ".work"
 
+_log = logging.getLogger(__name__)
+
+_SECONDS_IN_SILENCE = 5.0
 _OLD = "old"
 _ID = re.compile(r"[0-9a-f]{32}")
 _living: set[str] = set()
@@ -124,7 +129,8 @@ def locked(directory: Path) -> Iterator[None]:
     """
     with opened(directory) as descriptor:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if not _lock_now(descriptor):
+                _wait_for_lock(descriptor, directory)
         except OSError as error:
             if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
                 raise PublishError(
@@ -194,6 +200,17 @@ def _lock_now(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _wait_for_lock(descriptor: int, directory: Path) -> None:
+    told = "waiting for the lock of %s, which another process holds; if it hangs, end it"
+    timer = threading.Timer(_SECONDS_IN_SILENCE, _log.warning, (told, directory))
+    timer.daemon = True
+    timer.start()
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    finally:
+        timer.cancel()
 
 
 def _sweep(root: Path) -> None:

@@ -1,12 +1,16 @@
 """Work in progress: what dead processes leave, and what living ones have."""
 
+import logging
+import queue
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from logging.handlers import QueueHandler
 from pathlib import Path
 
 import pytest
 
-from sales_assets.storage.replace import PublishError, directories_of
+from sales_assets.storage.replace import PublishError, directories_of, work
 from sales_assets.storage.replace.work import WORK
 from sales_assets_tests.helpers.directories import DAY_DIR, DEAD, NEW, OLD, in_place, publish
 from sales_assets_tests.helpers.files import tree
@@ -59,6 +63,26 @@ def test_a_base_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"mine")
     with pytest.raises(PublishError, match="cannot be written to"):
         publish(tmp_path / "file/base", NEW)
+
+
+def test_a_wait_for_a_lock_that_somebody_else_holds_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "_SECONDS_IN_SILENCE", 0)
+    (tmp_path / WORK).mkdir()
+    said: queue.Queue[logging.LogRecord] = queue.Queue()
+    handler = QueueHandler(said)
+    logging.getLogger(work.__name__).addHandler(handler)
+    try:
+        with ThreadPoolExecutor() as pool:
+            with work.locked(tmp_path / WORK):
+                published = pool.submit(publish, tmp_path, NEW)
+                text = said.get(timeout=60).getMessage()
+                assert not published.done()
+            published.result()
+    finally:
+        logging.getLogger(work.__name__).removeHandler(handler)
+    assert text.startswith(f"waiting for the lock of {tmp_path / WORK}, which another process")
 
 
 def test_kill_9_while_writing_leaves_the_old_day_and_the_next_run_sweeps_up(
