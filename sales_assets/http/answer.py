@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
 
-from sales_assets.http.errors import HttpError, TransientHttpError, printable
+from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.secrets import shown
 
 LARGEST_ERROR = 1 << 16
@@ -55,7 +55,7 @@ class HttpAnswer:
         # A list of objects is no reason, but the rows of somebody.
         if self.status == 200 or not text or re.match(r"\[ ?\{", text):
             return status
-        return f"{status}: {printable(shown(text, _LONGEST_REASON))}"
+        return f"{status}: {shown(text, _LONGEST_REASON)}"
 
     @property
     def age(self) -> int:
