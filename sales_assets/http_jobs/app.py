@@ -3,9 +3,7 @@
     POST :8081/  {"date", "raw_dir"}               raw_sales
     POST :8082/  {"raw_dir", "stg_dir"[, "date"]}  stg_sales
 
-No pipeline logic: a request is checked, handed to Dagster, and answered with what came out. What
-requests and answers look like is in `contract`, which statuses there are in `refusals`, which
-directories are allowed in `directories`, how runs are made in `runs`, and the server in `server`.
+No pipeline logic: a request is checked, handed to Dagster, and answered with what came out.
 """
 
 import hmac
@@ -19,7 +17,7 @@ from flask import Flask, Response, g, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from sales_assets.http_jobs.contract import REQUESTS, Health, RawRequest, StgRequest, openapi
+from sales_assets.http_jobs.contract import REQUESTS, RawRequest, StgRequest, openapi
 from sales_assets.http_jobs.directories import StoredDay, stored_day
 from sales_assets.http_jobs.refusals import Answer, RequestError, refusal_of, refuse
 from sales_assets.http_jobs.runs import Runs
@@ -40,11 +38,8 @@ def create_app(asset: str, runs: Runs, roots: Sequence[Path], token: str | None 
     """
     app = Flask(asset, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    description = openapi(asset, guarded=token is not None)
-
-    @app.before_request
-    def check_accepting() -> None:
-        runs.check_accepting()
+    app.before_request(runs.check_accepting)
+    app.register_error_handler(Exception, lambda error: _response(_refusal(error)))
 
     @app.post("/", provide_automatic_options=False)
     def materialize() -> Response:
@@ -62,27 +57,20 @@ def create_app(asset: str, runs: Runs, roots: Sequence[Path], token: str | None 
         return _response(runs.materialize(asset, day, origin))
 
     @app.get("/health", provide_automatic_options=False)
-    def health() -> Response:
-        return _response(Answer(HTTPStatus.OK, Health(status="ok")))
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
 
     @app.get("/openapi.json", provide_automatic_options=False)
     def describe() -> dict[str, Any]:
-        return description
+        return openapi(asset, guarded=token is not None)
 
     @app.after_request
     def log(response: Response) -> Response:
-        _log.info(
-            "%s: %s %r from %s: %d%s",
-            asset,
-            request.method,
-            request.path,
-            request.remote_addr,
-            response.status_code,
-            f" for {g.day}" if "day" in g else "",
-        )
+        what = f"{asset}: {request.method} {request.path!r} from {request.remote_addr}"
+        day = f" for {g.day}" if "day" in g else ""
+        _log.info("%s: %d%s", what, response.status_code, day)
         return response
 
-    app.register_error_handler(Exception, lambda error: _response(_refusal(error)))
     return app
 
 
@@ -96,7 +84,7 @@ def _requested_day(body: RawRequest | StgRequest, roots: Sequence[Path]) -> Stor
     if isinstance(body, StgRequest):
         directories["stg"] = body.stg_dir
     day = stored_day(directories, roots)
-    if body.date and body.date != day.day:
+    if body.date and f"{body.date}" != day.day:
         raise RequestError(f"raw_dir {body.raw_dir!r} is not that of the date {body.date}")
     if not SALES_DAYS.has_partition_key(day.day):
         raise RequestError(

@@ -1,17 +1,15 @@
 """Which days are being written: a lock of each in the work directory of its storage.
 
-All servers of a storage see it. The server and the process of the run both hold it, so that it says
-whether a run is alive. To the storage it is one more work directory, `.work/ID/`, locked (flock) by
-who works there; one that a killed server has left is swept up by the next run.
+All servers of a storage see it. The server of a run holds it, and the run ends with its server, so
+that it says whether a run is alive. To the storage it is one more work directory, `.work/ID/`,
+locked (flock); one that a killed server has left is swept up by the next run.
 """
 
 import fcntl
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from multiprocessing.reduction import DupFd
-from typing import Any
 
 from sales_assets.http_jobs.directories import NAME, StoredDay
 from sales_assets.http_jobs.refusals import DayBusyError, RequestError
@@ -20,26 +18,8 @@ from sales_assets.storage.replace.finish import make_directory
 from sales_assets.storage.replace.work import WORK, locked, make, opened
 
 
-class DayLock:
-    """A lock that is held, also by a process that is started with it.
-
-    Args:
-        descriptor: An open directory that is locked.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def __reduce__(self) -> tuple[Callable[..., "DayLock"], tuple[object]]:
-        return _received, (DupFd(self._descriptor),)
-
-
-def _received(descriptor: Any) -> DayLock:
-    return DayLock(descriptor.detach())
-
-
 @contextmanager
-def locked_day(day: StoredDay) -> Iterator[DayLock]:
+def locked_day(day: StoredDay) -> Iterator[None]:
     """Lock a day against all other requests; both of its assets, since one is read for the other.
 
     Raises:
@@ -64,7 +44,7 @@ def locked_day(day: StoredDay) -> Iterator[DayLock]:
         except (OSError, PublishError) as error:
             raise RequestError(f"{day.root} cannot be written to: {error}") from error
         try:
-            yield DayLock(descriptor)
+            yield
         finally:
             # Held until it is gone, so that nobody gets a lock that nobody else can see. What
             # somebody else put into it goes with it.

@@ -54,13 +54,7 @@ class Answer(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A status, and what it stands for.
-
-    Attributes:
-        status: The HTTP status.
-        when: Says to people when it is given.
-        errors: Which errors give it.
-    """
+    """A status, when it is given, and which errors give it."""
 
     status: HTTPStatus
     when: str
@@ -78,29 +72,20 @@ REFUSALS = (
         HTTPStatus.UNAUTHORIZED,
         "SALES_HTTP_TOKEN is set, and the request does not carry it as a bearer token.",
     ),
-    Refusal(
-        HTTPStatus.FORBIDDEN,
-        "The request comes from a web page (it has an Origin header).",
-    ),
+    Refusal(HTTPStatus.FORBIDDEN, "The request comes from a web page (it has an Origin header)."),
     Refusal(
         HTTPStatus.NOT_FOUND,
         "The API has no such day, or raw_dir does not hold a whole day.",
         (NoSuchDayError, MissingPartitionError, InvalidPartitionError, DamagedPageError),
     ),
-    Refusal(
-        HTTPStatus.REQUEST_TIMEOUT,
-        "The body did not arrive within 30 seconds.",
-    ),
+    Refusal(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive within 30 seconds."),
     Refusal(
         HTTPStatus.CONFLICT,
         "Another request is writing the same day below the same root; raw_dir does not hold what "
         "was recorded of the day; or a file was deleted while it was needed.",
         (DayBusyError, ReplacedError, UnlikeRecordedError, FileNotFoundError),
     ),
-    Refusal(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        "The body is larger than 64 KiB.",
-    ),
+    Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than 64 KiB."),
     Refusal(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "A fault of the server: it is not set up (AUTH_TOKEN is missing, say), the process of the "

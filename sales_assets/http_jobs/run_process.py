@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
@@ -19,9 +20,9 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from sales_assets.definitions import defs_for
-from sales_assets.http_jobs.contract import stored
+from sales_assets.http_jobs.contract import Stored
 from sales_assets.http_jobs.directories import StoredDay, refuse_strangers
-from sales_assets.http_jobs.refusals import Answer, RequestError, refusal_of
+from sales_assets.http_jobs.refusals import Answer, refusal_of
 
 
 class Order(NamedTuple):
@@ -29,10 +30,7 @@ class Order(NamedTuple):
 
     Attributes:
         instance: Where the run is recorded.
-        run_id: Its id.
-        asset: Name of the asset.
         day: The partition, and the storage to use instead of `BASE_DIR`.
-        tags: Tags of the run.
     """
 
     instance: InstanceRef
@@ -42,21 +40,23 @@ class Order(NamedTuple):
     tags: Mapping[str, str]
 
 
-def work(order: Order, lock: object, answer: Connection, server: Connection) -> None:
+def work(order: Order, server: Connection) -> None:
     """Do a run, and nothing after it.
 
     Args:
         order: What to run.
-        lock: The lock of the day, held for as long as this process lives.
-        answer: Takes the `Answer`. It is closed without one when this process is killed.
-        server: Readable once the server is gone, and the run is to end.
+        server: Takes the `Answer`. It is readable once the server is gone, and the run is to end.
     """
     os.setsid()  # Ctrl-C in a terminal is meant for the server, which lets its runs end.
     log_to_stderr()
     threading.Thread(target=_end_with, args=(server, order), daemon=True).start()
-    outcome = _outcome(order)
-    with suppress(BrokenPipeError):  # The server is gone.
-        answer.send(outcome)
+    try:
+        with dg.DagsterInstance.from_ref(order.instance) as instance:
+            answer = _run(order, instance)
+    except Exception as error:
+        answer = refusal_of(error, order.run_id)
+    with suppress(OSError):  # The server is gone.
+        server.send(answer)
 
 
 def mark_as_failed(instance: dg.DagsterInstance, run_id: str, message: str) -> None:
@@ -70,19 +70,6 @@ def log_to_stderr() -> None:
     """Set up the log of this process."""
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("sales_assets").setLevel(logging.INFO)
-
-
-def _outcome(order: Order) -> Answer:
-    try:
-        # The request was checked when it came in, which may be hours ago.
-        refuse_strangers(order.day)
-    except RequestError as error:
-        return refusal_of(error)
-    try:
-        with dg.DagsterInstance.from_ref(order.instance) as instance:
-            return _run(order, instance)
-    except Exception as error:
-        return refusal_of(error, order.run_id)
 
 
 def _run(order: Order, instance: dg.DagsterInstance) -> Answer:
@@ -102,7 +89,10 @@ def _run(order: Order, instance: dg.DagsterInstance) -> Answer:
     metadata: dict[str, Any] = {name: value.value for name, value in event.metadata.items()}
     # Only a day that can have several files records how many it has.
     rows, files = metadata["dagster/row_count"], metadata.get("files", 1)
-    return stored(order.asset, order.run_id, order.day.day, rows, files)
+    day = order.day.day
+    message = f"{order.asset} {day} is stored: rows {rows}, files {files}"
+    body = Stored(message=message, run_id=order.run_id, partition=day, rows=rows, files=files)
+    return Answer(HTTPStatus.CREATED, body)
 
 
 def _end_with(server: Connection, order: Order) -> None:

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from sales_assets.http_jobs.directories import StoredDay
-from sales_assets.http_jobs.locks import DayLock, locked_day
+from sales_assets.http_jobs.directories import StoredDay, refuse_strangers
+from sales_assets.http_jobs.locks import locked_day
 from sales_assets.http_jobs.refusals import (
     Answer,
     DayBusyError,
@@ -73,16 +73,15 @@ class Runs:
             tags: Tags of the run.
 
         Raises:
-            DayBusyError: Another request writes this day of this storage. Its other asset counts,
-                too: a day must not be replaced while it is read.
+            DayBusyError: Another request writes this day of this storage, or its other asset.
             NotNowError: Nothing is accepted at the moment.
-            RequestError: The storage cannot be written to.
+            RequestError: The storage cannot be written to, or no longer has the form it must have.
         """
         tags = {**tags, _HOST: socket.gethostname(), _ROOT: str(day.root)}
         order = Order(self._instance.get_ref(), str(uuid.uuid4()), asset, day, tags)
-        with self._accepting(), locked_day(day) as lock:
+        with self._accepting(), locked_day(day):
             try:
-                return self._turns.submit(self._run, order, lock).result()
+                return self._turns.submit(self._run, order).result()
             except (CancelledError, RuntimeError) as error:  # A pool that was shut down says so.
                 raise NotNowError("the server stopped: send the request again") from error
 
@@ -123,7 +122,7 @@ class Runs:
         tags = {_HOST: socket.gethostname()}
         for run in self._instance.get_runs(dg.RunsFilter(tags=tags, statuses=_UNFINISHED)):
             day = StoredDay(Path(run.tags[_ROOT]), run.tags["dagster/partition"])
-            # Whoever executes a run holds the lock of its day.
+            # The server of a run that is alive holds the lock of its day.
             with suppress(DayBusyError, RequestError), ExitStack() as stack:
                 if day.root.is_dir():
                     stack.enter_context(locked_day(day))
@@ -148,21 +147,20 @@ class Runs:
                 self._accepted -= 1
                 self._changed.notify_all()
 
-    def _run(self, order: Order, lock: DayLock) -> Answer:
+    def _run(self, order: Order) -> Answer:
+        # The request was checked when it came in, which may be hours ago.
+        refuse_strangers(order.day)
         _log.info("run %s: %s %s", order.run_id, order.asset, order.day)
-        answer, for_answer = _PROCESSES.Pipe(duplex=False)
-        for_server, server = _PROCESSES.Pipe(duplex=False)
-        with closing(answer), closing(server):
-            process = _PROCESSES.Process(
-                target=work, args=(order, lock, for_answer, for_server), daemon=True
-            )
+        ours, theirs = _PROCESSES.Pipe()
+        process = _PROCESSES.Process(target=work, args=(order, theirs), daemon=True)
+        with closing(ours):
             try:
-                # Once the process alone has the other ends, its death closes them.
-                with closing(for_answer), closing(for_server):
+                # Once the process alone has the other end, its death closes it.
+                with closing(theirs):
                     process.start()
                 with self._killable(process):
-                    outcome: Answer = answer.recv()
-                    return outcome
+                    answer: Answer = ours.recv()
+                    return answer
             except (EOFError, OSError):
                 return self._killed(order)
 

@@ -62,7 +62,7 @@ def serve(
 
     base = location(BASE_DIR)
     if isinstance(base, Path):
-        roots = (base.absolute(), *roots)
+        roots = (base, *roots)
     if not roots:
         raise CannotServeError(f"BASE_DIR {base} is no local path: set SALES_HTTP_ROOTS")
     log_to_stderr()
@@ -111,11 +111,7 @@ def _check(host: str, roots: Sequence[Path], token: str | None) -> None:
 
 
 def _instance() -> "dg.DagsterInstance":
-    """Open the instance in `DAGSTER_HOME`, or a temporary one when that is not set.
-
-    Raises:
-        CannotServeError: `DAGSTER_HOME` is not the absolute path of a directory.
-    """
+    """Open the instance in `DAGSTER_HOME`, or a temporary one when that is not set."""
     import dagster as dg
 
     if not settings.read().dagster_home:

@@ -11,7 +11,7 @@ import logging
 import resource
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import hypercorn.asyncio
 from a2wsgi import WSGIMiddleware
 from hypercorn.config import Config
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
 
 MAX_BODY = 64 * 1024
 """Bytes that the body of a request may have."""
@@ -36,11 +36,7 @@ WSGIApp = Callable[[Any, Any], Iterable[bytes]]
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open a port.
-
-    Args:
-        host: Name or address to listen on.
-        port: 0 for any free one.
+    """Open a port, any free one for 0.
 
     Raises:
         OSError: The host is unknown, or the port taken.
@@ -97,7 +93,7 @@ async def _serve(
     servers = {
         asyncio.create_task(
             hypercorn.asyncio.serve(
-                _Bounded(app, threads),
+                _bounded(app, threads),
                 _config(listening),
                 shutdown_trigger=closed.wait,
                 mode="asgi",
@@ -132,22 +128,16 @@ def _config(listening: socket.socket) -> Config:
     return config
 
 
-class _Bounded:
-    """An ASGI application that hands a WSGI one requests whose bodies are whole and not too long.
+def _bounded(app: WSGIApp, threads: int) -> Any:
+    """Make an ASGI application that hands `app` requests whose bodies are whole.
 
-    Args:
-        app: Gets the beginning of a body that is too long, which it is to refuse.
-        threads: How many requests it works on at a time.
+    Of a body that is too long it gets the beginning, and has to refuse it.
     """
+    wsgi: Any = WSGIMiddleware(app, workers=threads)
 
-    def __init__(self, app: WSGIApp, threads: int) -> None:
-        self._app: Any = WSGIMiddleware(app, workers=threads)
-
-    async def __call__(
-        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
+    async def asgi(scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await wsgi(scope, receive, send)
             return
         try:
             body = await asyncio.wait_for(_body(receive), SECONDS_TO_ARRIVE)
@@ -157,26 +147,21 @@ class _Bounded:
         if body is None:
             return
 
+        async def whole() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        # WSGI would take a body that came in chunks for an empty one.
+        replaced = (b"content-length", b"transfer-encoding")
+        headers = [header for header in scope["headers"] if header[0] not in replaced]
+        headers.append((b"content-length", str(len(body)).encode()))
         # Hypercorn cannot close a connection while what comes in is not taken.
         draining = asyncio.create_task(_drain(receive))
         try:
-            await self._app(_with_length(scope, len(body)), _giving(body), send)
+            await wsgi({**scope, "headers": headers}, whole, send)
         finally:
             draining.cancel()
 
-
-def _with_length(scope: Any, length: int) -> dict[str, Any]:
-    """Say how long the body is; WSGI would take one that came in chunks for an empty one."""
-    replaced = (b"content-length", b"transfer-encoding")
-    headers = [header for header in scope["headers"] if header[0] not in replaced]
-    return {**scope, "headers": [*headers, (b"content-length", str(length).encode())]}
-
-
-def _giving(body: bytes) -> Callable[[], Awaitable[dict[str, Any]]]:
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive
+    return asgi
 
 
 async def _drain(receive: ASGIReceiveCallable) -> None:

@@ -1,37 +1,26 @@
 """The rides database as a Dagster resource: what is written into its tables and read from them.
 
 Every write is one short transaction, so that several processes can use one database; a reader sees
-it before a transaction or after it. `schema` makes the tables and `statistics` sums rides up;
-a transaction is the business of `transactions`. Where rides come from, and what
-is said of them in Dagster, is not known here.
+it before a transaction or after it. Where rides come from, and what is said of them in Dagster, is
+not known here.
 """
 
 import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
 from pydantic import Field
 
-from sales_assets.http.address import InvalidAddressError, path_or_scheme
 from sales_assets.rides import statistics
-from sales_assets.rides.errors import RidesDatabaseError
-from sales_assets.rides.postgres_server import PostgresServer
 from sales_assets.rides.ride import RideAnswer
 from sales_assets.rides.schema import drivers, rides, upsert, users
-from sales_assets.rides.sqlite_file import SqliteFile
-from sales_assets.rides.statistics import Row, Summary, fetch
-from sales_assets.rides.transactions import Database
+from sales_assets.rides.transactions import Database, database_at
 
 _log = logging.getLogger(__name__)
 
-_EXPECTED = (
-    "the path of a SQLite file without a scheme (./a:b for a name with a colon), or an address of "
-    "the form postgresql://user:password@host/database"
-)
 _KNOWN = sa.select(rides.c.ride_uuid).where(rides.c.ride_uuid == sa.bindparam("ride_uuid"))
 
 
@@ -69,35 +58,28 @@ class RidesStore:
 
         return self._database.write(write)
 
-    def compute_statistics(self) -> Summary:
-        """Make `driver_statistics` what the rides say, in one transaction, and sum it up there."""
+    def compute_statistics(self) -> dict[str, float]:
+        """Make `driver_statistics` what the rides say, in one transaction; return its totals."""
         return self._database.write(statistics.compute)
 
     def count_rides(self) -> int:
         """Count all rides."""
-        return self._database.read(lambda connection: _count(connection, rides))
+        return self._count(sa.true())
 
-    def implausible_rides(self, longest: float) -> tuple[int, list[Row]]:
-        """Count the rides of a negative distance, or one over `longest`; return the first ten."""
-        found = sa.select(rides).where(~rides.c.distance.between(0, longest))
-
-        def look(connection: sa.Connection) -> tuple[int, list[Row]]:
-            first = found.order_by(rides.c.ride_uuid).limit(10)
-            return _count(connection, found.subquery()), fetch(connection, first)
-
-        return self._database.read(look)
+    def count_implausible_rides(self, longest: float) -> int:
+        """Count the rides of a negative distance, or one over `longest`."""
+        return self._count(~rides.c.distance.between(0, longest))
 
     def count_orphans(self) -> int:
         """Count the rides whose driver or user is missing."""
-        found = sa.select(rides).where(
+        return self._count(
             rides.c.driver_uuid.not_in(sa.select(drivers.c.driver_uuid))
             | rides.c.user_uuid.not_in(sa.select(users.c.user_uuid))
         )
-        return self._database.read(lambda connection: _count(connection, found.subquery()))
 
-
-def _count(connection: sa.Connection, table: sa.FromClause) -> int:
-    return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+    def _count(self, condition: sa.ColumnElement[bool]) -> int:
+        query = sa.select(sa.func.count()).select_from(rides).where(condition)
+        return self._database.read(lambda connection: connection.execute(query).scalar_one())
 
 
 class RidesDatabase(dg.ConfigurableResource[Any]):
@@ -123,19 +105,6 @@ class RidesDatabase(dg.ConfigurableResource[Any]):
         # In a run Dagster has put the value in place of the variable; the service has no run.
         variable = self.path
         path = variable.get_value() or "" if isinstance(variable, dg.EnvVar) else variable
-        try:
-            database = self._database(path.strip(), log)
-        except InvalidAddressError as error:
-            raise RidesDatabaseError(str(error)) from None
-        with closing(database):
+        with closing(database_at(path.strip(), self.busy_timeout, log)) as database:
             database.read(lambda _: None)
             yield RidesStore(database)
-
-    def _database(self, place: str, log: logging.Logger) -> Database:
-        scheme = path_or_scheme(place, "RIDES_DB", _EXPECTED)
-        if isinstance(scheme, Path):
-            return SqliteFile(scheme, self.busy_timeout, log)
-        # Whatever driver it names, ours is used.
-        if scheme.partition("+")[0] not in ("postgres", "postgresql"):
-            raise InvalidAddressError("RIDES_DB", None, _EXPECTED)
-        return PostgresServer(place, self.busy_timeout, log)

@@ -40,8 +40,7 @@ _LOCKED = (
     RidesDatabaseBusyError,
     "another program uses it; let that program finish, or end it, and run again",
 )
-_AWAY = (RidesDatabaseBusyError, "start the server, or set RIDES_DB to another database")
-_REFUSED = (RidesDatabaseError, "set RIDES_DB to an address that the server accepts")
+_AWAY = (RidesDatabaseBusyError, "start the server, or set RIDES_DB to an address it accepts")
 _UNFIT = (UnstorableRideError, "these values do not fit into its tables")
 _DAMAGED = (RidesDatabaseError, "it is damaged: restore it from a backup, or move it away")
 _FULL = (RidesDatabaseError, "free space on its disk, and run again")
@@ -77,9 +76,6 @@ _BY_SQLSTATE: dict[str, _Judgement] = {
     "57": _AWAY,
 }
 """A SQLSTATE, or the class of many, which is its first two characters."""
-
-_NEVER_LET_IN = ("authentication failed", "does not exist", "pg_hba.conf", "permission denied")
-"""There is no SQLSTATE when a connection fails: what a server says that will never accept it."""
 
 _BY_SQLITE_TEXT: dict[str, _Judgement] = {
     'near "STRICT"': _OLD_SQLITE,
@@ -128,7 +124,4 @@ def _judge(error: sa.exc.DBAPIError | OSError) -> _Judgement:
         return next((found for part, found in _BY_SQLITE_TEXT.items() if part in text), _NO_FILE)
     if code := getattr(error.orig, "pgcode", None):
         return _BY_SQLSTATE.get(code) or _BY_SQLSTATE.get(code[:2], _UNKNOWN)
-    lost = isinstance(error, sa.exc.OperationalError) or error.connection_invalidated
-    if lost and not any(part in text for part in _NEVER_LET_IN):
-        return _AWAY
-    return _REFUSED
+    return _AWAY  # There is no SQLSTATE when a connection fails.

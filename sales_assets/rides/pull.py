@@ -1,8 +1,4 @@
-"""Pulling: each ride is stored before the next is asked for, in a run or until told to stop.
-
-The service (`serve`) needs no Dagster around it. How rides are asked for and how they are stored is
-the business of `api` and `database`.
-"""
+"""Pulling: each ride is stored before the next is asked for, in a run or until told to stop."""
 
 import logging
 import signal

@@ -1,8 +1,7 @@
 """The ride contract: what an answer of the rides API is, and what is wrong with another answer.
 
 An answer is validated straight from its bytes and nothing is ever coerced. Whether a distance makes
-sense is not judged here (`checks` does that); what is stored is what the API said. The descriptions
-of the fields are those of the columns too.
+sense is not judged here (`checks` does that); what is stored is what the API said.
 """
 
 import json
@@ -22,16 +21,11 @@ Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(exact)]
 class Ride(TypedDict):
     """One ride: who was driven by whom, how far and for how much."""
 
-    ride_uuid: Annotated[Id, Field(description="Key of the ride.")]
-    user_uuid: Annotated[Id, Field(description="The user who took the ride.")]
-    driver_uuid: Annotated[Id, Field(description="The driver who drove it.")]
-    distance: Annotated[
-        Number,
-        Field(description="Distance driven, in the unit of the API, which does not name it."),
-    ]
-    price: Annotated[
-        Number, Field(description="Price paid, in the currency of the API, which does not name it.")
-    ]
+    ride_uuid: Id
+    user_uuid: Id
+    driver_uuid: Id
+    distance: Number
+    price: Number
 
 
 class Driver(TypedDict):

@@ -6,8 +6,11 @@ does not belong here.
 """
 
 import functools
+from typing import Any
 
+import dagster as dg
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from sales_assets.rides.errors import UnusableDatabaseError
 
@@ -20,16 +23,25 @@ _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _NUMBER: sa.Float[float] = sa.REAL().with_variant(sa.Double(), "postgresql")
 """A float of 64 bits."""
 
+_COUNT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 _metadata = sa.MetaData()
+
+
+def _column(
+    name: str, kind: Any = _TEXT, *constraints: sa.ForeignKey | sa.CheckConstraint, doc: str = ""
+) -> sa.Column[Any]:
+    return sa.Column(name, kind, *constraints, nullable=False, doc=doc)
+
 
 drivers = sa.Table(
     "drivers",
     _metadata,
     sa.Column("driver_uuid", _TEXT, primary_key=True),
-    sa.Column("name", _TEXT, nullable=False),
-    sa.Column("surname", _TEXT, nullable=False),
-    sa.Column("car_uuid", _TEXT, nullable=False),
-    sa.Column("effective_from", _TEXT, nullable=False),
+    _column("name"),
+    _column("surname"),
+    _column("car_uuid"),
+    _column("effective_from"),
     sa.Column("expiry_date", _TEXT),
     sqlite_strict=True,
 )
@@ -37,30 +49,30 @@ users = sa.Table(
     "users",
     _metadata,
     sa.Column("user_uuid", _TEXT, primary_key=True),
-    sa.Column("name", _TEXT, nullable=False),
-    sa.Column("surname", _TEXT, nullable=False),
-    sa.Column("is_driver", sa.Integer, sa.CheckConstraint("is_driver IN (0, 1)"), nullable=False),
+    _column("name"),
+    _column("surname"),
+    _column("is_driver", sa.Integer, sa.CheckConstraint("is_driver IN (0, 1)")),
     sqlite_strict=True,
 )
 rides = sa.Table(
     "rides",
     _metadata,
-    sa.Column("ride_uuid", _TEXT, primary_key=True),
-    sa.Column("user_uuid", _TEXT, sa.ForeignKey(users.c.user_uuid), nullable=False),
-    sa.Column("driver_uuid", _TEXT, sa.ForeignKey(drivers.c.driver_uuid), nullable=False),
-    sa.Column("distance", _NUMBER, nullable=False),
-    sa.Column("price", _NUMBER, nullable=False),
+    sa.Column("ride_uuid", _TEXT, primary_key=True, doc="Key of the ride."),
+    _column("user_uuid", _TEXT, sa.ForeignKey(users.c.user_uuid), doc="Who took the ride."),
+    _column("driver_uuid", _TEXT, sa.ForeignKey(drivers.c.driver_uuid), doc="Who drove it."),
+    _column("distance", _NUMBER, doc="Distance driven, in the unit of the API (not named there)."),
+    _column("price", _NUMBER, doc="Price paid, in the currency of the API (not named there)."),
     sqlite_strict=True,
 )
 driver_statistics = sa.Table(
     "driver_statistics",
     _metadata,
-    sa.Column("driver_uuid", _TEXT, primary_key=True),
-    sa.Column("total_distance", _NUMBER, nullable=False),
-    sa.Column("rides", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-    sa.Column("total_price", _NUMBER, nullable=False),
-    sa.Column("average_distance", _NUMBER, nullable=False),
-    sa.Column("updated_at", _TEXT, nullable=False),
+    sa.Column("driver_uuid", _TEXT, primary_key=True, doc="Key of the driver."),
+    _column("total_distance", _NUMBER, doc="Distance of all rides, in the unit of the API."),
+    _column("rides", _COUNT, doc="Number of rides."),
+    _column("total_price", _NUMBER, doc="Price of all rides, in the currency of the API."),
+    _column("average_distance", _NUMBER, doc="Mean distance of a ride, in the unit of the API."),
+    _column("updated_at", doc="When the figures last changed: UTC, YYYY-MM-DDThh:mm:ssZ."),
     sqlite_strict=True,
 )
 # Holds all that the statistics are computed from, in the order in which they need it.
@@ -74,6 +86,21 @@ _MAKING_TABLES = 0x72696465
 """The advisory lock, in Postgres, of those who make the tables."""
 
 _ELSEWHERE = "set RIDES_DB to another database"
+
+
+def columns_of(table: sa.Table) -> dg.TableSchema:
+    """Describe the columns of a table to Dagster."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                column.name,
+                column.type.compile(sqlite.dialect()),
+                column.doc,
+                dg.TableColumnConstraints(nullable=False, unique=column.primary_key),
+            )
+            for column in table.c
+        ]
+    )
 
 
 def is_current(connection: sa.Connection) -> bool:
@@ -111,13 +138,13 @@ def make_tables(connection: sa.Connection) -> None:
     Raises:
         UnusableDatabaseError: As for `is_current`.
     """
-    sqlite = connection.dialect.name == "sqlite"
-    if not sqlite:
+    in_file = connection.dialect.name == "sqlite"
+    if not in_file:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING_TABLES)))
     if is_current(connection):
         return
     _metadata.create_all(connection)
-    if sqlite:
+    if in_file:
         connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
     else:
         _version_of_postgres.create(connection, checkfirst=True)
@@ -149,11 +176,6 @@ def _version(connection: sa.Connection, tables: set[str]) -> int:
         raise UnusableDatabaseError(
             f"its encoding is {encoding}, which cannot hold every text: make one with "
             "`createdb --encoding=UTF8 --template=template0 rides`, and set RIDES_DB to it"
-        )
-    if {"event_logs", "asset_keys"} <= tables and rides.name not in tables:
-        raise UnusableDatabaseError(
-            "it is Dagster's own database: make one for the rides with `createdb rides`, and set "
-            "RIDES_DB to it"
         )
     if _version_of_postgres.name not in tables:
         return 0

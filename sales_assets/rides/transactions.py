@@ -1,22 +1,39 @@
-"""A database as the place of the rides: its transactions, whichever kind of database it is.
+"""A SQLite file or a Postgres server as the place of the rides, and its transactions.
 
 What is opened is compared, before and after each transaction, with what is there: SQLite goes on
 with a file that was deleted, moved or replaced under it, and what is written from then on would be
 lost. What is written is not known here.
 """
 
+import fcntl
 import logging
+import os
+import re
+import stat
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
 
 import sqlalchemy as sa
 
-from sales_assets.rides.errors import UnusableDatabaseError, explained
+from sales_assets.http.address import InvalidAddressError, path_or_scheme
+from sales_assets.rides.errors import RidesDatabaseError, UnusableDatabaseError, explained
 from sales_assets.rides.schema import is_current, make_tables
 
 Result = TypeVar("Result")
 
 _MOST_TRIES = 10
+_EXPECTED = (
+    "the path of a SQLite file without a scheme (./a:b for a name with a colon), or an address of "
+    "the form postgresql://user:password@host/database"
+)
+_MALFORMED = (
+    "RIDES_DB is not an address of the form postgresql://user:password@host/database, with the "
+    "password there and nowhere else, and with %40 for a `@` in it"
+)
+# Parameters of libpq that hold a password, or a whole address.
+_SECRET = re.compile("pass(word|wd)|dsn|secret|token", re.IGNORECASE)
 
 
 class Database:
@@ -93,3 +110,116 @@ class Database:
         with self._engine.begin() as connection:
             connection.exec_driver_sql(begin)
             return work(connection)
+
+
+class SqliteFile(Database):
+    """A SQLite file, made when it is first used.
+
+    It has a rollback journal and no write-ahead log, so it can be moved alone between transactions.
+    The price is that our own processes take turns, and that a writer waits for programs that read.
+    """
+
+    begin_to_read = "BEGIN"
+    # With the lock from the start, so that no other process writes between reads and writes.
+    begin_to_write = "BEGIN IMMEDIATE"
+    # Files of earlier versions have a write-ahead log.
+    settle = "PRAGMA journal_mode = DELETE"
+
+    def __init__(self, path: Path, busy_timeout: float, log: logging.Logger) -> None:
+        engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(path)),
+            connect_args={"timeout": busy_timeout, "isolation_level": None},
+        )
+        sa.event.listen(engine, "connect", _configure)
+        sa.event.listen(engine, "checkout", _forget)
+        super().__init__(str(path), engine, log)
+
+    def _run(self, begin: str, work: Callable[[sa.Connection], Result]) -> Result:
+        # SQLite names a journal by the path of its file. While one of us ends a transaction in a
+        # file that was moved away, another would take that journal for one of the new file.
+        with explained(self.address):
+            directory = Path(self.address).parent
+            directory.mkdir(parents=True, exist_ok=True)
+            alone = os.open(directory, os.O_RDONLY)
+            try:
+                fcntl.flock(alone, fcntl.LOCK_EX)
+                return super()._run(begin, work)
+            finally:
+                os.close(alone)
+
+    def _identify(self) -> tuple[int, int]:
+        """Make the file if there is none, and tell it from others by device and inode."""
+        path = Path(self.address)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            # Never a file that is there: to close it would end the locks of this process.
+            Path(os.path.realpath(path)).touch(exist_ok=False)
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise UnusableDatabaseError("it is not a regular file: set RIDES_DB to another path")
+        return status.st_dev, status.st_ino
+
+
+def _configure(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    # A ride that is stored stays stored, also when the power fails.
+    connection.execute("PRAGMA synchronous = EXTRA")
+
+
+def _forget(connection: Any, *_: object) -> None:
+    # What SQLite remembers of the file would hide that it is damaged.
+    connection.execute("PRAGMA shrink_memory")
+
+
+class PostgresServer(Database):
+    """A database of a Postgres server, `postgresql://user:password@host/database`."""
+
+    begin_to_read = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+    begin_to_write = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+
+    def __init__(self, address: str, busy_timeout: float, log: logging.Logger) -> None:
+        timeout = max(1, round(busy_timeout))
+        try:
+            # The one scheme that SQLAlchemy knows; the other is in use all the same.
+            url = sa.make_url(f"postgresql+psycopg2://{address.partition('://')[2]}")
+            engine = sa.create_engine(
+                url,
+                pool_pre_ping=True,
+                connect_args={
+                    "connect_timeout": timeout,
+                    "options": f"-c lock_timeout={timeout * 1000}",
+                },
+            )
+        except (sa.exc.ArgumentError, ValueError):
+            raise RidesDatabaseError(_MALFORMED) from None
+        except ModuleNotFoundError as error:
+            raise RidesDatabaseError(
+                f"RIDES_DB names a Postgres server, which needs the extra `deploy` ({error})"
+            ) from error
+        if "@" in f"{url.host}{url.database}" or any(map(_SECRET.search, url.query)):
+            raise RidesDatabaseError(_MALFORMED)
+        shown = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
+        super().__init__(shown, engine, log)
+
+
+def database_at(place: str, busy_timeout: float, log: logging.Logger) -> Database:
+    """Choose the kind of database, and open nothing yet.
+
+    Args:
+        place: The path of a file, or the address of a Postgres server.
+        busy_timeout: Seconds to wait for others that use it.
+        log: Gets a warning when the file was deleted, moved or replaced.
+
+    Raises:
+        RidesDatabaseError: It is neither, or there is no driver for a server.
+    """
+    try:
+        scheme = path_or_scheme(place, "RIDES_DB", _EXPECTED)
+        if isinstance(scheme, Path):
+            return SqliteFile(scheme, busy_timeout, log)
+        # Whatever driver it names, ours is used.
+        if scheme.partition("+")[0] not in ("postgres", "postgresql"):
+            raise InvalidAddressError("RIDES_DB", None, _EXPECTED)
+    except InvalidAddressError as error:
+        raise RidesDatabaseError(str(error)) from None
+    return PostgresServer(place, busy_timeout, log)

@@ -77,16 +77,12 @@ FEW = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-MANY = settings(FEW, max_examples=500, derandomize=False)
 
 
-@pytest.mark.parametrize(
-    "bounds", [FEW, pytest.param(MANY, marks=pytest.mark.soak)], ids=["few", "many"]
-)
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=str)
 @pytest.mark.parametrize("asset", ["raw_sales", "stg_sales"])
 def test_made_up_requests_are_answered_as_described_and_leave_no_file_outside(
-    jobs: HttpJobs, asset: str, mode: Any, bounds: settings
+    jobs: HttpJobs, asset: str, mode: Any
 ) -> None:
     schema = schemathesis.openapi.from_url(jobs.urls[asset] + "openapi.json")
     for result in schema.get_all_operations():
@@ -95,7 +91,7 @@ def test_made_up_requests_are_answered_as_described_and_leave_no_file_outside(
         if mode.is_positive or operation.body:
 
             @given(case=operation.as_strategy(generation_mode=mode))
-            @bounds
+            @FEW
             def check(case: Any) -> None:
                 send(jobs, case)
 

@@ -266,8 +266,9 @@ def test_a_fork_server_that_is_killed_is_started_again(tmp_path: Path) -> None:
         assert jobs.raw(DAYS[1]).status_code == 201
 
 
-def test_on_sigterm_what_runs_gets_its_answer_and_what_comes_gets_503(
-    held_api: HeldApi, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_on_sigterm_and_ctrl_c_what_runs_gets_its_answer_and_what_comes_gets_503(
+    held_api: HeldApi, tmp_path: Path, number: signal.Signals
 ) -> None:
     hold(held_api, DAY)
     with (
@@ -276,7 +277,8 @@ def test_on_sigterm_what_runs_gets_its_answer_and_what_comes_gets_503(
     ):
         running = pool.submit(jobs.raw, DAY)
         assert held_api.waiting.wait(60)
-        jobs.process.terminate()
+        # A terminal sends Ctrl-C to all processes of the group.
+        (os.killpg if number == signal.SIGINT else os.kill)(jobs.process.pid, number)
         wait_for("503", lambda: jobs.raw(DAYS[0]).status_code == 503)
         refused = jobs.raw(DAYS[0])
         assert refused.headers["Content-Type"] == "application/json"
@@ -312,22 +314,6 @@ def test_60_jobs_and_500_idle_connections_do_not_keep_health_from_answering(
             assert requests.get(f"{url}health", timeout=60).status_code == 200
         refused = jobs.raw(days[60])
         assert (refused.status_code, "60 requests" in refused.text) == (503, True)
-
-
-def test_ctrl_c_lets_runs_end(held_api: HeldApi, tmp_path: Path) -> None:
-    hold(held_api, DAY)
-    with (
-        ThreadPoolExecutor() as pool,
-        running_http_jobs(tmp_path, **api_settings(held_api)) as jobs,
-    ):
-        running = pool.submit(jobs.raw, DAY)
-        assert held_api.waiting.wait(60)
-        # A terminal sends it to all processes of the group.
-        os.killpg(jobs.process.pid, signal.SIGINT)
-        wait_for("the stop", lambda: jobs.raw(DAYS[0]).status_code == 503)
-        release(held_api, DAY)
-        assert running.result().status_code == 201
-        assert jobs.process.wait(60) == 0
 
 
 def test_a_server_without_stderr_runs(tmp_path: Path) -> None:

@@ -205,20 +205,6 @@ def test_of_a_body_without_end_the_application_sees_the_beginning() -> None:
         assert not sending.is_alive()
 
 
-def test_after_a_signal_requests_are_served_until_all_have_their_answers() -> None:
-    with small_server() as server:
-        assert get(server.connect())
-        idle = server.connect()
-        server.process.send_signal(signal.SIGINT)
-        assert server.says.readline() == "stopping\n"
-        assert server.says.readline() == "closing False\n"
-        assert get(server.connect())
-        # What is still open does not hold it up.
-        assert server.process.communicate("release\n", timeout=60)[0] == "ended\n"
-        assert server.process.returncode == 0
-        assert idle.recv(1) == b""
-
-
 def test_a_connection_is_good_for_one_request() -> None:
     with small_server() as server:
         connection = server.connect()

@@ -3,7 +3,7 @@
 import json
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 
@@ -26,13 +26,6 @@ def rides_api(api: ScriptedApi) -> Iterator[RidesApi]:
 def test_each_poll_brings_the_next_ride(api: ScriptedApi, rides_api: RidesApi) -> None:
     assert list(rides_api.rides(0, polls=3)) == [ride_answer(str(n)) for n in (1, 2, 3)]
     assert api.requests == ["/ride"] * 3
-
-
-def test_the_next_ride_is_asked_for_only_when_the_last_one_is_dealt_with(
-    api: ScriptedApi, rides_api: RidesApi
-) -> None:
-    for number, _ in enumerate(rides_api.rides(0, polls=5), 1):
-        assert len(api.requests) == number
 
 
 @pytest.mark.parametrize(
@@ -78,10 +71,6 @@ def pauses_of(rides_api: RidesApi, interval: float, polls: int) -> list[float]:
     return pauses
 
 
-def test_the_pause_is_the_interval(rides_api: RidesApi) -> None:
-    assert pauses_of(rides_api, 5, polls=3) == [5, 5]
-
-
 def test_after_no_ride_the_pause_is_the_backoff_at_least(api: ScriptedApi) -> None:
     api.script.append(Answer(500))
     with RidesApi(url=api.url, backoff=3).open() as client:
@@ -99,19 +88,6 @@ def test_no_call_is_made_after_the_time_is_over(rides_api: RidesApi) -> None:
 
 def test_a_pause_that_says_stop_ends_the_polling(rides_api: RidesApi) -> None:
     assert len(list(rides_api.rides(0, pause=lambda _: True))) == 1
-
-
-def test_no_token_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Watched(ScriptedApi):
-        def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
-            sent.append(headers.get("Authorization"))
-            return super().answer(path, headers)
-
-    sent: list[str | None] = []
-    monkeypatch.setenv("AUTH_TOKEN", "of-the-sales-api")
-    with Watched() as server, RidesApi(url=server.url).open() as client:
-        assert len(list(client.rides(0, polls=1))) == 1
-    assert sent == [None]
 
 
 @pytest.mark.parametrize(

@@ -17,19 +17,10 @@ def test_a_good_answer_comes_back_as_it_is() -> None:
     assert read_ride(encoded(ride_answer())) == ride_answer()
 
 
-def test_a_whole_number_is_a_distance() -> None:
-    distance = read_ride(encoded(ride_answer(distance=5)))["ride"]["distance"]
-    assert (distance, type(distance)) == (5.0, float)
-
-
 @pytest.mark.parametrize("distance", [2**53, -(2**53), 1e308, 1e16, 0.1, -0.0, 5e-324])
 def test_a_number_that_a_float_holds_comes_back_as_it_is(distance: float) -> None:
     read = read_ride(encoded(ride_answer(distance=distance)))["ride"]["distance"]
     assert (repr(read), type(read)) == (repr(float(distance)), float)
-
-
-def test_a_negative_distance_is_a_ride() -> None:
-    assert read_ride(encoded(ride_answer(distance=-1.0)))["ride"]["distance"] == -1
 
 
 def test_a_driver_may_have_no_expiry() -> None:
@@ -47,16 +38,10 @@ def test_an_unknown_field_does_no_harm() -> None:
     [
         ("ride", "distance", "2.5", "valid number"),
         ("ride", "distance", True, "valid number"),
-        ("ride", "distance", None, "valid number"),
         ("ride", "distance", float("nan"), "finite number"),
-        ("ride", "distance", float("-inf"), "finite number"),
         ("ride", "price", float("inf"), "finite number"),
-        ("ride", "distance", 2**53 + 1, r"an integer up to 2\^53"),
         ("ride", "price", -(2**53) - 1, r"an integer up to 2\^53"),
-        ("ride", "price", 2**64, r"an integer up to 2\^53"),
-        pytest.param("ride", "price", 10**400, "2\\^53", id="a price of 401 digits"),
         pytest.param("ride", "price", 10**4000, "2\\^53", id="a price of 4001 digits"),
-        ("ride", "price", [7.0], "valid number"),
         ("ride", "ride_uuid", 7, "valid string"),
         ("ride", "ride_uuid", "", "at least 1 character"),
         ("ride", "driver_uuid", None, "valid string"),
@@ -64,9 +49,6 @@ def test_an_unknown_field_does_no_harm() -> None:
         ("driver", "effective_from", 20200101, "valid string"),
         ("user", "is_driver", "false", "valid boolean"),
         ("user", "is_driver", 0, "valid boolean"),
-        ("user", "is_driver", 1.0, "valid boolean"),
-        ("user", "is_driver", 2**64, "valid boolean"),
-        ("user", "is_driver", None, "valid boolean"),
     ],
 )
 def test_a_bad_value_is_refused_with_its_place(
@@ -116,24 +98,9 @@ def test_a_ride_with_the_driver_or_user_of_another_is_refused(field: str) -> Non
 
 @pytest.mark.parametrize(
     "body",
-    [
-        b"",
-        b"null",
-        b"[]",
-        b"<html>",
-        b"\xff",
-        encoded(ride_answer())[:-1],
-        encoded(ride_answer()) + b"{}",
-        encoded(ride_answer(ride="\ud800")),
-    ],
+    [b"", b"[]", b"\xff", encoded(ride_answer())[:-1], encoded(ride_answer(ride="\ud800"))],
     ids=ascii,
 )
 def test_a_body_that_is_not_one_whole_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidRideError, match=r"^\(answer\)"):
         read_ride(body)
-
-
-def test_a_long_value_is_shown_short() -> None:
-    with pytest.raises(InvalidRideError) as refused:
-        read_ride(encoded(ride_answer(distance="x" * 10_000)))
-    assert len(str(refused.value)) < 200
