@@ -85,9 +85,9 @@ def _stored_day(layer: str, text: str, roots: Sequence[Path]) -> StoredDay:
         raise RequestError(f"{field} holds '..'")
     if path.parts[-3:-1] != (layer, NAME) or not _DAY.fullmatch(path.name):
         raise RequestError(f"{field} does not have the form ROOT/{layer}/{NAME}/YYYY-MM-DD")
-    root = Path(os.path.realpath(path.parents[2]))
     try:
         location(str(path.parents[2]))
+        root = Path(os.path.realpath(path.parents[2]))
         location(str(root))
     except InvalidAddressError as error:
         raise RequestError(f"{field} has a root that cannot be a BASE_DIR: {error}") from error
