@@ -26,10 +26,8 @@ from sales_assets.rides.checks import distances_are_plausible, every_ride_has_it
 from sales_assets.rides.database import RidesDatabase
 from sales_assets.schedules import daily_freshness, daily_schedule, due, rides_job, rides_schedule
 from sales_assets.storage.automation import following_sensor, follows_its_source
-from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.day_directories import Layer, kept_apart
-from sales_assets.storage.io_manager import PartitionDirectoryIOManager
-from sales_assets.storage.json_pages import JsonPages
+from sales_assets.storage.feeds import layers_of, storage_of
 
 FEEDS = [sales.FEED]
 """The daily feeds of this code location; all that belongs to one follows from its declaration."""
@@ -62,20 +60,6 @@ def _rides_database(address: str) -> RidesDatabase:
     return RidesDatabase(path=address if is_path else dg.EnvVar("RIDES_DB"))
 
 
-def _storage(base_dir: str) -> dict[str, PartitionDirectoryIOManager]:
-    """Make the IO managers of all feeds, by their keys."""
-    storage = {"json_pages": PartitionDirectoryIOManager(base_dir, JsonPages())}
-    for feed in FEEDS:
-        rows = AvroFile(feed.api.row.avro)
-        storage[feed.rows_key] = PartitionDirectoryIOManager(base_dir, rows, has_quarantine=True)
-    return storage
-
-
-def _layers(feed: Feed) -> list[Layer]:
-    raw = Layer(feed.raw.key, feed.days, _STORAGE["json_pages"])
-    return [raw, Layer(feed.stg.key, feed.days, _STORAGE[feed.rows_key], made_from=raw)]
-
-
 def _assets(feed: Feed) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Say of its assets when a day is due, where their days lie, and what they follow."""
 
@@ -88,7 +72,7 @@ def _assets(feed: Feed) -> list[dg.AssetsDefinition | dg.AssetSpec]:
         condition = follows_its_source(layer, layer.made_from)
         return due_daily.replace_attributes(automation_condition=condition)
 
-    both = zip((feed.raw, feed.stg), _layers(feed), strict=True)
+    both = zip((feed.raw, feed.stg), layers_of(feed, _STORAGE), strict=True)
     source = [feed.source] if feed.source else []
     return [*source, *(a.map_asset_specs(partial(described, layer=layer)) for a, layer in both)]
 
@@ -140,8 +124,8 @@ _hour = _settings.sales_schedule_hour
 _alert_url = _settings.sales_alert_url
 
 BASE_DIR = _settings.base_dir
-_STORAGE = _storage(BASE_DIR)
-LAYERS = kept_apart([layer for feed in FEEDS for layer in _layers(feed)])
+_STORAGE = storage_of(FEEDS, BASE_DIR)
+LAYERS = kept_apart([layer for feed in FEEDS for layer in layers_of(feed, _STORAGE)])
 """What `sales-assets verify` compares with the records."""
 
 rides_api = _rides_api(_settings.rides_api_url)
@@ -180,6 +164,6 @@ def defs_for(base_dir: str) -> dg.Definitions:
     return dg.Definitions(
         assets=defs.assets,
         asset_checks=defs.asset_checks,
-        resources={**(defs.resources or {}), **_storage(base_dir)},
+        resources={**(defs.resources or {}), **storage_of(FEEDS, base_dir)},
         executor=defs.executor,
     )

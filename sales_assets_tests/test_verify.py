@@ -13,10 +13,12 @@ import dagster as dg
 import pytest
 from upath import UPath
 
+from sales_assets.sales import FEED
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.sales.sale import SALE
 from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.comparison import Difference
+from sales_assets.storage.feeds import layers_of
 from sales_assets.storage.recorded import MATERIALIZATION
 from sales_assets.storage.replace import directories_of
 from sales_assets.storage.replace.work import WORK
@@ -24,7 +26,6 @@ from sales_assets.verify import Verification
 from sales_assets_tests.helpers.evaluations import failed
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.irregular import IRREGULAR
-from sales_assets_tests.helpers.materialize import layers_of
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
@@ -35,7 +36,7 @@ STEM = f"sales_{DAY}"
 
 def found(pipeline: Pipeline, *, fix: bool = False) -> list[Difference]:
     """Verify all days."""
-    verification = Verification(pipeline.instance, layers_of(pipeline.resources))
+    verification = Verification(pipeline.instance, layers_of(FEED, pipeline.resources))
     differences = verification.storage(fix=fix)
     for day in verification.days():
         differences += verification.day(day, fix=fix)

@@ -1,18 +1,16 @@
 """Runs of the sales assets in this process, on a storage of the test's own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from sales_assets.sales import FEED
 from sales_assets.sales.api import SalesApi
-from sales_assets.sales.assets import SALES_DAYS, raw_sales, stg_sales
-from sales_assets.sales.sale import SALE
-from sales_assets.storage.avro_file import AvroFile
+from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.day_directories import Layer
-from sales_assets.storage.io_manager import PartitionDirectoryIOManager
-from sales_assets.storage.json_pages import JsonPages
+from sales_assets.storage.feeds import layers_of, storage_of
 from sales_assets_tests.helpers.rows import DAY
 
 BOTH = (raw_sales, stg_sales)
@@ -22,22 +20,13 @@ def sales_resources(base: Path, url: str, **fields: Any) -> dict[str, Any]:
     """Wire the sales assets to an API and a storage; `fields` are those of the API."""
     return {
         "sales_api": SalesApi(url=url, **fields),
-        "json_pages": PartitionDirectoryIOManager(str(base), JsonPages()),
-        "sales_avro": PartitionDirectoryIOManager(
-            str(base), AvroFile(SALE.avro), has_quarantine=True
-        ),
+        **storage_of([FEED], str(base)),
     }
 
 
 def sales_layers(base: Path) -> list[Layer]:
     """Give both layers of a storage, to be compared with what was recorded of them."""
-    return layers_of(sales_resources(base, "http://unused"))
-
-
-def layers_of(resources: Mapping[str, Any]) -> list[Layer]:
-    """Give both layers of the storage in these resources."""
-    raw = Layer(raw_sales.key, SALES_DAYS, resources["json_pages"])
-    return [raw, Layer(stg_sales.key, SALES_DAYS, resources["sales_avro"], made_from=raw)]
+    return layers_of(FEED, storage_of([FEED], str(base)))
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:

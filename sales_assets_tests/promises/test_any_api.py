@@ -8,14 +8,16 @@ import dagster as dg
 import pytest
 
 from sales_assets.feed.page import Page
+from sales_assets.sales import FEED
 from sales_assets.sales.assets import raw_sales
 from sales_assets.sales.checks import SALES_CHECKS
+from sales_assets.storage.feeds import layers_of
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets.verify import Verification
 from sales_assets_tests.helpers.evaluations import evaluations_of, failed
 from sales_assets_tests.helpers.files import tree
-from sales_assets_tests.helpers.materialize import BOTH, layers_of, sales_resources
+from sales_assets_tests.helpers.materialize import BOTH, sales_resources
 from sales_assets_tests.helpers.rows import DAY, full_pages
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 from sales_assets_tests.helpers.styles import ONE_PAGE, STYLES, Style
@@ -64,7 +66,7 @@ def test_a_day_of_any_api_is_stored_as_it_was_sent_and_checked_and_verified(
     assert raw == [server._sound(day, number).body for number in range(1, len(raw) + 1)]
     assert sum(Page(body, style.api.rows_at).count for body in raw) == 300
     assert resources["sales_avro"].recorded(instance, BOTH[1].key)[DAY]["dagster/row_count"] == 300
-    assert list(Verification(instance, layers_of(resources)).day(DAY)) == []
+    assert list(Verification(instance, layers_of(FEED, resources)).day(DAY)) == []
     job.execute_in_process(partition_key=DAY, instance=instance)
     assert tree(tmp_path) == stored
     change = resources["json_pages"].recorded(instance, raw_sales.key)[DAY]["change"]

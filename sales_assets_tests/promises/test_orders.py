@@ -11,9 +11,10 @@ import pytest
 
 from sales_assets.sample.api import Answer
 from sales_assets.sample.shapes import Shape
+from sales_assets.storage.feeds import layers_of, storage_of
 from sales_assets.verify import Verification
 from sales_assets_tests.helpers.evaluations import evaluations_of, failed
-from sales_assets_tests.helpers.feeds import layers_of, run_feed, storage_of
+from sales_assets_tests.helpers.feeds import run_feed
 from sales_assets_tests.helpers.rows import DAY, page
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 from sales_assets_tests.promises.orders import FEED
@@ -62,7 +63,7 @@ def order(number: str, placed_at: str, **changes: Any) -> dict[str, Any]:
 def test_a_day_of_orders_is_stored_checked_and_verified(
     tmp_path: Path, server: OrdersServer, instance: dg.DagsterInstance
 ) -> None:
-    storage = storage_of(FEED, tmp_path)
+    storage = storage_of([FEED], str(tmp_path))
     assert failed(evaluations_of(run_feed(FEED, storage, server.url, instance, DAY))) == {}
     first = json.loads((tmp_path / f"raw/orders/{DAY}/orders_{DAY}_1.json").read_bytes())
     assert (first["data"][0]["order-id"], first["meta"]) == ("o1", {"next": "c2", "total": 3})

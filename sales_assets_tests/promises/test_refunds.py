@@ -9,9 +9,10 @@ import dagster as dg
 import pytest
 
 from sales_assets.sample.api import Answer
+from sales_assets.storage.feeds import Storage, layers_of, storage_of
 from sales_assets.verify import Verification
 from sales_assets_tests.helpers.evaluations import evaluations_of, failed
-from sales_assets_tests.helpers.feeds import Storage, layers_of, run_feed, storage_of
+from sales_assets_tests.helpers.feeds import run_feed
 from sales_assets_tests.helpers.rows import DAY, page
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 from sales_assets_tests.promises import refunds
@@ -59,7 +60,7 @@ def stored_rows(storage: Storage, day: str) -> list[Any]:
 def test_a_day_of_refunds_is_stored_typed_and_checked(
     tmp_path: Path, server: RefundsServer, instance: dg.DagsterInstance
 ) -> None:
-    storage = storage_of(FEED, tmp_path)
+    storage = storage_of([FEED], str(tmp_path))
     evaluations = evaluations_of(run_feed(FEED, storage, server.url, instance, DAY))
     assert len(evaluations) == len(FEED.checks)
     assert failed(evaluations) == {}
@@ -77,7 +78,7 @@ def test_a_range_with_bad_refunds_is_stored_without_them_and_verified(
 ) -> None:
     bad = refund(DAYS[1], 9, amount="9.5")
     server.days[DAYS[1]] = [page(refund(DAYS[1], 1, colour="red"), bad)]
-    storage = storage_of(FEED, tmp_path)
+    storage = storage_of([FEED], str(tmp_path))
     result = run_feed(FEED, storage, server.url, instance, DAYS[0], DAYS[-1], allowed=1)
     evaluations = evaluations_of(result)
     assert [*failed(evaluations)] == ["stg_refunds_has_no_unknown_fields"]

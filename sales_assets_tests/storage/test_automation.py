@@ -6,9 +6,11 @@ import dagster as dg
 import pytest
 
 from sales_assets.definitions import defs
+from sales_assets.sales import FEED
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.automation import follows_its_source
-from sales_assets_tests.helpers.materialize import BOTH, layers_of, range_tags
+from sales_assets.storage.feeds import layers_of
+from sales_assets_tests.helpers.materialize import BOTH, range_tags
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
 from sales_assets_tests.helpers.rows import page, sale
 
@@ -21,7 +23,7 @@ class Automation:
 
     def __init__(self, pipeline: Pipeline) -> None:
         """Switch it on before its first tick."""
-        raw, stg = layers_of(pipeline.resources)
+        raw, stg = layers_of(FEED, pipeline.resources)
         following = stg_sales.map_asset_specs(
             lambda spec: spec.replace_attributes(automation_condition=follows_its_source(stg, raw))
         )

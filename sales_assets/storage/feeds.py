@@ -1,0 +1,45 @@
+"""The storage of feeds: the IO managers of their assets, and the layers that these make."""
+
+from collections.abc import Iterable
+
+from sales_assets.feed.declaration import Feed, InvalidFeedError
+from sales_assets.storage.avro_file import AvroFile
+from sales_assets.storage.day_directories import Layer
+from sales_assets.storage.io_manager import PartitionDirectoryIOManager
+from sales_assets.storage.json_pages import JsonPages
+
+Storage = dict[str, PartitionDirectoryIOManager]
+
+
+def storage_of(feeds: Iterable[Feed], base_dir: str) -> Storage:
+    """Make the IO managers of feeds, by their keys.
+
+    Args:
+        feeds: Feeds whose pages are of one kind may share the key of their pages.
+        base_dir: Root of the storage: a local path or a URL.
+
+    Raises:
+        InvalidFeedError: Two feeds use one key for what differs.
+    """
+    storage: Storage = {}
+    rows_at: dict[str, str] = {}
+    for feed in feeds:
+        pages = feed.pages_key
+        if rows_at.setdefault(pages, feed.api.rows_at) != feed.api.rows_at or (
+            feed.rows_key in storage
+        ):
+            raise InvalidFeedError(
+                f"feed {feed.name}: another feed has the IO manager {pages} with rows elsewhere in "
+                f"a page, or {feed.rows_key}: give its assets an io_manager_key of their own"
+            )
+        storage[pages] = PartitionDirectoryIOManager(base_dir, JsonPages(feed.api.rows_at))
+        storage[feed.rows_key] = PartitionDirectoryIOManager(
+            base_dir, AvroFile(feed.api.row.avro), has_quarantine=True
+        )
+    return storage
+
+
+def layers_of(feed: Feed, storage: Storage) -> list[Layer]:
+    """Give the layers of a feed in a storage: first what the other is made from."""
+    raw = Layer(feed.raw.key, feed.days, storage[feed.pages_key])
+    return [raw, Layer(feed.stg.key, feed.days, storage[feed.rows_key], made_from=raw)]
