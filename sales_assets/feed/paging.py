@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import cast
 
 from sales_assets.feed.page import PulledPage
-from sales_assets.feed.read_ahead import in_order
+from sales_assets.feed.read_ahead import in_order, side_by_side
 from sales_assets.feed.stream import StaleDayError
 from sales_assets.feed.styles import NumberedPages, OffsetPages, Request
 from sales_assets.http.client import Question
@@ -79,10 +79,9 @@ class Paging(ABC):
 
     def fetch(self, requests: Mapping[int, Request]) -> Mapping[int, PulledPage | None]:
         """Fetch some pages side by side; None for one that is missing."""
-        pages = {number: self._fetch(number, request) for number, request in requests.items()}
-        for page in pages.values():
-            page.begin()
-        return {number: page.result() for number, page in pages.items()}
+        return side_by_side(
+            {number: self._fetch(number, request) for number, request in requests.items()}
+        )
 
     def _require_known(self, page: PulledPage | None) -> None:
         if page is None:

@@ -1,10 +1,10 @@
-"""Results that are requested ahead of their use, and taken in order.
+"""Results that are requested ahead of their use, in order or side by side.
 
 How many requests are under way at a time, and how many results may lie ready, the client decides.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import TypeVar
 
 from sales_assets.http.client import Question
@@ -47,3 +47,14 @@ def in_order(
     finally:
         for unwanted in ahead:
             unwanted.drop()
+
+
+def side_by_side(questions: Mapping[int, Question[T]]) -> dict[int, T]:
+    """Give the results of some questions; what the first of them raises is raised here."""
+    try:
+        for question in questions.values():
+            question.begin()
+        return {number: question.result() for number, question in questions.items()}
+    finally:
+        for question in questions.values():
+            question.drop()

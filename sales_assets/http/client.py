@@ -223,6 +223,7 @@ class Question(Generic[T]):
         except GivenUpError as error:
             reason = str(error)
         else:
+            self._client._largest = max(self._client._largest, len(answer.body))
             return self._unless_refused(answer)
         if self._client._closed.is_set():
             raise HttpError(self._address, reason)
@@ -230,7 +231,6 @@ class Question(Generic[T]):
 
     def _unless_refused(self, answer: HttpAnswer) -> HttpAnswer:
         """Take a 403 for a passing one where the token was good before: some APIs limit so."""
-        self._client._largest = max(self._client._largest, len(answer.body))
         if answer.status == 200:
             self._client._has_served = True
         if answer.status != 403 or not self._client._has_served:

@@ -101,18 +101,9 @@ class Transport:
             TransientHttpError: There is no complete response, or one with a status that may pass.
             HttpError: The response is too large, malformed or compressed in an unknown way.
         """
-        # A copy of one that is ready: to make a request anew takes as long as to send it.
-        request = self._prepared.copy()
-        request.prepare_method(method)
-        request.prepare_url(address, None)
-        if self._auth:
-            request = self._auth(request)
-        if body is not None:
-            request.headers["Content-Type"] = "application/json"
-            request.prepare_body(body, None)
         try:
             response = self._session.send(
-                request,
+                self._request(method, address, body),
                 stream=True,
                 timeout=self._timeouts,
                 allow_redirects=False,
@@ -126,12 +117,24 @@ class Transport:
                 response.connection.close()
             reason = ""
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            reason = _in_words(error)
+            reason = _in_words(error, *self._timeouts)
         if reason:
             raise TransientHttpError(address, reason, slow_down=True)
         if answer.is_transient:
             raise answer.transient_error()
         return answer
+
+    def _request(self, method: str, address: str, body: bytes | None) -> requests.PreparedRequest:
+        # A copy of one that is ready: to make a request anew takes as long as to send it.
+        request = self._prepared.copy()
+        request.prepare_method(method)
+        request.prepare_url(address, None)
+        if self._auth:
+            request = self._auth(request)
+        if body is not None:
+            request.headers["Content-Type"] = "application/json"
+            request.prepare_body(body, None)
+        return request
 
     def _read(self, response: requests.Response, address: str, *, whole: bool) -> HttpAnswer:
         """Read the body as it arrives, as far as it is of use."""
@@ -209,21 +212,22 @@ for _name in ("urllib3.connection", "urllib3.connectionpool"):
     logging.getLogger(_name).addFilter(_Redacting())
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: Exception, connect_timeout: float, read_timeout: float) -> str:
     """Say why there is no response; the text of a library's error names its objects."""
     if isinstance(error, requests.RequestException) and error.args:
         cause = getattr(error.args[0], "reason", error.args[0])
         error = cause if isinstance(cause, Exception) else error
     match error:
         case urllib3.exceptions.ReadTimeoutError():
-            return "no byte received in time"
+            return f"no byte received within {read_timeout:g} s"
         case urllib3.exceptions.ProxyError():
-            return f"no response through the proxy ({_in_words(error.original_error)})"
+            reason = _in_words(error.original_error, connect_timeout, read_timeout)
+            return f"no response through the proxy ({reason})"
         case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.NameResolutionError():
             return f"no connection ({_system_error(error.__cause__)})"
         # The parent of those before it.
         case urllib3.exceptions.ConnectTimeoutError():
-            return "no connection in time"
+            return f"no connection within {connect_timeout:g} s"
         case _:
             return f"{type(error).__name__}: {error}"
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from sales_assets.feed.read_ahead import in_order
+from sales_assets.feed.read_ahead import in_order, side_by_side
 from sales_assets.http.client import Question
 from sales_assets_tests.helpers.http_client import client_of
 from sales_assets_tests.helpers.raw_server import RawServer, answer, read_request
@@ -83,8 +83,16 @@ def test_only_the_next_one_is_requested_when_no_more_are_likely() -> None:
         assert seen == list(range(1, 11))
 
 
-def test_a_sequence_that_is_closed_makes_room() -> None:
+def test_side_by_side_each_question_gets_its_result() -> None:
+    with numbers(4) as (ask, _):
+        assert side_by_side({n: ask(n) for n in range(9, 0, -1)}) == {n: n for n in range(1, 10)}
+
+
+def test_what_nobody_takes_any_more_makes_room() -> None:
     with numbers(4) as (ask, seen):
+        for _ in range(5):
+            with pytest.raises(ZeroDivisionError):
+                side_by_side({n: ask(n) for n in range(4)})
         for _ in range(20):
             results = in_order(ask, always)
             list(islice(results, 5))

@@ -6,6 +6,7 @@ import itertools
 import socket
 import ssl
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,21 @@ def test_an_answer_too_much_is_never_taken_for_the_next_one(size: int, is_late: 
         bodies = [client.get("/", {}, as_it_is).body for _ in range(20)]
     assert [int(body) for body in bodies] == list(range(1, 21))
     assert server.connections == 20
+
+
+def test_an_error_says_the_limit_that_was_set() -> None:
+    with pytest.raises(TransientHttpError, match=r"no byte received within 0\.1 s"):
+        asked(lambda connection: drip(connection, b"", b""), read_timeout=0.1)
+
+
+@pytest.mark.parametrize("path", ["/with blank", "/\u00fcber", "/%zz", "/" + "x" * 100_000])
+def test_an_odd_address_of_the_next_page_is_an_error_or_works(path: str) -> None:
+    with (
+        RawServer(always(answer(b"[]"))) as server,
+        client_of(server.url) as client,
+        suppress(HttpError),
+    ):
+        assert client.get(f"{server.url}{path}", {}, as_it_is).body == b"[]"
 
 
 def test_a_host_without_an_address_gives_no_connection() -> None:
