@@ -111,11 +111,8 @@ class HttpClient:
 
         The other arguments and the errors are those of `question` and of its `result`.
         """
-        address = self._address
-        send = partial(self._send, "POST", address, body)
-        return Question(
-            self, send, address, accept, deadline, lambda: None, lambda error: error
-        ).result()
+        send = partial(self._send, "POST", self._address, body)
+        return Question(self, send, self._address, accept, deadline).result()
 
     def sleep(self, seconds: float) -> None:
         """Wait; no longer than until the client is closed."""
@@ -147,8 +144,8 @@ class Question(Generic[T]):
         address: str,
         accept: Callable[[HttpAnswer], T],
         deadline: float,
-        on_retry: Callable[[], object],
-        failure: Callable[[HttpError], Exception],
+        on_retry: Callable[[], object] = lambda: None,
+        failure: Callable[[HttpError], Exception] = lambda error: error,
     ) -> None:
         self._client = client
         self._send = send
