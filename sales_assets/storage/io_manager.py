@@ -24,7 +24,7 @@ from sales_assets.storage.batch import DayBatch
 from sales_assets.storage.changes import change, require_no_rows
 from sales_assets.storage.comparison import content_differences
 from sales_assets.storage.day_directories import DayDirectories
-from sales_assets.storage.location import leads_to, location
+from sales_assets.storage.location import require_storage
 from sales_assets.storage.progress import Progress
 from sales_assets.storage.recorded import MADE_FROM, STAMP, next_stamp
 from sales_assets.storage.replace import ReplacedError
@@ -33,13 +33,6 @@ from sales_assets.storage.stored_day import describe
 
 _READINGS = 3
 _NAMED_DAYS = 10
-
-BASE_DIR_TAG = "sales_assets/base_dir"
-"""Tag of a run that is meant for the storage with this root alone."""
-
-
-class OtherStorageError(dg.Failure):
-    """A run is meant for another storage than this one."""
 
 
 class UnlikeRecordedError(UpstreamDayError):
@@ -67,7 +60,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         """
         key, days = context.asset_key, context.asset_partition_keys
         asset, step = key.to_user_string(), context.step_context
-        self._require_ours(step.run_tags)
+        require_storage(step.run_tags, self.base)
         if not days:
             raise NoPartitionsError(asset)
         graph = step.job_def.asset_layer.asset_graph
@@ -244,12 +237,3 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
             return stored
         is_theirs = recorded and not [*content_differences(recorded, stored)]
         return {**stored, MADE_FROM: recorded.get(MADE_FROM, "") if is_theirs else ""}
-
-    def _require_ours(self, tags: Mapping[str, str]) -> None:
-        root = tags.get(BASE_DIR_TAG)
-        if root is not None and not leads_to(str(location(root)), self.base):
-            raise OtherStorageError(
-                f"this run is for the storage below {root} (its tag {BASE_DIR_TAG} says so), and "
-                f"BASE_DIR is {self.base}: send the request to the HTTP job again, or start a new "
-                "run for BASE_DIR"
-            )

@@ -6,9 +6,12 @@ Both kinds of path have the same methods. A local one is a plain `pathlib.Path`,
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote
+
+import dagster as dg
 
 from sales_assets.http.address import InvalidAddressError, path_or_scheme
 
@@ -16,6 +19,14 @@ if TYPE_CHECKING:
     from upath import UPath
 
 Location: TypeAlias = "Path | UPath"
+
+BASE_DIR_TAG = "sales_assets/base_dir"
+"""Tag of a run that is meant for the storage with this root alone."""
+
+
+class OtherStorageError(dg.Failure):
+    """A run is meant for another storage than this one."""
+
 
 _FILE = re.compile(r"(?:file|local):(?://(?:localhost)?)?(/(?!/)[^?#]*)", re.IGNORECASE)
 # With a bucket, or container@account.domain; a colon would be before a password.
@@ -61,3 +72,22 @@ def leads_to(address: str, place: Location) -> bool:
         return os.path.realpath(address) == os.path.realpath(place)
     except ValueError:
         return False
+
+
+def require_storage(tags: Mapping[str, str], base: Location) -> None:
+    """Make sure that a run is meant for the storage below a root.
+
+    Args:
+        tags: Tags of the run.
+        base: The root.
+
+    Raises:
+        OtherStorageError: It is meant for another one.
+    """
+    root = tags.get(BASE_DIR_TAG)
+    if root is not None and not leads_to(str(location(root)), base):
+        raise OtherStorageError(
+            f"this run is for the storage below {root} (its tag {BASE_DIR_TAG} says so), and "
+            f"BASE_DIR is {base}: send the request to the HTTP job again, or start a new run for "
+            "BASE_DIR"
+        )

@@ -167,7 +167,15 @@ def running_http_jobs(
     (directory / "dagster_home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     log = directory / f"{name}.log"
     shell = ["/bin/sh", "-c", f'exec "$0" "$@" {redirection}']
-    command = ["-m", "sales_assets.cli", "http-jobs", "--raw-port", "0", "--stg-port", "0"]
+    command = [
+        "-c",
+        "from sales_assets.cli import main; main()",
+        "http-jobs",
+        "--raw-port",
+        "0",
+        "--stg-port",
+        "0",
+    ]
     with (
         log.open("w") as stderr,
         subprocess.Popen(  # noqa: S603 - our own command

@@ -10,7 +10,15 @@ from sales_assets_tests.helpers.http_jobs_server import running_http_jobs
 
 pytestmark = pytest.mark.slow
 
-START = ("-m", "sales_assets.cli", "http-jobs", "--raw-port", "0", "--stg-port", "0")
+START = (
+    "-c",
+    "from sales_assets.cli import main; main()",
+    "http-jobs",
+    "--raw-port",
+    "0",
+    "--stg-port",
+    "0",
+)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104

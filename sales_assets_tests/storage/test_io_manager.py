@@ -24,12 +24,11 @@ from sales_assets.feed.stream import (
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.day_directories import MissingPartitionError
 from sales_assets.storage.io_manager import (
-    BASE_DIR_TAG,
-    OtherStorageError,
     PartitionDirectoryIOManager,
     UnlikeRecordedError,
 )
 from sales_assets.storage.json_pages import JsonPages
+from sales_assets.storage.location import BASE_DIR_TAG, OtherStorageError
 from sales_assets.storage.replace import ReplacedError
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.pipeline import Pipeline

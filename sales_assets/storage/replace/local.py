@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from sales_assets.storage.replace import work
 from sales_assets.storage.replace.directories import Directories, Replacement
-from sales_assets.storage.replace.errors import PublishError, ReplacedError
+from sales_assets.storage.replace.errors import PublishError, ReplacedError, explained
 from sales_assets.storage.replace.finish import make_alike, make_directory, make_durable, sync
 
 _RENAME_EXCHANGE = 2
@@ -48,7 +48,7 @@ class LocalDirectories(Directories[Path]):
                     new.append(places[root] / f"new{number}")
                     make_directory(new[-1])
             except OSError as error:
-                raise PublishError(_explained(error, self.base)) from error
+                raise PublishError(explained(error, self.base)) from error
 
             def publish(check: Callable[[], None] = lambda: None) -> Sequence[object]:
                 return self._put_in_place(new, directories, check)
@@ -163,7 +163,7 @@ class LocalDirectories(Directories[Path]):
                     self.state(target) if target in new_ones else None for target in directories
                 ]
         except OSError as error:
-            raise PublishError(_explained(error, self.base)) from error
+            raise PublishError(explained(error, self.base)) from error
 
     def _exchange(self, new: Path, target: Path) -> None:
         """Put `new` at `target`, and what was there where `new` was."""
@@ -234,23 +234,3 @@ def _move_in_two_steps(new: Path, parent: int, target: Path) -> None:
     with suppress(OSError):
         # From here on it is to be cleared away, and not to be put back.
         old.rename(new)
-
-
-def _explained(error: OSError, base: Path) -> str:
-    if error.errno == errno.EXDEV:
-        return (
-            f"{base} cannot be replaced in one step, since parts of it lie on another file system "
-            "or in a lower layer of an overlay (a directory of an image): put all of BASE_DIR on "
-            f"one volume ({error})"
-        )
-    if error.errno == errno.EBUSY:
-        return (
-            f"a day of {base} is a volume of its own, which cannot be replaced: unmount it, or "
-            f"mount its parent instead ({error})"
-        )
-    if error.errno in (errno.ELOOP, errno.ENOTDIR):
-        return (
-            f"BASE_DIR {base} cannot be written to, since a link or a file lies where a directory "
-            f"should: move it away, and run again ({error})"
-        )
-    return f"BASE_DIR {base} cannot be written to: {error}"

@@ -1,0 +1,48 @@
+"""The command `sales-assets`: what there is to run beside Dagster's own commands."""
+
+import os
+import sys
+
+import click
+from dotenv import load_dotenv
+
+from sales_assets import settings
+from sales_assets.cli.days import status, verify
+from sales_assets.cli.home import init_home
+from sales_assets.cli.services import http_jobs, pull_rides, sample_api
+from sales_assets.settings import InvalidSettingError
+from sales_assets.storage.location import location
+
+
+@click.group()
+@click.version_option(package_name="sales_assets")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Tools of the sales_assets project."""
+    _open_standard_streams()
+    try:
+        load_dotenv(".env", override=True)  # As Dagster's own commands do.
+    except ValueError:  # Also of a NUL in a name, which UTF-16 is full of.
+        raise click.UsageError(".env is not UTF-8 text: save it as UTF-8") from None
+    try:
+        context.obj = settings.read()
+        location(context.obj.base_dir)
+    except InvalidSettingError as error:
+        raise click.UsageError(str(error)) from error
+
+
+for _command in (sample_api, http_jobs, pull_rides, verify, status, init_home):
+    main.add_command(_command)
+
+
+def _open_standard_streams() -> None:
+    """Put `/dev/null` in the place of closed standard streams.
+
+    Otherwise the next file that is opened, be it a database, gets their descriptors, to which
+    everybody writes.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # The lowest that is free.
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, mode))

@@ -1,0 +1,136 @@
+"""The commands that serve until they are told to stop."""
+
+import logging
+import os
+from pathlib import Path
+
+import click
+
+from sales_assets.settings import Settings
+
+
+@click.command("sample-api")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option(
+    "--faults",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML file that says what goes wrong; docs/guide.md shows one.",
+)
+@click.pass_obj
+def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> None:
+    """Serve the sample API until Ctrl-C.
+
+    Its token is whatever AUTH_TOKEN holds.
+    """
+    from sales_assets.http.tokens import InvalidTokenError, check_token
+    from sales_assets.sample.api import SampleApi
+    from sales_assets.sample.faults import Faults, InvalidFaultsError
+
+    token = set_to.auth_token
+    if not token:
+        raise click.UsageError(
+            "AUTH_TOKEN is not set: choose a token, set AUTH_TOKEN to it here and where the assets "
+            "run"
+        )
+    _log_to_stderr()
+    try:
+        check_token(token, "AUTH_TOKEN")
+        api = SampleApi(token, host=host, port=port, faults=Faults.read(faults) if faults else None)
+    except (InvalidFaultsError, InvalidTokenError) as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(f"sample sales (invented) at {api.url}; use it with SALES_API_URL={api.url}")
+    try:
+        api.serve_forever()
+    except KeyboardInterrupt:
+        click.echo("stopped")
+
+
+@click.command("http-jobs")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--raw-port", type=click.IntRange(0, 65535), default=8081, show_default=True)
+@click.option("--stg-port", type=click.IntRange(0, 65535), default=8082, show_default=True)
+@click.option("--only", type=click.Choice(["raw", "stg"]), help="Serve one of the jobs.")
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Absolute path below which requests may name directories, besides BASE_DIR and those of "
+    "SALES_HTTP_ROOTS.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="number of cores",
+    help="Runs at a time; the others wait for their turn.",
+)
+@click.option(
+    "--stop-within",
+    type=click.FloatRange(min=0),
+    default=3600,
+    show_default=True,
+    help="Seconds that runs under way get to end after Ctrl-C or SIGTERM.",
+)
+@click.pass_obj
+def http_jobs(
+    set_to: Settings,
+    host: str,
+    raw_port: int,
+    stg_port: int,
+    only: str | None,
+    roots: tuple[Path, ...],
+    jobs: int,
+    stop_within: float,
+) -> None:
+    """Serve raw_sales and stg_sales as HTTP jobs until Ctrl-C or SIGTERM.
+
+    Each request becomes a run, in a process of its own.
+    When SALES_HTTP_TOKEN is set, requests have to carry it as `Authorization: Bearer TOKEN`.
+    """
+    from sales_assets.http_jobs.serve import CannotListenError, CannotServeError, serve
+
+    both = {"raw": raw_port, "stg": stg_port}
+    ports = {only: both[only]} if only else both
+    more = [Path(root) for root in set_to.sales_http_roots.split(os.pathsep) if root]
+    token = set_to.sales_http_token or None
+    try:
+        serve(host, ports, [*roots, *more], token, jobs, stop_within, click.echo)
+    except CannotServeError as error:
+        raise click.UsageError(str(error)) from error
+    except CannotListenError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("stopped")
+
+
+@click.command("pull-rides")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0, max=86400),
+    default=5,
+    show_default=True,
+    help="Seconds between an answer and the next call.",
+)
+def pull_rides(interval: float) -> None:
+    """Pull rides into the database until SIGTERM or Ctrl-C, without a Dagster run.
+
+    Reads RIDES_API_URL and RIDES_DB as the asset `rides` does, and may run beside it.
+    """
+    import dagster as dg
+
+    from sales_assets.definitions import rides_api, rides_database
+    from sales_assets.rides.pull import serve
+
+    _log_to_stderr()
+    try:
+        with rides_api.open() as api:
+            tally = serve(api, rides_database, interval)
+    except dg.Failure as failure:
+        raise click.ClickException(str(failure)) from failure
+    click.echo(f"stopped: {tally}")
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("sales_assets").setLevel(logging.INFO)
