@@ -116,7 +116,7 @@ class Settings(BaseModel):
         "",
         "SALES_ALERT_URL",
         "an address",
-        "webhook that is told of failed runs and late days; kept nowhere",
+        "webhook that reports failed runs and late days; kept nowhere",
         repr=False,
     )
     rides_api_url: str = _setting(

@@ -1,4 +1,4 @@
-"""The command `sales-assets`: what there is to run beside Dagster's own commands."""
+"""The command `sales-assets`: what to run besides Dagster's own commands."""
 
 import os
 import sys

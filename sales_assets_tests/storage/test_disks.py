@@ -438,6 +438,13 @@ def shared(tmp_path: Path) -> Iterator[Path]:
         if parent.stat().st_uid == os.getuid() and not parent.stat().st_mode & stat.S_IXOTH:
             parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
     tmp_path.chmod(0o711)
+    # Another user may not be able to read Python's modules: import what is imported late.
+    left = tmp_path / "imports" / WORK / DEAD / "new"
+    publish(tmp_path / "imports", OLD)
+    left.mkdir(parents=True)
+    (left / "1").write_bytes(b"half")
+    publish(tmp_path / "imports", NEW)
+    assert directories_of(tmp_path / "imports").leftovers() == []
     base = tmp_path / "base"
     base.mkdir()
     os.chown(base, 0, SHARED)
