@@ -19,11 +19,15 @@ def storage_of(feeds: Iterable[Feed], base_dir: str) -> Storage:
         base_dir: Root of the storage: a local path or a URL.
 
     Raises:
-        InvalidFeedError: Two feeds use one key for what differs.
+        InvalidFeedError: Two feeds have one name, or use one key for what differs.
     """
     storage: Storage = {}
     rows_at: dict[str, str] = {}
+    names: set[str] = set()
     for feed in feeds:
+        if feed.name in names:
+            raise InvalidFeedError(f"two feeds are named {feed.name}: rename the assets of one")
+        names.add(feed.name)
         pages = feed.pages_key
         if rows_at.setdefault(pages, feed.api.rows_at) != feed.api.rows_at or (
             feed.rows_key in storage

@@ -1,5 +1,6 @@
 """The storage of several feeds."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from sales_assets.feed.declaration import InvalidFeedError
 from sales_assets.sales import FEED
 from sales_assets.storage.feeds import layers_of, storage_of
 from sales_assets_tests.promises import orders, refunds
+from sales_assets_tests.promises.refunds import RefundsApi
 
 
 def test_feeds_whose_pages_are_alike_share_the_storage_of_pages(tmp_path: Path) -> None:
@@ -18,9 +20,21 @@ def test_feeds_whose_pages_are_alike_share_the_storage_of_pages(tmp_path: Path) 
     assert raw.storage.directory(raw.asset, "2022-08-09") == tmp_path / "raw/refunds/2022-08-09"
 
 
-def test_feeds_that_use_one_key_for_what_differs_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidFeedError, match="feed sales: another feed has the IO manager"):
+def test_feeds_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidFeedError, match="two feeds are named sales"):
         storage_of([FEED, FEED], str(tmp_path))
+
+
+class Enveloped(RefundsApi):
+    """Its rows are elsewhere in a page."""
+
+    rows_at = "data"
+
+
+def test_feeds_that_use_one_key_for_what_differs_are_refused(tmp_path: Path) -> None:
+    other = replace(refunds.FEED, api=Enveloped)
+    with pytest.raises(InvalidFeedError, match="feed refunds: another feed has the IO manager"):
+        storage_of([FEED, other], str(tmp_path))
 
 
 def test_rows_in_an_envelope_have_a_storage_of_their_own(tmp_path: Path) -> None:
