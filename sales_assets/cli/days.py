@@ -1,4 +1,4 @@
-"""The commands that look at days: what is recorded of them, and what is stored."""
+"""The commands `verify` and `status`, which report on days."""
 
 import datetime
 import itertools

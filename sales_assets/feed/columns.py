@@ -128,7 +128,7 @@ def column_of(field: Any, record: str) -> Column:
         )
     key = field.get("json", name)
     if not isinstance(key, str) or not key.isprintable():
-        raise InvalidSchemaError(f"{place} has the key {key!r} (json), which is none of JSON")
+        raise InvalidSchemaError(f"{place} has the JSON key {key!r}, which is not valid text")
     return Column(str(name), key, *_type_of(field, place), "default" in field, str(field["doc"]))
 
 

@@ -30,7 +30,7 @@ class StaleDayError(dg.Failure):
 
 
 class TornDayError(dg.Failure):
-    """What is stored of a day may be neither the old day nor the new one."""
+    """The stored files of a day may be neither the old version nor the new one."""
 
 
 @dataclass(frozen=True)
