@@ -89,7 +89,7 @@ def http_jobs(
     Each request becomes a run, in a process of its own.
     When SALES_HTTP_TOKEN is set, requests have to carry it as `Authorization: Bearer TOKEN`.
     """
-    from sales_assets.http_jobs.serve import CannotListenError, CannotServeError, serve
+    from sales_assets.http_jobs.serve import CannotServeError, serve
 
     both = {"raw": raw_port, "stg": stg_port}
     ports = {only: both[only]} if only else both
@@ -99,8 +99,6 @@ def http_jobs(
         serve(host, ports, [*roots, *more], token, jobs, stop_within, click.echo)
     except CannotServeError as error:
         raise click.UsageError(str(error)) from error
-    except CannotListenError as error:
-        raise click.ClickException(str(error)) from error
     click.echo("stopped")
 
 

@@ -3,7 +3,8 @@
     POST :8081/  {"date", "raw_dir"}               raw_sales
     POST :8082/  {"raw_dir", "stg_dir"[, "date"]}  stg_sales
 
-No pipeline logic: a request is checked, handed to Dagster, and answered with what came out.
+There is no pipeline logic here: a request is checked and handed to Dagster, and the response says
+what came out.
 """
 
 import hmac
@@ -15,11 +16,11 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
 
 from sales_assets.http_jobs.contract import REQUESTS, RawRequest, StgRequest, openapi
 from sales_assets.http_jobs.directories import StoredDay, stored_day
-from sales_assets.http_jobs.refusals import Answer, RequestError, refusal_of, refuse
+from sales_assets.http_jobs.refusals import Answer, refusal_of
 from sales_assets.http_jobs.runs import Runs
 from sales_assets.http_jobs.server import MAX_BODY
 from sales_assets.sales.assets import SALES_DAYS
@@ -39,22 +40,16 @@ def create_app(asset: str, runs: Runs, roots: Sequence[Path], token: str | None 
     app = Flask(asset, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.before_request(runs.check_accepting)
-    app.register_error_handler(Exception, lambda error: _response(_refusal(error)))
+    app.register_error_handler(Exception, lambda error: _response(refusal_of(error)))
 
     @app.post("/", provide_automatic_options=False)
     def materialize() -> Response:
         if "Origin" in request.headers:
-            text = "requests of web pages (with Origin) are refused"
-            return _response(refuse(HTTPStatus.FORBIDDEN, text))
+            raise Forbidden("requests from web pages (with an Origin header) are refused")
         if token is not None and not _carries(token):
-            text = "send Authorization: Bearer SALES_HTTP_TOKEN"
-            response = _response(refuse(HTTPStatus.UNAUTHORIZED, text))
-            response.headers["WWW-Authenticate"] = "Bearer"
-            return response
-        body = REQUESTS[asset].model_validate_json(request.get_data())
-        day = g.day = _requested_day(body, roots)
-        origin = {"sales_assets/http_origin": request.remote_addr or "unknown"}
-        return _response(runs.materialize(asset, day, origin))
+            raise Unauthorized("send Authorization: Bearer SALES_HTTP_TOKEN")
+        day = g.day = _requested_day(_body(REQUESTS[asset]), roots)
+        return _response(runs.materialize(asset, day, request.remote_addr or "unknown"))
 
     @app.get("/health", provide_automatic_options=False)
     def health() -> dict[str, str]:
@@ -66,6 +61,8 @@ def create_app(asset: str, runs: Runs, roots: Sequence[Path], token: str | None 
 
     @app.after_request
     def log(response: Response) -> Response:
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            response.headers["WWW-Authenticate"] = "Bearer"
         what = f"{asset}: {request.method} {request.path!r} from {request.remote_addr}"
         day = f" for {g.day}" if "day" in g else ""
         _log.info("%s: %d%s", what, response.status_code, day)
@@ -79,33 +76,29 @@ def _carries(token: str) -> bool:
     return scheme.lower() == "bearer" and hmac.compare_digest(sent.encode(), token.encode())
 
 
+def _body(model: type[RawRequest | StgRequest]) -> RawRequest | StgRequest:
+    try:
+        return model.model_validate_json(request.get_data())
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        named = [(".".join(map(str, one["loc"])) or "body", one["msg"]) for one in problems]
+        raise BadRequest("; ".join(map(": ".join, named))) from None
+
+
 def _requested_day(body: RawRequest | StgRequest, roots: Sequence[Path]) -> StoredDay:
     directories = {"raw": body.raw_dir}
     if isinstance(body, StgRequest):
         directories["stg"] = body.stg_dir
     day = stored_day(directories, roots)
     if body.date and f"{body.date}" != day.day:
-        raise RequestError(f"raw_dir {body.raw_dir!r} is not that of the date {body.date}")
+        raise BadRequest(f"raw_dir {body.raw_dir!r} does not belong to the date {body.date}")
     if not SALES_DAYS.has_partition_key(day.day):
-        raise RequestError(
+        raise BadRequest(
             f"date {day.day} is not a partition: they go from "
             f"{SALES_DAYS.get_first_partition_key()} (SALES_START_DATE) to "
             f"{SALES_DAYS.get_last_partition_key()} (yesterday, UTC)"
         )
     return day
-
-
-def _refusal(error: Exception) -> Answer:
-    """Turn any exception into an answer."""
-    match error:
-        case HTTPException():
-            return refuse(HTTPStatus(error.code or 500), error.description or error.name)
-        case ValidationError():
-            problems = error.errors(include_url=False, include_context=False, include_input=False)
-            named = [(".".join(map(str, one["loc"])) or "body", one["msg"]) for one in problems]
-            return refuse(HTTPStatus.BAD_REQUEST, "; ".join(map(": ".join, named)))
-        case _:
-            return refusal_of(error)
 
 
 def _response(answer: Answer) -> Response:

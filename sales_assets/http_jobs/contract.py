@@ -1,7 +1,6 @@
-"""What the HTTP jobs and their clients say to each other, and its OpenAPI description.
+"""The requests and responses of the HTTP jobs, and their OpenAPI description.
 
-The description is generated from the models and the table of refusals, so that it cannot say
-anything else. What a request sets off is not known here.
+The description is generated from the models and the table of refusals.
 """
 
 import datetime
@@ -28,14 +27,14 @@ class _Request(BaseModel):
 
 
 class RawRequest(_Request):
-    """Pull a day's sales from the API into `raw_dir`, replacing what is there."""
+    """Pull a day's sales from the API into `raw_dir`, replacing its content."""
 
     date: datetime.date = Field(description=_DATE)
     raw_dir: str = _directory("raw")
 
 
 class StgRequest(_Request):
-    """Turn the pages in `raw_dir` into one Avro file in `stg_dir`, replacing what is there."""
+    """Turn the pages in `raw_dir` into one Avro file in `stg_dir`, replacing its content."""
 
     raw_dir: str = _directory("raw")
     stg_dir: str = _directory("stg")
@@ -60,12 +59,7 @@ class Stored(BaseModel):
 
 
 def openapi(asset: str, guarded: bool) -> dict[str, Any]:
-    """Describe one job as an OpenAPI 3.1 document.
-
-    Args:
-        asset: Name of the asset that the job materializes.
-        guarded: Whether requests have to carry a token.
-    """
+    """Describe the job of an asset as an OpenAPI 3.1 document; `guarded` by a token."""
     request = REQUESTS[asset]
     responses = {"201": {"description": Stored.__doc__, "content": _json(Stored)}}
     for one in REFUSALS:

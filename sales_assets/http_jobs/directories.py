@@ -1,34 +1,40 @@
-"""Which directories the HTTP jobs accept: `ROOT/raw/sales/DATE` and `ROOT/stg/sales/DATE`.
+"""The directories that a request names, `ROOT/raw/sales/DATE` and `ROOT/stg/sales/DATE`.
 
-A request names directories, so these rules are what keeps its run inside the allowed roots. They
-hold for real paths, as the file system sees them: no `..`, no symlink on the way or in a directory
-that a run touches. What the files hold is the business of the storage.
+Rules keep a run inside the allowed roots, and a lock keeps other requests away from its day. The
+rules hold for real paths, as the file system sees them: no `..`, and no symlink on the way or in a
+directory that a run touches. Storage checks what the files hold.
 
 The rules look at names, at the time of the request and again right before its run. Somebody who
-may write below an allowed root can exchange a directory for a symlink after that; what remains then
-is in docs/http-jobs.md.
+may write below an allowed root can replace a directory with a symlink after that; docs/http-jobs.md
+says what remains possible.
 """
 
+import fcntl
 import os
 import re
+import shutil
 import stat
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from werkzeug.exceptions import BadRequest, Conflict
+
 from sales_assets.http.address import InvalidAddressError
-from sales_assets.http_jobs.refusals import RequestError
 from sales_assets.storage.location import location
 from sales_assets.storage.quarantine import LAYER as QUARANTINE
-from sales_assets.storage.replace.work import WORK
+from sales_assets.storage.replace import PublishError
+from sales_assets.storage.replace.finish import make_directory
+from sales_assets.storage.replace.work import WORK, locked, make, opened
 
-LAYERS = ("raw", "stg")
-NAME = "sales"
-
-_OWN = frozenset({*LAYERS, QUARANTINE, WORK})
+_LAYERS = ("raw", "stg")
+_NAME = "sales"
+_OWN = frozenset({*_LAYERS, QUARANTINE, WORK})
 """Names of the directories that a storage keeps for itself."""
 _LONGEST_ROOT, _LONGEST_NAME = 1024, 255
-"""Bytes; what a run makes below such a root has a path that every file system takes."""
+"""Bytes; every file system takes the paths that a run makes below such a root."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -50,71 +56,108 @@ def stored_day(directories: Mapping[str, str], roots: Sequence[Path]) -> StoredD
         roots: The allowed roots, absolute paths.
 
     Raises:
-        RequestError: A directory is not allowed, or they do not belong together.
+        BadRequest: A directory is not allowed, or they do not belong together.
     """
     days = {layer: _stored_day(layer, text, roots) for layer, text in directories.items()}
     if len(set(days.values())) > 1:
         named = " and ".join(f"{layer}_dir {directories[layer]!r}" for layer in days)
-        raise RequestError(f"{named} are not the same day below the same root")
+        raise BadRequest(f"{named} are not the same day below the same root")
     day = next(iter(days.values()))
     refuse_strangers(day)
     return day
 
 
 def refuse_strangers(day: StoredDay) -> None:
-    """Look at what lies where a run of this day reads and writes.
+    """Refuse symlinks, and whatever else takes the place of a directory that a run needs.
 
     Raises:
-        RequestError: A symlink, or something else in the place of a directory.
+        BadRequest: There is one.
     """
     if os.path.realpath(day.root) != str(day.root):
-        raise RequestError(f"{day.root} is a symlink, or lies beyond one")
+        raise BadRequest(f"{day.root} is a symlink, or lies beyond one")
     nearest = next(path for path in (day.root, *day.root.parents) if os.path.lexists(path))
     if not nearest.is_dir():
-        raise RequestError(f"{nearest} is in the way: it is not a directory")
-    for used in (*(f"{layer}/{NAME}/{day.day}" for layer in (*LAYERS, QUARANTINE)), WORK):
+        raise BadRequest(f"{nearest} is in the way: it is not a directory")
+    for used in (*(f"{layer}/{_NAME}/{day.day}" for layer in (*_LAYERS, QUARANTINE)), WORK):
         _refuse_symlinks(day.root, Path(used))
+
+
+@contextmanager
+def locked_day(day: StoredDay) -> Iterator[None]:
+    """Lock a day against all other requests; both of its assets, since one is read for the other.
+
+    All servers of a storage see the lock. It ends with the server that holds it, which a run does,
+    too, so it tells whether a run is alive. To the storage it is one more work directory,
+    `.work/ID/`, locked with flock; the next run sweeps up what a killed server left.
+
+    Raises:
+        Conflict: It is locked already.
+        BadRequest: The storage cannot be written to.
+    """
+    work = day.root / WORK
+    mine = work / uuid.uuid5(uuid.NAMESPACE_URL, f"{_NAME}/{day.day}").hex
+    with ExitStack() as stack:
+        try:
+            make(work)
+            # The lock on the work directory keeps sweepers away until this one is locked, too.
+            with locked(work):
+                with suppress(FileExistsError):
+                    make_directory(mine)
+                descriptor = stack.enter_context(opened(mine))
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict(
+                f"another request is writing {day}: try again once that request has its response"
+            ) from error
+        except (OSError, PublishError) as error:
+            raise BadRequest(f"cannot write to {day.root}: {error}") from error
+        try:
+            yield
+        finally:
+            # Deleted before it is unlocked, so that nobody locks a directory that is gone.
+            with suppress(OSError), locked(work):
+                shutil.rmtree(mine, ignore_errors=True)
 
 
 def _stored_day(layer: str, text: str, roots: Sequence[Path]) -> StoredDay:
     field = f"{layer}_dir {text!r}"
     path = Path(text)
     if not path.is_absolute():
-        raise RequestError(f"{field} is relative: send an absolute path")
+        raise BadRequest(f"{field} is relative: send an absolute path")
     if ".." in path.parts:
-        raise RequestError(f"{field} holds '..'")
-    if path.parts[-3:-1] != (layer, NAME) or not _DAY.fullmatch(path.name):
-        raise RequestError(f"{field} does not have the form ROOT/{layer}/{NAME}/YYYY-MM-DD")
+        raise BadRequest(f"{field} contains '..'")
+    if path.parts[-3:-1] != (layer, _NAME) or not _DAY.fullmatch(path.name):
+        raise BadRequest(f"{field} does not have the form ROOT/{layer}/{_NAME}/YYYY-MM-DD")
     try:
         location(str(path.parents[2]))
         root = Path(os.path.realpath(path.parents[2]))
         location(str(root))
     except InvalidAddressError as error:
-        raise RequestError(f"{field} has a root that cannot be a BASE_DIR: {error}") from error
+        raise BadRequest(f"{field} has a root that cannot be a BASE_DIR: {error}") from error
     longest = max(len(os.fsencode(part)) for part in root.parts)
     if longest > _LONGEST_NAME or len(os.fsencode(root)) > _LONGEST_ROOT:
-        raise RequestError(f"{field[:100]}... is longer than a path of a storage can be")
+        raise BadRequest(f"{field[:100]}... is too long for a path in a storage")
     allowed = [real for real in map(os.path.realpath, roots) if root.is_relative_to(real)]
     if not allowed:
-        raise RequestError(
-            f"{field} does not lie below an allowed root: a root other than BASE_DIR has to be in "
-            "SALES_HTTP_ROOTS when the server starts"
+        raise BadRequest(
+            f"{field} is not below an allowed root: allow one with SALES_HTTP_ROOTS when the "
+            "server starts"
         )
     own = {name for real in allowed for name in root.relative_to(real).parts} & _OWN
     if own:
-        raise RequestError(
+        raise BadRequest(
             f"{field} lies within {' and '.join(sorted(own))}, a storage's own directory"
         )
     return StoredDay(root, path.name)
 
 
 def _refuse_symlinks(root: Path, used: Path) -> None:
-    """Refuse what is not a real directory on the way from the root, and symlinks below."""
+    """Refuse anything but real directories on the way from the root, and symlinks below."""
     for path in (*reversed(used.parents), used):
         if os.path.lexists(root / path) and not stat.S_ISDIR((root / path).lstat().st_mode):
-            raise RequestError(f"{root / path} is in the way: it is a symlink, or not a directory")
-    # What is not there, or may not be read, is passed over.
+            raise BadRequest(f"{root / path} is in the way: it is a symlink, or not a directory")
+    # Directories that do not exist, or may not be read, are passed over.
     for directory, directories, files in os.walk(root / used):
         for path in (Path(directory, name) for name in (*directories, *files)):
             if path.is_symlink():
-                raise RequestError(f"{path} is a symlink: remove it")
+                raise BadRequest(f"{path} is a symlink: remove it")

@@ -1,15 +1,15 @@
-"""Why requests are refused: the one table of statuses, when each is given, and for which errors.
+"""Why requests are refused: one table of statuses, when each is sent, and for which errors.
 
-The answers, their OpenAPI description and the table in docs/http-jobs.md follow it. The errors of
-other rooms are named here, and nowhere else in this room.
+The responses, their OpenAPI description and the table in docs/http-jobs.md follow it. This package
+raises the errors of werkzeug; those of other packages are named here, and nowhere else.
 """
 
 import logging
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import NamedTuple
 
 from pydantic import BaseModel, Field
+from werkzeug.exceptions import HTTPException
 
 from sales_assets.feed.api import NotSetUpError
 from sales_assets.feed.contract import DamagedPageError
@@ -21,22 +21,6 @@ from sales_assets.storage.io_manager import UnlikeRecordedError
 from sales_assets.storage.replace import PublishError, ReplacedError
 
 _log = logging.getLogger(__name__)
-
-
-class RequestError(ValueError):
-    """A request asks for what no job can do; the text names the field and says why."""
-
-
-class DayBusyError(Exception):
-    """Another request is writing the day."""
-
-
-class KilledError(Exception):
-    """The process of a run ended without an answer."""
-
-
-class NotNowError(Exception):
-    """Nothing is accepted at the moment: the server is stopping, or has too much to do."""
 
 
 class Refused(BaseModel):
@@ -54,7 +38,7 @@ class Answer(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A status, when it is given, and which errors give it."""
+    """A status, when it is sent, and which errors of other packages lead to it."""
 
     status: HTTPStatus
     when: str
@@ -66,7 +50,7 @@ REFUSALS = (
         HTTPStatus.BAD_REQUEST,
         "Malformed JSON; a missing, mistyped or unknown field; a date that is not a partition; "
         "directories that are not allowed.",
-        (RequestError, PublishError),
+        (PublishError,),
     ),
     Refusal(
         HTTPStatus.UNAUTHORIZED,
@@ -75,67 +59,59 @@ REFUSALS = (
     Refusal(HTTPStatus.FORBIDDEN, "The request comes from a web page (it has an Origin header)."),
     Refusal(
         HTTPStatus.NOT_FOUND,
-        "The API has no such day, or raw_dir does not hold a whole day.",
+        "The API has no such day, or raw_dir does not hold a complete day.",
         (NoSuchDayError, MissingPartitionError, InvalidPartitionError, DamagedPageError),
     ),
     Refusal(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive within 30 seconds."),
     Refusal(
         HTTPStatus.CONFLICT,
-        "Another request is writing the same day below the same root; raw_dir does not hold what "
-        "was recorded of the day; or a file was deleted while it was needed.",
-        (DayBusyError, ReplacedError, UnlikeRecordedError, FileNotFoundError),
+        "Another request is writing the same day below the same root; raw_dir differs from what "
+        "was recorded of the day; or a file was deleted while the run needed it.",
+        (ReplacedError, UnlikeRecordedError, FileNotFoundError),
     ),
     Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than 64 KiB."),
     Refusal(
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "A fault of the server: it is not set up (AUTH_TOKEN is missing, say), the process of the "
+        "The server is at fault: it is not set up (AUTH_TOKEN is missing, say), the process of the "
         "run was killed, or there is a bug. Its log and the run say more.",
-        (NotSetUpError, KilledError),
     ),
     Refusal(
         HTTPStatus.BAD_GATEWAY,
-        "The sales API failed, or what it sent are not sales of the day.",
+        "The sales API failed, or what it sent is not valid sales of the day.",
         (FeedApiError, InvalidRowsError),
     ),
     Refusal(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "The server is stopping, or 60 requests are waiting already.",
-        (NotNowError,),
     ),
 )
-"""Every status a job refuses with; an error that none of them names is a 500, too."""
-
-_STATUS = {error: refusal.status for refusal in REFUSALS for error in refusal.errors}
+"""Every status a job refuses with; any other error is a 500."""
 
 
 def refusal_of(error: BaseException, run_id: str | None = None) -> Answer:
-    """Answer an error, and log what only the server should know.
+    """Turn an error into a response, and log what only the server should know.
 
     Args:
-        error: What was raised; the first error in its chain of causes that the table names counts.
-        run_id: The run that it ended, if there was one.
+        error: What was raised; the first error in its chain of causes that the table knows counts.
+        run_id: The run that failed with it, if there was one.
     """
-    for cause in _chain(error):
-        status = next((_STATUS[kind] for kind in type(cause).__mro__ if kind in _STATUS), None)
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, HTTPException):
+            status = HTTPStatus(cause.code or 500)
+            return refuse(status, cause.description or cause.name, run_id)
         if isinstance(cause, NotSetUpError):
-            message = (
-                f"this server is not set up: {cause}. Do that where the server runs, and start it "
-                "again"
-            )
+            message = f"this server is not set up: {cause}. Do that on the server, and restart it"
             return refuse(HTTPStatus.INTERNAL_SERVER_ERROR, message, run_id)
-        if status is not None:
-            return refuse(status, str(cause), run_id)
+        for refusal in REFUSALS:
+            if isinstance(cause, refusal.errors):
+                return refuse(refusal.status, str(cause), run_id)
+        cause = cause.__cause__
     _log.error("a request failed", exc_info=error)
     where = f"see run {run_id} in Dagster" if run_id else "see its log"
-    return refuse(HTTPStatus.INTERNAL_SERVER_ERROR, f"a fault of this server: {where}", run_id)
+    return refuse(HTTPStatus.INTERNAL_SERVER_ERROR, f"this server is at fault: {where}", run_id)
 
 
 def refuse(status: HTTPStatus, message: str, run_id: str | None = None) -> Answer:
-    """Answer with a refusal."""
+    """Make a refusal."""
     return Answer(status, Refused(message=message, run_id=run_id))
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__

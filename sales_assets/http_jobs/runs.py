@@ -1,40 +1,45 @@
-"""The runs of all HTTP jobs of a server: each in a process of its own, so many at a time.
+"""The runs of all HTTP jobs of a server, each in a process of its own, so many at a time.
 
-Keeps the runs from getting in each other's way: a day only once at a time, the rest in the order of
-their requests, none once the server was told to stop. HTTP itself is not known here, and neither is
-what a run does (`run_process`).
+A day has one run at a time; the others wait in the order of their requests; none starts once the
+server was told to stop. HTTP itself is not known here.
+
+Each of Dagster's runs needs its own process: it reconfigures `logging` and redirects the file
+descriptors 1 and 2. Importing the definitions takes longer than a run, and it is not safe to fork a
+process with threads, such as the HTTP server. So runs are forked from a fork server that has
+imported this module, and does nothing else.
 """
 
 import logging
 import multiprocessing
+import multiprocessing.connection
+import os
 import socket
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
-from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
-from multiprocessing.context import ForkServerProcess
+from collections.abc import Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing, suppress
+from http import HTTPStatus
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+from werkzeug.exceptions import BadRequest, Conflict, InternalServerError, ServiceUnavailable
 
-from sales_assets.http_jobs.directories import StoredDay, refuse_strangers
-from sales_assets.http_jobs.locks import locked_day
-from sales_assets.http_jobs.refusals import (
-    Answer,
-    DayBusyError,
-    KilledError,
-    NotNowError,
-    RequestError,
-    refusal_of,
-)
-from sales_assets.http_jobs.run_process import Order, mark_as_failed, work
+from sales_assets.definitions import defs_for
+from sales_assets.http_jobs.contract import Stored
+from sales_assets.http_jobs.directories import StoredDay, locked_day, refuse_strangers
+from sales_assets.http_jobs.refusals import Answer, refusal_of
 
 MAX_ACCEPTED = 60
 """How many requests are accepted at a time: those that are running, and those that wait."""
 
 _SECONDS_TO_KILL = 10
-_HOST, _ROOT = "sales_assets/http_host", "sales_assets/base_dir"
+_ORIGIN, _HOST, _ROOT = (
+    f"sales_assets/{name}" for name in ("http_origin", "http_host", "base_dir")
+)
 _UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -44,6 +49,14 @@ _UNFINISHED = [
 _PROCESSES = multiprocessing.get_context("forkserver")
 
 _log = logging.getLogger(__name__)
+
+
+class _Order(NamedTuple):
+    instance: InstanceRef
+    run_id: str
+    asset: str
+    day: StoredDay
+    tags: Mapping[str, str]
 
 
 class Runs:
@@ -56,66 +69,57 @@ class Runs:
 
     def __init__(self, instance: dg.DagsterInstance, at_a_time: int) -> None:
         self._instance = instance
-        self._changed = threading.Condition()
-        self._accepted = 0
-        self._running: set[ForkServerProcess] = set()
+        self._accepted: set[Future[Answer]] = set()
         self._stopping = False
         self._killing = False
-        # Takes what it is given in order. Its threads only wait for processes.
+        # Takes runs in order. Its threads only wait for processes.
         self._turns = ThreadPoolExecutor(at_a_time)
 
-    def materialize(self, asset: str, day: StoredDay, tags: Mapping[str, str]) -> Answer:
+    def materialize(self, asset: str, day: StoredDay, origin: str) -> Answer:
         """Materialize an asset for a day, waiting for its turn.
 
-        Args:
-            asset: Name of the asset.
-            day: The partition, and the storage to use instead of `BASE_DIR`.
-            tags: Tags of the run.
-
         Raises:
-            DayBusyError: Another request writes this day of this storage, or its other asset.
-            NotNowError: Nothing is accepted at the moment.
-            RequestError: The storage cannot be written to, or no longer has the form it must have.
+            HTTPException: Another request writes this day of this storage, or its other asset; the
+                storage is not as it has to be; or no requests are accepted at the moment.
         """
-        tags = {**tags, _HOST: socket.gethostname(), _ROOT: str(day.root)}
-        order = Order(self._instance.get_ref(), str(uuid.uuid4()), asset, day, tags)
-        with self._accepting(), locked_day(day):
+        tags = {_ORIGIN: origin, _HOST: socket.gethostname(), _ROOT: str(day.root)}
+        order = _Order(self._instance.get_ref(), str(uuid.uuid4()), asset, day, tags)
+        if len(self._accepted) >= MAX_ACCEPTED:
+            raise ServiceUnavailable(
+                f"{MAX_ACCEPTED} requests are waiting already: try again later"
+            )
+        with locked_day(day):
             try:
-                return self._turns.submit(self._run, order).result()
-            except (CancelledError, RuntimeError) as error:  # A pool that was shut down says so.
-                raise NotNowError("the server stopped: send the request again") from error
+                turn = self._turns.submit(self._run, order)
+                self._accepted.add(turn)
+                turn.add_done_callback(self._accepted.discard)
+                return turn.result()
+            except (CancelledError, RuntimeError) as error:  # RuntimeError: the pool is shut down.
+                raise ServiceUnavailable("the server stopped: send the request again") from error
 
     def check_accepting(self) -> None:
-        """Check that requests are accepted.
-
-        Raises:
-            NotNowError: They no longer are.
-        """
+        """Raise `ServiceUnavailable` once the server was told to stop."""
         if self._stopping:
-            raise NotNowError("the server is stopping: try again once it is back")
+            raise ServiceUnavailable("the server is stopping: try again once it is back")
 
     def stop(self) -> None:
-        """Accept nothing more; what was accepted carries on."""
+        """Accept no further requests; those that were accepted carry on."""
         self._stopping = True
+        self._turns.shutdown(wait=False)
 
     def close(self, within: float) -> bool:
-        """Accept nothing more, and wait for what was accepted.
+        """Stop, and wait for what was accepted; return whether all of it has ended.
 
-        Args:
-            within: Seconds until runs are killed, and those that wait for their turn are given up.
-
-        Returns:
-            Whether every request has its answer.
+        After `within` seconds runs are killed, and those that wait for their turn are given up.
         """
         self.stop()
-        if self._are_answered(within):
+        if not wait(self._accepted, within).not_done:
             return True
+        self._killing = True
         self._turns.shutdown(wait=False, cancel_futures=True)
-        with self._changed:
-            self._killing = True
-            for process in self._running:
-                process.kill()
-        return self._are_answered(_SECONDS_TO_KILL)
+        for process in multiprocessing.active_children():
+            process.kill()
+        return not wait(self._accepted, _SECONDS_TO_KILL).not_done
 
     def mark_what_was_left(self) -> None:
         """Mark runs as failed that a server of this host left when it was killed with them."""
@@ -123,72 +127,99 @@ class Runs:
         for run in self._instance.get_runs(dg.RunsFilter(tags=tags, statuses=_UNFINISHED)):
             day = StoredDay(Path(run.tags[_ROOT]), run.tags["dagster/partition"])
             # The server of a run that is alive holds the lock of its day.
-            with suppress(DayBusyError, RequestError), ExitStack() as stack:
+            with suppress(Conflict, BadRequest), ExitStack() as stack:
                 if day.root.is_dir():
                     stack.enter_context(locked_day(day))
-                mark_as_failed(self._instance, run.run_id, "the server was killed with its runs")
+                _mark_as_failed(self._instance, run.run_id, "the server was killed with its runs")
                 _log.warning("run %s: a server that was killed left it", run.run_id)
 
-    def _are_answered(self, within: float) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: self._accepted == 0, within)
-
-    @contextmanager
-    def _accepting(self) -> Iterator[None]:
-        with self._changed:
-            self.check_accepting()
-            if self._accepted >= MAX_ACCEPTED:
-                raise NotNowError(f"{MAX_ACCEPTED} requests are waiting already: try again later")
-            self._accepted += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._accepted -= 1
-                self._changed.notify_all()
-
-    def _run(self, order: Order) -> Answer:
+    def _run(self, order: _Order) -> Answer:
         # The request was checked when it came in, which may be hours ago.
         refuse_strangers(order.day)
         _log.info("run %s: %s %s", order.run_id, order.asset, order.day)
         ours, theirs = _PROCESSES.Pipe()
-        process = _PROCESSES.Process(target=work, args=(order, theirs), daemon=True)
+        process = _PROCESSES.Process(target=_work, args=(order, theirs), daemon=True)
         with closing(ours):
             try:
                 # Once the process alone has the other end, its death closes it.
                 with closing(theirs):
                     process.start()
-                with self._killable(process):
-                    answer: Answer = ours.recv()
-                    return answer
+                if self._killing:
+                    process.kill()
+                answer: Answer = ours.recv()
             except (EOFError, OSError):
-                return self._killed(order)
+                answer = self._killed(order)
+            if process.pid:
+                # One that hangs after its answer, such as in a thread, is killed.
+                process.join(_SECONDS_TO_KILL)
+                process.kill()
+                process.join()
+        return answer
 
-    def _killed(self, order: Order) -> Answer:
+    def _killed(self, order: _Order) -> Answer:
         error = (
-            NotNowError("the server stopped before the run had ended: send the request again")
+            ServiceUnavailable("the server stopped before the run ended: send the request again")
             if self._killing
-            else KilledError(
-                "the process of the run ended before the run had (killed, or out of memory): see "
+            else InternalServerError(
+                "the process of the run ended before the run did (killed, or out of memory): see "
                 f"run {order.run_id} in Dagster, and send the request again"
             )
         )
-        _log.error("run %s: %s", order.run_id, error)
-        mark_as_failed(self._instance, order.run_id, str(error))
+        _log.error("run %s: %s", order.run_id, error.description)
+        _mark_as_failed(self._instance, order.run_id, str(error.description))
         return refusal_of(error, order.run_id)
 
-    @contextmanager
-    def _killable(self, process: ForkServerProcess) -> Iterator[None]:
-        with self._changed:
-            self._running.add(process)
-            if self._killing:
-                process.kill()
-        try:
-            yield
-        finally:
-            # One that hangs after its answer, such as in a thread, is killed.
-            process.join(_SECONDS_TO_KILL)
-            process.kill()
-            process.join()
-            with self._changed:
-                self._running.discard(process)
+
+def log_to_stderr() -> None:
+    """Set up the log of this process."""
+    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("sales_assets").setLevel(logging.INFO)
+
+
+def _work(order: _Order, server: Connection) -> None:
+    """Be the process of a run; `server` takes the answer, and is readable once that is gone."""
+    os.setsid()  # Ctrl-C in a terminal is meant for the server, which lets its runs end.
+    log_to_stderr()
+    threading.Thread(target=_end_with, args=(server, order), daemon=True).start()
+    try:
+        with dg.DagsterInstance.from_ref(order.instance) as instance:
+            answer = _execute(order, instance)
+    except Exception as error:
+        answer = refusal_of(error, order.run_id)
+    with suppress(OSError):  # The server is gone.
+        server.send(answer)
+
+
+def _execute(order: _Order, instance: dg.DagsterInstance) -> Answer:
+    day = order.day.day
+    job = defs_for(str(order.day.root)).resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(
+        instance=instance,
+        partition_key=day,
+        asset_selection=[dg.AssetKey(order.asset)],
+        run_id=order.run_id,
+        tags=order.tags,
+    )
+    refuse_strangers(order.day)
+    [event] = result.asset_materializations_for_node(order.asset)
+    metadata: dict[str, Any] = {name: value.value for name, value in event.metadata.items()}
+    # Only a day that can have several files records how many it has.
+    rows, files = metadata["dagster/row_count"], metadata.get("files", 1)
+    message = f"{order.asset} {day} is stored: rows {rows}, files {files}"
+    body = Stored(message=message, run_id=order.run_id, partition=day, rows=rows, files=files)
+    return Answer(HTTPStatus.CREATED, body)
+
+
+def _end_with(server: Connection, order: _Order) -> None:
+    """End the run once the server is gone, at any moment: its day keeps what it had."""
+    multiprocessing.connection.wait([server])
+    with dg.DagsterInstance.from_ref(order.instance) as instance:
+        _mark_as_failed(instance, order.run_id, "the server was killed")
+    os._exit(1)
+
+
+def _mark_as_failed(instance: dg.DagsterInstance, run_id: str, message: str) -> None:
+    """Mark a run as failed, unless it has ended by itself."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and not run.is_finished:
+        instance.report_run_failed(run, message)

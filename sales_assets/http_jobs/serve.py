@@ -1,7 +1,8 @@
-"""What the command `sales-assets http-jobs` does: both jobs, served until a signal comes."""
+"""What the command `sales-assets http-jobs` does: serve both jobs until a signal arrives."""
 
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import forkserver
 from pathlib import Path
@@ -19,11 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class CannotServeError(Exception):
-    """The jobs cannot be served in this way; says what to change."""
-
-
-class CannotListenError(Exception):
-    """A port is taken, or this user may not open it."""
+    """The jobs cannot be served like this; says what to change."""
 
 
 def serve(
@@ -40,52 +37,56 @@ def serve(
     Args:
         host: Where to listen.
         ports: Port by layer (`raw`, `stg`) of the jobs to serve; 0 for any free one.
-        roots: Absolute paths below which requests may name directories, besides `BASE_DIR`.
+        roots: Paths below which requests may name directories, besides `BASE_DIR`.
         token: What requests have to carry, if anything.
         at_a_time: How many runs go at a time.
-        stop_within: Seconds that runs under way get to end.
+        stop_within: Seconds that runs in progress get to end.
         say: Gets a line for each job, with its address.
 
     Raises:
-        CannotServeError: Because of the token, the host, a root or the instance.
-        CannotListenError: Because of the host or a port.
+        CannotServeError: Because of one of these, `TMPDIR` or the instance.
     """
     _check(host, roots, token)
     # The fork server imports the definitions while this process does, too; runs wait for it.
-    forkserver.set_forkserver_preload(["sales_assets.http_jobs.run_process"])
-    forkserver.ensure_running()
+    forkserver.set_forkserver_preload(["sales_assets.http_jobs.runs"])
+    try:
+        forkserver.ensure_running()
+    except OSError as error:
+        raise CannotServeError(
+            f"cannot make a socket in {tempfile.gettempdir()} ({error}): set TMPDIR to a short "
+            "path that can be written to, such as /tmp"
+        ) from error
     from sales_assets.definitions import BASE_DIR
     from sales_assets.http_jobs import server
     from sales_assets.http_jobs.app import create_app
-    from sales_assets.http_jobs.run_process import log_to_stderr
-    from sales_assets.http_jobs.runs import MAX_ACCEPTED, Runs
+    from sales_assets.http_jobs.runs import MAX_ACCEPTED, Runs, log_to_stderr
 
     base = location(BASE_DIR)
     if isinstance(base, Path):
         roots = (base, *roots)
     if not roots:
-        raise CannotServeError(f"BASE_DIR {base} is no local path: set SALES_HTTP_ROOTS")
+        raise CannotServeError(f"BASE_DIR {base} is not a local path: set SALES_HTTP_ROOTS")
     log_to_stderr()
     with _instance() as instance:
-        runs = Runs(instance, at_a_time=at_a_time)
+        runs = Runs(instance, at_a_time)
         runs.mark_what_was_left()
         apps = {}
         for layer, port in ports.items():
             try:
                 listening = server.listen(host, port)
             except OSError as error:
-                raise CannotListenError(
+                raise CannotServeError(
                     f"cannot listen on {host}:{port} (--{layer}-port): {error}"
                 ) from error
             asset = f"{layer}_sales"
             apps[listening] = create_app(asset, runs, roots, token)
             shown = f"[{host}]" if ":" in host else host
             say(f"{asset}: POST http://{shown}:{listening.getsockname()[1]}/")
-        # More threads than requests that can be accepted, so that /health is always answered.
+        # More threads than accepted requests, so that /health always gets one.
         server.serve(apps, MAX_ACCEPTED + 4, runs.stop, lambda: runs.close(stop_within))
     if not runs.close(0):
-        # A thread waits for something that hangs, and Python would wait for the thread.
-        _log.error("stopped with a request that has no answer: something hangs")
+        # Python would wait for the thread of a run that hangs.
+        _log.error("stopped, though a request has no response: its run hangs")
         os._exit(1)
 
 
@@ -97,8 +98,8 @@ def _check(host: str, roots: Sequence[Path], token: str | None) -> None:
             raise CannotServeError(str(error)) from error
     elif not is_loopback(host):
         raise CannotServeError(
-            f"--host {host} can be reached from elsewhere: set SALES_HTTP_TOKEN, which clients "
-            "then send as Authorization: Bearer ..., or use --host 127.0.0.1"
+            f"--host {host} can be reached from other machines: set SALES_HTTP_TOKEN, which "
+            "clients then send as Authorization: Bearer ..., or use --host 127.0.0.1"
         )
     for root in roots:
         named = f"root {str(root)!r} of --root or SALES_HTTP_ROOTS"
@@ -116,7 +117,7 @@ def _instance() -> "dg.DagsterInstance":
 
     if not settings.read().dagster_home:
         _log.warning(
-            "DAGSTER_HOME is not set: the runs are kept in a temporary directory, where the UI "
+            "DAGSTER_HOME is not set: runs are recorded in a temporary directory, where the UI "
             "does not see them, and are gone when the server stops"
         )
         return dg.DagsterInstance.local_temp()

@@ -1,7 +1,7 @@
-"""Serves WSGI applications with Hypercorn, each on a port of its own, until a signal comes.
+"""Serves WSGI applications with Hypercorn, each on a port of its own, until a signal arrives.
 
-A connection is good for one request. Hypercorn closes those that send no whole head of one in time;
-its body is read here, within limits, before a thread is given to it, so that slow clients cost no
+A connection carries one request. Hypercorn closes those that do not send a whole head in time; the
+body is read here, within limits, before a thread gets the request, so that slow clients use no
 threads. What the applications do is not known here.
 """
 
@@ -12,7 +12,7 @@ import resource
 import signal
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -25,7 +25,7 @@ MAX_BODY = 64 * 1024
 """Bytes that the body of a request may have."""
 
 SECONDS_TO_ARRIVE = 30
-"""How long a client may take for the head of a request, for its body, and to take the answer."""
+"""How long a client may take to send its head, to send its body, and to take the response."""
 
 _SECONDS_TO_TAKE_ANSWERS = 5
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -43,7 +43,7 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listening = socket.create_server(address[:2], family=family)
-    # Its connections inherit this: one whose client does not take its answer is closed.
+    # Connections inherit this: one whose client does not take its response is closed.
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         milliseconds = 1000 * SECONDS_TO_ARRIVE
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(milliseconds))
@@ -61,77 +61,73 @@ def serve(
     Args:
         apps: The application of each open port.
         threads: How many requests each application works on at a time.
-        stop: Called when the signal comes; has the applications refuse what comes from now on.
-        close: Called after that, in a thread; returns once requests have their answers. Until then,
-            the applications go on being served.
+        stop: Called when the signal arrives; makes the applications refuse further requests.
+        close: Called after that, in a thread; returns once requests have their responses. Until
+            then, the applications are still served.
     """
     # Runs need some, too, however many connections are idle.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    asyncio.run(_serve(apps, threads, stop, close))
+    ports = {opened.getsockname()[1]: _bounded(app, threads) for opened, app in apps.items()}
+    binds = [f"fd://{opened.detach()}" for opened in apps]
+    asyncio.run(_serve(ports, binds, stop, close))
 
 
 async def _serve(
-    apps: Mapping[socket.socket, WSGIApp],
-    threads: int,
+    ports: Mapping[int, Any],
+    binds: list[str],
     stop: Callable[[], object],
     close: Callable[[], object],
 ) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_in_a_line)
-    told, closed = asyncio.Event(), asyncio.Event()
+    signaled = asyncio.Event()
 
     def on_signal() -> None:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
         stop()
-        told.set()
+        signaled.set()
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, on_signal)
-    servers = {
-        asyncio.create_task(
-            hypercorn.asyncio.serve(
-                _bounded(app, threads),
-                _config(listening),
-                shutdown_trigger=closed.wait,
-                mode="asgi",
-            )
-        )
-        for listening, app in apps.items()
-    }
-    signalled = asyncio.create_task(told.wait())
-    await asyncio.wait({signalled, *servers}, return_when=asyncio.FIRST_COMPLETED)
-    await loop.run_in_executor(ThreadPoolExecutor(1), close)
-    closed.set()
-    done, _ = await asyncio.wait(servers, timeout=_SECONDS_TO_TAKE_ANSWERS)
-    for server in done:
-        server.result()
+
+    async def closed() -> None:
+        await signaled.wait()
+        await loop.run_in_executor(None, close)
+        # Hypercorn would wait for connections whose clients do not take their responses.
+        loop.call_later(_SECONDS_TO_TAKE_ANSWERS, serving.cancel)
+
+    async def app(scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        _, port = scope.get("server") or (None, next(iter(ports)))
+        await ports[port](scope, receive, send)
+
+    config = Config()
+    config.bind = binds
+    config.backlog = 1024
+    config.keep_alive_timeout = SECONDS_TO_ARRIVE
+    # Requests are rare, and a client that sends many at once would delay others.
+    config.keep_alive_max_requests = 1
+    config.include_server_header = False
+    config.loglevel = "WARNING"
+    serving = asyncio.ensure_future(
+        hypercorn.asyncio.serve(app, config, shutdown_trigger=closed, mode="asgi")
+    )
+    with suppress(asyncio.CancelledError):
+        await serving
 
 
 def _log_in_a_line(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what happens to single connections, such as one whose client does not take an answer."""
+    """Log what happens to single connections, such as one whose client takes no response."""
     if not isinstance(context.get("exception"), asyncio.CancelledError):  # Given up at the end.
         _log.warning("%s: %r", context["message"], context.get("exception"))
 
 
-def _config(listening: socket.socket) -> Config:
-    config = Config()
-    config.bind = [f"fd://{listening.detach()}"]
-    config.backlog = 1024
-    config.keep_alive_timeout = SECONDS_TO_ARRIVE
-    # Requests are rare, and whoever sends many at once on a connection would keep others waiting.
-    config.keep_alive_max_requests = 1
-    config.include_server_header = False
-    config.loglevel = "WARNING"
-    return config
-
-
 def _bounded(app: WSGIApp, threads: int) -> Any:
-    """Make an ASGI application that hands `app` requests whose bodies are whole.
+    """Make an ASGI application that hands `app` requests with complete bodies.
 
-    Of a body that is too long it gets the beginning, and has to refuse it.
+    Of a body that is too long `app` gets the beginning, and has to refuse it.
     """
     wsgi: Any = WSGIMiddleware(app, workers=threads)
 
@@ -150,11 +146,11 @@ def _bounded(app: WSGIApp, threads: int) -> Any:
         async def whole() -> dict[str, Any]:
             return {"type": "http.request", "body": body, "more_body": False}
 
-        # WSGI would take a body that came in chunks for an empty one.
+        # WSGI would take a chunked body for an empty one.
         replaced = (b"content-length", b"transfer-encoding")
         headers = [header for header in scope["headers"] if header[0] not in replaced]
         headers.append((b"content-length", str(len(body)).encode()))
-        # Hypercorn cannot close a connection while what comes in is not taken.
+        # Hypercorn cannot close a connection as long as what arrives is not taken.
         draining = asyncio.create_task(_drain(receive))
         try:
             await wsgi({**scope, "headers": headers}, whole, send)

@@ -166,7 +166,7 @@ def test_a_body_that_is_not_a_json_object_is_400(jobs: HttpJobs, body: bytes) ->
         ({"raw_dir": None}, "raw_dir: Input should be a valid string"),
         ({"raw_dir": "/etc/raw/sales/2022-09-03"}, "SALES_HTTP_ROOTS"),
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
-        ({"date": "2022-09-04"}, "not that of the date 2022-09-04"),
+        ({"date": "2022-09-04"}, "does not belong to the date 2022-09-04"),
     ],
     ids=str,
 )
@@ -253,7 +253,7 @@ def test_a_fault_of_our_own_is_500_and_tells_no_more_than_the_run(
         response = jobs.raw("2022-08-09")
         assert (
             message(response, 500)
-            == f"a fault of this server: see run {response.json()['run_id']} in Dagster"
+            == f"this server is at fault: see run {response.json()['run_id']} in Dagster"
         )
         assert "file is not a database" in jobs.log.read_text()
 
@@ -276,7 +276,7 @@ def test_a_server_without_its_token_is_500_and_says_what_to_do_there(
     with running_http_jobs(tmp_path, SALES_API_URL=held_api.url) as jobs:
         text = message(jobs.raw("2022-08-09"), 500)
     assert "AUTH_TOKEN is not set" in text
-    assert "where the server runs" in text
+    assert "Do that on the server" in text
 
 
 @pytest.mark.parametrize("size", [MAX_BODY + 1, 2 * 1024 * 1024])

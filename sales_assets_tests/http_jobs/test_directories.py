@@ -1,11 +1,12 @@
-"""Which directories the HTTP jobs accept, on a real file system."""
+"""Which directories the HTTP jobs accept, on a real file system, and the lock of a day."""
 
 from pathlib import Path
 
 import pytest
+from werkzeug.exceptions import BadRequest, Conflict
 
-from sales_assets.http_jobs.directories import StoredDay, refuse_strangers, stored_day
-from sales_assets.http_jobs.refusals import RequestError
+from sales_assets.http_jobs.directories import StoredDay, locked_day, refuse_strangers, stored_day
+from sales_assets.storage.replace.work import WORK, sweep
 from sales_assets_tests.helpers.rows import DAY
 
 
@@ -63,12 +64,12 @@ def test_another_name_of_an_allowed_root_is_the_same_storage(root: Path) -> None
         (f"ROOT/a/stg/raw/sales/{DAY}", "own directory"),
         (f"ROOT/.work/x/raw/sales/{DAY}", "own directory"),
         (f"ROOT/quarantine/sales/{DAY}/raw/sales/{DAY}", "lies within quarantine"),
-        (f"ROOT/{'x' * 256}/raw/sales/{DAY}", "longer"),
-        (f"ROOT/{'é/' * 400}raw/sales/{DAY}", "longer"),
+        (f"ROOT/{'x' * 256}/raw/sales/{DAY}", "too long"),
+        (f"ROOT/{'é/' * 400}raw/sales/{DAY}", "too long"),
     ],
 )
 def test_a_directory_that_does_not_fit_is_refused(root: Path, text: str, reason: str) -> None:
-    with pytest.raises(RequestError, match="raw_dir") as failure:
+    with pytest.raises(BadRequest, match="raw_dir") as failure:
         of_raw(root, text.replace("ROOT", str(root)))
     assert reason in str(failure.value)
 
@@ -80,7 +81,7 @@ def test_a_directory_that_does_not_fit_is_refused(root: Path, text: str, reason:
 def test_a_symlink_out_is_refused(root: Path, link: str) -> None:
     (root / link).parent.mkdir(parents=True, exist_ok=True)
     (root / link).symlink_to(root.parent / "outside")
-    with pytest.raises(RequestError):
+    with pytest.raises(BadRequest):
         of_raw(root, root / ("a" if link == "a" else "") / "raw" / "sales" / DAY)
 
 
@@ -97,14 +98,14 @@ def test_a_symlink_out_is_refused(root: Path, link: str) -> None:
 def test_a_symlink_in_a_directory_that_a_run_touches_is_refused(root: Path, link: str) -> None:
     (root / link).parent.mkdir(parents=True)
     (root / link).symlink_to(root.parent / "outside")
-    with pytest.raises(RequestError, match="symlink"):
+    with pytest.raises(BadRequest, match="symlink"):
         of_raw(root, root / "raw" / "sales" / DAY)
 
 
 def test_a_symlink_to_a_root_that_no_storage_can_have_is_refused(root: Path) -> None:
     (root / "b\x1b").mkdir()
     (root / "a").symlink_to(root / "b\x1b")
-    with pytest.raises(RequestError, match="control character"):
+    with pytest.raises(BadRequest, match="control character"):
         of_raw(root, root / "a" / "raw" / "sales" / DAY)
 
 
@@ -112,13 +113,13 @@ def test_a_symlink_to_a_root_that_no_storage_can_have_is_refused(root: Path) -> 
 def test_a_file_in_the_way_is_refused(root: Path, file: str) -> None:
     (root / file).parent.mkdir(parents=True, exist_ok=True)
     (root / file).touch()
-    with pytest.raises(RequestError, match="not a directory"):
+    with pytest.raises(BadRequest, match="not a directory"):
         of_raw(root, root / "a" / "raw" / "sales" / DAY)
 
 
 def test_a_root_within_two_allowed_ones_keeps_the_rules_of_both(root: Path) -> None:
     inner = root / "raw" / "sales"
-    with pytest.raises(RequestError, match="lies within raw"):
+    with pytest.raises(BadRequest, match="lies within raw"):
         stored_day({"raw": f"{inner}/raw/sales/{DAY}"}, [inner, root])
 
 
@@ -126,12 +127,43 @@ def test_a_root_that_becomes_a_symlink_later_is_refused_then(root: Path) -> None
     day = of_raw(root, root / "a" / "raw" / "sales" / DAY)
     refuse_strangers(day)
     (root / "a").symlink_to(root.parent / "outside")
-    with pytest.raises(RequestError, match="symlink"):
+    with pytest.raises(BadRequest, match="symlink"):
         refuse_strangers(day)
 
 
 @pytest.mark.parametrize("other", ["ROOT/stg/sales/2022-08-10", f"ROOT/a/stg/sales/{DAY}"])
 def test_directories_that_do_not_agree_are_refused(root: Path, other: str) -> None:
     directories = {"raw": f"{root}/raw/sales/{DAY}", "stg": other.replace("ROOT", str(root))}
-    with pytest.raises(RequestError, match="same day below the same root"):
+    with pytest.raises(BadRequest, match="same day below the same root"):
         stored_day(directories, [root])
+
+
+def locks_in(root: Path) -> list[Path]:
+    return [*(root / WORK).iterdir()]
+
+
+def test_a_day_is_locked_once_at_a_time_and_leaves_nothing(tmp_path: Path) -> None:
+    day = StoredDay(tmp_path, DAY)
+    with locked_day(day):
+        with pytest.raises(Conflict, match=f"{DAY} below '{tmp_path}': try again"):
+            locked_day(day).__enter__()
+        assert len(locks_in(tmp_path)) == 1
+    assert locks_in(tmp_path) == []
+    with locked_day(day):
+        pass
+
+
+def test_a_run_that_sweeps_up_leaves_a_locked_day_alone(tmp_path: Path) -> None:
+    with locked_day(StoredDay(tmp_path, DAY)):
+        [lock] = locks_in(tmp_path)
+        sweep(tmp_path / WORK)
+        assert locks_in(tmp_path) == [lock]
+    lock.mkdir()  # As a killed server would leave it.
+    sweep(tmp_path / WORK)
+    assert locks_in(tmp_path) == []
+
+
+def test_a_storage_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BadRequest, match=r"cannot write to .*file"):
+        locked_day(StoredDay(tmp_path / "file", DAY)).__enter__()

@@ -4,10 +4,11 @@ import re
 from http import HTTPStatus
 
 import pytest
+from werkzeug.exceptions import BadRequest, Conflict
 
 from sales_assets.feed.api import NotSetUpError, RefusedTokenError
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError
-from sales_assets.http_jobs.refusals import REFUSALS, DayBusyError, RequestError, refusal_of, refuse
+from sales_assets.http_jobs.refusals import REFUSALS, refusal_of, refuse
 from sales_assets_tests.helpers.files import PROJECT
 
 RUN = "the-run"
@@ -23,15 +24,15 @@ def test_the_documentation_has_the_same_table() -> None:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (RequestError("x"), 400),
-        (DayBusyError("x"), 409),
+        (BadRequest("x"), 400),
+        (Conflict("x"), 409),
         (FeedApiError("x"), 502),
         (RefusedTokenError("x"), 502),
         (NoSuchDayError("x"), 404),
     ],
 )
-def test_the_nearest_named_class_of_an_error_decides(error: Exception, status: int) -> None:
-    assert refusal_of(error) == refuse(HTTPStatus(status), str(error))
+def test_an_error_has_the_status_of_the_table(error: Exception, status: int) -> None:
+    assert refusal_of(error) == refuse(HTTPStatus(status), "x")
 
 
 def test_the_first_named_error_in_the_chain_of_causes_counts() -> None:
@@ -44,7 +45,7 @@ def test_an_error_without_a_name_tells_no_more_than_the_run(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert refusal_of(KeyError("secret"), RUN) == refuse(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of this server: see run the-run in Dagster", RUN
+        HTTPStatus.INTERNAL_SERVER_ERROR, "this server is at fault: see run the-run in Dagster", RUN
     )
     assert "secret" in caplog.text
 
@@ -52,7 +53,7 @@ def test_an_error_without_a_name_tells_no_more_than_the_run(
 def test_what_the_server_lacks_is_its_own_fault_and_says_what_to_do_there() -> None:
     assert refusal_of(NotSetUpError("AUTH_TOKEN is not set: set it"), RUN) == refuse(
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "this server is not set up: AUTH_TOKEN is not set: set it. Do that where the server runs, "
-        "and start it again",
+        "this server is not set up: AUTH_TOKEN is not set: set it. Do that on the server, and "
+        "restart it",
         RUN,
     )

@@ -234,7 +234,7 @@ def test_runs_that_do_not_end_in_time_are_killed_when_the_server_stops(
             os.kill(run, signal.SIGSTOP)
         jobs.process.terminate()
         assert (running.result().status_code, waiting.result().status_code) == (503, 503)
-        assert "stopped before the run had ended" in running.result().json()["message"]
+        assert "stopped before the run ended" in running.result().json()["message"]
         assert jobs.status_of(running.result()) == FAILURE
         assert jobs.process.wait(60) == 0
         assert not is_alive(run)

@@ -64,7 +64,7 @@ def test_a_port_that_is_taken_is_named(python: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = python(*START, "--raw-port", str(port))
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert f"127.0.0.1:{port} (--raw-port)" in result.stderr
 
 
