@@ -1,6 +1,7 @@
 """A page of a feed: its bytes as they came, and the rows in them.
 
-Rows are parsed where they are needed, and not kept: they take many times the memory of their text.
+Rows are parsed where they are needed, and not kept, but for those of small pages: they take many
+times the memory of their text.
 """
 
 import codecs
@@ -15,6 +16,9 @@ from pydantic_core import to_json
 
 from sales_assets.feed.json_rows import ROWS_PER_PART, Part, parts_of_page, values_of_page
 from sales_assets.feed.json_text import NoRowsError, kind_of
+
+_SMALL = 1 << 16
+"""Bytes of a page up to which its rows are kept until it is stored."""
 
 
 class Page:
@@ -104,10 +108,13 @@ class PulledPage(Page):
         self.total: int | None = None
         self.following: object = None
         self.is_last: bool | None = None
+        self._rows: list[Any] | None = None
         self.count = 0
         digest = hashlib.blake2b(digest_size=8)
         for part in self.parts(self.around):
             rows = values_of_page(part.json)
+            if len(body) <= _SMALL:
+                self._rows = rows
             for number, row in enumerate(rows, part.first):
                 if not isinstance(row, dict):
                     raise NoRowsError(f"row {number} is {kind_of(row)}, not an object")
@@ -117,6 +124,11 @@ class PulledPage(Page):
             for start in range(0, len(rows), ROWS_PER_PART):
                 digest.update(_canonical(rows[start : start + ROWS_PER_PART], fields))
         self.digest = digest.digest()
+
+    @property
+    def rows(self) -> Iterator[Any]:
+        """The rows; those of a small page were kept when it was read."""
+        return super().rows if self._rows is None else iter(self._rows)
 
 
 def _canonical(rows: list[Any], fields: Sequence[str]) -> bytes:

@@ -30,11 +30,14 @@ def test_an_answer_that_is_not_a_page_is_asked_for_again(
 ) -> None:
     api.days[DAY] = PAGES
     api.fail(**fault, page=number, times=1)
-    client = open_sales_api(api.url, read_timeout=0.4, request_timeout=0.5, retry_after_cap=0.01)
-    day = client.pages(DAY)
-    reading = day.reading()
+    # Only a request that has no end needs a short limit, in which others may not make it, either.
+    is_endless = fault.keys() & {"drip", "delay"}
+    limits = {"read_timeout": 0.4, "request_timeout": 0.5, "max_attempts": 100}
+    client = open_sales_api(api.url, retry_after_cap=0.01, **(limits if is_endless else {}))
+    reading = client.pages(DAY).reading()
     assert bodies_of(reading) == PAGES
-    assert reading.result.metadata["retries"] == 1
+    retries = reading.result.metadata["retries"]
+    assert retries > 0 if is_endless else retries == 1
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
@@ -42,11 +45,11 @@ def test_an_answer_that_is_never_a_page_fails_the_day(
     api: ScriptedApi, fault: dict[str, Any]
 ) -> None:
     api.days[DAY] = PAGES
-    api.fail(**fault, page=2)
+    api.fail(**fault)
     client = open_sales_api(
         api.url, read_timeout=0.1, request_timeout=0.2, max_attempts=2, retry_after_cap=0.01
     )
-    failed = r"2022-08-09: could not fetch page 2.*: 2 attempts failed; last error: "
+    failed = r"2022-08-09: could not fetch page 1.*: 2 attempts failed; last error: "
     with pytest.raises(FeedApiError, match=failed):
         bodies_of(client.pages(DAY))
 
@@ -99,9 +102,9 @@ def test_a_server_that_is_not_there_fails_in_the_end(api: ScriptedApi, sales_api
 
 def test_retry_after_is_followed(api: ScriptedApi) -> None:
     api.days[DAY] = PAGES
-    api.fail(status=429, headers={"Retry-After": "1"}, times=1)
-    client = open_sales_api(api.url, day_timeout=0.9)
-    with pytest.raises(FeedApiError, match=r"in 0.9 s \(day_timeout\): 1 attempt failed.*HTTP 429"):
+    api.fail(status=429, headers={"Retry-After": "100"}, times=1)
+    client = open_sales_api(api.url, day_timeout=60)
+    with pytest.raises(FeedApiError, match=r"in 60 s \(day_timeout\): 1 attempt failed.*HTTP 429"):
         bodies_of(client.pages(DAY))
     assert len(api.requests) == 1
 

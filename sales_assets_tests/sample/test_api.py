@@ -2,6 +2,9 @@
 
 import datetime
 import logging
+import socket
+from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -31,7 +34,7 @@ def get(server: SampleApi, **query: object) -> requests.Response:
         f"{server.url}/sales",
         params={name: str(value) for name, value in query.items()},
         headers={"Authorization": server.token},
-        timeout=5,
+        timeout=60,
     )
 
 
@@ -53,7 +56,7 @@ def test_a_bad_query_is_400(sample: SampleApi, query: dict[str, object]) -> None
 
 def test_a_wrong_token_is_401(sample: SampleApi) -> None:
     sample.token = "another"  # noqa: S105
-    assert requests.get(f"{sample.url}/sales?date={DAY}", timeout=5).status_code == 401
+    assert requests.get(f"{sample.url}/sales?date={DAY}", timeout=60).status_code == 401
 
 
 def test_a_fault_that_is_served_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -62,3 +65,15 @@ def test_a_fault_that_is_served_is_in_the_log(caplog: pytest.LogCaptureFixture) 
         get(server, date="2022-08-09", page=1)
         get(server, date="2022-08-09", page=2)
     assert caplog.messages == ['2022-08-09, page 2: {"page":2,"status":503}']
+
+
+def test_clients_that_stay_silent_keep_nobody_waiting(sample: SampleApi) -> None:
+    address = urlsplit(sample.url)
+    with ExitStack() as silent:
+        for _ in range(40):
+            silent.enter_context(socket.create_connection((address.hostname, address.port)))
+        assert get(sample, date=DAY, page=1).status_code == 200
+
+
+def test_only_get_requests_are_served(sample: SampleApi) -> None:
+    assert requests.post(f"{sample.url}/sales", timeout=60).status_code == 501
