@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable
 
 
-def in_child(action: Callable[[], object]) -> int:
-    """Run in a forked process that dies without any clearing up; give its wait status."""
+def fork(action: Callable[[], object]) -> int:
+    """Start a process that does this, ends without clearing up, and with 0 if it could do it."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -14,4 +14,9 @@ def in_child(action: Callable[[], object]) -> int:
             code = 0
         finally:
             os._exit(code)
-    return os.waitpid(child, 0)[1]
+    return child
+
+
+def in_child(action: Callable[[], object]) -> int:
+    """Run in such a process; give its wait status."""
+    return os.waitpid(fork(action), 0)[1]

@@ -308,30 +308,3 @@ def test_a_read_only_disk_fails_the_day_and_says_so(api: ScriptedApi, small_disk
     with pytest.raises(PublishError, match=r"BASE_DIR .* cannot be written to"):
         materialize(base, api.url)
     assert tree(base) == old
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to make fsync fail")
-def test_a_failing_fsync_fails_the_day_which_keeps_what_it_had(
-    api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]]
-) -> None:
-    script = base.with_name("publish.py")
-    script.write_text(
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from sales_assets.storage.replace import directories_of\n"
-        "base = Path(sys.argv[1])\n"
-        "with directories_of(base).replacing(base / 'raw/sales' / sys.argv[2]) as replacement:\n"
-        "    (replacement.new[0] / 'file').write_bytes(b'new')\n"
-        "    replacement.publish()\n"
-    )
-    strace = ["strace", "-f", "-o", os.devnull, "-e", "inject=fsync:error=EIO:when=1"]
-    result = subprocess.run(  # noqa: S603 - our own command
-        [*strace, sys.executable, str(script), str(base), DAY],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "Input/output error" in result.stderr
-    assert tree(base) == states[0]
-    assert not any((base / WORK).iterdir())

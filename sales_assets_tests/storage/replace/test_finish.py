@@ -4,9 +4,6 @@ import os
 import stat
 from pathlib import Path
 
-import pytest
-
-from sales_assets.storage.replace.finish import sync
 from sales_assets_tests.helpers.directories import DAY_DIR, NEW, OLD, publish
 
 
@@ -31,9 +28,3 @@ def test_nobody_of_a_group_locks_the_others_out_by_a_strict_umask(tmp_path: Path
     for path in tmp_path.rglob("*"):
         expected = 0o2770 if path.is_dir() else 0o660
         assert (stat.S_IMODE(path.stat().st_mode), path) == (expected, path)
-
-
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match="Invalid argument"):
-        sync(tmp_path / "pipe")

@@ -2,8 +2,6 @@
 
 import logging
 import queue
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from logging.handlers import QueueHandler
 from pathlib import Path
@@ -12,7 +10,7 @@ import pytest
 
 from sales_assets.storage.replace import PublishError, directories_of, work
 from sales_assets.storage.replace.work import WORK
-from sales_assets_tests.helpers.directories import DAY_DIR, DEAD, NEW, OLD, in_place, publish
+from sales_assets_tests.helpers.directories import DEAD, NEW, in_place, publish
 from sales_assets_tests.helpers.files import tree
 
 
@@ -28,26 +26,6 @@ def test_what_a_killed_process_left_is_swept_up_and_what_a_living_one_writes_is_
         assert not left.exists()
         living.publish()
     assert tree(tmp_path) == {**in_place(NEW), "raw/sales/E/1": b"living"}
-
-
-def test_a_day_lost_between_the_two_steps_comes_back(tmp_path: Path) -> None:
-    publish(tmp_path, OLD)
-    lost = tmp_path / WORK / DEAD / "old"
-    lost.mkdir(parents=True)
-    (tmp_path / "raw/sales/D").rename(lost / "raw%2Fsales%2FD")
-    with directories_of(tmp_path).replacing(tmp_path / "raw/sales/E") as other:
-        (other.new[0] / "1").write_bytes(b"other")
-        other.publish()
-    assert tree(tmp_path) == {**in_place(OLD), "raw/sales/E/1": b"other"}
-
-
-def test_a_reader_puts_a_lost_day_back(tmp_path: Path) -> None:
-    publish(tmp_path, OLD)
-    lost = tmp_path / WORK / DEAD / "old"
-    lost.mkdir(parents=True)
-    (tmp_path / "raw/sales/D").rename(lost / "raw%2Fsales%2FD")
-    assert directories_of(tmp_path).exists(tmp_path / DAY_DIR)
-    assert tree(tmp_path) == in_place(OLD)
 
 
 def test_a_work_directory_that_is_a_symlink_is_refused(tmp_path: Path) -> None:
@@ -83,23 +61,3 @@ def test_a_wait_for_a_lock_that_somebody_else_holds_is_logged(
     finally:
         logging.getLogger(work.__name__).removeHandler(handler)
     assert text.startswith(f"waiting for the lock of {tmp_path / WORK}, which another process")
-
-
-def test_kill_9_while_writing_leaves_the_old_day_and_the_next_run_sweeps_up(
-    tmp_path: Path,
-) -> None:
-    publish(tmp_path, OLD)
-    code = (
-        "import os, signal\n"
-        "from pathlib import Path\n"
-        "from sales_assets.storage.replace import directories_of\n"
-        f"base = Path({str(tmp_path)!r})\n"
-        "with directories_of(base).replacing(base / 'raw/sales/D') as replacement:\n"
-        "    (replacement.new[0] / '1').write_bytes(b'half')\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603
-    assert any((tmp_path / WORK).iterdir())
-    publish(tmp_path, NEW)
-    assert tree(tmp_path) == in_place(NEW)
-    assert not any((tmp_path / WORK).iterdir())
