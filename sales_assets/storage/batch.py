@@ -21,6 +21,9 @@ from sales_assets.storage.progress import Progress
 T = TypeVar("T")
 
 _SECONDS_TO_STOP = 5.0
+_SECONDS_BETWEEN_LOOKS = 0.05
+_BUSY = 0.8
+"""Seconds of processor a second: beyond that, one more thread is only in the way of the others."""
 
 
 class DayBatch:
@@ -46,7 +49,7 @@ class DayBatch:
         self._downstream = downstream
         self._upstream = upstream
         self._stop = threading.Event()
-        self._threads = False
+        self._in_threads = False
 
     def run(
         self, action: Callable[[str], dict[str, Any]], side_by_side: int, progress: Progress
@@ -92,7 +95,7 @@ class DayBatch:
 
         A day that is done in this thread needs none of that: what stops a run interrupts it.
         """
-        return self._watched(items) if self._threads else iter(items)
+        return self._watched(items) if self._in_threads else iter(items)
 
     def _watched(self, items: Iterable[T]) -> Iterator[T]:
         for item in items:
@@ -101,38 +104,35 @@ class DayBatch:
             yield item
 
     def _run_in_threads(
-        self, attempt: Callable[[str], None], side_by_side: int, progress: Progress
+        self, attempt: Callable[[str], None], most: int, progress: Progress
     ) -> None:
-        self._threads = True
+        self._in_threads = True
         left = deque(self._days)
         done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-
-        def attempt_and_tell(day: str) -> None:
-            try:
-                attempt(day)
-            except BaseException as error:
-                done.put(error)
-            else:
-                done.put(None)
 
         def work() -> None:
             # Another thread may take the last day in between.
             with suppress(IndexError):
                 while left:
-                    attempt_and_tell(left.popleft())
+                    day = left.popleft()
+                    try:
+                        attempt(day)
+                    except BaseException as error:
+                        done.put(error)
+                    else:
+                        done.put(None)
 
-        # Daemons: a day that hangs does not keep a run that is stopped from ending.
-        threads = [
-            threading.Thread(target=work, daemon=True, name=f"day {number}")
-            for number in range(min(side_by_side, len(self._days)))
-        ]
+        threads: list[threading.Thread] = []
+        idle = _Idle()
+        waiting = len(self._days)
         try:
-            for thread in threads:
-                thread.start()
-            waiting = len(self._days)
             while waiting:
+                if left and len(threads) < most and (not threads or idle()):
+                    # A daemon: a day that hangs does not keep a run that is stopped from ending.
+                    threads.append(threading.Thread(target=work, daemon=True))
+                    threads[-1].start()
                 with suppress(queue.Empty):
-                    broken = done.get(timeout=1)
+                    broken = done.get(timeout=_SECONDS_BETWEEN_LOOKS)
                     waiting -= 1
                     if broken:
                         raise broken
@@ -162,6 +162,21 @@ class DayBatch:
             self.to_run_after(errors),
             self._downstream,
         ) from (None if told else cause)
+
+
+class _Idle:
+    """Whether the processor has had time to spare since the last time it was asked for."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic(), time.process_time()
+
+    def __call__(self) -> bool:
+        now = time.monotonic(), time.process_time()
+        elapsed, busy = (a - b for a, b in zip(now, self._since, strict=True))
+        if elapsed < _SECONDS_BETWEEN_LOOKS:
+            return False
+        self._since = now
+        return busy < _BUSY * elapsed
 
 
 class _StoppedError(Exception):

@@ -33,7 +33,7 @@ def is_as_recorded(context: dg.AssetCheckExecutionContext, storage: DayDirectori
     key, days, recorded = _checked(context, storage)
     graph = context.op_execution_context.job_def.asset_layer.asset_graph
     upstream = {
-        parent.to_user_string(): storage.recorded(context.instance, parent, days)
+        parent.to_user_string(): storage.known(context.instance, parent, days)
         for parent in graph.get(key).parent_keys
     }
 
@@ -138,7 +138,7 @@ def row_count_is_usual(
     """The number of rows is not far off those of the same weekday in the four weeks before."""
     key, days = _asset_and_days(context)
     before = {day: _same_weekdays_before(day) for day in days}
-    recorded = storage.recorded(context.instance, key, {*days, *itertools.chain(*before.values())})
+    recorded = storage.known(context.instance, key, {*days, *itertools.chain(*before.values())})
 
     def judge(day: str) -> Finding:
         if day not in recorded:
@@ -190,7 +190,7 @@ def _checked(
 ) -> tuple[dg.AssetKey, Sequence[str], Mapping[str, Recorded]]:
     """Give what is checked, and what is recorded of it."""
     key, days = _asset_and_days(context)
-    return key, days, storage.recorded(context.instance, key, days)
+    return key, days, storage.known(context.instance, key, days)
 
 
 def _same_weekdays_before(day: str) -> list[str]:

@@ -117,7 +117,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
             MissingPartitionError: A day has no directory; raised when its stream is read.
         """
         key, days = context.asset_key, context.asset_partition_keys
-        recorded = self.recorded(context.instance, key, days)
+        recorded = self.known(context.instance, key, days)
         if unknown := [day for day in days if day not in recorded]:
             context.log.warning(
                 f"{key.to_user_string()}: {len(unknown)} of {len(days)} days were never recorded; "

@@ -1,6 +1,7 @@
 """Things that are done in a process of their own, since it is to die or to be limited."""
 
 import os
+import traceback
 from collections.abc import Callable
 
 
@@ -12,6 +13,9 @@ def fork(action: Callable[[], object]) -> int:
         try:
             action()
             code = 0
+        except BaseException:
+            # Nobody else would tell: the child does not get as far as its caller.
+            traceback.print_exc()
         finally:
             os._exit(code)
     return child

@@ -1,6 +1,5 @@
 """The days of one run: those that fail, those that do not, and what is said of them."""
 
-import itertools
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -86,14 +85,15 @@ def test_a_day_under_way_ends_early_and_without_an_outcome_when_no_day_can_succe
     error: BaseException,
 ) -> None:
     batch = batch_of(DAYS[:2])
-    is_under_way, has_ended = threading.Event(), threading.Event()
+    is_under_way, has_ended, never = (threading.Event() for _ in range(3))
 
     def action(day: str) -> dict[str, Any]:
         if day == DAYS[1]:
             assert is_under_way.wait(5)
             raise error
         try:
-            for _ in batch.until_stopped(itertools.repeat(None)):
+            # Some processor time has to be left, else the other day is not begun.
+            for _ in batch.until_stopped(iter(lambda: never.wait(0.01), None)):
                 is_under_way.set()
         finally:
             has_ended.set()
@@ -104,3 +104,14 @@ def test_a_day_under_way_ends_early_and_without_an_outcome_when_no_day_can_succe
     assert has_ended.wait(5)
     failed = [DAYS[1]] if isinstance(error, Exception) else []
     assert ([*batch.stored], [*batch.failed]) == ([], failed)
+
+
+def test_days_that_wait_are_done_side_by_side() -> None:
+    all_wait = threading.Barrier(len(DAYS), timeout=30)
+
+    def action(day: str) -> dict[str, Any]:
+        return {"was": all_wait.wait() >= 0}
+
+    batch = batch_of(DAYS)
+    run(batch, action, side_by_side=len(DAYS))
+    assert [*batch.failed] == []

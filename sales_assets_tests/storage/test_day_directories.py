@@ -19,6 +19,9 @@ from sales_assets_tests.helpers.rows import DAY
 KEY = dg.AssetKey("raw_things")
 
 
+EACH_WAY = pytest.mark.parametrize("way", ["recorded", "known"])
+
+
 @pytest.fixture
 def days(tmp_path: Path) -> DayDirectories:
     """A storage that holds a day of two pages."""
@@ -83,30 +86,40 @@ def test_a_day_that_was_never_stored_is_named(days: DayDirectories) -> None:
         days.describe(KEY, "2022-08-10")
 
 
+def record(instance: dg.DagsterInstance, **metadata: Any) -> None:
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(KEY, partition=DAY, metadata=metadata)
+    )
+
+
+@EACH_WAY
 def test_what_is_recorded_of_a_day_meanwhile_is_found(
-    days: DayDirectories, instance: dg.DagsterInstance
+    days: DayDirectories, instance: dg.DagsterInstance, way: str
 ) -> None:
-    def record(day: str, **metadata: Any) -> None:
-        instance.report_runless_asset_event(
-            dg.AssetMaterialization(KEY, partition=day, metadata=metadata)
-        )
-
-    assert days.recorded(instance, KEY, [DAY]) == {}
+    recorded = getattr(days, way)
+    assert recorded(instance, KEY, [DAY]) == {}
     metadata = days.metadata(KEY, DAY)
-    record(DAY, **metadata)
-    assert days.recorded(instance, KEY, [DAY])[DAY]["sha256"] == metadata["sha256"]
-    record(DAY, **{**metadata, "sha256": "another"})
-    assert days.recorded(instance, KEY, [DAY])[DAY]["sha256"] == "another"
+    record(instance, **metadata)
+    assert recorded(instance, KEY, [DAY])[DAY]["sha256"] == metadata["sha256"]
+    record(instance, **{**metadata, "sha256": "another"})
+    assert recorded(instance, KEY, [DAY])[DAY]["sha256"] == "another"
 
 
+@EACH_WAY
 def test_what_is_recorded_in_another_instance_is_not_taken_for_that_of_this_one(
-    days: DayDirectories, instance: dg.DagsterInstance
+    days: DayDirectories, instance: dg.DagsterInstance, way: str
 ) -> None:
+    recorded = getattr(days, way)
     with dg.DagsterInstance.ephemeral() as other:
         for one, digest in ((instance, "here"), (other, "there")):
-            metadata = {**days.metadata(KEY, DAY), "sha256": digest}
-            one.report_runless_asset_event(
-                dg.AssetMaterialization(KEY, partition=DAY, metadata=metadata)
-            )
-        found = [days.recorded(one, KEY, [DAY])[DAY]["sha256"] for one in (instance, other)]
+            record(one, **{**days.metadata(KEY, DAY), "sha256": digest})
+        found = [recorded(one, KEY, [DAY])[DAY]["sha256"] for one in (instance, other)]
     assert found == ["here", "there"]
+
+
+def test_a_record_that_is_known_is_not_fetched_again(
+    days: DayDirectories, instance: dg.DagsterInstance
+) -> None:
+    record(instance, **days.metadata(KEY, DAY))
+    first, second = (days.known(instance, KEY, [DAY, "2022-08-10"])[DAY] for _ in range(2))
+    assert first is second

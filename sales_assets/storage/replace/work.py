@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 _SECONDS_IN_SILENCE = 5.0
 _OLD = "old"
 _ID = re.compile(r"[0-9a-f]{32}")
+_one_at_a_time = threading.Lock()
+"""Threads of one process wait here, which takes less than to wait for the lock of a file."""
 _living: set[str] = set()
 """Places of this process, which a sweep need not try the lock of."""
 
@@ -73,7 +75,7 @@ def place(root: Path) -> Iterator[Path]:
     with ExitStack() as stack:
         make(root)
         # The lock on the root keeps a sweeper away from a place that has no lock yet.
-        with locked(root):
+        with _one_at_a_time, locked(root):
             _sweep(root)
             _living.add(mine.name)
             stack.callback(_living.discard, mine.name)
