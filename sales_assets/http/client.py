@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 from urllib.parse import urlencode
 
 import dagster as dg
@@ -51,6 +51,15 @@ class HttpClient:
             limits.max_per_second,
             limits.retry_after_cap,
             limits.request_timeout,
+        )
+        backoff = tenacity.wait_random_exponential(multiplier=2 * limits.backoff, max=60)
+        self._retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(TransientHttpError),
+            stop=self._is_last,
+            wait=lambda state: max(backoff(state), self._pace.pause),
+            before_sleep=self._before_sleep,
+            sleep=self.sleep,
+            reraise=True,
         )
         self._closed = threading.Event()
         self._has_served = False
@@ -123,6 +132,22 @@ class HttpClient:
         self._closed.set()
         self._pace.close()
 
+    def _is_last(self, state: tenacity.RetryCallState) -> bool:
+        """Tell whether there is no further attempt, or no time for one."""
+        resumes = time.monotonic() + state.upcoming_sleep
+        is_late = resumes >= state.args[0]._deadline
+        return is_late or state.attempt_number >= self._limits.max_attempts
+
+    def _before_sleep(self, state: tenacity.RetryCallState) -> None:
+        dg.get_dagster_logger(__name__).warning(
+            "%s; attempt %d of %d failed, retrying in %.1f s",
+            state.outcome.exception() if state.outcome else None,
+            state.attempt_number,
+            self._limits.max_attempts,
+            state.upcoming_sleep,
+        )
+        state.args[0]._on_retry()
+
     def _send(self, method: str, address: str, body: bytes | None) -> HttpAnswer:
         answer = self._transport.ask(method, address, body)
         # The token stays with the API; a second redirect is not followed.
@@ -175,7 +200,7 @@ class Question(Generic[T]):
     def drop(self) -> None:
         """Want no result any more."""
         if self._begun is not None:
-            self._client._pace.take(self._begun)
+            self._client._pace.drop(self._begun)
 
     def result(self) -> T:
         """Wait for what `accept` makes of the response.
@@ -184,21 +209,8 @@ class Question(Generic[T]):
             TransientHttpError: The last attempt, or the last before the deadline, failed too.
             HttpError: There cannot be a response, or none that is taken.
         """
-        limits = self._client._limits
-        backoff = tenacity.wait_random_exponential(multiplier=2 * limits.backoff, max=60)
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(TransientHttpError),
-            stop=tenacity.stop_any(
-                tenacity.stop_after_attempt(limits.max_attempts),
-                tenacity.stop_before_delay(self._deadline - time.monotonic()),
-            ),
-            wait=lambda state: max(backoff(state), self._client._pace.pause),
-            before_sleep=self._before_sleep,
-            sleep=self._client.sleep,
-            reraise=True,
-        )
         try:
-            return retrying(self._attempt)
+            return cast("T", self._client._retrying(Question._attempt, self))
         except HttpError as error:
             failed = error
         # Outside, so that Dagster does not record the one with the other.
@@ -236,13 +248,3 @@ class Question(Generic[T]):
             raise answer.error(f"{answer.said}, though the API took the token before")
         self._was_refused = True
         raise answer.transient_error()
-
-    def _before_sleep(self, state: tenacity.RetryCallState) -> None:
-        dg.get_dagster_logger(__name__).warning(
-            "%s; attempt %d of %d failed, retrying in %.1f s",
-            state.outcome.exception() if state.outcome else None,
-            state.attempt_number,
-            self._client._limits.max_attempts,
-            state.upcoming_sleep,
-        )
-        self._on_retry()

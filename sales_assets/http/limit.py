@@ -20,9 +20,10 @@ class Limit:
     as they keep their speed. That is the rule of TCP Vegas, as in `VegasLimit` of Netflix's
     concurrency-limits (github.com/Netflix/concurrency-limits): of the calls under way,
     `level * (1 - fastest / now)` wait in a queue of the API. With three of them the level stays,
-    with more than six it shrinks. A refusal takes it back to what went well before, or halves it if
-    just that is refused now (AIMD). As a refusal often costs a pause of seconds, more is not tried
-    again for a minute.
+    with more than six it shrinks. As in Linux, `fastest` is the fastest call ever, and `now` the
+    fastest of the round: some calls are slow for reasons of their own, but a queue delays them all.
+    A refusal takes the level back to what went well before, or halves it if just that is refused
+    now (AIMD). As a refusal often costs a pause of seconds, more is not tried again for a minute.
 
     Args:
         ceiling: The highest level.
@@ -38,22 +39,23 @@ class Limit:
         self._ceiling = ceiling
         self._clock = clock
         self._grows_at = clock()
-        self._fastest = float("inf")
-        self._begin_round()
+        self._fastest = self._now = float("inf")
+        self._calls = 0
 
     def went_well(self, seconds: float, in_flight: int) -> None:
         """Learn from a call that took so long, and began with so many under way."""
+        self._fastest = min(self._fastest, seconds)
+        if in_flight <= 0.7 * self.level:
+            # The level did not hold it back.
+            return
         self._calls += 1
-        self._seconds += seconds
-        self._in_flight += in_flight
+        self._now = min(self._now, seconds)
         if self._calls < max(_ROUND, self.level):
             return
-        now = self._seconds / self._calls
-        self._fastest = min(self._fastest, now)
-        waiting = self.level * (1 - self._fastest / now)
+        waiting = self.level * (1 - self._fastest / self._now)
         if waiting > _MUCH:
             self.level = self._good = max(min(self._first, self.level), self.level - 1)
-        elif waiting < _LITTLE and self._in_flight > 0.7 * self.level * self._calls:
+        elif waiting < _LITTLE:
             self._good = max(self._good, self.level)
             self._grow()
         self._begin_round()
@@ -74,5 +76,5 @@ class Limit:
         self.level = min(more, most)
 
     def _begin_round(self) -> None:
-        self._calls = self._in_flight = 0
-        self._seconds = 0.0
+        self._calls = 0
+        self._now = float("inf")

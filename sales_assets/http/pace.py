@@ -5,18 +5,21 @@ What has no result in time is given up together with its thread, which ends when
 it: nothing closes a socket under a thread that reads from it. What is called does not matter here.
 """
 
+import concurrent.futures
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, wait
-from functools import partial
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from sales_assets.http.errors import TransientHttpError
 from sales_assets.http.limit import Limit
 
 T = TypeVar("T")
+
+_LONGEST_WAIT = 3600
+"""Seconds for which to wait at a time: a lock cannot wait for ever and a timeout, too."""
 
 
 class GivenUpError(Exception):
@@ -28,11 +31,9 @@ class Call(Generic[T]):
 
     def __init__(self, function: Callable[[], T]) -> None:
         self.function = function
-        self.future: Future[T] = Future()
-        self.end = self.started = 0.0
-        self.in_flight = 0
-        self.level = 0
-        self.is_taken = False
+        self.future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self.started = 0.0
+        self.in_flight = self.level = 0
 
 
 class Pace:
@@ -59,8 +60,10 @@ class Pace:
         self._seconds = seconds
         self._changed = threading.Condition()
         self._queue: deque[Call[Any]] = deque()
-        self._running: set[Call[Any]] = set()
-        self._not_taken = self._threads = self._idle = 0
+        self._running: dict[Call[Any], float] = {}
+        """Those under way, with the time at which each is given up."""
+        self._not_taken: set[Call[Any]] = set()
+        self._threads = 0
         self._next_start = self._resume = 0.0
         self._closed = False
 
@@ -76,14 +79,21 @@ class Pace:
             GivenUpError: The pace was closed.
         """
         with self._changed:
-            return self._begin(function)
+            if self._closed:
+                raise GivenUpError("the client was closed")
+            call = Call(function)
+            self._not_taken.add(call)
+            self._queue.append(call)
+            self._staff()
+            self._changed.notify()
+        return call
 
     def begin_ahead(self, function: Callable[[], T], most: int) -> Call[T] | None:
-        """Have a call made of which nobody needs the result yet.
+        """Have a call made whose result nobody needs yet.
 
         Args:
             function: The call.
-            most: How many results may not have been taken yet; never more than the ceiling.
+            most: How many results may wait to be taken; never more than the ceiling.
 
         Returns:
             The call; None if there are that many.
@@ -92,7 +102,8 @@ class Pace:
             GivenUpError: The pace was closed.
         """
         with self._changed:
-            return self._begin(function) if self._not_taken < min(most, self._ceiling) else None
+            has_room = len(self._not_taken) < min(most, self._ceiling)
+            return self.begin(function) if has_room else None
 
     def result(self, call: Call[T], deadline: float) -> T:
         """Wait for the result of a call, until some time on the clock of `time.monotonic`.
@@ -102,29 +113,17 @@ class Pace:
         """
         try:
             while not call.future.done():
-                with self._changed:
-                    now = time.monotonic()
-                    # Also the calls of others, which may be what keeps this one from its turn.
-                    for late in [one for one in self._running if one.end <= now]:
-                        self._give_up(late, f"no complete response within {self._seconds:g} s")
-                    if deadline <= now and not call.future.done():
-                        began = call in self._running
-                        self._give_up(
-                            call, f"{'no complete response' if began else 'not sent'} in time"
-                        )
-                    ends = [one.end for one in self._running]
-                until = min([deadline, now + self._seconds, *ends])
-                wait([call.future], min(until - now, 3600))
+                seconds = self._give_up_late(call, deadline)
+                with suppress(concurrent.futures.TimeoutError):
+                    call.future.exception(min(seconds, _LONGEST_WAIT))
             return call.future.result()
         finally:
-            self.take(call)
+            self.drop(call)
 
-    def take(self, call: Call[Any]) -> None:
-        """Make room for another call ahead: the result of this one is taken, or of no use."""
+    def drop(self, call: Call[Any]) -> None:
+        """Make room for another call ahead: nobody waits for the result of this one."""
         with self._changed:
-            if not call.is_taken:
-                call.is_taken = True
-                self._not_taken -= 1
+            self._not_taken.discard(call)
             if call in self._queue:
                 self._queue.remove(call)
 
@@ -136,23 +135,13 @@ class Pace:
                 self._give_up(call, "the client was closed")
             self._changed.notify_all()
 
-    def _begin(self, function: Callable[[], T]) -> Call[T]:
-        if self._closed:
-            raise GivenUpError("the client was closed")
-        call = Call(function)
-        self._not_taken += 1
-        self._queue.append(call)
-        self._staff()
-        return call
-
     def _staff(self) -> None:
-        """See to it that there is a thread for what waits."""
-        is_short = len(self._queue) > self._idle and self._threads < self._ceiling
-        if is_short and not self._closed:
+        """Start a thread for what waits, as far as the limit allows."""
+        needed = min(self._limit.level, len(self._running) + len(self._queue))
+        if self._threads < needed and not self._closed:
             self._threads += 1
             # A daemon: a call that hangs keeps no process from ending.
             threading.Thread(target=self._work, daemon=True, name="pace").start()
-        self._changed.notify()
 
     def _work(self) -> None:
         while self._make_next_call():
@@ -163,44 +152,41 @@ class Pace:
         call = self._next()
         if call is None:
             return False
-        settle: Callable[[], None]
         error: BaseException | None = None
         try:
-            settle = partial(call.future.set_result, call.function())
+            result = call.function()
         except BaseException as raised:
             error = raised
-            settle = partial(call.future.set_exception, raised)
         with self._changed:
-            if call not in self._running:
+            if self._running.pop(call, None) is None:
                 # It was given up, and another thread has taken over.
                 return False
-            self._running.remove(call)
             self._learn(call, error)
-            settle()
+            self._staff()
+            if error is None:
+                call.future.set_result(result)
+            else:
+                call.future.set_exception(error)
         return True
 
     def _next(self) -> Call[Any] | None:
-        """Wait for a call whose turn it is; None when there will be none."""
+        """Wait for a call whose turn it is; None when this thread is not needed any more."""
         with self._changed:
-            while not self._closed:
+            while self._threads <= self._limit.level and not self._closed:
                 now = time.monotonic()
-                start = None
-                if self._queue and len(self._running) < self._limit.level:
-                    start = max(self._next_start, self._resume)
-                    if start <= now:
-                        return self._start(self._queue.popleft(), now)
-                self._idle += 1
-                self._changed.wait(None if start is None else start - now)
-                self._idle -= 1
+                start = max(self._next_start, self._resume)
+                if self._queue and start <= now:
+                    return self._start(self._queue.popleft(), now)
+                self._changed.wait(start - now if self._queue else None)
+            self._threads -= 1
+            # What woke this thread may have been meant for another one.
+            self._changed.notify()
         return None
 
     def _start(self, call: Call[Any], now: float) -> Call[Any]:
-        self._running.add(call)
+        self._running[call] = now + self._seconds
         self._next_start = now + self._interval
-        call.started, call.end = now, now + self._seconds
-        call.in_flight, call.level = len(self._running), self._limit.level
-        if self._queue:
-            self._staff()
+        call.started, call.in_flight, call.level = now, len(self._running), self._limit.level
         return call
 
     def _learn(self, call: Call[Any], error: BaseException | None) -> None:
@@ -216,13 +202,24 @@ class Pace:
         else:
             self._limit.went_well(now - call.started, call.in_flight)
 
+    def _give_up_late(self, call: Call[Any], deadline: float) -> float:
+        """Give up what takes too long; return how many seconds to wait for what does not yet."""
+        with self._changed:
+            now = time.monotonic()
+            # Also the calls of others, which may be what keeps this one from its turn.
+            for late in [one for one, end in self._running.items() if end <= now]:
+                self._give_up(late, f"no complete response within {self._seconds:g} s")
+            if deadline <= now and not call.future.done():
+                began = "no complete response" if call in self._running else "not sent"
+                self._give_up(call, f"{began} in time")
+            return min([deadline, now + self._seconds, *self._running.values()]) - now
+
     def _give_up(self, call: Call[Any], reason: str) -> None:
-        if call in self._running:
-            self._running.remove(call)
+        if self._running.pop(call, None) is None:
+            self._queue.remove(call)
+        else:
             self._threads -= 1
             if call.level == self._limit.level:
                 self._limit.refused()
-        else:
-            self._queue.remove(call)
         call.future.set_exception(GivenUpError(reason))
         self._staff()

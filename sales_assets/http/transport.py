@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.utils import requote_uri
 
 from sales_assets.http.answer import LARGEST_ERROR, HttpAnswer, unpacked
 from sales_assets.http.environment import proxy_for, trusted
@@ -78,9 +79,11 @@ class Transport:
     def __init__(self, address: str, auth: requests.auth.AuthBase | None, limits: Limits) -> None:
         proxy = proxy_for(address)
         schemes = {urlsplit(one).scheme for one in (address, proxy)}
-        self._session = _Session(trusted(address) if "https" in schemes else None)
+        self._session = _Session()
         # What the environment says was read above; a .netrc would take the place of the token.
         self._session.trust_env = False
+        adapter = _Adapter(address, proxy, trusted(address) if "https" in schemes else None)
+        self._session.mount(f"{urlsplit(address).scheme}://", adapter)
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers = requests.structures.CaseInsensitiveDict(_HEADERS)
         self._prepared = self._session.prepare_request(requests.Request("GET", address))
@@ -114,7 +117,6 @@ class Transport:
                 answer = self._read(response, address, whole=method == "GET")
             finally:
                 response.close()
-                response.connection.close()
             reason = ""
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             reason = _in_words(error, *self._timeouts)
@@ -128,7 +130,7 @@ class Transport:
         # A copy of one that is ready: to make a request anew takes as long as to send it.
         request = self._prepared.copy()
         request.prepare_method(method)
-        request.prepare_url(address, None)
+        request.url = requote_uri(address)
         if self._auth:
             request = self._auth(request)
         if body is not None:
@@ -166,38 +168,47 @@ class Transport:
 
 
 class _Session(requests.Session):
-    """A session that follows no redirect, and in which each request has its own connection."""
-
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
-        super().__init__()
-        self._tls = tls
-
-    def get_adapter(self, url: str) -> HTTPAdapter:
-        """Give the connection of one request."""
-        return _OneRequest(self._tls)
+    """A session that follows no redirect."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Say that there is none: also where none is followed, its whole body would be read."""
 
 
-class _OneRequest(HTTPAdapter):
-    """The connection of one request; all of them share the certificates, once these are read."""
+class _Closing:
+    """Closes each connection after its response instead of keeping it."""
 
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
-        self._tls = tls
-        super().__init__(pool_connections=1, pool_maxsize=1)
+    def _put_conn(self, conn: Any) -> None:
+        if conn:
+            conn.close()
 
-    def build_connection_pool_key_attributes(self, *arguments: Any, **options: Any) -> Any:
-        """Have each connection use the one context, which is slow to make."""
-        host, _ = super().build_connection_pool_key_attributes(*arguments, **options)
-        return host, {"ssl_context": self._tls} if self._tls else {}
+
+class _PlainConnections(_Closing, urllib3.HTTPConnectionPool):
+    """Those to `http://`."""
+
+
+class _TlsConnections(_Closing, urllib3.HTTPSConnectionPool):
+    """Those to `https://`."""
+
+
+class _Adapter(HTTPAdapter):
+    """The connections to one server; they share the certificates, which are slow to read."""
+
+    def __init__(self, address: str, proxy: str, tls: ssl.SSLContext | None) -> None:
+        super().__init__()
+        manager: urllib3.PoolManager = (
+            self.proxy_manager_for(proxy, ssl_context=tls, proxy_ssl_context=tls)
+            if proxy
+            else urllib3.PoolManager(ssl_context=tls)
+        )
+        manager.pool_classes_by_scheme = {"http": _PlainConnections, "https": _TlsConnections}
+        self._pool = manager.connection_from_url(address)
+
+    def get_connection_with_tls_context(self, *_: Any, **__: Any) -> urllib3.HTTPConnectionPool:
+        """Give the connections, all of which go to the same server."""
+        return self._pool
 
     def cert_verify(self, *_: Any) -> None:
         """Leave that to the context."""
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        """Use it for a proxy that is reached over TLS, too."""
-        return super().proxy_manager_for(proxy, proxy_ssl_context=self._tls, **options)
 
 
 class _Redacting(logging.Filter):

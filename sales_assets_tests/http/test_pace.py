@@ -126,7 +126,7 @@ def test_a_call_of_no_use_any_more_is_not_made(pace: Pace) -> None:
     made: list[int] = []
     over = threading.Event()
     first = pace.begin(over.wait)
-    pace.take(pace.begin(lambda: made.append(2)))
+    pace.drop(pace.begin(lambda: made.append(2)))
     over.set()
     pace.result(first, NEVER)
     assert result(pace, lambda: 3) == 3
