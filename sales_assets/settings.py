@@ -10,11 +10,15 @@ from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
+import click
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 
-class InvalidSettingError(ValueError):
-    """An environment variable holds something that it cannot."""
+class InvalidSettingError(click.ClickException):
+    """An environment variable holds something that it cannot.
+
+    Commands show it in one line: ours, and Dagster's, which are made with click, too.
+    """
 
     def __init__(self, name: str, value: str | None, expected: str) -> None:
         """Name the variable and what it should be.

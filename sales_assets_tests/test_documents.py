@@ -74,6 +74,7 @@ def test_the_commands_of_a_document_run(document: str, tmp_path: Path) -> None:
     """Run them one after the other in a scratch copy of the project, with the sample API."""
     copy = tmp_path / "project"
     shutil.copytree(PROJECT, copy, ignore=not_of_the_project)
+    (copy / ".venv").symlink_to(sys.prefix)  # `make check` uses it.
     home = shutil.copytree(copy / "dagster_home", tmp_path / "dagster_home")
     environment = {
         **without_settings(os.environ),
@@ -108,7 +109,7 @@ def test_a_block_is_run_in_a_known_way(block: Block) -> None:
 
 @pytest.mark.parametrize("block", BLOCKS, ids=[block.place for block in BLOCKS])
 def test_a_block_is_of_a_known_language(block: Block) -> None:
-    assert block.language in {*RUN, "json", "yaml", "mermaid"}
+    assert block.language in {*RUN, "json", "yaml", "toml", "mermaid"}
 
 
 @each_document

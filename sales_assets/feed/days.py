@@ -1,7 +1,9 @@
 """Days as texts, `YYYY-MM-DD`: the names of partitions, and what rows hold."""
 
 import datetime
+from typing import Any
 
+import click
 import dagster as dg
 
 
@@ -14,6 +16,29 @@ class NoPartitionsError(dg.Failure):
             "one, up to yesterday (UTC): --partition 2022-08-09, or --partition-range "
             "2022-08-09...2022-09-08"
         )
+
+
+class UnknownDayError(click.ClickException):
+    """A command names a partition that does not exist; Dagster's commands show it in one line."""
+
+
+class DailyPartitions(dg.DailyPartitionsDefinition):
+    """The days from the first one to yesterday (UTC), which says so of any other."""
+
+    def validate_partition_key(self, partition_key: str, context: Any) -> None:
+        """Refuse what is not one of the days.
+
+        Raises:
+            UnknownDayError: It is not; says which days there are.
+        """
+        with dg.partition_loading_context(new_ctx=context):
+            if not self.has_partition_key(partition_key):
+                last = self.get_last_partition_key()
+                raise UnknownDayError(
+                    f"there is no partition {partition_key}: the days are {self.start:%Y-%m-%d} to "
+                    f"{last} (yesterday, UTC), written as in --partition {last} or "
+                    f"--partition-range {self.start:%Y-%m-%d}...{last}"
+                )
 
 
 def parse_day(text: str) -> datetime.date | None:

@@ -1,6 +1,6 @@
 """What to run after days could not be stored: commands to paste into a shell, and what to click.
 
-What was wrong with them is said by the errors themselves.
+What went wrong with them is said by the errors themselves.
 """
 
 import datetime
@@ -12,17 +12,14 @@ from typing import Any
 
 import dagster as dg
 
-from sales_assets.feed.stream import TornDayError
+from sales_assets.feed.stream import EveryDayFailsError, TornDayError
 from sales_assets.http.secrets import redacted
-
-CODE_LOCATION = "sales_assets.definitions"
-"""What commands of the shell name; all feeds are wired together there."""
 
 FOLLOWING_SENSOR = "stg_follows_raw"
 """The sensor that makes what is downstream of stored days."""
 
-_MOST_SPANS = 5
-_SHOWN_ERRORS = 10
+_SHOWN = 10
+"""Errors, and commands."""
 
 
 class FailedDaysError(dg.Failure):
@@ -50,13 +47,14 @@ class FailedDaysError(dg.Failure):
         torn = [day for day, error in failed.items() if isinstance(error, TornDayError)]
         lines = [
             f"{asset}: {len(failed)} of {_days(len(missing) + len(stored))} failed; existing data "
-            f"was kept{f', except of {boxes(torn)}' if torn else ''}"
+            f"was kept{f', except for {boxes(torn)}' if torn else ''}"
         ]
-        texts = {day: text_of(failed[day]) for day in sorted(failed)}
-        shown = [*dict.fromkeys(texts.values())][:_SHOWN_ERRORS]
-        lines += [indent(text, "  ") for text in shown]
-        if more := sum(text not in shown for text in texts.values()):
-            lines.append(f"  and {_days(more)} more, up to {max(failed)}; each partition says why")
+        errors = _different([failed[day] for day in sorted(failed)])
+        lines += [indent(text, "  ") for text in errors[:_SHOWN]]
+        if len(errors) > _SHOWN:
+            lines.append(
+                f"  ... and {len(errors) - _SHOWN} more errors; each partition has its own"
+            )
         if left:
             lines.append(f"{_days(len(left))} more {_were(len(left))} not tried after that")
         if stored:
@@ -93,21 +91,26 @@ def steps(
     yield from _commands(every, missing)
 
 
+def say_what_to_run(error: Exception, command: str) -> None:
+    """Add to the error of a run of one day the command that runs it again."""
+    if isinstance(error, dg.Failure):
+        error.description = f"{error}\nto run this day again:\n  {command}"
+        error.args = (error.description,)
+
+
 def command(assets: Sequence[str], first: str, last: str) -> str:
     """Give the command that materializes the days from the first to the last one."""
     span = f"--partition {first}" if first == last else f"--partition-range {first}...{last}"
-    return f"dagster asset materialize -m {CODE_LOCATION} --select {','.join(assets)} {span}"
+    return (
+        f"dagster asset materialize -m sales_assets.definitions --select {','.join(assets)} {span}"
+    )
 
 
 def boxes(days: Sequence[str]) -> str:
-    """Give days as the UI takes them in its box of partitions; many spans of them as one."""
-    return ", ".join(first if first == last else f"[{first}...{last}]" for first, last in few(days))
-
-
-def few(days: Sequence[str]) -> list[tuple[str, str]]:
-    """Give days as spans, and as the one span that covers them all where there are many."""
-    found = [*spans(days)]
-    return found if len(found) <= _MOST_SPANS else [(min(days), max(days))]
+    """Give days as the UI takes them in its box of partitions."""
+    return ", ".join(
+        first if first == last else f"[{first}...{last}]" for first, last in spans(days)
+    )
 
 
 def spans(days: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -134,9 +137,22 @@ def text_of(error: Exception) -> str:
     return str(error) if isinstance(error, dg.Failure) else redacted(repr(error))
 
 
+def _different(errors: Sequence[Exception]) -> list[str]:
+    """List what errors say; what fails every day is said once, though its addresses differ."""
+    texts: dict[object, str] = {}
+    for error in errors:
+        text = text_of(error)
+        texts.setdefault(type(error) if isinstance(error, EveryDayFailsError) else text, text)
+    return [*texts.values()]
+
+
 def _commands(assets: Sequence[str], days: Sequence[str]) -> Iterator[str]:
-    for first, last in few(days):
+    found = [*spans(days)]
+    for first, last in found[:_SHOWN]:
         yield f"  {command(assets, first, last)}"
+    if len(found) > _SHOWN:
+        # One range over all of them would run the days in between again.
+        yield f"  ... and {len(found) - _SHOWN} more, as in the UI"
 
 
 def _days(count: int) -> str:

@@ -10,13 +10,14 @@ from sales_assets.feed.daily import (
     pages_by_day,
     rows_by_day,
 )
+from sales_assets.feed.days import DailyPartitions
 from sales_assets.feed.stream import PagesByDay, RowsByDay
 from sales_assets.sales.api import SalesApi
 from sales_assets.sales.sale import SALE, SALE_CONTRACT
 
 # Dagster needs these two settings when it imports an asset, so they are read here.
 _settings = settings.read()
-SALES_DAYS = dg.DailyPartitionsDefinition(_settings.sales_start_date, timezone="UTC")
+SALES_DAYS = DailyPartitions(_settings.sales_start_date, timezone="UTC")
 _DAYS_PER_RUN = _settings.sales_days_per_run
 _OWNERS = ["team:sales"]
 _TAGS = {"domain": "sales", "pii": "names_of_clients"}

@@ -11,7 +11,7 @@ import dagster as dg
 import tenacity
 
 from sales_assets.feed.days import NoPartitionsError
-from sales_assets.feed.remedy import command, text_of
+from sales_assets.feed.remedy import command, say_what_to_run, text_of
 from sales_assets.feed.stream import (
     DayStream,
     Facts,
@@ -24,7 +24,7 @@ from sales_assets.storage.batch import DayBatch
 from sales_assets.storage.changes import change, require_no_rows
 from sales_assets.storage.comparison import content_differences
 from sales_assets.storage.day_directories import DayDirectories
-from sales_assets.storage.location import require_storage
+from sales_assets.storage.location import BASE_DIR_TAG, require_storage
 from sales_assets.storage.progress import Progress
 from sales_assets.storage.recorded import MADE_FROM, STAMP, next_stamp
 from sales_assets.storage.replace import ReplacedError
@@ -87,7 +87,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         progress = Progress(asset, days, context.log)
         try:
             batch.run(store, obj.side_by_side, progress)
-        except BaseException:
+        except BaseException as failure:
             # Dagster records nothing of an asset that fails, or whose run is stopped.
             for day, metadata in to_record():
                 materialization = dg.AssetMaterialization(key, metadata=metadata, partition=day)
@@ -102,6 +102,9 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                     partition=day,
                 )
                 yield dg.DagsterEvent.asset_observation(step, observation)
+                # It stores the day below BASE_DIR, not where the request of an HTTP job says.
+                if error is failure and BASE_DIR_TAG not in step.run_tags:
+                    say_what_to_run(error, remedy)
             raise
         progress.end(batch.stored)
         for day, metadata in to_record():

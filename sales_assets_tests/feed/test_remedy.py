@@ -11,10 +11,11 @@ from sales_assets.feed.remedy import (
     command,
     config_json,
     one_line,
+    say_what_to_run,
     steps,
     text_of,
 )
-from sales_assets.feed.stream import TornDayError
+from sales_assets.feed.stream import EveryDayFailsError, TornDayError
 
 DAYS = ("2022-08-09", "2022-08-10", "2022-08-11")
 LAUNCH = "dagster asset materialize -m sales_assets.definitions --select"
@@ -26,7 +27,6 @@ LAUNCH = "dagster asset materialize -m sales_assets.definitions --select"
         (["2022-08-09"], "2022-08-09"),
         (["2022-08-10", "2022-08-09"], "[2022-08-09...2022-08-10]"),
         (["2022-08-09", "2022-08-31", "2022-09-01"], "2022-08-09, [2022-08-31...2022-09-01]"),
-        ([f"2022-08-{day:02}" for day in range(1, 30, 2)], "[2022-08-01...2022-08-29]"),
     ],
 )
 def test_days_are_shown_as_the_ui_takes_them(days: list[str], shown: str) -> None:
@@ -48,10 +48,23 @@ def test_each_span_of_neighbors_has_a_command_of_its_own() -> None:
     ]
 
 
-def test_many_spans_are_one_range() -> None:
+def test_no_command_runs_a_day_again_that_is_stored() -> None:
     missing = [f"2022-08-{day:02}" for day in range(1, 30, 2)]
-    [_, only] = steps(["raw_sales"], missing, [], [])
-    assert only == f"  {LAUNCH} raw_sales --partition-range 2022-08-01...2022-08-29"
+    [_, *commands, rest] = steps(["raw_sales"], missing, [], [])
+    assert commands == [f"  {LAUNCH} raw_sales --partition {day}" for day in missing[:10]]
+    assert rest == "  ... and 5 more, as in the UI"
+
+
+def test_what_fails_every_day_is_said_once() -> None:
+    failed = {day: EveryDayFailsError(f"{day}: no token") for day in DAYS}
+    text = str(FailedDaysError("raw_things", failed, [], [], ["raw_things"], []))
+    assert text.count("no token") == 1
+
+
+def test_the_error_of_a_day_ends_with_its_command() -> None:
+    error = dg.Failure("no answer")
+    say_what_to_run(error, "dagster ...")
+    assert str(error) == error.description == "no answer\nto run this day again:\n  dagster ..."
 
 
 def test_what_is_downstream_runs_for_the_days_that_were_stored_too() -> None:
@@ -86,7 +99,7 @@ def test_a_day_that_is_neither_old_nor_new_is_named_as_such() -> None:
     failed = {DAYS[0]: dg.Failure("x"), DAYS[2]: TornDayError("y")}
     text = str(FailedDaysError("raw_things", failed, [], [], ["raw_things"], []))
     assert text.startswith(
-        f"raw_things: 2 of 2 days failed; existing data was kept, except of {DAYS[2]}\n"
+        f"raw_things: 2 of 2 days failed; existing data was kept, except for {DAYS[2]}\n"
     )
 
 
@@ -94,7 +107,7 @@ def test_of_a_range_in_which_many_days_fail_ten_are_named() -> None:
     failed = {f"2022-09-{day:02}": dg.Failure(f"{day}: broken") for day in range(1, 31)}
     text = str(FailedDaysError("raw_things", failed, [], [], ["raw_things"], []))
     assert len(text.splitlines()) == 14
-    assert "and 20 days more, up to 2022-09-30; each partition says why" in text
+    assert "... and 20 more errors; each partition has its own" in text
 
 
 def test_the_configuration_of_a_run_is_json() -> None:

@@ -11,7 +11,7 @@ A block of any language is put into the scratch copy, as the reader of a recipe 
 
     <!-- the file: FILE -->
     <!-- the last field of: FILE -->
-    <!-- below the line: TEXT in FILE -->
+    <!-- in place of: LINE in FILE -->
 
 `python -m sales_assets_tests.helpers.documents` (`make docs`) writes the parts between
 `<!-- from the code: NAME -->` and `<!-- end -->`.
@@ -27,6 +27,7 @@ import shlex
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ RUN = {"sh", "python", "console"}
 """The languages that are run."""
 
 NOT_RUN, BY_CI, SERVER = "not run here", "run by .ci/run", "a server, ready when it prints"
-FILE, FIELD, BELOW = EDITS = "the file", "the last field of", "below the line"
+FILE, FIELD, INSTEAD = EDITS = "the file", "the last field of", "in place of"
 
 OF_THE_IMAGE = {
     f"sales_assets.instance.{name}"
@@ -122,12 +123,11 @@ def edit(root: Path, block: Block) -> None:
     """Put a block of a recipe into a copy of the project.
 
     Raises:
-        ValueError: The file has no such line, or several.
+        ValueError: The file has no such line.
     """
-    text, _, name = block.detail.rpartition(" in ")
+    old, _, name = block.detail.rpartition(" in ")
     path = root / name
     if block.way == FILE:
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block.text, encoding="utf-8")
         return
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -136,8 +136,8 @@ def edit(root: Path, block: Block) -> None:
         lines[end - 1] = lines[end - 1].rstrip() + ",\n"
         lines.insert(end, textwrap.indent(block.text, "    "))
     else:
-        [at] = [number for number, line in enumerate(lines) if text in line]
-        lines.insert(at + 1, block.text)
+        at = [line.strip() for line in lines].index(old)
+        lines[at] = lines[at].replace(f"{old}\n", block.text)
     path.write_text("".join(lines), encoding="utf-8")
 
 
@@ -244,8 +244,15 @@ def _settings() -> str:
     return "".join(lines)
 
 
+def _example(name: str) -> str:
+    """The module of a tested feed, as a file that the recipe has one write."""
+    text = (PROJECT / f"sales_assets_tests/promises/{name}.py").read_text(encoding="utf-8")
+    return f"<!-- the file: sales_assets/{name}.py -->\n```python\n{text}```\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "rooms": _rooms,
+    "orders": partial(_example, "orders"),
     "layers": _layers,
     "errors": _errors,
     "settings": _settings,
