@@ -29,18 +29,8 @@ from sales_assets.storage.replace import ReplacedError
 from sales_assets.storage.replace.work import WORK
 
 _UNDER_WAY = "; a run may be under way that stores it: verify again once it has ended"
-
-
-_OF_A_RUN = {
-    Kind.MISSING,
-    Kind.UNRECORDED,
-    Kind.CHANGED,
-    Kind.OUTDATED,
-    Kind.ROWS_DIFFER,
-    Kind.DAMAGED,
-    Kind.LEFTOVERS,
-}
-"""What may be different just because a run has not recorded yet what it has stored."""
+_OF_NO_RUN = {Kind.FOREIGN, Kind.SYSTEM}
+"""All else may be different just because a run has not recorded yet what it has stored."""
 
 
 class Verification:
@@ -109,11 +99,10 @@ class Verification:
             found = self._compare(day)
         if fix:
             found = self._fixed(day, found)
-        if any(one.matters and one.kind in _OF_A_RUN for one in found) and self._run_is_under_way():
-            found = [
-                one._replace(detail=f"{one.detail}{_UNDER_WAY}") if one.kind in _OF_A_RUN else one
-                for one in found
-            ]
+        of_runs = [one for one in found if one.kind not in _OF_NO_RUN]
+        if any(one.matters for one in of_runs) and self._run_is_under_way():
+            others = [one for one in found if one.kind in _OF_NO_RUN]
+            return others + [one._replace(detail=f"{one.detail}{_UNDER_WAY}") for one in of_runs]
         return found
 
     def _compare(self, day: str) -> list[Difference]:

@@ -8,6 +8,7 @@ The asset `LAYER_NAME` keeps its days in `BASE_DIR/LAYER/NAME/DAY/`, and `PREFIX
 import itertools
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple, Optional, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -68,11 +69,7 @@ class DayDirectories:
         days: Collection[str] | None = None,
     ) -> dict[str, dict[str, Any]]:
         """Fetch what was recorded of each day in this storage, as `recorded_days` does."""
-
-        def is_here(day: str, path: str) -> bool:
-            return leads_to(path, self.directory(asset_key, day))
-
-        return recorded_days(instance, asset_key, is_here, days)
+        return recorded_days(instance, asset_key, partial(self._is_here, asset_key), days)
 
     def known(
         self, instance: dg.DagsterInstance, asset_key: dg.AssetKey, days: Collection[str]
@@ -94,11 +91,7 @@ class DayDirectories:
         self, instance: dg.DagsterInstance, asset_key: dg.AssetKey, days: Collection[str]
     ) -> set[tuple[str, str]]:
         """Find out from what days of this storage could not be made, as `tried_days` does."""
-
-        def is_here(day: str, path: str) -> bool:
-            return leads_to(path, self.directory(asset_key, day))
-
-        return tried_days(instance, asset_key, is_here, days)
+        return tried_days(instance, asset_key, partial(self._is_here, asset_key), days)
 
     @contextmanager
     def files(self, asset_key: dg.AssetKey, day: str) -> Iterator[Sequence[Location]]:
@@ -116,11 +109,7 @@ class DayDirectories:
     def version(
         self, asset_key: dg.AssetKey, day: str
     ) -> Iterator[tuple[Sequence[Location], object]]:
-        """Give the files of a stored day, and the `state` of its directory.
-
-        Raises:
-            MissingPartitionError: See `files`, also for the other errors.
-        """
+        """Give what `files` does, and the `state` of the directory."""
         directory, stem = self.place(asset_key, day)
         with self.directories.reading(directory) as state:
             if state is None:
@@ -135,31 +124,21 @@ class DayDirectories:
         return self.format.strangers(*self.place(asset_key, day))
 
     def describe(self, asset_key: dg.AssetKey, day: str) -> dict[str, Any]:
-        """Describe the files of a day, having read all of them.
-
-        Raises:
-            MissingPartitionError: The day has no directory.
-            InvalidPartitionError: It is not whole.
-            ReplacedError: The day was replaced meanwhile.
-        """
+        """Read all files of a day, and describe them; the errors are those of `files`."""
         with self.files(asset_key, day) as files:
             reading = Reading(self.format.read_and_describe(files))
             for _ in reading:
                 pass
-            rows = self.format.count_rows(files)
-            return {
-                "dagster/row_count": rows,
+            counts = {
+                "dagster/row_count": self.format.count_rows(files),
                 **self.format.counts(files),
-                **reading.result,
             }
+            return {**counts, **reading.result}
 
     def metadata(self, asset_key: dg.AssetKey, day: str) -> dict[str, Any]:
-        """Say of a stored day what its materialization would, as far as the storage tells.
+        """Give the metadata of a materialization, as far as the storage knows them.
 
-        Raises:
-            MissingPartitionError: The day has no directory.
-            InvalidPartitionError: It is not whole.
-            ReplacedError: The day was replaced meanwhile.
+        The errors are those of `files`.
         """
         stored = {**self.describe(asset_key, day), **self.path(asset_key, day)}
         if self.has_quarantine:
@@ -177,6 +156,9 @@ class DayDirectories:
         own, _, name = last.partition("_")
         # At once, since each step is a path of its own, which takes time on an object store.
         return self.base.joinpath(layer or own, *prefix, name, day), f"{name}_{day}"
+
+    def _is_here(self, asset_key: dg.AssetKey, day: str, path: str) -> bool:
+        return leads_to(path, self.directory(asset_key, day))
 
 
 class Layer(NamedTuple):
