@@ -1,8 +1,7 @@
-"""The rides API as a Dagster resource: it is polled, and answers one ride at a time.
+"""The rides API as a Dagster resource: it is polled, and returns one ride at a time.
 
-`GET /ride` gives a new ride at each call, so an answer without a ride is not asked for again: it is
-handed over as what it is, and the next call gets the next ride. Where rides are kept is not known
-here, and what a ride is, `ride` says.
+`GET /ride` returns a new ride at each call, so a response without a ride is not requested again: it
+is passed on as it is, and the next call gets the next ride. `ride` says what a ride is.
 """
 
 import itertools
@@ -19,16 +18,11 @@ from sales_assets.rides.ride import InvalidRideError, RideAnswer, read_ride
 
 
 class RidesApiError(ApiError):
-    """The rides API cannot be asked."""
+    """The rides API cannot be called."""
 
 
 class NoRide(NamedTuple):
-    """What came instead of a ride.
-
-    Attributes:
-        reason: What was wrong, for a person to read.
-        retry_after: Seconds for which the server asked to be left alone; None if it did not say.
-    """
+    """What came instead of a ride: why, and the seconds in `Retry-After`, if any."""
 
     reason: str
     retry_after: float | None = None
@@ -44,13 +38,15 @@ class RidesApi(HttpApi):
 
     read_timeout: float = Field(default=10, gt=0, description="Seconds without a byte received.")
     request_timeout: float = Field(
-        default=30, gt=0, description="Seconds for one request, up to the last byte of its answer."
+        default=30,
+        gt=0,
+        description="Seconds for one request, up to the last byte of its response.",
     )
-    # Asking again is what polling does, in the open: each answer is counted.
-    max_attempts: int = Field(default=1, ge=1, description="How often one ride is asked for.")
+    # Polling retries in the open: each response is counted.
+    max_attempts: int = Field(default=1, ge=1, description="Attempts for one ride.")
     max_in_flight: int = Field(default=1, ge=1, description="Requests at a time at most.")
     backoff: float = Field(
-        default=0.5, ge=0, description="Least pause in seconds after an answer without a ride."
+        default=0.5, ge=0, description="Shortest pause in seconds after a response without a ride."
     )
 
     def rides(
@@ -60,20 +56,14 @@ class RidesApi(HttpApi):
         seconds: float | None = None,
         pause: Callable[[float], bool | None] = time.sleep,
     ) -> Iterator[RideAnswer | NoRide]:
-        """Poll for rides: each is asked for only when the one before it has been dealt with.
+        """Poll for rides, or what comes instead; each call is made when the next one is wanted.
 
         Args:
-            interval: Seconds between an answer and the next call. After an answer without a ride
-                the pause is `backoff` at least, and what the server asks for in `Retry-After`.
+            interval: Seconds between a response and the next call. After a response without a ride,
+                the pause is at least `backoff`, and what the server says in `Retry-After`.
             polls: After how many calls to end; never, unless given.
             seconds: After how long to make no further call; never, unless given.
             pause: Waits for some seconds. If it returns true, no further call is made.
-
-        Yields:
-            A ride, or what came instead.
-
-        Raises:
-            RidesApiError: The address of the API is not one.
         """
         end = None if seconds is None else time.monotonic() + seconds
         for number in itertools.count(1):
@@ -106,4 +96,4 @@ class RidesApi(HttpApi):
         try:
             return read_ride(answer.body)
         except InvalidRideError as error:
-            raise answer.error(f"HTTP 200, but no whole ride: {error}") from None
+            raise answer.error(f"HTTP 200, but not a complete ride: {error}") from None

@@ -1,7 +1,7 @@
 """The rides assets: `rides` pulls taxi rides into a database, `driver_statistics` sums them up.
 
-Both keep what they make in the database of the resource, so they have neither IO manager nor
-partition. There is neither HTTP nor SQL here.
+Both store into the database of the resource, so they need no IO manager and no partitions. There is
+neither HTTP nor SQL here.
 """
 
 import math
@@ -26,18 +26,18 @@ RIDES_SOURCE = dg.AssetSpec(
     kinds={"api"},
     owners=_OWNERS,
     tags=_TAGS,
-    description="What the rides API answers: a ride with its driver and user. Not stored here.",
+    description="What the rides API returns: a ride with its driver and user. Not stored here.",
 )
 
 
 class NoRidesError(dg.Failure):
-    """Not one ride could be pulled."""
+    """Not a single ride could be pulled."""
 
 
 class PullConfig(dg.Config):
-    """How long to pull: 12 rides within 50 seconds, unless said otherwise.
+    """How long to pull; by default, make 12 calls within 50 seconds.
 
-    That takes 3 seconds, and each minute it is what a service that polls every 5 seconds gets.
+    That takes 3 seconds; done each minute, it gets what a service gets that polls every 5 seconds.
     """
 
     polls: int | None = Field(default=None, ge=1, description="Number of calls to make.")
@@ -45,17 +45,17 @@ class PullConfig(dg.Config):
         default=None,
         gt=0,
         allow_inf_nan=False,
-        description="Seconds after which to make no further call. With `polls`: what comes first.",
+        description="Seconds after which to stop; with `polls`, whichever comes first.",
     )
     interval: float = Field(
         default=0.25,
         ge=0,
         allow_inf_nan=False,
-        description="Seconds between an answer and the next call.",
+        description="Seconds between a response and the next call.",
     )
 
     def limits(self) -> tuple[int | None, float | None]:
-        """Give the greatest number of calls and of seconds; None is no limit."""
+        """Return the greatest number of calls and of seconds; None is no limit."""
         if self.polls is None and self.seconds is None:
             return 12, 50.0
         return self.polls, self.seconds
@@ -78,8 +78,8 @@ def rides(
 ) -> dg.MaterializeResult[Any]:
     """Taxi rides with their drivers and users, pulled one by one from the rides API.
 
-    A ride is stored before the next is asked for, and one seen again replaces itself. An answer
-    without a ride is logged, counted and skipped; a run without any ride fails.
+    A ride is stored before the next is requested, and one that comes again replaces itself. A
+    response without a ride is logged, counted and skipped; a run without any ride fails.
     """
     tally = Tally()
     polls, seconds = config.limits()
@@ -88,8 +88,9 @@ def rides(
         pull(answers, store.store, tally, context.log)
         if not tally.pulled:
             raise NoRidesError(
-                f"{rides_api.source} gave no ride in {tally.skipped} answers (set RIDES_API_URL to "
-                f"the rides API); the last one: {tally.last_skipped}"
+                f"{rides_api.source} returned no ride in {tally.skipped} responses; the last one: "
+                f"{tally.last_skipped}. Set RIDES_API_URL to the rides API, or run again once it "
+                "is back up"
             )
         return dg.MaterializeResult(
             metadata={
@@ -116,9 +117,9 @@ def rides(
 def driver_statistics(
     context: dg.AssetExecutionContext, rides_database: RidesDatabase
 ) -> dg.MaterializeResult[Any]:
-    """The distance each driver has driven over all time, with rides, prices and the average.
+    """The distance that each driver has driven over all time, with rides, prices and the average.
 
-    `updated_at` (UTC) is when the figures of a driver last changed.
+    `updated_at` (UTC) is when a driver's figures last changed.
     """
     with rides_database.open(context.log) as store:
         totals = store.compute_statistics()

@@ -1,4 +1,4 @@
-"""Asset checks of what the rides API brought and the database does not guard by itself."""
+"""Asset checks for what the database does not enforce by itself."""
 
 import dagster as dg
 
@@ -6,7 +6,7 @@ from sales_assets.rides.assets import rides
 from sales_assets.rides.database import RidesDatabase
 
 LONGEST_RIDE = 1000
-"""The longest distance that a taxi is believed to drive, in the unit of the API."""
+"""The longest plausible distance, in the unit of the API."""
 
 
 @dg.asset_check(asset=rides)
@@ -19,7 +19,7 @@ def distances_are_plausible(rides_database: RidesDatabase) -> dg.AssetCheckResul
         metadata={
             "rides": count,
             # As text: a number that never changes would be plotted.
-            "believed": f"0 to {LONGEST_RIDE}, in the unit of the API",
+            "plausible": f"0 to {LONGEST_RIDE}, in the unit of the API",
         },
     )
 
@@ -28,7 +28,7 @@ def distances_are_plausible(rides_database: RidesDatabase) -> dg.AssetCheckResul
 def every_ride_has_its_driver(rides_database: RidesDatabase) -> dg.AssetCheckResult:
     """The driver and the user of every ride are known.
 
-    Foreign keys see to that, but only with programs that switch them on.
+    Foreign keys ensure that, but only in programs that switch them on.
     """
     with rides_database.open() as store:
         orphans = store.count_orphans()

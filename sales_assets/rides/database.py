@@ -1,8 +1,7 @@
 """The rides database as a Dagster resource: what is written into its tables and read from them.
 
-Every write is one short transaction, so that several processes can use one database; a reader sees
-it before a transaction or after it. Where rides come from, and what is said of them in Dagster, is
-not known here.
+Every method is one short transaction, so several processes can use one database. Where rides come
+from, and what Dagster shows of them, is not known here.
 """
 
 import logging
@@ -36,9 +35,7 @@ class RidesStore:
         self._database = database
 
     def store(self, answer: RideAnswer) -> bool:
-        """Write a ride with its driver and its user, each in place of what was known of it.
-
-        If it raises, nothing of the answer is written.
+        """Write a ride with its driver and its user, replacing what was known of them, or nothing.
 
         Returns:
             Whether the ride is new.
@@ -56,18 +53,18 @@ class RidesStore:
             connection.execute(upsert(rides), ride)
             return new
 
-        return self._database.write(write)
+        return self._database.run(write)
 
     def compute_statistics(self) -> dict[str, float]:
-        """Make `driver_statistics` what the rides say, in one transaction; return its totals."""
-        return self._database.write(statistics.compute)
+        """Compute `driver_statistics` from the rides, in one transaction; return the totals."""
+        return self._database.run(statistics.compute)
 
     def count_rides(self) -> int:
         """Count all rides."""
         return self._count(sa.true())
 
     def count_implausible_rides(self, longest: float) -> int:
-        """Count the rides of a negative distance, or one over `longest`."""
+        """Count the rides with a negative distance, or one over `longest`."""
         return self._count(~rides.c.distance.between(0, longest))
 
     def count_orphans(self) -> int:
@@ -79,11 +76,11 @@ class RidesStore:
 
     def _count(self, condition: sa.ColumnElement[bool]) -> int:
         query = sa.select(sa.func.count()).select_from(rides).where(condition)
-        return self._database.read(lambda connection: connection.execute(query).scalar_one())
+        return self._database.run(lambda connection: connection.execute(query).scalar_one())
 
 
 class RidesDatabase(dg.ConfigurableResource[Any]):
-    """The database of rides, drivers and users; its tables are made when it is first opened."""
+    """The database of rides, drivers and users; its tables are created when it is first opened."""
 
     path: str = Field(
         description="The SQLite file, or postgresql://user:password@host/database.", repr=False
@@ -94,17 +91,17 @@ class RidesDatabase(dg.ConfigurableResource[Any]):
 
     @contextmanager
     def open(self, log: logging.Logger = _log) -> Iterator[RidesStore]:
-        """Open the database, and make the tables that it lacks.
+        """Open the database, and create the tables that it lacks.
 
         Args:
             log: Gets a warning when the file was deleted, moved or replaced.
 
         Raises:
-            RidesDatabaseError: The database cannot be made or opened, or is of something else.
+            RidesDatabaseError: The database cannot be opened, or belongs to something else.
         """
-        # In a run Dagster has put the value in place of the variable; the service has no run.
+        # In a run Dagster has replaced the variable with its value; the service has no run.
         variable = self.path
         path = variable.get_value() or "" if isinstance(variable, dg.EnvVar) else variable
         with closing(database_at(path.strip(), self.busy_timeout, log)) as database:
-            database.read(lambda _: None)
+            database.run(lambda _: None)
             yield RidesStore(database)

@@ -4,8 +4,8 @@
       RidesDatabaseBusyError    not now, but perhaps later: wait and try again
       UnstorableRideError       not with these values, but with others: skip the ride
 
-What to do about it is part of the text. The error of the driver is not kept as a cause: its text is
-in ours, without secrets.
+The text says what to do about it. The driver's error is not kept as a cause: its text is in ours,
+without secrets.
 """
 
 import sqlite3
@@ -31,14 +31,14 @@ class UnstorableRideError(RidesDatabaseError):
 
 
 class UnusableDatabaseError(Exception):
-    """A database that was opened is not one for rides; the text says why and what to do."""
+    """A database that was opened is not fit for rides; the text says why and what to do."""
 
 
 _Judgement = tuple[type[RidesDatabaseError], str]
 
 _LOCKED = (
     RidesDatabaseBusyError,
-    "another program uses it; let that program finish, or end it, and run again",
+    "another program uses it; wait for that program or end it, and run again",
 )
 _AWAY = (RidesDatabaseBusyError, "start the server, or set RIDES_DB to an address it accepts")
 _UNFIT = (UnstorableRideError, "these values do not fit into its tables")
@@ -58,7 +58,7 @@ _OTHER_TABLES = (
     "its tables are not those of this sales_assets: restore it from a backup, or set RIDES_DB to "
     "another database",
 )
-_FORBIDDEN = (RidesDatabaseError, "grant its user the right to make tables and to write to them")
+_FORBIDDEN = (RidesDatabaseError, "grant its user the right to create tables and write to them")
 _UNKNOWN = (RidesDatabaseError, "see the log of the server, or set RIDES_DB to another database")
 
 _BY_SQLSTATE: dict[str, _Judgement] = {
@@ -86,18 +86,15 @@ _BY_SQLITE_TEXT: dict[str, _Judgement] = {
     "disk is full": _FULL,
     "readonly": _READ_ONLY,
 }
-"""Python tells the codes of SQLite from version 3.11 on; these texts are SQLite's, one for each."""
+"""Python gives SQLite's codes only from 3.11 on; each of these texts is that of one code."""
 
 
 @contextmanager
 def explained(address: str) -> Iterator[None]:
-    """Say which database an error is about, and what to do.
+    """Turn errors of drivers, the disk and the content into `RidesDatabaseError`s.
 
     Args:
         address: What names the database, without a password.
-
-    Raises:
-        RidesDatabaseError: In place of any error of a driver, the disk or the content.
     """
     try:
         yield

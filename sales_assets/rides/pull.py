@@ -1,13 +1,11 @@
-"""Pulling: each ride is stored before the next is asked for, in a run or until told to stop."""
+"""Pulling: each ride is stored before the next is requested, in a run or until told to stop."""
 
 import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import takewhile
 
 from sales_assets.http.secrets import shown
 from sales_assets.rides.api import NoRide, RidesApi
@@ -16,24 +14,22 @@ from sales_assets.rides.errors import RidesDatabaseBusyError, UnstorableRideErro
 from sales_assets.rides.ride import RideAnswer
 
 STOP_GRACE = 5
-"""Seconds to receive and store the ride in hand, once the service is to stop."""
+"""Seconds to receive and store the current ride when the service is to stop."""
 
 RETRY_PAUSE = 1
-"""Seconds before a ride is offered again to a database that is locked or away."""
-
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""Seconds between attempts to store a ride while the database is locked or away."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass
 class Tally:
-    """What became of the answers so far.
+    """What became of the responses so far.
 
     Attributes:
         new: Rides stored for the first time.
-        updated: Rides that were there already, and have been replaced.
-        skipped: Answers without a ride, or with one that the database cannot hold.
+        updated: Rides that were stored already, and have been replaced.
+        skipped: Responses without a ride, or with one that the database cannot hold.
         last_skipped: What was wrong with the last of those.
     """
 
@@ -49,8 +45,8 @@ class Tally:
 
     def __str__(self) -> str:
         return (
-            f"{self.pulled} rides pulled ({self.new} new, {self.updated} updated), "
-            f"{self.skipped} answers skipped"
+            f"rides pulled: {self.pulled} ({self.new} new, {self.updated} updated), "
+            f"responses skipped: {self.skipped}"
         )
 
 
@@ -60,13 +56,13 @@ def pull(
     tally: Tally,
     log: logging.Logger,
 ) -> None:
-    """Store the rides among answers one by one; log and count what cannot be stored.
+    """Store rides one by one; log and count what cannot be stored.
 
     Args:
         answers: Taken one at a time, the next when the one before it is stored.
-        store: Writes a ride, and tells whether it is new.
+        store: Writes a ride, and returns whether it is new.
         tally: Is kept up to date.
-        log: Gets a warning for each answer skipped.
+        log: Gets a warning for each response that is skipped.
     """
     for answer in answers:
         if isinstance(answer, NoRide):
@@ -82,19 +78,14 @@ def pull(
                 continue
         tally.skipped += 1
         tally.last_skipped = problem
-        log.warning("skipped an answer: %s", problem)
+        log.warning("skipped a response: %s", problem)
 
 
 def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
-    """Pull until SIGTERM or SIGINT; to be called in the main thread.
+    """Pull until SIGTERM or SIGINT, whose handlers this sets; to be called in the main thread.
 
-    The signal ends a pause at once. A ride in hand is still received and stored, for which there
-    are `STOP_GRACE` seconds.
-
-    Args:
-        api: Ready to be asked.
-        database: Where the rides go. While it is locked or away, the ride in hand waits.
-        interval: Seconds between an answer and the next call.
+    The signal ends a pause at once. The current ride gets `STOP_GRACE` seconds to be received and
+    stored. While the database is locked or away, the current ride waits.
 
     Returns:
         What was pulled.
@@ -103,31 +94,32 @@ def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
         RidesDatabaseError: The database cannot be used.
     """
     tally = Tally()
-    stopping, given_up = threading.Event(), threading.Event()
+    stopping = threading.Event()
     failures: list[BaseException] = []
+    # A handler that did more could do it at the wrong moment.
+    signals: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: signals.append(number))
 
     def work() -> None:
         try:
             with database.open(_log) as rides:
                 _log.info("rides go to %s", rides.address)
                 answers = api.rides(interval, pause=stopping.wait)
-                in_time = takewhile(lambda _: not given_up.is_set(), answers)
-                pull(in_time, lambda answer: store_when_back(rides, answer), tally, _log)
+                pull(answers, lambda answer: store_when_back(rides, answer), tally, _log)
         except BaseException as error:
             failures.append(error)
 
     _log.info("rides come from %s, every %g s", api.source, interval)
-    # In a thread of its own, since a driver that waits for a lock or a server heeds no signal.
+    # In its own thread, since a driver that waits for a lock or a server ignores signals.
     worker = threading.Thread(target=work, name="pull-rides", daemon=True)
-    with _stop_signals() as signals:
-        worker.start()
-        while worker.is_alive() and not signals:
-            worker.join(0.1)
-        stopping.set()
-        worker.join(STOP_GRACE)
+    worker.start()
+    while worker.is_alive() and not signals:
+        worker.join(0.1)
+    stopping.set()
+    worker.join(STOP_GRACE)
     if worker.is_alive():
-        given_up.set()
-        _log.warning("stopped before the ride in hand was received and stored")
+        _log.warning("stopped before the current ride was received and stored")
     elif failures:
         raise failures[0]
     return tally
@@ -156,17 +148,3 @@ def store_when_back(
                 _log.info("the rides database %s is back", rides.address)
             _log.info("%s ride %s", "new" if new else "updated", ride)
             return new
-
-
-@contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Collect the signals to stop; a handler that did more could do it at the wrong moment."""
-    received: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in _STOP_SIGNALS}
-    for number in _STOP_SIGNALS:
-        signal.signal(number, lambda number, _: received.append(number))
-    try:
-        yield received
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)

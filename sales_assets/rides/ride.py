@@ -1,7 +1,7 @@
-"""The ride contract: what an answer of the rides API is, and what is wrong with another answer.
+"""The ride contract: what a response of the rides API holds, or what is wrong with it.
 
-An answer is validated straight from its bytes and nothing is ever coerced. Whether a distance makes
-sense is not judged here (`checks` does that); what is stored is what the API said.
+A response is validated straight from its bytes, and nothing is ever coerced. `checks` judges
+whether a distance makes sense; what is stored is what the API sent.
 """
 
 import json
@@ -19,7 +19,7 @@ Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(exact)]
 
 
 class Ride(TypedDict):
-    """One ride: who was driven by whom, how far and for how much."""
+    """One ride: who drove whom, how far and for how much."""
 
     ride_uuid: Id
     user_uuid: Id
@@ -29,7 +29,7 @@ class Ride(TypedDict):
 
 
 class Driver(TypedDict):
-    """A driver as of the ride; the dates stay text as they came, and there may be no expiry."""
+    """A driver at the time of the ride; the dates stay text, and there may be no expiry."""
 
     driver_uuid: Id
     name: str
@@ -49,7 +49,7 @@ class User(TypedDict):
 
 
 class RideAnswer(TypedDict):
-    """A whole answer: a ride with its driver and its user."""
+    """A complete response: a ride with its driver and its user."""
 
     ride: Ride
     driver: Driver
@@ -57,36 +57,36 @@ class RideAnswer(TypedDict):
 
 
 class InvalidRideError(ValueError):
-    """An answer is not a whole, well-typed ride; the text names the field, value and reason."""
+    """A response is not a complete, valid ride; the text names the field, value and reason."""
 
 
 _answer = TypeAdapter(RideAnswer)
 
 
 def read_ride(body: bytes) -> RideAnswer:
-    """Make a ride of the body of an answer; unknown fields are left out.
+    """Read the body of a response; unknown fields are left out.
 
     Raises:
-        InvalidRideError: It is not JSON, lacks something, says something twice, holds a value of
-            the wrong type, or brings another driver or user than the ride's.
+        InvalidRideError: It is not JSON, lacks a field or has one twice, holds a value of the wrong
+            type, or comes with another driver or user than the ride's.
     """
     try:
         answer = _answer.validate_json(body, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "(answer)"
+        field = ".".join(map(str, first["loc"])) or "(body)"
         value = "" if first["type"] == "missing" else f" = {_shown(first['input'])}"
         raise InvalidRideError(f"{field}{value}: {first['msg']}") from None
     json.loads(body, object_pairs_hook=_refuse_repeated_names, parse_int=str)
     ride = answer["ride"]
-    for field, known in (
-        ("driver_uuid", answer["driver"]["driver_uuid"]),
-        ("user_uuid", answer["user"]["user_uuid"]),
+    for field, value, known in (
+        ("driver_uuid", ride["driver_uuid"], answer["driver"]["driver_uuid"]),
+        ("user_uuid", ride["user_uuid"], answer["user"]["user_uuid"]),
     ):
-        if ride[field] != known:  # type: ignore[literal-required]
+        if value != known:
             raise InvalidRideError(
-                f"ride.{field} = {_shown(ride[field])}: "  # type: ignore[literal-required]
-                f"Input should be that of the answer, {_shown(known)}"
+                f"ride.{field} = {_shown(value)}: Input should be that of the response, "
+                f"{_shown(known)}"
             )
     return answer
 
@@ -95,7 +95,7 @@ def _refuse_repeated_names(pairs: Sequence[tuple[str, Any]]) -> None:
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidRideError(f"{_shown(twice)}: Input should name a field once")
+        raise InvalidRideError(f"{_shown(twice)}: a field should occur once")
 
 
 def _shown(value: object) -> str:

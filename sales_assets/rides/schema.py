@@ -1,8 +1,8 @@
 """The tables of the rides database, and which databases get them.
 
-A SQLite file says its version in `PRAGMA user_version`, a database of Postgres in the table
-`alembic_version`, where earlier versions of sales_assets put it. What is written into the tables
-does not belong here.
+A SQLite file has its version in `PRAGMA user_version`, a Postgres database in the table
+`alembic_version`, where earlier versions of sales_assets put it. Nothing is written into the tables
+here.
 """
 
 import functools
@@ -18,7 +18,7 @@ VERSION = 2
 """1 has no `driver_statistics`."""
 
 _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-"""Text that is ordered by its bytes, in every database."""
+"""Text that every database orders by its bytes."""
 
 _NUMBER: sa.Float[float] = sa.REAL().with_variant(sa.Double(), "postgresql")
 """A float of 64 bits."""
@@ -75,7 +75,7 @@ driver_statistics = sa.Table(
     _column("updated_at", doc="When the figures last changed: UTC, YYYY-MM-DDThh:mm:ssZ."),
     sqlite_strict=True,
 )
-# Holds all that the statistics are computed from, in the order in which they need it.
+# Holds everything that the statistics need, in the order in which they need it.
 _by_driver = sa.Index("rides_by_driver", rides.c.driver_uuid, rides.c.distance, rides.c.price)
 
 _version_of_postgres = sa.Table(
@@ -83,7 +83,7 @@ _version_of_postgres = sa.Table(
 )
 
 _MAKING_TABLES = 0x72696465
-"""The advisory lock, in Postgres, of those who make the tables."""
+"""The advisory lock, in Postgres, of those who create the tables."""
 
 _ELSEWHERE = "set RIDES_DB to another database"
 
@@ -104,7 +104,7 @@ def columns_of(table: sa.Table) -> dg.TableSchema:
 
 
 def is_current(connection: sa.Connection) -> bool:
-    """Tell whether a database has the tables of this version; if not, `make_tables` makes them.
+    """Tell whether a database has the tables of this version; if not, `make_tables` creates them.
 
     Raises:
         UnusableDatabaseError: It is of a newer version, or of another program.
@@ -117,23 +117,22 @@ def is_current(connection: sa.Connection) -> bool:
             f"{VERSION}: install a newer sales_assets, or {_ELSEWHERE}"
         )
     ours = set(_metadata.tables)
-    # A file is ours alone; a database may hold tables of others beside ours.
-    taken = tables if connection.dialect.name == "sqlite" else tables & ours
-    if version == 0 and taken:
-        raise UnusableDatabaseError(f"it holds tables that sales_assets has not made: {_ELSEWHERE}")
+    # A file is ours alone; a database may hold other tables beside ours.
+    strange = tables if connection.dialect.name == "sqlite" else tables & ours
     expected = (set(), ours - {driver_statistics.name}, ours)[version]
-    if missing := expected - tables:
+    if (version == 0 and strange) or not expected <= tables:
         raise UnusableDatabaseError(
-            f"it lacks the table {min(missing)}: restore it from a backup, or {_ELSEWHERE}"
+            f"its tables are not those that sales_assets makes (schema version {version}): restore "
+            f"it from a backup, or {_ELSEWHERE}"
         )
     return version == VERSION
 
 
 def make_tables(connection: sa.Connection) -> None:
-    """Make the tables that a database lacks; of several processes that try, one does it.
+    """Create the tables that a database lacks; if several processes try, one does it.
 
     Args:
-        connection: In a transaction that may write; in SQLite no other one can.
+        connection: In a transaction that may write; in SQLite, in the only one.
 
     Raises:
         UnusableDatabaseError: As for `is_current`.
@@ -154,9 +153,9 @@ def make_tables(connection: sa.Connection) -> None:
 
 @functools.cache
 def upsert(table: sa.Table) -> sa.TextClause:
-    """Insert a row, or replace the one with the same key; both databases say it in the same words.
+    """Insert a row, or replace the one with the same key; both databases share this SQL.
 
-    Made once for each table: SQLAlchemy would compile its own at every ride, five times as slowly.
+    SQLAlchemy would compile its own for every ride, which takes five times as long.
     """
     [key] = [column.name for column in table.primary_key]
     names = [column.name for column in table.c]
@@ -182,7 +181,6 @@ def _version(connection: sa.Connection, tables: set[str]) -> int:
     versions = [*connection.execute(sa.select(_version_of_postgres)).scalars()]
     if len(versions) == 1 and versions[0].isdecimal():
         return int(versions[0])
-    found = f"says {', '.join(versions)}" if versions else "is empty"
     raise UnusableDatabaseError(
-        f"its table alembic_version {found}, which is no version of the rides: {_ELSEWHERE}"
+        f"its table alembic_version does not hold a version of the rides: {_ELSEWHERE}"
     )

@@ -28,16 +28,13 @@ _FIGURES = [driver_statistics.c[name] for name in Figures._fields]
 
 
 def compute(connection: sa.Connection) -> dict[str, float]:
-    """Compute and store the statistics in the transaction of a connection.
+    """Compute and store the statistics in the transaction of a connection; return their totals.
 
-    A row whose figures stay the same is left alone, and a driver whose rides have no sum (of
-    infinities that only another program can have stored) gets no row.
-
-    Returns:
-        Drivers, rides, distance and price of all drivers together, rounded.
+    A row whose figures stay the same is not touched. A driver whose rides have no sum (they have
+    infinities, which only another program can have stored) gets no row.
     """
     if connection.dialect.name == "postgresql":
-        # As in SQLite: of two that compute at once, the second waits, and sees the later rides.
+        # As in SQLite: if two compute at once, the second one waits, and sees the later rides.
         connection.execute(sa.text("LOCK TABLE driver_statistics IN SHARE ROW EXCLUSIVE MODE"))
     computed = {d: found for d, found in _add_up(connection) if not any(map(math.isnan, found))}
     query = sa.select(driver_statistics.c.driver_uuid, *_FIGURES)
@@ -62,7 +59,7 @@ def compute(connection: sa.Connection) -> dict[str, float]:
 
 
 def add(values: Sequence[float]) -> float:
-    """Add floats up and round once; infinite once a sum on the way is beyond the largest float."""
+    """Add floats and round once; infinite if a sum on the way is beyond the largest float."""
     try:
         return math.fsum(values)
     except (OverflowError, ValueError):
@@ -70,14 +67,14 @@ def add(values: Sequence[float]) -> float:
 
 
 def _add_up(connection: sa.Connection) -> Iterator[tuple[str, Figures]]:
-    """Add up the rides of one driver after the other; memory holds those of one at a time."""
+    """Add up the rides driver by driver; memory holds those of one at a time."""
     columns = (rides.c.driver_uuid, rides.c.distance, rides.c.price)
     # In the order of the index. Only a sum that overflows depends on it.
     query = sa.select(*columns).order_by(*columns)
     rows = connection.execute(query, execution_options={"yield_per": _ROWS_AT_A_TIME})
-    for driver, his in itertools.groupby(rows, itemgetter(0)):
+    for driver, theirs in itertools.groupby(rows, itemgetter(0)):
         distances, prices = array("d"), array("d")
-        for _, distance, price in his:
+        for _, distance, price in theirs:
             distances.append(distance)
             prices.append(price)
         total = add(distances)

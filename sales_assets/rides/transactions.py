@@ -1,17 +1,16 @@
 """A SQLite file or a Postgres server as the place of the rides, and its transactions.
 
-What is opened is compared, before and after each transaction, with what is there: SQLite goes on
-with a file that was deleted, moved or replaced under it, and what is written from then on would be
-lost. What is written is not known here.
+Before and after each transaction, the open database is compared with what is at its address: if a
+file was deleted, moved or replaced, SQLite would go on with the old one, and what is written from
+then on would be lost. What is written is not known here.
 """
 
-import fcntl
 import logging
 import os
 import re
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -20,6 +19,8 @@ import sqlalchemy as sa
 from sales_assets.http.address import InvalidAddressError, path_or_scheme
 from sales_assets.rides.errors import RidesDatabaseError, UnusableDatabaseError, explained
 from sales_assets.rides.schema import is_current, make_tables
+from sales_assets.storage.replace import PublishError
+from sales_assets.storage.replace.work import locked
 
 Result = TypeVar("Result")
 
@@ -39,16 +40,11 @@ _SECRET = re.compile("pass(word|wd)|dsn|secret|token", re.IGNORECASE)
 class Database:
     """A database with the tables of the rides; of one thread.
 
-    Each of its methods may raise `RidesDatabaseError`.
-
     Attributes:
         address: What names the database, without a password.
     """
 
-    begin_to_read: ClassVar[str]
-    begin_to_write: ClassVar[str]
-    settle: ClassVar[str] = "SELECT 1"
-    """Said outside of transactions to a database that is open, and known to be ours."""
+    begin: ClassVar[str]
 
     def __init__(self, address: str, engine: sa.Engine, log: logging.Logger) -> None:
         self.address = address
@@ -56,34 +52,23 @@ class Database:
         self._log = log
         self._opened: object = None
 
-    def read(self, work: Callable[[sa.Connection], Result]) -> Result:
-        """Run queries that see one moment, and return what `work` returns."""
-        return self._run(self.begin_to_read, work)
+    def run(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """Write everything that `work` does, or nothing, and return what it returns.
 
-    def write(self, work: Callable[[sa.Connection], Result]) -> Result:
-        """Write all that `work` does, or nothing, and return what it returns.
+        `work` is called again if the file was replaced before everything was written.
 
-        `work` is called again if the file was replaced before all was written.
+        Raises:
+            RidesDatabaseError: The database cannot be used, or not now, or not with these values.
         """
-        return self._run(self.begin_to_write, work)
-
-    def close(self) -> None:
-        """Close the database, if it is open."""
-        self._engine.dispose()
-        self._opened = None
-
-    def _identify(self) -> object:
-        """Tell what is at the address from whatever may take its place."""
-        return self.address
-
-    def _run(self, begin: str, work: Callable[[sa.Connection], Result]) -> Result:
-        with explained(self.address):
+        with explained(self.address), self._turn():
             for _ in range(_MOST_TRIES):
                 there = self._identify()
                 try:
                     if self._opened != there:
-                        self._reopen(there)
-                    result = self._transact(begin, work)
+                        self._reopen()
+                        # The open connection keeps this file's number from being reused.
+                        self._opened = there
+                    result = self._transact(work)
                 except sa.exc.DBAPIError:
                     if self._identify() == there:
                         raise
@@ -92,23 +77,34 @@ class Database:
                         return result
             raise UnusableDatabaseError("it is replaced again and again: leave it where it is")
 
-    def _reopen(self, there: object) -> None:
+    def close(self) -> None:
+        """Close the database, if it is open."""
+        self._engine.dispose()
+        self._opened = None
+
+    def _turn(self) -> AbstractContextManager[None]:
+        """Keep others of us away."""
+        return nullcontext()
+
+    def _identify(self) -> object:
+        """Tell what is at the address from anything that may take its place."""
+        return self.address
+
+    def _reopen(self) -> None:
         if self._opened:
             self._log.warning(
                 "the rides database %s was deleted, moved or replaced: opening what is there now",
                 self.address,
             )
         self.close()
-        if not self._transact(self.begin_to_read, is_current):
-            self._transact(self.begin_to_write, make_tables)
         with self._engine.connect() as connection:
-            connection.exec_driver_sql(self.settle)
-        # The open connection keeps the number of its file from being given to another.
-        self._opened = there
+            current = is_current(connection)
+        if not current:
+            self._transact(make_tables)
 
-    def _transact(self, begin: str, work: Callable[[sa.Connection], Result]) -> Result:
+    def _transact(self, work: Callable[[sa.Connection], Result]) -> Result:
         with self._engine.begin() as connection:
-            connection.exec_driver_sql(begin)
+            connection.exec_driver_sql(self.begin)
             return work(connection)
 
 
@@ -116,14 +112,11 @@ class SqliteFile(Database):
     """A SQLite file, made when it is first used.
 
     It has a rollback journal and no write-ahead log, so it can be moved alone between transactions.
-    The price is that our own processes take turns, and that a writer waits for programs that read.
+    In return our own processes take turns, and a writer waits for programs that read.
     """
 
-    begin_to_read = "BEGIN"
-    # With the lock from the start, so that no other process writes between reads and writes.
-    begin_to_write = "BEGIN IMMEDIATE"
-    # Files of earlier versions have a write-ahead log.
-    settle = "PRAGMA journal_mode = DELETE"
+    # Locks from the start, so that no other process writes between reads and writes.
+    begin = "BEGIN IMMEDIATE"
 
     def __init__(self, path: Path, busy_timeout: float, log: logging.Logger) -> None:
         engine = sa.create_engine(
@@ -134,35 +127,42 @@ class SqliteFile(Database):
         sa.event.listen(engine, "checkout", _forget)
         super().__init__(str(path), engine, log)
 
-    def _run(self, begin: str, work: Callable[[sa.Connection], Result]) -> Result:
-        # SQLite names a journal by the path of its file. While one of us ends a transaction in a
-        # file that was moved away, another would take that journal for one of the new file.
-        with explained(self.address):
-            directory = Path(self.address).parent
-            directory.mkdir(parents=True, exist_ok=True)
-            alone = os.open(directory, os.O_RDONLY)
-            try:
-                fcntl.flock(alone, fcntl.LOCK_EX)
-                return super()._run(begin, work)
-            finally:
-                os.close(alone)
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        # SQLite finds a journal by the path of its file. While one of us ends a transaction in a
+        # file that was moved away, another would take its journal for that of the new file.
+        directory = Path(self.address).parent
+        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            with locked(directory.resolve()):
+                yield
+        except PublishError as error:
+            raise UnusableDatabaseError(
+                "its file system has no locks (flock): set RIDES_DB to a file on another one"
+            ) from error
 
     def _identify(self) -> tuple[int, int]:
         """Make the file if there is none, and tell it from others by device and inode."""
         path = Path(self.address)
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
-            # Never a file that is there: to close it would end the locks of this process.
+            # Never open a file that exists: closing it would end the locks of this process.
             Path(os.path.realpath(path)).touch(exist_ok=False)
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise UnusableDatabaseError("it is not a regular file: set RIDES_DB to another path")
         return status.st_dev, status.st_ino
 
+    def _reopen(self) -> None:
+        super()._reopen()
+        with self._engine.connect() as connection:
+            # Files of earlier versions have a write-ahead log.
+            connection.exec_driver_sql("PRAGMA journal_mode = DELETE")
+
 
 def _configure(connection: Any, _: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
-    # A ride that is stored stays stored, also when the power fails.
+    # A ride that is stored stays stored, even when the power fails.
     connection.execute("PRAGMA synchronous = EXTRA")
 
 
@@ -174,22 +174,15 @@ def _forget(connection: Any, *_: object) -> None:
 class PostgresServer(Database):
     """A database of a Postgres server, `postgresql://user:password@host/database`."""
 
-    begin_to_read = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-    begin_to_write = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+    begin = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
     def __init__(self, address: str, busy_timeout: float, log: logging.Logger) -> None:
         timeout = max(1, round(busy_timeout))
+        options = {"connect_timeout": timeout, "options": f"-c lock_timeout={timeout * 1000}"}
         try:
-            # The one scheme that SQLAlchemy knows; the other is in use all the same.
+            # SQLAlchemy knows only one of the two schemes in use, and we have only one driver.
             url = sa.make_url(f"postgresql+psycopg2://{address.partition('://')[2]}")
-            engine = sa.create_engine(
-                url,
-                pool_pre_ping=True,
-                connect_args={
-                    "connect_timeout": timeout,
-                    "options": f"-c lock_timeout={timeout * 1000}",
-                },
-            )
+            engine = sa.create_engine(url, pool_pre_ping=True, connect_args=options)
         except (sa.exc.ArgumentError, ValueError):
             raise RidesDatabaseError(_MALFORMED) from None
         except ModuleNotFoundError as error:

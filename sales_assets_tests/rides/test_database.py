@@ -103,20 +103,6 @@ def test_processes_that_make_the_tables_together_all_succeed(place: str) -> None
     run_together(place, 6, count=2)
 
 
-@pytest.mark.soak
-def test_many_processes_that_make_many_files_together_all_succeed(tmp_path: Path) -> None:
-    for number in range(100):
-        run_together(str(tmp_path / f"{number}.db"), 6, count=2)
-
-
-def test_a_file_may_lie_in_the_home_directory(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    with RidesDatabase(path="~/rides.db").open() as store:
-        assert store.address == str(tmp_path / "rides.db")
-
-
 @pytest.mark.parametrize(
     "place",
     [

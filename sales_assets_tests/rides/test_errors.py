@@ -16,6 +16,7 @@ from sales_assets.rides.errors import (
     RidesDatabaseBusyError,
     RidesDatabaseError,
     UnstorableRideError,
+    explained,
 )
 from sales_assets_tests.helpers.forkserver import processes
 from sales_assets_tests.helpers.rides_file import sql, stored
@@ -116,6 +117,18 @@ def test_a_file_that_may_not_grow_is_named_and_keeps_what_was_stored(tmp_path: P
     writer.join(30)
     assert writer.exitcode == 0
     assert stored(path) == {"r1"}
+
+
+def test_a_sqlite_that_is_too_old_is_named(store: RidesStore) -> None:
+    with pytest.raises(RidesDatabaseError, match=r"STRICT.*built with SQLite 3\.37 or newer"):
+        # As one that does not know STRICT says of each of our tables.
+        store._database.run(lambda connection: connection.exec_driver_sql("SELECT 1 AS a STRICT"))
+
+
+def test_an_error_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTH_TOKEN", "made-up-word")
+    with pytest.raises(RidesDatabaseError, match=r"\(no \*\*\*\)"), explained("rides.db"):
+        raise OSError("no made-up-word")
 
 
 def refused(place: str, answer: Any = None) -> RidesDatabaseError:

@@ -108,7 +108,7 @@ def test_a_signal_ends_the_pause_of_the_service_at_once_and_cleanly(
     until(lambda: holds_rides(path))
     status, output, log = service.end(number)
     assert status == 0, log
-    assert "stopped: 1 rides pulled (1 new, 0 updated), 0 answers skipped" in output
+    assert "stopped: rides pulled: 1 (1 new, 0 updated), responses skipped: 0" in output
     assert "stopped before" not in log
     assert stored(path) == set(server.served)
 
@@ -123,7 +123,7 @@ def test_a_ride_in_hand_is_still_stored_when_a_signal_comes(
     server.gate.set()
     status, output, _ = service.wait()
     assert (status, stored(path)) == (0, set(server.served))
-    assert "1 rides pulled" in output
+    assert "rides pulled: 1 " in output
 
 
 def test_the_service_goes_on_after_answers_without_a_ride(
@@ -133,13 +133,13 @@ def test_the_service_goes_on_after_answers_without_a_ride(
     service = pulling.start("--interval", "0")
     until(lambda: len(server.served) >= 3)
     _, output, log = service.end()
-    assert "3 answers skipped" in output
-    assert len(re.findall("WARNING skipped an answer: HTTP", log)) == 3
+    assert "responses skipped: 3" in output
+    assert len(re.findall("WARNING skipped a response: HTTP", log)) == 3
     assert stored(path) == set(server.served)
 
 
 def test_a_ride_waits_for_a_locked_database_with_pauses_and_says_so_once(
-    path: Path, caplog: pytest.LogCaptureFixture
+    path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def pause(seconds: float) -> None:
         pauses.append(seconds)
@@ -148,16 +148,19 @@ def test_a_ride_waits_for_a_locked_database_with_pauses_and_says_so_once(
 
     pauses: list[float] = []
     caplog.set_level(logging.INFO)
+    monkeypatch.setenv("AUTH_TOKEN", "made-up-word")
     with (
         RidesDatabase(path=str(path), busy_timeout=0).open() as store,
         closing(sqlite3.connect(path, isolation_level=None)) as locking,
     ):
         locking.execute("BEGIN IMMEDIATE")
-        assert store_when_back(store, ride_answer(), pause)
+        assert store_when_back(store, ride_answer("of made-up-word"), pause)
     assert pauses == [RETRY_PAUSE] * 3
     waits, back, new = [record.message for record in caplog.records]
-    assert waits.startswith(f"ride r1 waits: the rides database {path} cannot be used (database is")
-    assert (back, new) == (f"the rides database {path} is back", "new ride r1")
+    assert waits.startswith(
+        f"ride of *** waits: the rides database {path} cannot be used (database"
+    )
+    assert (back, new) == (f"the rides database {path} is back", "new ride of ***")
 
 
 def test_a_locked_file_does_not_keep_the_service_from_stopping(
@@ -171,8 +174,8 @@ def test_a_locked_file_does_not_keep_the_service_from_stopping(
         server.gate.set()
         status, output, log = service.end()
     assert status == 0
-    assert "stopped: 0 rides pulled" in output
-    assert "stopped before the ride in hand was received and stored" in log
+    assert "stopped: rides pulled: 0 " in output
+    assert "stopped before the current ride was received and stored" in log
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
@@ -225,13 +228,14 @@ def test_a_damaged_file_stops_the_service_with_an_error(
     assert "Traceback" not in log
 
 
-def test_the_service_says_what_is_wrong_with_its_settings(
+def test_the_service_reads_dot_env_and_says_what_is_wrong_with_its_settings(
     tmp_path: Path, pulling: Services
 ) -> None:
-    broken = pulling.start(RIDES_API_URL="nowhere")
     lost = pulling.start(RIDES_DB=str(tmp_path))
-    assert "RIDES_API_URL is 'nowhere', which is not an address" in broken.wait()[2]
     assert "set RIDES_DB to another path" in lost.wait()[2]
+    (tmp_path / ".env").write_text("RIDES_API_URL=nowhere\n")
+    broken = pulling.start()
+    assert "RIDES_API_URL is 'nowhere', which is not an address" in broken.wait()[2]
     assert (broken.wait()[0], lost.wait()[0]) == (1, 1)
 
 
@@ -343,7 +347,7 @@ def test_a_postgres_that_hangs_does_not_keep_the_service_from_stopping(
     finally:
         os.kill(pid, signal.SIGCONT)
     assert status == 0
-    assert "stopped before the ride in hand was received and stored" in log
+    assert "stopped before the current ride was received and stored" in log
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ def test_a_name_that_comes_twice_is_refused(name: str) -> None:
     body = body.replace(f'"{name}":', f'"{name}": {{}}, "{name}":', 1)
     if name not in ("ride", "colour"):
         body = body.replace("{}", "0" if name == "distance" else '"x"', 1)
-    with pytest.raises(InvalidRideError, match=f'"{name}": Input should name a field once'):
+    with pytest.raises(InvalidRideError, match=f'"{name}": a field should occur once'):
         read_ride(body.encode())
 
 
@@ -92,7 +92,7 @@ def test_a_missing_part_or_field_is_refused_with_its_place(part: str) -> None:
 
 @pytest.mark.parametrize("field", ["driver_uuid", "user_uuid"])
 def test_a_ride_with_the_driver_or_user_of_another_is_refused(field: str) -> None:
-    with pytest.raises(InvalidRideError, match=f'ride.{field} = "x": .* that of the answer'):
+    with pytest.raises(InvalidRideError, match=f'ride.{field} = "x": .* that of the response'):
         read_ride(encoded(ride_answer(**{field: "x"})))
 
 
@@ -102,5 +102,5 @@ def test_a_ride_with_the_driver_or_user_of_another_is_refused(field: str) -> Non
     ids=ascii,
 )
 def test_a_body_that_is_not_one_whole_json_object_is_refused(body: bytes) -> None:
-    with pytest.raises(InvalidRideError, match=r"^\(answer\)"):
+    with pytest.raises(InvalidRideError, match=r"^\(body\)"):
         read_ride(body)

@@ -4,13 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from sales_assets.rides.database import RidesDatabase, RidesStore
+from sales_assets.rides.database import RidesDatabase
 from sales_assets.rides.errors import RidesDatabaseError
 from sales_assets.rides.schema import VERSION
 from sales_assets_tests.helpers.rides_file import OLD_TABLES, compute, sql
 from sales_assets_tests.helpers.rows import ride_answer
+
+_OTHER = "its tables are not those that sales_assets makes .*: restore it .* or set RIDES_DB"
+_NO_VERSION = "alembic_version does not hold a version of the rides: set RIDES_DB"
 
 
 @pytest.mark.usefixtures("store")
@@ -38,13 +40,13 @@ def opened(place: Path | str) -> str:
     [
         (
             ["DROP TABLE {}", "CREATE TABLE rides (id integer)"],
-            "tables that sales_assets has not made: set RIDES",
+            _OTHER,
         ),
         (["INSERT INTO {} VALUES ('99')"], "version is 99.*newer sales_assets"),
-        (["INSERT INTO {} VALUES ('2')"], "lacks the table driver_statistics: restore it"),
-        ([], "its table alembic_version is empty, .*: set RIDES_DB"),
-        (["INSERT INTO {} VALUES ('29b539ebc72a')"], "says 29b539ebc72a, .*: set RIDES_DB"),
-        (["INSERT INTO {} VALUES ('1'), ('2')"], "says 1, 2, .*: set RIDES_DB"),
+        (["INSERT INTO {} VALUES ('2')"], _OTHER),
+        ([], _NO_VERSION),
+        (["INSERT INTO {} VALUES ('29b539ebc72a')"], _NO_VERSION),
+        (["INSERT INTO {} VALUES ('1'), ('2')"], _NO_VERSION),
         (["ALTER TABLE {} DROP version_num"], "its tables are not those of this sales_assets"),
     ],
 )
@@ -64,7 +66,7 @@ def test_the_database_of_dagster_is_refused(postgres: str) -> None:
     storages = pytest.importorskip("dagster_postgres")
     for storage in (storages.PostgresEventLogStorage, storages.PostgresRunStorage):
         storage.create_clean_storage(postgres).dispose()
-    assert "which is no version of the rides: set RIDES_DB" in opened(postgres)
+    assert "does not hold a version of the rides: set RIDES_DB" in opened(postgres)
 
 
 @pytest.mark.slow
@@ -108,9 +110,9 @@ def test_a_file_of_an_older_version_is_taken_over_with_its_rides(
     ("statement", "reason"),
     [
         ("PRAGMA user_version = 99", "version is 99.*newer sales_assets"),
-        ("CREATE TABLE rides (id)", "not made: set RIDES_DB"),
-        ("PRAGMA user_version = 1", "lacks the table drivers"),
-        ("PRAGMA user_version = 2", "lacks the table driver_statistics"),
+        ("CREATE TABLE rides (id)", _OTHER),
+        ("PRAGMA user_version = 1", _OTHER),
+        ("PRAGMA user_version = 2", _OTHER),
     ],
 )
 def test_a_file_of_something_else_is_refused_and_left_as_it_is(
@@ -121,12 +123,3 @@ def test_a_file_of_something_else_is_refused_and_left_as_it_is(
     before = path.read_bytes()
     assert re.search(reason, opened(path))
     assert path.read_bytes() == before
-
-
-def test_a_value_of_another_type_is_refused_by_the_table(rides: RidesStore, place: str) -> None:
-    rides.store(ride_answer())
-    for column in ("distance", "price"):
-        with pytest.raises(sa.exc.DBAPIError, match=r"TEXT value in REAL|type double precision"):
-            sql(place, f"UPDATE rides SET {column} = 'far'")  # noqa: S608
-    with pytest.raises(sa.exc.DBAPIError, match=r"(?i)check constraint"):
-        sql(place, "UPDATE users SET is_driver = 2")

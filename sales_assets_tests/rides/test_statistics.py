@@ -3,17 +3,14 @@
 import itertools
 import math
 import random
-import threading
 import time
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from sales_assets.rides.database import RidesDatabase, RidesStore
 from sales_assets.rides.errors import RidesDatabaseError
 from sales_assets.rides.statistics import add
-from sales_assets.rides.statistics import compute as compute_in
 from sales_assets_tests.helpers.rides_file import STATISTICS, by_hand, compute, fill, sql
 from sales_assets_tests.helpers.rows import ride_answer
 
@@ -105,20 +102,6 @@ def test_a_driver_whose_rides_have_no_sum_has_no_row(rides: RidesStore, place: s
         value = distance if place.endswith("rides.db") else f"'{'-' * (ride == 'r2')}Infinity'"
         sql(place, f"UPDATE rides SET distance = {value} WHERE ride_uuid = '{ride}'")  # noqa: S608
     assert [row["driver_uuid"] for row in compute(place)] == ["d2"]
-
-
-def test_two_computations_at_once_both_give_what_the_rides_say(place: str) -> None:
-    with RidesDatabase(path=place).open() as store, RidesDatabase(path=place).open() as other:
-
-        def work(connection: sa.Connection) -> None:
-            compute_in(connection)
-            second.start()
-
-        store.store(ride_answer("r1", "d1"))
-        second = threading.Thread(target=other.compute_statistics)
-        store._database.write(work)
-        second.join()
-    assert by_hand(place) == sql(place, STATISTICS)
 
 
 @pytest.mark.parametrize(

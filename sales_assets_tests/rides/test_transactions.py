@@ -3,8 +3,8 @@
 import os
 import shutil
 import sqlite3
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -13,48 +13,12 @@ import sqlalchemy as sa
 
 from sales_assets.rides.database import RidesDatabase, RidesStore
 from sales_assets.rides.errors import RidesDatabaseBusyError, RidesDatabaseError
+from sales_assets.storage.replace import work
 from sales_assets_tests.helpers.rides_file import OLD_TABLES, connected, rows, sql, stored
 from sales_assets_tests.helpers.rows import ride_answer
+from sales_assets_tests.helpers.waiting import wait_for
 
 BOB = "INSERT INTO users VALUES ('u1', 'Bob', 'Babbage', 0)"
-
-
-def test_others_see_a_transaction_only_when_it_is_whole(rides: RidesStore, place: str) -> None:
-    def work(connection: sa.Connection) -> list[object]:
-        connection.exec_driver_sql(BOB)
-        return sql(place, "SELECT * FROM users")
-
-    assert rides._database.write(work) == []
-    assert len(sql(place, "SELECT * FROM users")) == 1
-
-
-def test_a_reader_sees_one_moment(rides: RidesStore, place: str) -> None:
-    def work(connection: sa.Connection) -> list[object]:
-        count = sa.text("SELECT count(*) FROM users")
-        before = connection.execute(count).scalar_one()
-        writer = threading.Thread(target=sql, args=(place, BOB))
-        writer.start()
-        if connection.dialect.name == "postgresql":
-            writer.join()
-        after = connection.execute(count).scalar_one()
-        writers.append(writer)
-        return [before, after]
-
-    writers: list[threading.Thread] = []
-    assert rides._database.read(work) == [0, 0]
-    writers[0].join()
-    assert len(sql(place, "SELECT * FROM users")) == 1
-
-
-def test_a_transaction_that_is_interrupted_writes_nothing(rides: RidesStore, place: str) -> None:
-    def work(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(BOB)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        rides._database.write(work)
-    assert sql(place, "SELECT * FROM users") == []
-    assert rides.store(ride_answer())
 
 
 def test_a_lock_that_is_held_is_named_and_the_ride_can_be_stored_later(place: str) -> None:
@@ -70,13 +34,20 @@ def test_a_lock_that_is_held_is_named_and_the_ride_can_be_stored_later(place: st
         assert store.store(ride_answer())
 
 
-def test_a_locked_file_is_waited_for(store: RidesStore, path: Path) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as locking:
-        locking.execute("BEGIN IMMEDIATE")
-        unlocking = threading.Timer(0.3, lambda: locking.execute("COMMIT"))
-        unlocking.start()
-        assert store.store(ride_answer())
-        unlocking.join()
+def test_a_wait_for_another_process_of_ours_is_said_once(
+    store: RidesStore,
+    path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(work, "_SECONDS_IN_SILENCE", 0)
+    with ThreadPoolExecutor() as pool:
+        with work.locked(path.parent):
+            storing = pool.submit(store.store, ride_answer())
+            wait_for("the warning", lambda: caplog.messages)
+        assert storing.result()
+    [said] = caplog.messages
+    assert f"waiting for the lock of {path.parent}, which another process holds" in said
 
 
 def test_a_file_that_is_taken_away_in_the_middle_of_a_transaction_gets_it_again(
@@ -90,7 +61,7 @@ def test_a_file_that_is_taken_away_in_the_middle_of_a_transaction_gets_it_again(
             left.pop()
             path.unlink()
 
-    store._database.write(work)
+    store._database.run(work)
     assert rows(path, "SELECT user_uuid FROM users") == [{"user_uuid": "u1"}]
 
 
@@ -104,12 +75,12 @@ def test_a_query_that_fails_since_the_file_is_gone_is_made_again(
         return True
 
     taken = path.with_name("taken.db")
-    assert store._database.read(work)
+    assert store._database.run(work)
 
 
 def test_a_file_that_never_stays_ends_in_an_error(store: RidesStore, path: Path) -> None:
     with pytest.raises(RidesDatabaseError, match="again and again"):
-        store._database.write(lambda _: path.unlink())
+        store._database.run(lambda _: path.unlink())
 
 
 def replace(path: Path) -> None:
@@ -220,18 +191,9 @@ def test_a_file_that_is_damaged_in_the_middle_of_a_transaction_is_noticed_at_the
         os.truncate(path, 0)
 
     store.store(ride_answer())
-    store._database.write(work)
+    store._database.run(work)
     with pytest.raises(RidesDatabaseError, match="it is damaged"):
         store.store(ride_answer("r2"))
-
-
-def test_a_file_that_was_refused_can_be_put_right(store: RidesStore, path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(RidesDatabaseError, match="not a regular file"):
-        store.store(ride_answer())
-    path.rmdir()
-    assert store.store(ride_answer())
 
 
 @pytest.mark.slow
