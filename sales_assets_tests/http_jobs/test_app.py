@@ -1,10 +1,6 @@
 """The HTTP jobs as their clients see them: the real command in another process."""
 
 import datetime
-import json
-import subprocess
-import sys
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,15 +26,6 @@ from sales_assets_tests.helpers.irregular import IRREGULAR
 from sales_assets_tests.helpers.rows import page, sale
 
 pytestmark = pytest.mark.slow
-
-SCRIPT = """
-import json, sys, urllib.request
-
-for url, body in json.load(sys.stdin):
-    request = urllib.request.Request(url, json.dumps(body).encode())
-    request.add_header("Content-Type", "application/json")
-    print(urllib.request.urlopen(request, timeout=60).status)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -92,33 +79,19 @@ def message(response: requests.Response, status: int) -> str:
     return str(response.json()["message"])
 
 
-def test_a_plain_script_gets_201_twice_and_the_same_bytes_again(
+def test_a_second_request_writes_the_same_bytes(
     jobs: HttpJobs, held_api: HeldApi, my_dir: Path
 ) -> None:
     day = "2022-08-09"
     held_api.days[day] = [page(sale(), sale()), page(sale(price=1)), page(sale(price=2))]
-    raw, stg = (str(my_dir / layer / "sales" / day) for layer in ("raw", "stg"))
-    calls = [
-        (jobs.urls["raw_sales"].replace("127.0.0.1", "localhost"), {"date": day, "raw_dir": raw}),
-        (
-            jobs.urls["stg_sales"].replace("127.0.0.1", "localhost"),
-            {"raw_dir": raw, "stg_dir": stg},
-        ),
-    ]
+    directories = {f"{layer}_dir": f"{my_dir}/{layer}/sales/{day}" for layer in ("raw", "stg")}
 
-    def run_script() -> dict[str, bytes]:
-        result = subprocess.run(  # noqa: S603 - our own script
-            [sys.executable, "-c", SCRIPT],
-            input=json.dumps(calls),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert result.stdout.split() == ["201", "201"], result.stderr
+    def stored() -> dict[str, bytes]:
+        assert jobs.raw(day, raw_dir=directories["raw_dir"]).status_code == 201
+        assert jobs.stg(day, **directories).status_code == 201
         return tree(my_dir)
 
-    first = run_script()
+    first = stored()
     avro = f"stg/sales/{day}/sales_{day}.avro"
     assert first == {
         **{f"raw/sales/{day}/sales_{day}_{n}.json": held_api.days[day][n - 1] for n in (1, 2, 3)},
@@ -126,7 +99,7 @@ def test_a_plain_script_gets_201_twice_and_the_same_bytes_again(
     }
     with (my_dir / avro).open("rb") as file:
         assert [row["price"] for row in fastavro.reader(file)] == [900, 900, 1, 2]  # type: ignore[index,call-overload]
-    assert run_script() == first
+    assert stored() == first
 
 
 def test_the_answer_tells_what_was_stored_and_the_run_is_in_dagster(jobs: HttpJobs) -> None:
@@ -149,6 +122,9 @@ def test_the_answer_tells_what_was_stored_and_the_run_is_in_dagster(jobs: HttpJo
         assert run.status == dg.DagsterRunStatus.SUCCESS
         assert run.tags["sales_assets/http_origin"] == "127.0.0.1"
         assert run.tags["dagster/partition"] == day
+        log = jobs.log.read_text()
+        assert f"run {body['run_id']}: {asset} {day} below '{jobs.storage}'" in log
+        assert f"{asset}: POST '/' from 127.0.0.1 for {day} below '{jobs.storage}': 201" in log
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"date": "\\ud800"}'])
@@ -298,42 +274,6 @@ def test_other_paths_and_methods_are_answered_in_json(jobs: HttpJobs) -> None:
     assert message(requests.get(f"{url}favicon.ico", timeout=30), 404)
     for method in ("GET", "PUT", "DELETE", "OPTIONS"):
         assert message(requests.request(method, url, timeout=30), 405)
-
-
-@pytest.mark.parametrize("asset", ["raw_sales", "stg_sales"])
-def test_each_server_tells_its_health(jobs: HttpJobs, asset: str) -> None:
-    response = requests.get(f"{jobs.urls[asset]}health", timeout=30)
-    assert (response.status_code, response.json()) == (200, {"status": "ok"})
-
-
-def test_50_mixed_requests_at_a_time_are_201_or_409_and_leave_every_day_whole(
-    jobs: HttpJobs,
-) -> None:
-    days = [f"2022-10-{day:02}" for day in range(1, 11)]
-    for day in days:
-        assert jobs.raw(day).status_code == 201
-
-    def send(number: int) -> requests.Response:
-        job = jobs.raw if number % 2 else jobs.stg
-        return job(days[number // 2 % len(days)])
-
-    with ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(send, range(50)))
-    counts = Counter(answer.status_code for answer in answers)
-    assert set(counts) <= {201, 409}, [answer.text for answer in answers]
-    assert counts[201] >= len(days)
-    ids = [answer.json()["run_id"] for answer in answers if answer.status_code == 201]
-    with jobs.instance() as instance:
-        runs = instance.get_runs(dg.RunsFilter(run_ids=ids))
-        assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS] * len(ids)
-    for day in days:
-        assert jobs.stg(day).status_code == 201
-        pages = sorted(Path(jobs.directory("raw", day)).iterdir())
-        rows = rows_of_day(datetime.date.fromisoformat(day))
-        assert sum(len(json.loads(path.read_bytes())) for path in pages) == rows
-        with Path(jobs.directory("stg", day), f"sales_{day}.avro").open("rb") as file:
-            assert len(list(fastavro.reader(file))) == rows
-    assert list((jobs.storage / ".work").iterdir()) == []
 
 
 @pytest.mark.parametrize(

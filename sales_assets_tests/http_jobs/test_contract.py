@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sales_assets.http_jobs.contract import openapi
 from sales_assets.http_jobs.refusals import REFUSALS
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.http_jobs_server import HttpJobs, running_http_jobs
@@ -98,8 +98,8 @@ def test_made_up_requests_are_answered_as_described_and_leave_no_file_outside(
             check()
 
 
-@pytest.mark.parametrize("asset", ["raw_sales", "stg_sales"])
-def test_every_refusal_is_described(jobs: HttpJobs, asset: str) -> None:
-    document = requests.get(jobs.urls[asset] + "openapi.json", timeout=30).json()
-    responses = document["paths"]["/"]["post"]["responses"]
-    assert set(responses) == {"201", *map(str, STATUSES)}
+@pytest.mark.parametrize(("guarded", "security"), [(True, [{"token": []}]), (False, [])])
+def test_every_refusal_and_the_token_are_described(guarded: bool, security: list[Any]) -> None:
+    job = openapi("raw_sales", guarded)["paths"]["/"]["post"]
+    assert set(job["responses"]) == {"201", *map(str, STATUSES)}
+    assert job["security"] == security

@@ -68,6 +68,18 @@ def test_a_port_that_is_taken_is_named(python: Command) -> None:
     assert f"127.0.0.1:{port} (--raw-port)" in result.stderr
 
 
+def test_a_tmpdir_that_is_too_long_for_sockets_is_named(
+    new_python: Command, tmp_path: Path
+) -> None:
+    directory = tmp_path / ("x" * 100)
+    directory.mkdir()
+    result = new_python(*START, TMPDIR=str(directory))
+    assert result.returncode == 2
+    assert f"cannot make a socket in {directory}" in result.stderr
+    assert "set TMPDIR to a short path" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_the_settings_of_a_dot_env_are_read(python: Command, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("SALES_HTTP_ROOTS=from_dot_env\n")
     assert "root 'from_dot_env'" in python(*START).stderr

@@ -1,5 +1,7 @@
-"""Ten clients of the HTTP jobs at once, and all that clients do: nothing stays behind."""
+"""Ten clients of the HTTP jobs at once do all that clients do: days are whole, nothing is left."""
 
+import datetime
+import json
 import os
 import random
 import signal
@@ -11,9 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import fastavro
 import pytest
 import requests
 
+from sales_assets.sample.sales import rows_of_day
 from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.http_jobs_server import HttpJobs, children, running_http_jobs
 from sales_assets_tests.helpers.waiting import wait_for
@@ -66,6 +70,10 @@ def send_and_leave(url: str, raw_dir: str, day: str, whole: bool) -> None:
         connection.sendall((head + kind).encode() + (body if whole else body[:9]))
 
 
+def rows_in(page: Path) -> int:
+    return len(json.loads(page.read_bytes()))
+
+
 def kill_a_run(jobs: HttpJobs) -> None:
     for process in jobs.runs()[:1]:
         with suppress(ProcessLookupError):  # It may just have ended.
@@ -85,7 +93,9 @@ def held(jobs: HttpJobs, temporary: Path) -> dict[str, object]:
 
 
 @pytest.mark.slow
-def test_a_mixture_of_requests_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_mixture_of_requests_leaves_days_whole_and_nothing_behind(
+    tmp_path: Path,
+) -> None:
     chance = random.Random(1)  # noqa: S311 - no secret
     wishes = chance.choices(list(MIXTURE), list(MIXTURE.values()), k=REQUESTS)
     # Short, since sockets are made in it.
@@ -106,10 +116,20 @@ def test_a_mixture_of_requests_leaves_nothing_behind(tmp_path: Path) -> None:
             assert jobs.raw(day).status_code == 201
         before = held(jobs, temporary)
         answers = Counter(clients.map(client, wishes, chance.choices(DAYS, k=REQUESTS)))
-        failed = sum(n for (_, status), n in answers.items() if status >= 500)
-        assert failed <= wishes.count("killed"), answers
+        jobs_done = Counter[int]()
+        for (what, status), count in answers.items():
+            if what in ("raw", "stg", "killed"):
+                jobs_done[status] += count
+        assert set(jobs_done) <= {201, 409, 500}, answers
+        assert jobs_done[500] <= wishes.count("killed"), answers
         assert answers["raw", 201]
         assert answers["stg", 201]
+        for day in DAYS:
+            assert jobs.stg(day).status_code == 201
+            rows = rows_of_day(datetime.date.fromisoformat(day))
+            assert rows == sum(map(rows_in, Path(jobs.directory("raw", day)).iterdir()))
+            with Path(jobs.directory("stg", day), f"sales_{day}.avro").open("rb") as file:
+                assert rows == len(list(fastavro.reader(file)))
         wait_for("the end of what was left alone", lambda: held(jobs, temporary) == before)
         assert jobs.stop() == 0
     assert list(temporary.iterdir()) == []
