@@ -13,8 +13,6 @@ from sales_assets.rides.checks import distances_are_plausible, every_ride_has_it
 from sales_assets.rides.database import RidesDatabase
 from sales_assets.rides.errors import RidesDatabaseError
 from sales_assets.sample.api import Answer
-from sales_assets.sample.resources import SampleRidesApi
-from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.rides_file import STATISTICS, by_hand, sql, stored
 from sales_assets_tests.helpers.rows import ride_answer
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
@@ -22,7 +20,6 @@ from sales_assets_tests.helpers.scripted_api import ScriptedApi
 pytestmark = pytest.mark.slow
 
 ALL = [rides, driver_statistics, distances_are_plausible, every_ride_has_its_driver]
-MATERIALIZE = ("asset", "materialize", "-m", "sales_assets.definitions", "--select")
 
 
 def run(api: RidesApi, path: Path | str, **config: Any) -> dg.ExecuteInProcessResult:
@@ -133,22 +130,3 @@ def test_a_run_without_any_ride_fails_and_says_why(api: ScriptedApi, path: Path)
     api.script.extend([Answer(500), Answer(500), Answer(503)])
     with pytest.raises(NoRidesError, match=r"no ride in 3 responses.*HTTP 503.*RIDES_API_URL"):
         run(client(api), path, polls=3)
-
-
-def test_each_run_with_the_sample_api_brings_new_rides_of_the_same_drivers(
-    path: Path,
-) -> None:
-    first, second = (metadata(run(SampleRidesApi(), path, polls=60), "rides") for _ in range(2))
-    assert (first["rides_new"], second["rides_new"]) == (60, 60)
-    assert "INVENTED" in first["source"]
-    [(drivers,)] = sql(path, "SELECT COUNT(*) FROM drivers")
-    assert 20 <= drivers <= 40
-
-
-def test_both_assets_are_materialized_with_nothing_set(dagster: Command, tmp_path: Path) -> None:
-    result = dagster(*MATERIALIZE, "rides,driver_statistics")
-    assert result.returncode == 0, result.stderr
-    assert "INVENTED rides" in result.stderr
-    path = tmp_path / "file_storage" / "rides.db"
-    assert sql(path, "SELECT COUNT(*) FROM rides") == [(12,)]
-    assert by_hand(path) == sql(path, STATISTICS)
