@@ -108,10 +108,10 @@ def _alerts(address: str) -> list[dg.SensorDefinition]:
         late_day_alerts(
             webhook,
             feed.stg.key,
-            feed.days,
+            # What the HTTP jobs stored elsewhere does not count.
+            _STORAGE[feed.rows_key].recorded,
+            feed.days.start.date(),
             partial(due, hour=_hour),
-            # The days of the schedule: yesterday, and those before it.
-            lookback=_settings.sales_lookback_days + 1,
             name="late_day_alerts" if feed is sales.FEED else f"late_{feed.name}_alerts",
         )
         for feed in FEEDS

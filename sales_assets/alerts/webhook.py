@@ -1,11 +1,10 @@
-"""Posting a text to an incoming webhook of Slack, or of what takes the same `{"text": ...}`.
+"""Posts a text to an incoming webhook of Slack, or of any service that takes `{"text": ...}`.
 
 The address is a secret, since anyone who has it can post: it is in no error, log or repr. What is
 posted, and when, does not belong here.
 """
 
 import html
-import itertools
 import json
 import time
 from contextlib import closing
@@ -18,42 +17,41 @@ from sales_assets.http.errors import HttpError
 from sales_assets.http.secrets import Secret
 
 _SECONDS = 30
-"""For all attempts: they have to be over before Dagster gives up on the tick of a sensor (60 s)."""
+"""For all attempts: they must end before Dagster gives up on a sensor's tick (60 s)."""
 
 
 class AlertError(dg.DagsterError):
     """An alert did not reach the webhook.
 
-    It is of Dagster's own kind, since any other error moves the cursor of a run status sensor past
-    its run, whose alert would be lost.
+    It is a `DagsterError`: any other error would move the cursor of a run status sensor past its
+    run, and the alert of that run would be lost.
     """
 
 
 class Webhook:
-    """A webhook, by its address."""
+    """A webhook.
+
+    Args:
+        url: Its address.
+        seconds: The deadline of one attempt.
+
+    Raises:
+        InvalidAddressError: The address is invalid; the error does not show it.
+    """
 
     def __init__(self, url: str, seconds: float = 10) -> None:
-        """Take an address; nothing is sent yet.
-
-        Args:
-            url: The address.
-            seconds: For one attempt, up to the last byte of its answer.
-
-        Raises:
-            InvalidAddressError: It is not one; the error does not show it.
-        """
         self._seconds = seconds
         self._address = Secret(check_address(url, "SALES_ALERT_URL", secret=True))
 
     def post(self, text: str, about: str) -> None:
-        """Post a text, up to three times if need be; no redirect is followed.
+        """Post a text in up to three attempts, without following redirects.
 
         Args:
-            text: In the markup of Slack; see `escaped`.
-            about: What the alert says, for the error.
+            text: In Slack's markup; see `escaped`.
+            about: What the alert is about, for the error.
 
         Raises:
-            AlertError: It did not get through; the error shows no part of the address.
+            AlertError: All attempts failed; the error shows no part of the address.
         """
         limits = Limits(
             read_timeout=10,
@@ -71,24 +69,30 @@ class Webhook:
             except HttpError as error:
                 reason = error.reason
         raise AlertError(
-            f"{about}, and the alert could not be posted to SALES_ALERT_URL: {reason}; it is tried "
-            "again at each tick, and later alerts wait"
+            f"{about}, and the alert could not be posted to SALES_ALERT_URL: {reason}; each tick "
+            "tries again, and later alerts wait"
         )
 
 
 def _accept(answer: HttpAnswer) -> None:
-    """Let the status alone decide; what a webhook sends besides is not read."""
+    """Look at the status alone; whatever else the webhook sends is ignored."""
     if 300 <= answer.status < 400:
-        raise answer.error(f"HTTP {answer.status}, and a redirect is not followed")
+        raise answer.error(f"HTTP {answer.status}, and redirects are not followed")
     if answer.status >= 400:
         raise answer.error()
 
 
 def escaped(text: str, most: int) -> str:
-    """Keep a text from being a command to Slack, and cut it to at most so many characters.
+    """Escape a text for Slack, with its middle cut out if it is too long.
 
-    No escape is cut in two.
+    The beginning says what failed, the end what to run.
     """
-    parts = [html.escape(character, quote=False) for character in text]
-    lengths = itertools.accumulate(map(len, parts))
-    return "".join(part for part, length in zip(parts, lengths, strict=True) if length <= most)
+    kept = most
+    while len(shown := html.escape(_without_middle(text, kept), quote=False)) > most:
+        kept = kept * 3 // 4
+    return shown
+
+
+def _without_middle(text: str, kept: int) -> str:
+    half = kept // 2
+    return text if len(text) <= kept else f"{text[:half]}\n...\n{text[-half:]}"

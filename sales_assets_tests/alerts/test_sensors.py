@@ -148,7 +148,7 @@ def test_a_run_that_dagster_starts_again_says_so(
 ) -> None:
     instance.add_run_tags(fail(instance), {"dagster/will_retry": "true"})
     ticks.next()
-    assert "Dagster will start it again by itself\n" in webhook.texts[0]
+    assert "Dagster will retry it\n" in webhook.texts[0]
 
 
 def test_a_token_that_the_api_echoes_is_not_posted(
@@ -180,7 +180,7 @@ def test_a_message_is_bounded_and_keeps_what_to_run(
 def test_a_huge_error_in_one_line_is_cut_with_all_that_is_escaped(
     webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
 ) -> None:
-    fail(instance, "\n".join(["&" * 10_000] * 100))
+    fail(instance, "\n".join(["&" * 10_000] * 10))
     ticks.next()
     text = json.loads(webhook.bodies[0])["text"]
     assert len(text) <= 2000
@@ -192,7 +192,7 @@ def test_a_long_line_does_not_push_out_the_lines_after_it(
 ) -> None:
     fail(instance, f"{'x' * 10_000}\nthe last line")
     ticks.next()
-    assert webhook.texts[0].endswith("xxx...\nthe last line\n```")
+    assert webhook.texts[0].endswith("xxx\nthe last line\n```")
 
 
 @pytest.mark.parametrize("status", [429, 500])
@@ -211,7 +211,7 @@ def test_an_alert_that_does_not_get_through_is_posted_by_a_later_tick_and_only_o
     first, second = fail(instance), fail(instance)
     ticks.next()
     webhook.statuses.extend([500] * 3)
-    with pytest.raises(AlertError, match=f"run {second} failed.*HTTP 500.*; it is tried again"):
+    with pytest.raises(AlertError, match=f"run {second} failed.*HTTP 500.*; each tick tries again"):
         ticks.next()
     ticks.next()
     ticks.next()
@@ -220,7 +220,7 @@ def test_an_alert_that_does_not_get_through_is_posted_by_a_later_tick_and_only_o
 
 
 @pytest.mark.parametrize(
-    ("status", "says"), [(404, "HTTP 404"), (302, "HTTP 302, and a redirect is not followed")]
+    ("status", "says"), [(404, "HTTP 404"), (302, "HTTP 302, and redirects are not followed")]
 )
 def test_a_webhook_that_refuses_fails_the_tick_at_once(
     webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance, status: int, says: str
