@@ -1,7 +1,7 @@
 """What this project adds to a Dagster instance, as named in its `dagster.yaml`.
 
 Dagster loads these classes by name in every process that opens the instance. They import nothing
-else of this project.
+else from this project.
 """
 
 import warnings

@@ -1,9 +1,9 @@
-"""The code server of an installation, `dagster api grpc`, which ends when it is of no use any more.
+"""The code server of an installation: `dagster api grpc`, but it exits once it is broken.
 
-Dagster's looks after its runs in a thread. If that dies, since the database is away just then, the
-server goes on taking runs, but never learns that one has ended, and SIGTERM does not end it.
-`python -m sales_assets.instance.code_server` takes the same options and then ends, so that whoever
-started it starts it again.
+Dagster's server watches its runs in a thread. If that thread dies because the database is down, the
+server goes on taking runs, but never notices that one has ended, and ignores SIGTERM.
+`python -m sales_assets.instance.code_server` takes the same options and exits then, so that it is
+restarted.
 """
 
 import os
@@ -13,16 +13,16 @@ import threading
 from dagster._cli import main
 
 CLEANUP_THREAD = "grpc-server-cleanup"
-"""How Dagster calls the thread."""
+"""What Dagster calls the thread."""
 
 
 def end_with_the_cleanup_thread() -> None:
-    """End this process once that thread has died of an error."""
+    """Exit from this process once an error has ended that thread."""
 
     def hook(failed: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(failed)
         if failed.thread and failed.thread.name == CLEANUP_THREAD:
-            # A normal exit would wait for the thread and for other runs.
+            # A normal exit would wait for threads and runs.
             os._exit(1)
 
     threading.excepthook = hook

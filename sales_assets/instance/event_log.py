@@ -1,15 +1,14 @@
-"""An event log in SQLite that stores events by the batch.
+"""An event log in SQLite that stores events in batches.
 
 Dagster hands over the events of a range in batches: what a run plans, and what it has materialized.
-Its Postgres storage makes use of them. Its SQLite storage sets up two databases and commits two
-transactions for each event, which takes longer than everything else that happens to a small day.
-Here, a batch is one transaction per database, and each engine is made once. What is written, and
-where, is Dagster's own affair: directories, files and tables are those of its default storage, and
-each opens what the other has left.
+Its Postgres storage makes use of them. Its SQLite storage commits two transactions for each event,
+which takes longer than everything else about a small day. Here, a batch is one transaction per
+database. Directories, files and tables are those of Dagster's default storage: you can switch from
+one to the other at any time.
 """
 
 import contextlib
-import functools
+import datetime
 import itertools
 import os
 import threading
@@ -20,51 +19,52 @@ from typing import Any
 import dagster as dg
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log import EventLogStorage, SqliteEventLogStorage
-from dagster._serdes import ConfigurableClassData
-from sqlalchemy import create_engine
-from sqlalchemy.engine import Connection, Engine
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._serdes import ConfigurableClassData, serialize_value
+from sqlalchemy import bindparam, create_engine, func, select
+from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 from typing_extensions import Self
 
-from sales_assets.instance import check_evaluations
 from sales_assets.instance.heartbeat import BeatingEventLog
 from sales_assets.instance.outages import RetryingEventLog
 
 BATCH_SIZE_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
-"""Dagster reads it for each event; without it, or at 0, it makes no batches."""
+"""Dagster reads it for each event; if it is unset or 0, there are no batches."""
 
 BATCH_SIZE = "250"
-"""More would save little, and keep other processes that write waiting for longer."""
+"""Larger batches would save little, and make other writers wait longer."""
 
 BUSY_SECONDS = 30
-"""How long to wait while others write to a database; the same as newer versions of Dagster."""
+"""How long to wait for other writers; the same as in newer versions of Dagster."""
+
+_columns = AssetCheckExecutionsTable.c
+_FILL = AssetCheckExecutionsTable.update().where(
+    _columns.asset_key == bindparam("of_asset"),
+    _columns.check_name == bindparam("of_check"),
+    _columns.run_id == bindparam("of_run"),
+    _columns.partition.is_not_distinct_from(bindparam("of_partition")),
+)
 
 _INDEX = "index"
 """The database of all assets; any other is named after its run."""
 
 
 class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEventLogStorage):
-    """Dagster's SQLite event log, written by the batch.
+    """Dagster's SQLite event log, written in batches.
 
-    Opening it makes this process, and the processes that it starts, use batches, unless
-    `DAGSTER_EVENT_BATCH_SIZE` is set already.
+    Creating it turns batches on in this process and its children, unless
+    `DAGSTER_EVENT_BATCH_SIZE` is set.
 
-    Others see a batch as a whole or not at all in each of its two databases: first in that of the
-    run, then in that of all assets. A process killed between the two leaves a batch of events in
-    the log of its run that their asset does not have, where Dagster's own class leaves one event. A
-    batch that fails is rolled back; Dagster then stores its events one by one, as far as that goes.
+    A batch becomes visible all at once in each of its two databases: first in that of the run, then
+    in that of all assets. A process killed between the two leaves a batch of events that the log of
+    the run has and the asset doesn't; with Dagster's own class, that is one event. A batch that
+    fails is rolled back, and Dagster stores its events one by one as far as it can.
     """
 
-    def __init__(
-        self, base_dir: str | None = None, inst_data: ConfigurableClassData | None = None
-    ) -> None:
-        """Open the databases, at once or as soon as the instance is known.
-
-        Args:
-            base_dir: Their directory; that of Dagster's default unless given.
-            inst_data: What Dagster makes this from.
-        """
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         # Not a setting of ours: Dagster reads it itself.
         os.environ.setdefault(BATCH_SIZE_VARIABLE, BATCH_SIZE)  # noqa: TID251
         self._lock = threading.RLock()
@@ -73,68 +73,64 @@ class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEven
         self._evaluations: list[tuple[EventLogEntry, int]] = []
         self._tables: set[str] = set()
         self._inst_data = inst_data
-        self._opened = False
-        if base_dir is not None:
-            self._open(base_dir)
-        else:
-            EventLogStorage.__init__(self)  # type: ignore[no-untyped-call,arg-type]
+        EventLogStorage.__init__(self)  # type: ignore[no-untyped-call,arg-type]
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
-        """Tell Dagster what may be configured."""
-        return {"base_dir": dg.Field(dg.StringSource, is_required=False)}
+        """There is nothing to configure."""
+        return {}
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> Self:
-        """Make it from its part of `dagster.yaml`."""
-        return cls(inst_data=inst_data, **config_value)
+        """Create it from its section of `dagster.yaml`."""
+        return cls(inst_data)
 
     def register_instance(self, instance: dg.DagsterInstance) -> None:
-        """Take note of the instance; open the databases, unless they are open."""
-        if not self._opened:
-            self._open(str(Path(instance.root_directory) / "history" / "runs"))
+        """Open the databases where Dagster's default storage keeps them."""
+        self.open(Path(instance.root_directory) / "history" / "runs")
         super().register_instance(instance)
 
+    def open(self, directory: Path) -> None:
+        """Open the databases in a directory."""
+        super().__init__(str(directory), self._inst_data)
+
     def has_table(self, table_name: str) -> bool:
-        """Tell whether there is a table, which Dagster asks for each event; tables stay."""
+        """Tell whether a table exists, which Dagster asks for each event; tables stay."""
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events, those of a run in one transaction a database.
+        """Store events: those of one run in one transaction per database.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: They cannot be stored; none of that run is.
+            sqlalchemy.exc.SQLAlchemyError: It failed; nothing of that run is stored.
         """
         for run_id, of_run in itertools.groupby(events, key=lambda event: event.run_id):
             with self._transaction(run_id):
                 super().store_event_batch(list(of_run))
 
-    def _open(self, base_dir: str) -> None:
-        super().__init__(base_dir, self._inst_data)
-        self._opened = True
-
     @contextlib.contextmanager
     def _transaction(self, run_id: str) -> Iterator[None]:
-        # Other threads wait. The database opened last is the first to be committed.
+        # Other threads wait. The database opened last is committed first.
         with self._lock, self._connect(_INDEX) as index, self._connect(run_id) as run:
             self._batch = {_INDEX: index, run_id: run}
             try:
                 yield
                 for event, event_id in self._of_assets.values():
                     super()._store_asset_event(index, event, event_id)
-                self._store_evaluations(index)
+                if self._evaluations and not store_evaluations(index, self._evaluations):
+                    for event, event_id in self._evaluations:
+                        super().store_asset_check_event(event, event_id)
             finally:
                 self._batch, self._of_assets, self._evaluations = {}, {}, []
 
     def _store_asset_event(self, conn: Connection, event: EventLogEntry, event_id: int) -> None:
-        """Make the row of an asset say what its last event says.
+        """Update the row of an asset: within a batch, only for the last event of each kind.
 
-        Of a batch, others only see the last event of each kind; rows for the earlier ones would
-        cost a third of the batch.
+        Others see no more than that anyway, and updating it for each event costs a third more.
         """
         if not self._batch or event.dagster_event is None:
             super()._store_asset_event(conn, event, event_id)
@@ -144,20 +140,12 @@ class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEven
         self._of_assets[kind] = event, event_id
 
     def store_asset_check_event(self, event: EventLogEntry, event_id: int | None) -> None:
-        """Note what a check has found, or is to look for, in the rows of its days.
-
-        Of a batch, what was found goes into them at once when the batch ends.
-        """
+        """Store what a check plans or has found; the findings of a batch, together at its end."""
         kind = event.dagster_event_type
         if self._batch and kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION and event_id:
             self._evaluations.append((event, event_id))
         else:
             super().store_asset_check_event(event, event_id)
-
-    def _store_evaluations(self, index: Connection) -> None:
-        if self._evaluations and not check_evaluations.fill(index, self._evaluations):
-            for event, event_id in self._evaluations:
-                super().store_asset_check_event(event, event_id)
 
     @contextlib.contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
@@ -165,7 +153,12 @@ class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEven
             if shard in self._batch:
                 yield self._batch[shard]
                 return
-            engine = _engine(self.conn_string_for_shard(shard))
+            # It holds no connection.
+            engine = create_engine(
+                self.conn_string_for_shard(shard),
+                poolclass=NullPool,
+                connect_args={"timeout": BUSY_SECONDS},
+            )
             if shard not in self._initialized_dbs:
                 self._initdb(engine)
                 self._initialized_dbs.add(shard)
@@ -173,8 +166,38 @@ class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEven
                 yield connection
 
 
-@functools.lru_cache(maxsize=16)
-def _engine(address: str) -> Engine:
-    # It holds no connection, but the statements it has compiled. Dagster makes a new engine for
-    # each transaction, which costs more than the transaction.
-    return create_engine(address, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
+def store_evaluations(connection: Connection, events: Sequence[tuple[EventLogEntry, int]]) -> bool:
+    """Store the results of checks: update the rows that were inserted when they were planned.
+
+    Dagster does so with a statement for each evaluation, which is much of the cost of checking a
+    small day.
+
+    Args:
+        connection: To the database of all assets.
+        events: Evaluations, each with the id of its event there; at least one.
+
+    Returns:
+        Whether each had such a row.
+    """
+    connection.execute(_FILL, [_row(event, event_id) for event, event_id in events])
+    ids = [event_id for _, event_id in events]
+    filled = select(func.count()).where(_columns.evaluation_event_storage_id.in_(ids))
+    return bool(connection.execute(filled).scalar_one() == len(events))
+
+
+def _row(event: EventLogEntry, event_id: int) -> dict[str, object]:
+    found = event.get_dagster_event().asset_check_evaluation_data
+    status = AssetCheckExecutionRecordStatus
+    target = found.target_materialization_data
+    time = datetime.datetime.fromtimestamp(event.timestamp, datetime.timezone.utc)
+    return {
+        "of_asset": found.asset_key.to_string(),
+        "of_check": found.check_name,
+        "of_run": event.run_id,
+        "of_partition": found.partition,
+        "execution_status": (status.SUCCEEDED if found.passed else status.FAILED).value,
+        "evaluation_event": serialize_value(event),
+        "evaluation_event_timestamp": time.replace(tzinfo=None),
+        "evaluation_event_storage_id": event_id,
+        "materialization_event_storage_id": target.storage_id if target else None,
+    }

@@ -1,10 +1,9 @@
-"""Whether a run lives, and whether it still counts: its process and the instance tell each other.
+"""Heartbeats: they show whether a run is alive, and tell its process when Dagster has ended it.
 
-While a run executes, its process writes something new to the instance every few seconds. Whoever
-looks for the run sees that it changes, or that it doesn't. No clocks, host names or process ids are
-compared and nobody else is believed, so this holds in containers and across machines. In return,
-the process learns that Dagster has ended its run (terminated it, or given it up), and interrupts
-itself.
+While a run executes, its process writes a new value to the instance every few seconds. Run
+monitoring sees whether it changes. No clocks, host names or process ids are compared, and no code
+server or queue is trusted, so this works in containers and across machines. In return, the process
+learns that Dagster has ended its run (canceled it, or given it up), and interrupts itself.
 """
 
 import functools
@@ -22,11 +21,11 @@ from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.runs.schema import KeyValueStoreTable
 
 BEAT_SECONDS = 3.0
-"""Between two heartbeats."""
+"""The time between two heartbeats."""
 
 LOOKS = 5
-"""How often in a row a run may be seen without a new heartbeat before it is dead: its process may
-be busy or cut off for a moment. With a look every 5 s, that takes half a minute."""
+"""A run is dead after so many looks in a row without a new heartbeat: its process may be busy or
+cut off for a moment. At one look every 5 s, that takes half a minute."""
 
 _ENDS = {
     dg.DagsterEventType.RUN_SUCCESS,
@@ -37,7 +36,7 @@ _logger = logging.getLogger(__name__)
 
 
 class BeatingEventLog(SqlEventLogStorage):
-    """Mixed into an event log, it makes the process of a run beat until the run ends."""
+    """Mixed into an event log, it keeps a run's heartbeat going until the run ends."""
 
     @functools.cached_property
     def _beating(self) -> dict[str, "_Heartbeat"]:
@@ -46,7 +45,7 @@ class BeatingEventLog(SqlEventLogStorage):
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event; start or stop the heartbeat of its run."""
         if event.dagster_event_type == dg.DagsterEventType.RUN_START and self.has_instance:
-            # A run that has started has a heartbeat, even if its process dies right then.
+            # So that a run has a heartbeat even if its process dies right after its start.
             beat(self._instance, event.run_id)
             self._beating[event.run_id] = _Heartbeat(self._instance, event.run_id)
             self._beating[event.run_id].start()
@@ -69,38 +68,38 @@ class BeatingEventLog(SqlEventLogStorage):
 class WatchingLauncher(RunLauncher):
     """Mixed into a run launcher, it tells run monitoring which runs are dead.
 
-    A run that never beat is left alone, such as one that an older version has started.
+    A run without any heartbeat is left alone: an older version may have started it.
     """
 
     @functools.cached_property
     def _seen(self) -> dict[str, tuple[str, int]]:
-        """By run, its latest heartbeat, and how many looks found no newer one."""
+        """By run: its latest heartbeat, and how many looks found no newer one."""
         return {}
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """It does."""
+        """Return true."""
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Look for a run, which is dead after several looks in a row without a new heartbeat."""
+        """Report a run as dead after several looks in a row without a new heartbeat."""
         now = latest(self._instance, run.run_id)
         before, missed = self._seen.get(run.run_id, ("", 0))
         missed = missed + 1 if now and now == before else 0
         self._seen[run.run_id] = now, missed
-        if missed == 0:
+        if missed == 0 or missed < self.looks(run):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        if missed < self.looks(run):
-            return CheckRunHealthResult(WorkerStatus.RUNNING, "no heartbeat lately")
-        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its process has no heartbeat any more")
+        return CheckRunHealthResult(
+            WorkerStatus.NOT_FOUND, "its process stopped sending heartbeats"
+        )
 
     def looks(self, run: dg.DagsterRun) -> int:
-        """Say how often a run is looked for before it is dead."""
+        """Tell after how many looks without a new heartbeat a run is dead."""
         return LOOKS
 
 
 class _Heartbeat(threading.Thread):
-    """The heartbeat of a run that this process executes."""
+    """The heartbeat of a run in this process."""
 
     def __init__(self, instance: dg.DagsterInstance, run_id: str) -> None:
         super().__init__(name=f"heartbeat of {run_id}", daemon=True)
@@ -109,17 +108,17 @@ class _Heartbeat(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Beat until it is stopped, or Dagster has ended the run."""
+        """Beat until stopped, or until Dagster has ended the run."""
         while not self._stopped.wait(BEAT_SECONDS):
             try:
                 if self._is_ended():
                     break
                 beat(self._instance, self._run_id)
-            # Each database says in its own way that it is away; that may pass.
+            # Each database has its own errors for being down; it may come back.
             except Exception as error:
-                _logger.warning("run %s cannot show that it is alive: %s", self._run_id, error)
+                _logger.warning("could not store the heartbeat of run %s: %s", self._run_id, error)
         if not self._stopped.is_set():
-            _logger.warning("run %s is interrupted: Dagster has ended it", self._run_id)
+            _logger.warning("interrupting run %s: Dagster has ended it", self._run_id)
             os.kill(os.getpid(), signal.SIGINT)
 
     def _is_ended(self) -> bool:
@@ -127,17 +126,17 @@ class _Heartbeat(threading.Thread):
         return run is not None and run.is_finished
 
     def stop(self) -> None:
-        """Stop it, without waiting for a database that may be away."""
+        """Stop it, without waiting for a database that may be down."""
         self._stopped.set()
 
 
 def beat(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Write something new that shows that a run is alive."""
+    """Store a new heartbeat of a run."""
     instance.run_storage.set_cursor_values({_key(run_id): uuid.uuid4().hex})
 
 
 def latest(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Give the latest heartbeat of a run; empty if there is none."""
+    """Return the latest heartbeat of a run; empty if there is none."""
     return instance.run_storage.get_cursor_values({_key(run_id)}).get(_key(run_id), "")
 
 

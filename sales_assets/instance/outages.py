@@ -1,8 +1,8 @@
-"""A run that lost its database or its object store is started again.
+"""Retries runs that failed because the database or the object store was down.
 
-Run retries start a run again that crashed, and leave one alone whose step failed: it has said why,
-and would fail again. But a step also fails when Postgres is restarted in the middle of a statement,
-or when the object store is away for longer than its client waits. That says nothing about the data.
+Run retries restart a run that crashed, but not one with a failed step, which would fail again. But
+a step also fails when Postgres restarts in the middle of a statement, or when the object store is
+down for longer than its client waits. Such a failure says nothing about the data.
 """
 
 import re
@@ -15,7 +15,7 @@ from dagster._core.storage.tags import RETRY_ON_ASSET_OR_OP_FAILURE_TAG
 from dagster_shared.error import SerializableErrorInfo
 
 _LOST = re.compile(
-    # Errors of other databases have the same class names: only the module tells.
+    # With the module: errors of other databases have the same class names.
     r"dagster_postgres\.utils\.DagsterPostgresException\b"
     r"|psycopg2\.(DatabaseError|InterfaceError|OperationalError)\b"
     r"|psycopg2\.errors\.(AdminShutdown|CannotConnectNow|ConnectionFailure|CrashShutdown)\b"
@@ -23,19 +23,19 @@ _LOST = re.compile(
     r"|botocore\.exceptions\.ClientError: An error occurred \((500|503|Internal|Service|SlowDown)"
     r"|aiohttp\.client_exceptions\.(Client(Connector|OS|Payload)|ServerTimeout|ServerDisconnected)"
 )
-"""How the text of an error begins that says that a service is away."""
+"""How the text of an error begins when a service is down."""
 
 
 class RetryingEventLog(SqlEventLogStorage):
-    """Mixed into an event log, it marks a run that lost a service as one to be retried."""
+    """Mixed into an event log, it has runs retried that failed because a service was down."""
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Store an event; if it is the failure of a step that lost a service, mark its run."""
+        """Store an event; tag the run for a retry if a step failed because a service was down."""
         if event.dagster_event_type == dg.DagsterEventType.STEP_FAILURE and event.dagster_event:
             error = event.dagster_event.step_failure_data.error
             if any(_LOST.match(one.message) for one in _chain(error)):
-                marked = {RETRY_ON_ASSET_OR_OP_FAILURE_TAG: "true"}
-                self._instance.add_run_tags(event.run_id, marked)
+                retry = {RETRY_ON_ASSET_OR_OP_FAILURE_TAG: "true"}
+                self._instance.add_run_tags(event.run_id, retry)
         super().store_event(event)
 
 

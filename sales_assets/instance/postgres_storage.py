@@ -1,37 +1,43 @@
-"""Dagster's storages in Postgres, with connections that are used again.
+"""Dagster's storages in Postgres, with a connection pool.
 
-Dagster's own make a connection for each statement, so that a process with many instances holds
-none. A run of ten days made 190 of them, which took Postgres eight times the processor that the
-statements did. Here all storages of a process share one pool, however many instances it makes: a
-single connection stays, and more come and go while threads need them at the same time.
-
-The tables stay Dagster's own.
+Dagster's own storages open a connection for each statement: 190 for a run of ten days, which cost
+Postgres eight times as much CPU as the statements. Here, all storages of a process share one pool:
+a single connection stays open, and more come and go while threads need them at the same time. The
+tables are Dagster's.
 """
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-from dagster._config.config_schema import UserConfigSchema
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
-from dagster_postgres import PostgresRunStorage, PostgresScheduleStorage
-from dagster_postgres.utils import create_pg_engine
+from dagster_postgres import (
+    PostgresEventLogStorage,
+    PostgresRunStorage,
+    PostgresScheduleStorage,
+)
+from dagster_postgres.utils import create_pg_engine, pg_url_from_config
 from sqlalchemy import Engine
 from typing_extensions import Self
 
+from sales_assets.instance.event_log import store_evaluations
+from sales_assets.instance.heartbeat import BeatingEventLog
+from sales_assets.instance.outages import RetryingEventLog
+
 _SECONDS_UNHEARD = 120
-"""For how long the server may leave a connection unanswered; a new one is given about as long."""
+"""How long the server may leave a connection without a response."""
 
 
 class PooledStorage:
-    """Has a storage of Dagster take its connections from the pool of its process."""
+    """Mixed into a storage of Dagster, it takes connections from the pool of the process."""
 
     _engine: Engine
 
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
-        """Make the storage that this is mixed into, and give it the pool."""
         super().__init__(postgres_url, inst_data=inst_data)  # type: ignore[call-arg]
         self._engine = _pool(postgres_url)
 
@@ -39,13 +45,8 @@ class PooledStorage:
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> Self:
-        """Make it from its part of `dagster.yaml`; Dagster's own makes one of its own class."""
-        return cls(config_value["postgres_url"], inst_data=inst_data)
-
-    @classmethod
-    def config_type(cls) -> UserConfigSchema:
-        """The address is all there is to say."""
-        return {"postgres_url": dg.Field(dg.StringSource)}
+        """Create it from its section of `dagster.yaml`; Dagster's would create its own class."""
+        return cls(pg_url_from_config(config_value), inst_data=inst_data)
 
 
 class PooledPostgresRunStorage(PooledStorage, PostgresRunStorage):
@@ -56,6 +57,27 @@ class PooledPostgresScheduleStorage(PooledStorage, PostgresScheduleStorage):
     """Dagster's ticks of schedules and sensors in Postgres."""
 
 
+class PooledPostgresEventLogStorage(
+    BeatingEventLog, RetryingEventLog, PooledStorage, PostgresEventLogStorage
+):
+    """Dagster's Postgres event log, with heartbeats, retries and batches of check results."""
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events; Dagster's own class refuses batches of check results."""
+        evaluation = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        if any(event.dagster_event_type != evaluation for event in events):
+            super().store_event_batch(events)
+            return
+        insert = self.prepare_insert_event_batch(events).returning(SqlEventLogStorageTable.c.id)
+        with self.index_transaction() as connection:
+            ids = [row[0] for row in connection.execute(insert)]
+            stored = [*zip(events, ids, strict=True)]
+            filled = store_evaluations(connection, stored)
+        if not filled:
+            for event, event_id in stored:
+                self.store_asset_check_event(event, event_id)
+
+
 @functools.cache
 def _pool(postgres_url: str) -> Engine:
     engine: Engine = create_pg_engine(
@@ -63,10 +85,10 @@ def _pool(postgres_url: str) -> Engine:
         isolation_level="AUTOCOMMIT",
         pool_size=1,
         max_overflow=-1,
-        # One that Postgres has closed since, as when it was restarted, is made anew.
+        # Replaces a connection that Postgres has closed, as by a restart.
         pool_pre_ping=True,
         connect_args={"tcp_user_timeout": _SECONDS_UNHEARD * 1000},
     )
-    # A connection cannot be used by two processes.
+    # Two processes cannot share a connection.
     os.register_at_fork(after_in_child=functools.partial(engine.dispose, close=False))
     return engine

@@ -1,8 +1,8 @@
-"""Dagster's default run launcher, which also finds out which of its runs are dead.
+"""Dagster's default run launcher, which also reports dead runs.
 
-Dagster's own says nothing about them: a run whose code server died with it, or that nobody watches
-(command line, HTTP jobs), counts as started for ever, and its backfill waits. Run monitoring asks
-this one at each of its polls and fails what it reports, and run retries start it again.
+With Dagster's own, a run that died with its code server, or that nobody watches (command line, HTTP
+jobs), stays started for ever, and its backfill hangs. Run monitoring polls this one and fails the
+runs that it reports; run retries start them again.
 """
 
 import os
@@ -17,24 +17,24 @@ from dagster._serdes import ConfigurableClassData
 from sales_assets.instance.heartbeat import WatchingLauncher
 
 BACKFILLS_WAIT_VARIABLE = "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"
-"""When set, a backfill waits for a code location that is away; otherwise it fails for good."""
+"""If set, a backfill waits for a code location that is down; otherwise it fails for good."""
 
 PATIENCE = 5
-"""Seconds that a code server has to respond."""
+"""Seconds to wait for a code server's response."""
 
 LOOKS_AT_NO_SOCKET = 16
-"""How often a run is looked for while its code server is gone, and with it the server's socket.
-Dagster does not start a run again that fails before its daemon has the code location back, for
-which it looks once a minute: this takes longer, with a look every 5 s."""
+"""The looks before a run is dead whose code server is gone, with its socket. Dagster does not retry
+a run that fails before its daemon has reloaded the code location, once a minute: these take longer,
+at one every 5 s."""
 
 LOOKS_AT_NO_SERVER = 120
-"""The same while nobody responds at the address of its code server, where another one will."""
+"""The same, while nothing responds at the address of its code server, where another one will."""
 
 
 class WatchfulRunLauncher(WatchingLauncher, DefaultRunLauncher):
-    """Dagster's default run launcher, which also knows which runs live.
+    """Dagster's default run launcher, which also reports dead runs.
 
-    Opening it also makes the backfills of this process wait for a code location that is away.
+    Creating it also lets the backfills of this process wait for a code location that is down.
     """
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
@@ -43,7 +43,7 @@ class WatchfulRunLauncher(WatchingLauncher, DefaultRunLauncher):
         super().__init__(inst_data)
 
     def looks(self, run: DagsterRun) -> int:
-        """Say how often a run is looked for, which depends on whether it can be started again."""
+        """Tell after how many looks a run is dead: only once it can be started again."""
         find: Callable[[str], DagsterGrpcClient | None] = self._get_grpc_client_for_termination
         client = find(run.run_id)
         if client is None:

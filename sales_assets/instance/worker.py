@@ -1,11 +1,12 @@
 """What a worker runs: `celery --app sales_assets.instance.worker worker --queues runs,backfills`.
 
-Its settings are those of the launcher in the `dagster.yaml` of its DAGSTER_HOME.
+Its settings are those of the run launcher in the `dagster.yaml` of its DAGSTER_HOME.
 """
 
 from typing import Any
 
 import dagster as dg
+import redis
 from celery.signals import worker_ready
 from dagster_celery.tasks import create_execute_job_task
 
@@ -16,23 +17,27 @@ def _launcher(instance: dg.DagsterInstance) -> WorkersRunLauncher:
     launcher = instance.run_launcher
     if not isinstance(launcher, WorkersRunLauncher):
         raise SystemExit(
-            f"runs are launched by {type(launcher).__name__}, not by workers: set DAGSTER_HOME to "
-            "a directory with the dagster.workers.yaml of `deploy/` as its dagster.yaml"
+            f"the run launcher is {type(launcher).__name__}, which uses no workers: set "
+            "DAGSTER_HOME to a directory with `deploy/dagster.workers.yaml` as its dagster.yaml"
         )
+    redis.Redis.from_url(str(launcher.broker))
     return launcher
 
 
 try:
     _instance = dg.DagsterInstance.get()
     launcher = _launcher(_instance)
-# Celery takes some errors of a module for a module without an app, and does not show them.
+# Celery reports some errors of a module as a missing app, and hides what they say.
 except Exception as error:
-    raise SystemExit(f"the worker cannot open its instance (DAGSTER_HOME): {error}") from error
+    raise SystemExit(
+        "the worker could not open its Dagster instance (DAGSTER_HOME, DAGSTER_CELERY_BROKER): "
+        f"{error}"
+    ) from error
 
 app = launcher.celery
 execute_job = create_execute_job_task(app)
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
-def _look_for_lost_runs(sender: Any, **_: Any) -> None:
-    sender.timer.call_repeatedly(LOOK_SECONDS, launcher.put_lost_runs_again)
+def _look_for_missing_runs(sender: Any, **_: Any) -> None:
+    sender.timer.call_repeatedly(LOOK_SECONDS, launcher.queue_missing_runs)

@@ -46,8 +46,6 @@ OF_THE_IMAGE = {
     f"sales_assets.instance.{name}"
     for name in (
         "celery_launcher",
-        "celery_transport",
-        "postgres_event_log",
         "postgres_storage",
         "worker",
     )

@@ -24,7 +24,6 @@ from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.postgres_server import free_port
 from sales_assets_tests.helpers.waiting import wait_for
 
-LAUNCHER = {"module": "sales_assets.instance.celery_launcher", "class": "WorkersRunLauncher"}
 EVENT_LOG = {"module": "sales_assets.instance.event_log", "class": "BatchedSqliteEventLogStorage"}
 
 
@@ -129,7 +128,10 @@ class Workers:
 
     def __init__(self, home: Path, server: Redis) -> None:
         """Make the instance in an empty directory."""
-        launcher = {**LAUNCHER, "config": {"broker": server.url}}
+        launcher = yaml.safe_load((PROJECT / "deploy/dagster.workers.yaml").read_text())[
+            "run_launcher"
+        ]
+        launcher["config"] |= {"broker": server.url, "include": []}
         settings = {
             "run_launcher": launcher,
             "run_monitoring": {"enabled": True},

@@ -1,11 +1,10 @@
-"""The event log that is written by the batch."""
+"""The event log that is written in batches."""
 
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -27,7 +26,6 @@ from sales_assets_tests.helpers.checked_days import (
 )
 from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -136,7 +134,8 @@ def test_what_was_found_without_having_been_planned_is_stored_too(
     shipped: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     found = [*filter(is_evaluation, check_days(shipped))]
-    unplanned = BatchedSqliteEventLogStorage(str(tmp_path / "unplanned"))
+    unplanned = BatchedSqliteEventLogStorage()
+    unplanned.open(tmp_path / "unplanned")
     unplanned.store_event_batch(found)
     written = rows(tmp_path / "unplanned/index.db")["asset_check_executions"]
     assert [row["execution_status"] for row in written] == STATUSES
@@ -235,28 +234,6 @@ def test_others_read_while_a_batch_is_written_and_see_it_as_a_whole(
     assert [count(database) for database in databases(shipped, run_id)] == [2 * SPAN, 2 * SPAN]
 
 
-@pytest.mark.slow
-def test_two_runs_at_once_lose_nothing(tmp_path: Path) -> None:
-    home = copy_home(tmp_path)
-    code = (
-        "import dagster as dg\n"
-        "from sales_assets_tests.instance.test_event_log import first, second, materialize\n"
-        "with dg.DagsterInstance.get() as instance: print(materialize(instance, first, second))"
-    )
-    dg.DagsterInstance.from_config(str(home)).dispose()
-    command, environment = [sys.executable, "-c", code], {**os.environ, "DAGSTER_HOME": str(home)}
-    processes = [
-        subprocess.Popen(  # noqa: S603 - our own code
-            command, env=environment, cwd=PROJECT, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(2)
-    ]
-    runs = [process.communicate()[0].split()[-1] for process in processes]
-    assert count(home / "history/runs/index.db") == 4 * SPAN
-    assert [count(home / f"history/runs/{run}.db") for run in runs] == [2 * SPAN, 2 * SPAN]
-
-
-@pytest.mark.slow
 def test_a_home_of_dagsters_default_works_on_and_back(tmp_path: Path) -> None:
     ours = (PROJECT / "dagster_home/dagster.yaml").read_text()
     kinds, totals = [], []
@@ -271,14 +248,3 @@ def test_a_home_of_dagsters_default_works_on_and_back(tmp_path: Path) -> None:
     assert kinds == [default, BatchedSqliteEventLogStorage, default]
     assert totals == [SPAN, 2 * SPAN, 3 * SPAN]
     assert len(days) == SPAN
-
-
-def test_a_watcher_is_told_of_the_events_of_a_batch(shipped: dg.DagsterInstance) -> None:
-    seen: list[str] = []
-    run_id = str(uuid.uuid4())
-    shipped.watch_event_logs(
-        run_id, None, lambda event, _: seen.append(event.get_dagster_event().event_type_value)
-    )
-    job = dg.Definitions(assets=[first]).resolve_implicit_global_asset_job_def()
-    job.execute_in_process(instance=shipped, run_id=run_id, partition_key=FIRST)
-    wait_for("the watcher", lambda: "ASSET_MATERIALIZATION" in seen)

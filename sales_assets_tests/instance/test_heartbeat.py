@@ -1,4 +1,4 @@
-"""Whether a run lives, and whether it still counts."""
+"""Heartbeats, and what follows when they stop."""
 
 import os
 import shutil
@@ -135,7 +135,7 @@ def test_a_run_goes_on_beating_once_its_database_is_back(shipped: dg.DagsterInst
     with hanging(shipped) as (process, run):
         database.rename(f"{database}.away")
         assert process.stderr is not None
-        while "cannot show that it is alive" not in process.stderr.readline():
+        while "could not store the heartbeat" not in process.stderr.readline():
             assert process.poll() is None
         Path(f"{database}.away").rename(database)
         wait_for_a_beat(shipped, run)

@@ -1,4 +1,4 @@
-"""The storages in Postgres: how many connections they take, and what becomes of those."""
+"""The storages in Postgres: their connections, and the results of checks."""
 
 import dagster as dg
 import pytest
@@ -6,7 +6,12 @@ import sqlalchemy
 
 pytest.importorskip("dagster_postgres")
 
-from sales_assets_tests.helpers.checked_days import check_days
+from sales_assets_tests.helpers.checked_days import (
+    STATUSES,
+    check_days,
+    is_evaluation,
+    things_are_right,
+)
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.rides_file import sql
 
@@ -75,3 +80,30 @@ assert pid() == before
 """
     result = python("-c", code)
     assert result.returncode == 0, result.stderr
+
+
+def results(instance: dg.DagsterInstance) -> list[str]:
+    """The stored results of the check, in the order of its days."""
+    storage = instance.event_log_storage
+    history = storage.get_asset_check_execution_history(things_are_right.check_key, limit=100)
+    for row in history:
+        assert row.event
+        evaluation = row.event.get_dagster_event().asset_check_evaluation_data
+        assert evaluation.partition == row.partition
+    return [row.status.value for row in sorted(history, key=lambda row: row.partition or "")]
+
+
+@pytest.mark.parametrize("size", ["0", "3"], ids=["one by one", "in batches"])
+def test_the_results_of_checks_are_stored(
+    deployed: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, size: str
+) -> None:
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", size)
+    assert len([*filter(is_evaluation, check_days(deployed))]) == len(STATUSES)
+    assert results(deployed) == STATUSES
+
+
+def test_the_results_of_unplanned_checks_are_stored(
+    deployed: dg.DagsterInstance, instance: dg.DagsterInstance
+) -> None:
+    deployed.event_log_storage.store_event_batch([*filter(is_evaluation, check_days(instance))])
+    assert results(deployed) == STATUSES
