@@ -16,8 +16,8 @@ from sales_assets.alerts.late_days import late_day_alerts
 from sales_assets.alerts.sensors import failed_run_alerts
 from sales_assets.alerts.webhook import Webhook
 from sales_assets.feed.api import DailyApi
+from sales_assets.feed.daily import knowingly
 from sales_assets.feed.declaration import Feed
-from sales_assets.feed.previews import knowingly
 from sales_assets.http.address import scheme_of
 from sales_assets.http.secrets import redacted
 from sales_assets.rides.api import RidesApi

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, get_args
 from pydantic import Field
 from pydantic_core import from_json
 
-from sales_assets.feed.json_text import InvalidPageError, NoRowsError
+from sales_assets.feed.json_rows import InvalidPageError, NoRowsError
 from sales_assets.feed.page import Page, PulledPage
 from sales_assets.feed.paging import (
     FeedApiError,
@@ -26,7 +26,7 @@ from sales_assets.feed.paging import (
 from sales_assets.feed.places import InvalidResponseError, Where, total_of
 from sales_assets.feed.proof import proven, require_unknown
 from sales_assets.feed.schema import RowSchema
-from sales_assets.feed.stream import DayStream, EveryDayFailsError, Facts, Reading
+from sales_assets.feed.stream import DayStream, EveryDayFailsError, Facts
 from sales_assets.feed.styles import (
     CursorPages,
     DayParameter,
@@ -36,6 +36,7 @@ from sales_assets.feed.styles import (
     OffsetPages,
     OnePage,
     Request,
+    names_in,
 )
 from sales_assets.http.client import HttpAnswer, Question
 from sales_assets.http.errors import ApiAuthError, HttpError, TransientHttpError
@@ -98,19 +99,15 @@ class DailyApi(HttpApi):
 
         Args:
             day: `YYYY-MM-DD`.
-            allow_empty: Take a day of which the API knows nothing for a day without rows.
+            allow_empty: Take a day that the API knows nothing of for a day without rows.
 
         Returns:
-            The pages, each with a complete list of objects, byte for byte. The one page of a day
-            without rows has an empty list. The metadata says where the pages come from, how many
-            requests had to be repeated, where the day ended and which proof there is.
+            The pages, byte for byte; that of a day without rows has an empty list. The metadata
+            says where they come from, how many requests were repeated, and which proof there is.
 
         Raises:
             NotSetUpError: The address or the token of the API is missing or malformed.
-            NoSuchDayError: The first page is a 404.
-            RefusedTokenError: The API refuses the token (401, 403).
-            DayChangedError: The day changed while it was read.
-            FeedApiError: A page could not be fetched, or the day has no end.
+            FeedApiError: The day could not be fetched, or not proven.
         """
         retries: list[None] = []
 
@@ -121,20 +118,18 @@ class DailyApi(HttpApi):
 
         def read() -> Generator[Page, None, Facts]:
             self.require_ready()
-            taken_as_empty = False
-            reading = Reading(proven(paging(), settled=self._is_settled(day)))
+            is_unknown = False
             try:
-                yield from reading
-                found = reading.result
+                found = yield from proven(paging(), settled=self._is_settled(day))
             except NoSuchDayError:
                 if not allow_empty:
                     raise
                 require_unknown(paging())
                 yield Page.empty(self.rows_at)
                 found = {"ended": "404 on page 1, taken for a day without rows"}
-                taken_as_empty = True
+                is_unknown = True
             known = {"source": self.source, "retries": len(retries), **found}
-            return Facts(known, keeps_rows=taken_as_empty)
+            return Facts(known, keeps_rows=is_unknown)
 
         return DayStream(read)
 
@@ -163,9 +158,9 @@ class DailyApi(HttpApi):
         return PagesInTurn(what, fetch, self.max_pages)
 
     def _is_settled(self, day: str) -> bool:
-        end = datetime.datetime.fromisoformat(f"{day}T00:00:00+00:00") + datetime.timedelta(days=1)
-        age = datetime.datetime.now(datetime.timezone.utc) - end
-        return age >= datetime.timedelta(days=self.settled_days)
+        begin = datetime.datetime.fromisoformat(f"{day}T00:00:00+00:00")
+        age = datetime.datetime.now(datetime.timezone.utc) - begin
+        return age >= datetime.timedelta(days=1 + self.settled_days)
 
     def _connect(self, address: str, auth: TokenAuth | None) -> None:
         if address.endswith(f"/{self.path}"):
@@ -178,9 +173,8 @@ class DailyApi(HttpApi):
     def _failure(self, day: str, number: int, error: HttpError) -> FeedApiError:
         limit, attempts = "", ""
         if isinstance(error, TransientHttpError):
-            # Only the deadline ends them sooner.
-            is_late = error.attempts < self.max_attempts
-            limit = f" in {self.day_timeout:g} s (day_timeout)" if is_late else ""
+            if error.attempts < self.max_attempts:  # Only the deadline ends them sooner.
+                limit = f" in {self.day_timeout:g} s (day_timeout)"
             plural = "s" if error.attempts > 1 else ""
             attempts = f"{error.attempts} attempt{plural} failed; last error: "
         return FeedApiError(f"{day}: could not fetch page {number}{limit}: {attempts}{error}")
@@ -222,19 +216,18 @@ class DailyApi(HttpApi):
             "paging": get_args(PagingStyle),
             "rows_at": (str,),
             "parameters": (Mapping,),
+            "total": (Where, type(None)),
         }.items():
             value = getattr(cls, name, None)
             if not isinstance(value, kinds):
                 expected = " or ".join(kind.__name__ for kind in kinds)
                 raise InvalidApiError(f"{cls.__name__}.{name} is {value!r}, not {expected}")
         token = [cls.token_style.name] if isinstance(cls.token_style, ParameterToken) else []
-        names = Counter([*cls.day.names, *cls.paging.names, *cls.parameters, *token])
+        names = Counter([*names_in(cls.day), *names_in(cls.paging), *cls.parameters, *token])
         if "" in names:
             raise InvalidApiError(f"{cls.__name__} has a parameter without a name")
         if twice := [name for name, count in names.items() if count > 1]:
             raise InvalidApiError(f"{cls.__name__}: two parameters are called {twice[0]!r}")
-        if cls.total is not None and not hasattr(cls.total, "of"):
-            raise InvalidApiError(f"{cls.__name__}.total is {cls.total!r}, not a place")
         if cls.rows_at and not all(cls.rows_at.split(".")):
             raise InvalidApiError(f"{cls.__name__}.rows_at is {cls.rows_at!r}: a key is empty")
 

@@ -8,16 +8,29 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictStr
+from pydantic_core import PydanticCustomError
 
 from sales_assets.feed.days import parse_day
-from sales_assets.feed.numbers import exact
 from sales_assets.feed.timestamps import EPOCH_UNITS, PRECISION, from_epoch, parse_timestamp
+
+T = TypeVar("T")
 
 _INT, _LONG = 2**31, 2**63
 _LARGEST_FLOAT = 3.4028234663852886e38
+
+
+def exact(value: T, bits: int = 53) -> T:
+    """Refuse an integer beyond two to the power of `bits`, which a float may change."""
+    if isinstance(value, int) and abs(value) > 2**bits:
+        raise PydanticCustomError(
+            "inexact",
+            f"Input should be a number that a float holds exactly: an integer up to 2^{bits}",
+        )
+    return value
+
 
 # Bounds that are no longs themselves, such as an lt=2**63, take pydantic twice the time.
 _Int = Annotated[int, Field(strict=True, ge=-_INT, le=_INT - 1)]
@@ -102,16 +115,10 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def column_of(field: Any, record: str) -> Column:
-    """Read what a field declares.
+    """Read what a field of a record declares, or raise InvalidSchemaError.
 
-    Args:
-        field: As in an Avro schema. Beside that, `json` is its key in JSON if that is another one,
-            and `epoch` is what a timestamp counts that is a number: `seconds`, `milliseconds` or
-            `microseconds` since 1970.
-        record: What it is a field of.
-
-    Raises:
-        InvalidSchemaError: It says something that a feed cannot do.
+    Beside what Avro has, `json` is its key in JSON if that is another one, and `epoch` is what a
+    timestamp counts that is a number: `seconds`, `milliseconds` or `microseconds` since 1970.
     """
     if not isinstance(field, Mapping):
         raise InvalidSchemaError(f"{record}: a field is an object, not {_json(field)}")
@@ -133,11 +140,7 @@ def column_of(field: Any, record: str) -> Column:
 
 
 def require_name(name: Any, place: str) -> None:
-    """Make sure that something has a name that all readers of Avro take.
-
-    Raises:
-        InvalidSchemaError: It has not.
-    """
+    """Make sure that something has a name that all readers of Avro take."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidSchemaError(
             f"{place} needs a name that Avro has: ASCII letters, digits and _, and no digit first "

@@ -1,8 +1,7 @@
 """The row contract: the rows of a day, judged one by one; nothing is ever coerced.
 
-A page is parsed straight from its bytes, and only a page with something wrong in it is looked at
-row by row. What a row has to be is declared in a `RowSchema`; how rows are stored, and where
-invalid ones are kept, does not belong here.
+A page is parsed straight from its bytes; only one with something wrong in it is read row by row.
+What a row has to be is declared in a `RowSchema`. How rows are stored does not belong here.
 """
 
 import datetime
@@ -13,8 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sales_assets.feed.columns import Column
-from sales_assets.feed.json_rows import Part, rows_of_page
-from sales_assets.feed.json_text import InvalidPageError, Repeated
+from sales_assets.feed.json_rows import InvalidPageError, Part, Repeated, rows_of_page
 from sales_assets.feed.judgement import MISSING, InvalidValue, Judgement
 from sales_assets.feed.page import Page
 from sales_assets.feed.schema import RowSchema
@@ -50,15 +48,12 @@ class Contract:
     def rows(
         self, pages: Iterable[Page], day: str, judgement: Judgement
     ) -> Generator[list[dict[str, Any]], None, int]:
-        """Turn the pages of a day into rows ready for Avro.
+        """Turn the pages of a day into rows ready for Avro; yield the good rows of each page.
 
         Args:
             pages: As the API sent them.
             day: `YYYY-MM-DD`; the day of every one of these rows.
             judgement: Takes whatever else there is in the rows.
-
-        Yields:
-            The good rows of each page: the columns of the schema, with dates as dates.
 
         Raises:
             InvalidRowsError: More rows are invalid than `judgement` allows; raised at the end, so
@@ -103,9 +98,8 @@ class Contract:
             texts += sum(row.get(name) is not None for row in rows)
         marks = 2 * (names + texts)
         unknown: list[tuple[str, int]] = []
-        if (names != len(self._keys) * len(rows) or self._optional) and (
-            set().union(*rows) - self._keys
-        ):
+        may_have_unknown = self._optional or names != len(self._keys) * len(rows)
+        if may_have_unknown and set().union(*rows) - self._keys:
             for place, row in enumerate(rows, part.first):
                 for name in sorted(row.keys() - self._keys):
                     marks += _marks(row.pop(name))
@@ -122,11 +116,7 @@ class Contract:
     def judged_rows(
         self, part: Part, number: int, date: datetime.date, judgement: Judgement
     ) -> Iterator[dict[str, Any]]:
-        """Give the good rows of a page, and put the others aside.
-
-        Raises:
-            InvalidPageError: It is not a complete JSON list.
-        """
+        """Give the good rows of a page, and put the others aside; raises as `rows_of_page` does."""
         day = date.isoformat()
         for place, row in enumerate(rows_of_page(part.json), part.first):
             invalid = [
@@ -137,10 +127,10 @@ class Contract:
                     judgement.note_unknown(name, number, place)
             if invalid:
                 judgement.reject(row, invalid)
-                continue
-            good = [{key: row.value.get(key) for key in self._schema.keys}]
-            self._convert(good, date)
-            yield from self._named(good)
+            else:
+                good = [{key: row.value.get(key) for key in self._schema.keys}]
+                self._convert(good, date)
+                yield from self._named(good)
 
     def _named(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Call the values as Avro does."""

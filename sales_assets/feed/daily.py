@@ -4,7 +4,9 @@ The raw asset keeps the pages of a day as the API sent them, the stg asset turns
 rows. Both are a mapping from day to lazy stream. There is no path, no HTTP and no file format here.
 """
 
-from collections.abc import Callable, Generator
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -15,16 +17,23 @@ from sales_assets.feed.contract import Contract
 from sales_assets.feed.days import days_of_run
 from sales_assets.feed.judgement import Judgement
 from sales_assets.feed.page import Page
-from sales_assets.feed.page_rows import PageRows
 from sales_assets.feed.paging import NoSuchDayError
-from sales_assets.feed.previews import knowingly
 from sales_assets.feed.remedy import config_json
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import DayStream, Facts, PagesByDay, RowsByDay
-from sales_assets.feed.summary import Summary
+from sales_assets.feed.summary import PAGE_ROWS, Summary, page_rows
 
 _PULLS, _CONVERSIONS = 16, 4
 """Days at a time: while some wait for the API or the disk, others go on."""
+
+
+@contextmanager
+def knowingly() -> Iterator[None]:
+    """Use features that Dagster calls beta or a preview, without a warning at each command."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        yield
 
 
 def daily_asset(
@@ -36,8 +45,7 @@ def daily_asset(
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """`dg.asset` with what all assets of a daily feed share.
 
-    A range is one run: a run for each day would cost seconds a day. The range of
-    `dagster asset materialize` needs the single run.
+    A range is one run, as `dagster asset materialize` needs it: a run a day would cost seconds.
 
     Args:
         days: The partitions.
@@ -46,18 +54,15 @@ def daily_asset(
         made_from: The asset that has the same columns, for their lineage.
         **arguments: As for `dg.asset`.
     """
+    metadata: dict[str, Any] = {"dagster/column_schema": schema.table()}
+    if made_from:
+        metadata["dagster/column_lineage"] = schema.lineage(made_from)
+    policy = dg.BackfillPolicy
     with knowingly():
         decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
             partitions_def=days,
-            backfill_policy=(
-                dg.BackfillPolicy.multi_run(days_per_run)
-                if days_per_run
-                else dg.BackfillPolicy.single_run()
-            ),
-            metadata={
-                "dagster/column_schema": schema.table(),
-                **({"dagster/column_lineage": schema.lineage(made_from)} if made_from else {}),
-            },
+            backfill_policy=policy.multi_run(days_per_run) if days_per_run else policy.single_run(),
+            metadata=metadata,
             **arguments,
         )
     return decorator
@@ -91,14 +96,7 @@ class StgConfig(dg.Config):
 def pages_by_day(
     context: dg.AssetExecutionContext, config: RawConfig, api: DailyApi, sum_of: str
 ) -> PagesByDay:
-    """Give the pages of each day of the run, and describe them.
-
-    Args:
-        context: The run.
-        config: Whether a day may be unknown to the API.
-        api: Where the pages come from.
-        sum_of: The column to add up.
-    """
+    """Give the pages of each day of the run, and describe them; `sum_of` is added up."""
     asset = context.asset_key.to_user_string()
     key = api.row.key_of(sum_of)
 
@@ -107,18 +105,20 @@ def pages_by_day(
 
         def read() -> Generator[Page, None, Facts]:
             reading = pages.reading()
-            summary, page_rows = Summary(sum_of, key), PageRows()
+            summary = Summary(sum_of, key)
+            counts: list[int] = []
             try:
                 for page in reading:
                     summary.add(page.rows)
-                    page_rows.add(page.count)
+                    counts.append(page.count)
                     yield page
             except NoSuchDayError as error:
                 config_of_run = config_json(asset, allow_empty_day=True)
                 raise NoSuchDayError(f"{error} ({config_of_run})") from None
+            found = reading.result
             return Facts(
-                {**summary.metadata(), **page_rows.metadata(), **reading.result.metadata},
-                keeps_rows=reading.result.keeps_rows and not config.replace_rows,
+                {**summary.metadata(), PAGE_ROWS: page_rows(counts), **found.metadata},
+                keeps_rows=found.keeps_rows and not config.replace_rows,
             )
 
         return DayStream(read)
@@ -136,15 +136,7 @@ def rows_by_day(
     contract: Contract,
     sum_of: str,
 ) -> RowsByDay:
-    """Give the good rows of each day, and describe them and the others.
-
-    Args:
-        context: The run.
-        config: How many bad rows a day may have.
-        pages: What the raw asset has stored.
-        contract: What a row has to be.
-        sum_of: The column to add up.
-    """
+    """Give the good rows of each day, and describe them and the others; `sum_of` is added up."""
     asset = context.asset_key.to_user_string()
 
     def judged(day: str, stream: DayStream[Page]) -> DayStream[dict[str, Any]]:

@@ -62,10 +62,9 @@ class Judgement:
 
     @property
     def unknown_fields(self) -> dict[str, dict[str, Any]]:
-        """Where each field outside the contract was first, and in how many rows it is.
+        """Where each of the first 20 fields outside the contract was first, and in how many rows.
 
-        They are the first 20 such fields, by their names as JSON: a name may not be valid Unicode,
-        which could not be shown or stored.
+        Names are written as JSON: one that is not valid Unicode could not be shown or stored.
         """
         return {
             shown(json.dumps(name)[1:-1]): {"first": first, "rows": rows}
@@ -78,26 +77,20 @@ class Judgement:
         self._invalid_values += len(invalid)
         self._shown += invalid[: _SHOWN_VALUES - len(self._shown)]
         if self._invalid_rows <= self._limit:
-            self.rejects.append(
+            problems = [
                 {
-                    "page": invalid[0].page,
-                    "row": invalid[0].row,
-                    "problems": [
-                        {
-                            "field": redacted(one.field),
-                            "value": None if one.value is MISSING else redacted(one.json),
-                            "reason": one.reason,
-                        }
-                        for one in invalid
-                    ],
-                    # What is not UTF-8 is shown as \xNN; the bytes themselves are in raw.
-                    "text": redacted(
-                        row.text.encode("utf-8", "surrogateescape").decode(
-                            "utf-8", "backslashreplace"
-                        )
-                    ),
+                    "field": redacted(one.field),
+                    "value": None if one.value is MISSING else redacted(one.json),
+                    "reason": one.reason,
                 }
-            )
+                for one in invalid
+            ]
+            # What is not UTF-8 is shown as \xNN; the bytes themselves are in raw.
+            sent = row.text.encode("utf-8", "surrogateescape")
+            text = redacted(sent.decode("utf-8", "backslashreplace"))
+            page, place = invalid[0].page, invalid[0].row
+            reject = {"page": page, "row": place, "problems": problems, "text": text}
+            self.rejects.append(reject)
 
     def note_unknown(self, name: str, page: int, row: int) -> None:
         """Remember that a row has an unknown field."""
@@ -106,11 +99,7 @@ class Judgement:
             self._unknown[name] = first, seen + 1
 
     def close(self, day: str, good_rows: int) -> None:
-        """End the day.
-
-        Raises:
-            InvalidRowsError: More rows are invalid than the run allows.
-        """
+        """End the day; raise InvalidRowsError if more rows are invalid than the run allows."""
         if self._invalid_rows <= self._limit:
             return
         rows = good_rows + self._invalid_rows

@@ -14,8 +14,14 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from sales_assets.feed.json_rows import ROWS_PER_PART, Part, parts_of_page, values_of_page
-from sales_assets.feed.json_text import NoRowsError, kind_of
+from sales_assets.feed.json_rows import (
+    ROWS_PER_PART,
+    NoRowsError,
+    Part,
+    kind_of,
+    parts_of_page,
+    values_of_page,
+)
 
 _SMALL = 1 << 16
 """Bytes of a page up to which its rows are kept until it is stored."""
@@ -23,9 +29,6 @@ _SMALL = 1 << 16
 
 class Page:
     """A page, which should have a list of objects.
-
-    Attributes:
-        body: The page, byte for byte.
 
     Args:
         body: The page, byte for byte.
@@ -57,20 +60,12 @@ class Page:
 
     @property
     def rows(self) -> Iterator[Any]:
-        """Parse the rows, good or bad.
-
-        Raises:
-            InvalidPageError: As for `parts`.
-        """
+        """Parse the rows, good or bad; raises as `parts` does."""
         return (row for part in self.parts() for row in values_of_page(part.json))
 
     @cached_property
     def count(self) -> int:
-        """How many rows there are.
-
-        Raises:
-            InvalidPageError: As for `parts`.
-        """
+        """How many rows there are; raises as `parts` does."""
         return sum(1 for _ in self.rows)
 
     def __repr__(self) -> str:
@@ -89,19 +84,17 @@ class PulledPage(Page):
         digest: Stands for the rows: the same for the same values of the same fields. An API may
             order the keys of its objects, or set white space, anew in each response, and may add
             fields that differ each time.
+
+    Args:
+        body: The page, byte for byte.
+        fields: What counts of a row when pages are compared.
+        rows_at: The keys that lead to the list.
+
+    Raises:
+        InvalidPageError: The body is not complete JSON, or has no list of objects there.
     """
 
     def __init__(self, body: bytes, fields: Sequence[str], rows_at: str = "") -> None:
-        """Read a page.
-
-        Args:
-            body: The page, byte for byte.
-            fields: What counts of a row when pages are compared.
-            rows_at: The keys that lead to the list.
-
-        Raises:
-            InvalidPageError: The body is not complete JSON, or has no list of objects there.
-        """
         super().__init__(body, rows_at)
         self.around: dict[str, Any] = {}
         self.last_row: dict[str, Any] = {}

@@ -64,18 +64,13 @@ class Paging(ABC):
             FeedApiError: A page could not be fetched, or the day has no end.
         """
 
-    @abstractmethod
     def request(self, number: int) -> Request:
-        """Give the request for the page of a number, counted from 1."""
+        """Give the request for a page, counted from 1, or for the first one unless `any_page`."""
+        return Request()
 
-    @abstractmethod
     def beyond(self, pages: int, rows: int) -> dict[int, Request]:
-        """Give requests for pages past the end, by their numbers; none where there cannot be any.
-
-        Args:
-            pages: How many pages there were.
-            rows: How many rows they had.
-        """
+        """Give requests for pages past so many pages and rows, if there can be any."""
+        return {}
 
     def fetch(self, requests: Mapping[int, Request]) -> Mapping[int, PulledPage | None]:
         """Fetch some pages side by side; None for one that is missing."""
@@ -99,10 +94,10 @@ class PagesByNumber(Paging):
     """Pages each of which can be requested by itself.
 
     Args:
-        what: The day and where it comes from, for errors.
+        what: As for `Paging`, and so are the next two.
         fetch: Requests a page.
         max_pages: After how many pages the day is taken to have no end.
-        style: Which request is for which page.
+        style: Says which request is for which page.
     """
 
     any_page = True
@@ -152,7 +147,7 @@ class PagesByNumber(Paging):
         return f"{'404' if page is None else 'an empty list'} after page {number}"
 
     def request(self, number: int) -> Request:
-        """Give the request, as the style has it."""
+        """Give the request for a page, counted from 1."""
         return self._style.request(number)
 
     def beyond(self, pages: int, rows: int) -> dict[int, Request]:
@@ -190,11 +185,3 @@ class PagesInTurn(Paging):
             following = cast("Request | None", page.following)
             yield page
         return f"page {number} says that it is the last one"
-
-    def request(self, number: int) -> Request:
-        """Give the request for the first page; there is none for another one by itself."""
-        return Request()
-
-    def beyond(self, pages: int, rows: int) -> dict[int, Request]:
-        """Give none: nothing leads past the end."""
-        return {}

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sales_assets.feed.page import PulledPage
 from sales_assets.http.client import HttpAnswer
@@ -15,6 +15,7 @@ class InvalidResponseError(ValueError):
     """A response does not say what it was declared to say."""
 
 
+@runtime_checkable
 class Where(Protocol):
     """Where in a response something is."""
 
@@ -78,11 +79,7 @@ class InLink:
 
 
 def total_of(where: Where, answer: HttpAnswer, page: PulledPage) -> int:
-    """Give the number of rows that the API reports for a day.
-
-    Raises:
-        InvalidResponseError: There is none.
-    """
+    """Give the number of rows that the API reports for a day, or raise InvalidResponseError."""
     total = where.of(answer, page)
     if isinstance(total, str) and re.fullmatch(r"[0-9]{1,15}", total.strip()):
         return int(total)
@@ -92,21 +89,14 @@ def total_of(where: Where, answer: HttpAnswer, page: PulledPage) -> int:
 
 
 def is_last(more: Where | None, answer: HttpAnswer, page: PulledPage) -> bool | None:
-    """Tell whether a page says that none follows; None if it does not say.
-
-    Args:
-        more: Where a page says whether more follow, if it does.
-        answer: The response.
-        page: The page in it.
+    """Tell whether a page says that none follows; None if it was not declared to say so.
 
     Raises:
-        InvalidResponseError: It does not say it there.
+        InvalidResponseError: It was, and does not say.
     """
     if more is None:
         return None
     goes_on = more.of(answer, page)
-    if goes_on in (True, "true"):
-        return False
-    if goes_on in (False, "false"):
-        return True
+    if goes_on in (True, "true", False, "false"):
+        return goes_on in (False, "false")
     raise InvalidResponseError(f"it does not say whether there are more pages ({more})")

@@ -31,7 +31,6 @@ def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict
 
     Raises:
         DayChangedError: The day was different when it was read again, or a page is missing.
-        NoSuchDayError: The API knows nothing of the day.
         FeedApiError: A page came twice, or could not be fetched.
     """
     # No page is held on to: many days are read at a time, and pages may be large.
@@ -69,11 +68,7 @@ def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict
 
 
 def require_unknown(paging: Paging) -> None:
-    """Make sure that the API still knows nothing of a day.
-
-    Raises:
-        DayChangedError: There is something of the day now.
-    """
+    """Make sure that the API still knows nothing of a day, or raise DayChangedError."""
     again = paging.fetch({1: paging.request(1), **paging.beyond(0, 0)})
     found = next((number for number, page in again.items() if page is not None), None)
     _require_none(paging, "" if found is None else f"page {found} was missing, and is there now")

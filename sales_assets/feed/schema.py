@@ -41,12 +41,11 @@ class RowSchema:
     """
 
     def __init__(self, avro: Mapping[str, Any], day_field: str, zone: str = "UTC") -> None:
-        if not isinstance(avro, Mapping):
-            raise InvalidSchemaError(
-                f"an Avro record is expected, not {json.dumps(avro, default=str)}"
-            )
+        written = json.dumps(avro, default=str)
+        if not isinstance(avro, Mapping) or avro.get("type") != "record":
+            raise InvalidSchemaError(f"an Avro record is expected, not {written}")
         name, fields = avro.get("name"), avro.get("fields")
-        if avro.get("type") != "record" or not isinstance(fields, list) or not fields:
+        if not isinstance(fields, list) or not fields:
             raise InvalidSchemaError(f"{name}: an Avro record with a list of fields is expected")
         for part in [name, *str(avro.get("namespace", "_")).split(".")]:
             require_name(part, f"the record {name!r}")
@@ -89,11 +88,7 @@ class RowSchema:
 
     @classmethod
     def read(cls, path: Path, day_field: str, zone: str = "UTC") -> "RowSchema":
-        """Read the declaration from an `.avsc` file.
-
-        Raises:
-            InvalidSchemaError: It is not one; the text names the file.
-        """
+        """Read the declaration from an `.avsc` file; an InvalidSchemaError names the file."""
         try:
             return cls(json.loads(path.read_text(encoding="utf-8")), day_field, zone)
         except ValueError as error:
@@ -105,11 +100,7 @@ class RowSchema:
         return [column.key for column in self.columns]
 
     def key_of(self, name: str) -> str:
-        """Give the key in JSON of a field.
-
-        Raises:
-            InvalidSchemaError: There is no such field.
-        """
+        """Give the key in JSON of a field; raise InvalidSchemaError if there is none."""
         for column in self.columns:
             if column.name == name:
                 return column.key

@@ -53,24 +53,18 @@ class Facts:
 
 
 class Reading(Generic[T, R]):
-    """One pass over some items: iterate it, then ask for its result."""
+    """One pass over some items: iterate it, then ask for its result, which a generator returns."""
 
     def __init__(self, items: Generator[T, None, R]) -> None:
-        """Read these items; what the generator returns is the result."""
         self._items = items
         self._results: list[R] = []
 
     def __iter__(self) -> Iterator[T]:
-        """Give the items, once."""
         self._results.append((yield from self._items))
 
     @property
     def result(self) -> R:
-        """What is known in the end.
-
-        Raises:
-            RuntimeError: Not all items have been taken yet.
-        """
+        """What is known in the end; a RuntimeError before all items have been taken."""
         if not self._results:
             raise RuntimeError("not all items have been read yet")
         return self._results[0]
@@ -93,7 +87,6 @@ class DayStream(Generic[T]):
         return Reading(self._read())
 
     def __iter__(self) -> Iterator[T]:
-        """Read the day from its beginning, without its facts."""
         return iter(self.reading())
 
 
@@ -105,7 +98,6 @@ class StreamsByDay(dict[str, DayStream[T]]):
     """
 
     def __init__(self, streams: Mapping[str, DayStream[T]], side_by_side: int = 1) -> None:
-        """Map these days."""
         super().__init__(streams)
         self.side_by_side = side_by_side
 

@@ -11,9 +11,9 @@ How requests are made, and what proves a day, does not belong here.
 """
 
 import datetime
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
 from sales_assets.feed.page import PulledPage
@@ -38,11 +38,6 @@ class DayParameter:
     def parameters(self, day: datetime.date) -> Mapping[str, str]:
         """Give the parameters that ask for a day."""
         return {self.name: day.strftime(self.format)}
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The names of the parameters."""
-        return [self.name]
 
 
 @dataclass(frozen=True)
@@ -71,10 +66,13 @@ class DayRange:
             self.last: end.strftime(self.last_format or self.format),
         }
 
-    @property
-    def names(self) -> Sequence[str]:
-        """The names of the parameters."""
-        return [self.first, self.last]
+
+def names_in(style: Any) -> Iterator[str]:
+    """Give the names of the parameters that a style declares: its texts, except for formats."""
+    for field in fields(style):
+        value = getattr(style, field.name)
+        if isinstance(value, str) and "format" not in field.name:
+            yield value
 
 
 class Request(NamedTuple):
@@ -108,17 +106,12 @@ class NumberedPages:
         return Request({self.parameter: str(self.first + number - 1)})
 
     def beyond(self, pages: int, rows: int, number: int) -> Request:
-        """Give the request for a page past the end, counted from 1."""
+        """Give the request for a page past the end; the first of them is 1."""
         return self.request(pages + number)
 
     def read(self, answer: HttpAnswer, page: PulledPage) -> None:
         """Note what the page says of what follows."""
         page.is_last = is_last(self.more, answer, page)
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The names of the parameters."""
-        return [self.parameter]
 
 
 @dataclass(frozen=True)
@@ -142,10 +135,7 @@ class OffsetPages:
         return self._from((number - 1) * self.size)
 
     def beyond(self, pages: int, rows: int, number: int) -> Request:
-        """Give the request for a page past the end, counted from 1.
-
-        It is past the rows that came: an API that returns fewer than the limit has more there.
-        """
+        """Give the request for a page past the rows that came: an API may return fewer."""
         return self._from(rows + (number - 1) * self.size)
 
     def _from(self, offset: int) -> Request:
@@ -159,11 +149,6 @@ class OffsetPages:
                 f"a page of {page.count} rows, where {self.limit} is {self.size}: declare the size "
                 "that the API keeps to"
             )
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The names of the parameters."""
-        return [self.offset, self.limit]
 
 
 @dataclass(frozen=True)
@@ -193,11 +178,6 @@ class CursorPages:
             raise InvalidResponseError("a cursor that is neither a text nor a number")
         page.following = Request({self.parameter: str(cursor)})
 
-    @property
-    def names(self) -> Sequence[str]:
-        """The names of the parameters."""
-        return [self.parameter]
-
 
 @dataclass(frozen=True)
 class LinkedPages:
@@ -208,7 +188,6 @@ class LinkedPages:
     """
 
     address: Where = _NEXT_LINK
-    names: Sequence[str] = ()
 
     def read(self, answer: HttpAnswer, page: PulledPage) -> None:
         """Note what the page says of what follows."""
@@ -226,8 +205,6 @@ class LinkedPages:
 @dataclass(frozen=True)
 class OnePage:
     """The whole day is one page."""
-
-    names: Sequence[str] = ()
 
     def read(self, answer: HttpAnswer, page: PulledPage) -> None:
         """Nothing follows."""

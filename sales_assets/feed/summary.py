@@ -1,13 +1,16 @@
-"""What the metadata of a day says about its rows."""
+"""What the metadata of a day says about its rows and pages."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 import dagster as dg
 
 from sales_assets.http.secrets import Censor
+
+PAGE_ROWS = "page_rows"
+"""Name of the metadata that says how many rows the pages have."""
 
 _ROWS, _COLUMNS = 5, 20
 _NUMBERS = frozenset((int, float))
@@ -59,6 +62,26 @@ class Summary:
             ],
             schema=dg.TableSchema([dg.TableColumn(name, "any") for name in names]),
         )
+
+
+def page_rows(counts: Sequence[int]) -> dict[str, Any]:
+    """Say how many rows the pages of a day have: one that is not full may lack some.
+
+    Args:
+        counts: The rows of each page.
+
+    Returns:
+        How many `pages` there are, the rows of the `first` and the `last` one, and the first `odd`
+        one (`page`, its number, and `rows`): a page with more rows than page 1, or with fewer
+        though it is not the last. `odd` is empty if there is none.
+    """
+    first, last = (counts[0], counts[-1]) if counts else (0, 0)
+    odd = (
+        {"page": page, "rows": rows}
+        for page, rows in enumerate(counts, 1)
+        if rows > first or (rows < first and page < len(counts))
+    )
+    return {"pages": len(counts), "first": first, "last": last, "odd": next(odd, {})}
 
 
 def _cells(row: Mapping[str, Any]) -> dict[str, _Cell]:

@@ -20,14 +20,9 @@ _RFC_3339 = re.compile(
 
 
 def parse_timestamp(text: str, digits: int) -> datetime.datetime | None:
-    """Read a text of RFC 3339 (https://www.rfc-editor.org/rfc/rfc3339).
+    """Read a text of RFC 3339 (https://www.rfc-editor.org/rfc/rfc3339) as a moment in UTC.
 
-    Args:
-        text: A date and a time, with an offset.
-        digits: How many digits of a second may be other than zero.
-
-    Returns:
-        The moment in UTC; None if the text is none, or more precise than that.
+    None for a text of another form, or with more than so many digits of a second.
     """
     found = _RFC_3339.fullmatch(text)
     if found is None:
@@ -45,15 +40,9 @@ def parse_timestamp(text: str, digits: int) -> datetime.datetime | None:
 
 
 def from_epoch(number: int, unit: int, digits: int) -> datetime.datetime | None:
-    """Read a number since 1970.
+    """Read a number of units since 1970, each of so many microseconds, as a moment in UTC.
 
-    Args:
-        number: How many units.
-        unit: Microseconds of one.
-        digits: How many digits of a second may be other than zero.
-
-    Returns:
-        The moment in UTC; None if it is more precise than that, or beyond the years that there are.
+    None for one with more than so many digits of a second, or beyond the years that there are.
     """
     if number * unit % 10 ** (6 - digits):
         return None

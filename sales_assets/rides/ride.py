@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from sales_assets.feed.numbers import exact
+from sales_assets.feed.columns import exact
 from sales_assets.http.secrets import shown
 
 Id = Annotated[str, Field(min_length=1)]

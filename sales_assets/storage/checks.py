@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from sales_assets.feed.days import days_of_run
-from sales_assets.feed.page_rows import PAGE_ROWS, PageRows
+from sales_assets.feed.summary import PAGE_ROWS, page_rows
 from sales_assets.storage.comparison import content_differences, source_differences
 from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.evaluation import Evaluations, Finding, evaluate
@@ -71,11 +71,8 @@ def pages_are_full(context: dg.AssetCheckExecutionContext, storage: DayDirectori
     key, days, recorded = _checked(context, storage)
 
     def counted(day: str) -> Any:
-        page_rows = PageRows()
         with storage.files(key, day) as files:
-            for page in storage.format.read(files):
-                page_rows.add(page.count)
-        return page_rows.metadata()[PAGE_ROWS]
+            return page_rows([page.count for page in storage.format.read(files)])
 
     def judge(day: str) -> Finding:
         # A day that was recorded as it was found, or by an earlier version, is counted now.

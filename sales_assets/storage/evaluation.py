@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 from dagster._core.events import DagsterEventBatchMetadata
 
-from sales_assets.feed.previews import knowingly
+from sales_assets.feed.daily import knowingly
 from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.recorded import MATERIALIZATION, Recorded
 

@@ -15,7 +15,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from sales_assets.feed.days import is_day
-from sales_assets.feed.page_rows import PAGE_ROWS
+from sales_assets.feed.summary import PAGE_ROWS
 
 _AT_ONCE = 1000
 """The most records that Dagster returns at once."""

@@ -161,7 +161,7 @@ def test_requests_are_spread_over_time_when_so_many_a_second_are_allowed(
         ({"rows_at": ["items"]}, r"OddApi.rows_at is \['items'\], not str"),
         ({"rows_at": "data..items"}, "a key is empty"),
         ({"parameters": "limit=100"}, "OddApi.parameters is .*, not Mapping"),
-        ({"total": "total"}, "OddApi.total is 'total', not a place"),
+        ({"total": "total"}, "OddApi.total is 'total', not Where or NoneType"),
         ({"paging": NumberedPages("date")}, "two parameters are called 'date'"),
         ({"parameters": {"page": "1"}}, "two parameters are called 'page'"),
         ({"token_style": ParameterToken("page")}, "two parameters are called 'page'"),

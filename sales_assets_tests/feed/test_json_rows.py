@@ -1,11 +1,159 @@
-"""Rows of a page, in parts."""
+"""Where the rows of a page are, pages that have none, and large ones."""
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from sales_assets.feed.json_rows import LARGE_PAGE, ROWS_PER_PART, parts_of_page, values_of_page
-from sales_assets.feed.json_text import InvalidPageError
+from sales_assets.feed.json_rows import (
+    LARGE_PAGE,
+    MAX_DEPTH,
+    ROWS_PER_PART,
+    InvalidPageError,
+    NoRowsError,
+    Repeated,
+    parts_of_page,
+    rows_of_page,
+    values_of_page,
+)
+from sales_assets_tests.helpers.growth import is_linear
+
+
+def nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
+
+
+def test_values_of_a_key_that_comes_twice_are_all_kept() -> None:
+    [row] = rows_of_page(b'[{"a": 1, "b": 2, "a": 3}]')
+    assert isinstance(row.value, Repeated)
+    assert row.value.values_of == {"a": [1, 3]}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("null", "null"),
+        ("true", "true"),
+        ('{"data": []}', "an object"),
+        ('{"data": ["\\ud800"]}', "an object"),
+        ('"busy"', "a string"),
+        (" 12 ", "a number"),
+        ("NaN", "a number"),
+    ],
+)
+def test_complete_json_that_is_no_list_is_named_in_the_words_of_json(body: str, kind: str) -> None:
+    with pytest.raises(NoRowsError, match=f"^{kind} where a list of rows should be$"):
+        values_of_page(body.encode())
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[", "[1", "[1,", "[1,]", "[1 2]", "[] x", '{"data": [', "<html>", "nul"]
+)
+def test_what_is_no_complete_json_is_told_from_another_shape(body: str) -> None:
+    for parse in (values_of_page, lambda page: list(rows_of_page(page))):
+        with pytest.raises(InvalidPageError) as raised:
+            parse(body.encode())
+        assert not isinstance(raised.value, NoRowsError)
+
+
+@pytest.mark.parametrize("text", ['"A"', '"\\ud800"'], ids=["fast", "lenient"])
+def test_a_page_may_be_nested_and_is_refused_beyond_a_depth(text: str) -> None:
+    [row] = values_of_page(f'[{{"a": {text}, "b": {nested(MAX_DEPTH - 1)}}}]'.encode())
+    assert json.dumps(row["b"]) == nested(MAX_DEPTH - 1)
+    for levels in (MAX_DEPTH + 1, 100_000):
+        with pytest.raises(NoRowsError, match="nested deeper than 200 levels"):
+            values_of_page(f'[{{"a": {text}, "b": {nested(levels)}}}]'.encode())
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        lambda size: b'[{"a": "' + b'\\"' * size,
+        lambda size: b"[" * size,
+        lambda size: b"[" + b'{"a":' * size,
+        lambda size: b"[" + b'{"a": "x"},' * size,
+    ],
+    ids=["in quotation marks", "in lists", "in objects", "after a row"],
+)
+def test_a_page_that_is_cut_short_is_refused_in_linear_time(cut: Any) -> None:
+    def parse(size: int) -> None:
+        with pytest.raises(InvalidPageError):
+            list(rows_of_page(cut(size)))
+
+    assert is_linear(parse, 40_000)
+
+
+def test_many_keys_that_come_twice_are_found_in_linear_time() -> None:
+    def parse(keys: int) -> None:
+        body = "".join(f'"{n}": 1, "{n}": 2, ' for n in range(keys))
+        list(rows_of_page(f'[{{{body}"end": 0}}]'.encode()))
+
+    assert is_linear(parse, 10_000)
+
+
+def rows_at(body: str, *path: str) -> tuple[list[bytes], dict[str, Any]]:
+    """Give the lists of rows in a page, and what is around them."""
+    around: dict[str, Any] = {}
+    return [part.json for part in parts_of_page(body.encode(), path, around)], around
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "rows", "around"),
+    [
+        ('{"a": [ {"x" : 1} ]}', ["a"], [b'[{"x" : 1}]'], {"a": {}}),
+        ('{"a": []}', ["a"], [], {"a": {}}),
+        (
+            ' {"n" : {"t": 3}, "a":{"b":[{},[1]],"c":null} , "l": [1] } ',
+            ["a", "b"],
+            [b"[{},[1]]"],
+            {"n": {"t": 3}, "a": {"b": {}, "c": None}},
+        ),
+        ('{"\\u0061": [{"x": "]"}]}', ["a"], [b'[{"x": "]"}]'], {"a": {}}),
+        ('{"a": [{"a": [1]}]}', ["a"], [b'[{"a": [1]}]'], {"a": {}}),
+    ],
+)
+def test_rows_are_found_in_an_envelope_as_they_were_sent(
+    body: str, path: Sequence[str], rows: list[bytes], around: dict[str, Any]
+) -> None:
+    assert rows_at(body, *path) == (rows, around)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ('{"b": []}', "an object without 'a'"),
+        ("[]", "a list where an object with 'a' should be"),
+        ('{"a": null}', "null where a list of rows should be"),
+        ('{"a": [], "a": []}', "'a' is there twice"),
+        ('{"a": {"b": []}}', "an object where a list of rows should be"),
+    ],
+)
+def test_an_envelope_without_rows_is_complete_and_named(body: str, says: str) -> None:
+    with pytest.raises(NoRowsError, match=f"^{says}$"):
+        rows_at(body, "a")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"a": [',
+        '{"a": []',
+        '{"a": [] "b": 1}',
+        '{"a": [],}',
+        '{"a": []} x',
+        "{a: []}",
+        '{"a" []}',
+        '{"b": 1',
+        '{"a": null',
+        '{"a": [{}, ]}',
+        '{1: 2, "a": []}',
+    ],
+)
+def test_an_envelope_that_is_cut_short_is_told_from_one_without_rows(body: str) -> None:
+    with pytest.raises(InvalidPageError) as raised:
+        rows_at(body, "a")
+    assert not isinstance(raised.value, NoRowsError)
 
 
 def test_a_large_page_comes_in_parts_that_hold_its_rows_in_order() -> None:

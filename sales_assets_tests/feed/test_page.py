@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from sales_assets.feed.json_rows import LARGE_PAGE
-from sales_assets.feed.json_text import NoRowsError
+from sales_assets.feed.json_rows import LARGE_PAGE, NoRowsError
 from sales_assets.feed.page import Page, PulledPage
 
 FIELDS = ("a", "b")

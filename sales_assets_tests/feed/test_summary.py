@@ -1,11 +1,11 @@
-"""What is said of the rows of a day."""
+"""What is said of the rows and pages of a day."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from sales_assets.feed.summary import Summary
+from sales_assets.feed.summary import Summary, page_rows
 
 
 def summed_up(*pages: Sequence[Any]) -> dict[str, Any]:
@@ -71,3 +71,28 @@ def test_a_name_that_is_not_valid_unicode_is_shown_as_an_escape() -> None:
 def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTH_TOKEN", "made-up-word")
     assert first_row_of({"made-up-word": "of made-up-word"}) == {"***": "of ***"}
+
+
+@pytest.mark.parametrize(
+    ("pages", "odd"),
+    [
+        ([], {}),
+        ([0], {}),
+        ([100], {}),
+        ([100, 100], {}),
+        ([100, 100, 61], {}),
+        ([100, 61, 100], {"page": 2, "rows": 61}),
+        ([100, 61, 61], {"page": 2, "rows": 61}),
+        ([100, 0, 100, 61, 100], {"page": 2, "rows": 0}),
+        ([100, 101, 100], {"page": 2, "rows": 101}),
+        ([100, 100, 101], {"page": 3, "rows": 101}),
+        ([100, 61, 101], {"page": 2, "rows": 61}),
+        ([0, 1], {"page": 2, "rows": 1}),
+    ],
+)
+def test_the_first_page_that_is_not_like_page_1_is_odd_unless_it_is_a_shorter_last_one(
+    pages: list[int], odd: dict[str, int]
+) -> None:
+    first, last = (pages[0], pages[-1]) if pages else (0, 0)
+    said = {"pages": len(pages), "first": first, "last": last, "odd": odd}
+    assert page_rows(pages) == said

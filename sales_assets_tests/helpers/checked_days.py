@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from sales_assets.feed.previews import knowingly
+from sales_assets.feed.daily import knowingly
 from sales_assets.storage.evaluation import Evaluations, Finding, daily_check, evaluate
 from sales_assets_tests.helpers.materialize import range_tags
 

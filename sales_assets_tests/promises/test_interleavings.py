@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sales_assets.feed.daily import knowingly
 from sales_assets.feed.page import Page
-from sales_assets.feed.previews import knowingly
 from sales_assets.feed.stream import DayStream, Facts, PagesByDay
 from sales_assets.status import status
 from sales_assets.storage.automation import follows_its_source

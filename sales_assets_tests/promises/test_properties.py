@@ -11,8 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sales_assets.feed.contract import Contract, DamagedPageError
-from sales_assets.feed.json_rows import Part, rows_of_page, values_of_page
-from sales_assets.feed.json_text import InvalidPageError
+from sales_assets.feed.json_rows import InvalidPageError, Part, rows_of_page, values_of_page
 from sales_assets.feed.judgement import Judgement
 from sales_assets.feed.page import Page
 from sales_assets.feed.schema import RowSchema
