@@ -37,7 +37,7 @@ _SENTENCES = {
 """What to say of statuses that a working API does not give."""
 
 
-class HttpApi(dg.ConfigurableResource[Any]):
+class HttpApi(dg.ConfigurableResource[Any], Limits):
     """Client of an HTTP API.
 
     Its token is read from the environment when a run starts, and is never a field: Dagster shows
@@ -63,31 +63,6 @@ class HttpApi(dg.ConfigurableResource[Any]):
     auth_error: ClassVar[type[ApiAuthError]] = ApiAuthError
 
     url: str = Field(description="Base address, such as https://api.example.com.")
-    connect_timeout: float = Field(default=5, gt=0, description="Seconds to open a connection.")
-    read_timeout: float = Field(default=30, gt=0, description="Seconds without a byte received.")
-    request_timeout: float = Field(
-        default=120, gt=0, description="Seconds for one request, up to the last byte of its answer."
-    )
-    max_attempts: int = Field(default=6, ge=1, description="How often a page is asked for.")
-    backoff: float = Field(
-        default=0.5, ge=0, description="Seconds of the first pause before asking again; doubles."
-    )
-    retry_after_cap: float = Field(
-        default=120, ge=0, description="Longest Retry-After, in seconds, that is honoured."
-    )
-    max_page_bytes: int = Field(
-        default=64 << 20, ge=1, description="Bytes of the largest answer that is taken."
-    )
-    max_in_flight: int = Field(
-        default=32,
-        ge=1,
-        description="Requests at a time at most, over all that a run asks for. It begins with up "
-        "to 8 and finds out by itself how many the API is fast with; 1 is one after the other.",
-    )
-    max_per_second: float | None = Field(
-        default=None, gt=0, description="Requests a second, over all that a run asks for."
-    )
-
     _opened: HttpClient = PrivateAttr()
     _address: str = PrivateAttr()
     _problem: ApiError | None = PrivateAttr(default=None)
@@ -201,7 +176,7 @@ class HttpApi(dg.ConfigurableResource[Any]):
             raise self.error(str(error)) from None
 
     def _limits(self) -> Limits:
-        return Limits(*(getattr(self, name) for name in Limits._fields))
+        return self
 
     def _token(self) -> TokenAuth | None:
         if self.token_variable is None:

@@ -11,11 +11,12 @@ import logging
 import ssl
 from dataclasses import replace
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from pydantic import BaseModel, Field
 from requests.adapters import HTTPAdapter
 from requests.utils import requote_uri
 
@@ -37,30 +38,33 @@ _HEADERS = {
 }
 
 
-class Limits(NamedTuple):
-    """How patient a client is, and how much it takes.
+class Limits(BaseModel):
+    """How patient a client is, and how much it takes."""
 
-    Attributes:
-        connect_timeout: Seconds to open a connection.
-        read_timeout: Seconds without a byte received.
-        request_timeout: Seconds for one request, up to the last byte of its response.
-        max_attempts: How often a request is sent before the last reason is raised.
-        backoff: Seconds of the first pause between attempts, on average; it doubles each time.
-        retry_after_cap: Seconds beyond which a server's wish to be left alone is not followed.
-        max_page_bytes: The largest response that is taken.
-        max_in_flight: Requests at a time, at most.
-        max_per_second: Requests that begin in a second; None for any number.
-    """
-
-    connect_timeout: float = 5
-    read_timeout: float = 30
-    request_timeout: float = 120
-    max_attempts: int = 6
-    backoff: float = 0.5
-    retry_after_cap: float = 120
-    max_page_bytes: int = 64 << 20
-    max_in_flight: int = 1
-    max_per_second: float | None = None
+    connect_timeout: float = Field(default=5, gt=0, description="Seconds to open a connection.")
+    read_timeout: float = Field(default=30, gt=0, description="Seconds without a byte received.")
+    request_timeout: float = Field(
+        default=120, gt=0, description="Seconds for one request, to the last byte of its response."
+    )
+    max_attempts: int = Field(default=6, ge=1, description="How often a request is sent at most.")
+    backoff: float = Field(
+        default=0.5, ge=0, description="Seconds of the first pause between attempts; it doubles."
+    )
+    retry_after_cap: float = Field(
+        default=120, ge=0, description="Longest Retry-After, in seconds, that is honored."
+    )
+    max_page_bytes: int = Field(
+        default=64 << 20, ge=1, description="Bytes of the largest response that is taken."
+    )
+    max_in_flight: int = Field(
+        default=32,
+        ge=1,
+        description="Most requests at a time, in the whole run. It starts with up to 8 and finds "
+        "out how many the API is fast with; 1 means one after the other.",
+    )
+    max_per_second: float | None = Field(
+        default=None, gt=0, description="Most requests a second, in the whole run."
+    )
 
 
 class Transport:

@@ -80,7 +80,7 @@ class RidesApi(HttpApi):
 
     def _limits(self) -> Limits:
         # All pauses are left to `rides`, where one can be cut short.
-        return super()._limits()._replace(retry_after_cap=0)
+        return self.model_copy(update={"retry_after_cap": 0})
 
     def _ask(self) -> RideAnswer | NoRide:
         try:

@@ -20,8 +20,9 @@ def client_of(address: str, auth: TokenAuth | None = None, **changes: Any) -> It
         backoff=0.001,
         retry_after_cap=0.01,
         max_page_bytes=1_000_000,
+        max_in_flight=1,
     )
-    with closing(HttpClient(address, auth, limits._replace(**changes))) as client:
+    with closing(HttpClient(address, auth, limits.model_copy(update=changes))) as client:
         yield client
 
 

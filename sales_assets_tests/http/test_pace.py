@@ -4,8 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
+from itertools import pairwise
 
 import pytest
 
@@ -83,8 +84,13 @@ def test_a_call_that_hangs_is_given_up_and_another_thread_makes_the_next_one() -
     over = threading.Event()
     with closing(Pace(1, seconds=0.05)) as pace:
         hanging = pace.begin(over.wait)
-        # Also for somebody who waits for a call after that.
-        assert result(pace, lambda: 1) == 1
+        # Also for somebody who waits for a call after that; a slow machine may give up that, too.
+        for _ in range(1000):
+            with suppress(GivenUpError):
+                assert result(pace, lambda: 1) == 1
+                break
+        else:
+            pytest.fail("no call was made after the one that hangs")
         with pytest.raises(GivenUpError, match=r"no complete response within 0\.05 s"):
             pace.result(hanging, NEVER)
         over.set()
@@ -133,23 +139,23 @@ def test_a_call_of_no_use_any_more_is_not_made(pace: Pace) -> None:
     assert made == []
 
 
-def refuse(retry_after: float) -> Callable[[], None]:
-    def request() -> None:
-        raise TransientHttpError("x:", "busy", retry_after=retry_after, slow_down=True)
-
-    return request
-
-
 def test_retry_after_pauses_everybody(pace: Pace) -> None:
+    refused: list[float] = []
+
+    def refuse() -> None:
+        refused.append(time.monotonic())
+        raise TransientHttpError("x:", "busy", retry_after=3600, slow_down=True)
+
     with pytest.raises(TransientHttpError):
-        result(pace, refuse(3600))
-    refused = time.monotonic()
-    assert 0 < pace.pause <= 0.2
-    assert result(pace, time.monotonic) >= refused + 0.15  # type: ignore[operator]
+        result(pace, refuse)
+    assert pace.pause <= 0.2
+    assert result(pace, time.monotonic) >= refused[0] + 0.2  # type: ignore[operator]
 
 
 def test_calls_are_spread_over_time_when_so_many_a_second_are_allowed() -> None:
     with closing(Pace(8, max_per_second=50)) as pace:
-        calls = [pace.begin(time.monotonic) for _ in range(6)]
-        times = [pace.result(call, NEVER) for call in calls]
-    assert max(times) - min(times) >= 5 / 50 - 0.01
+        calls = [pace.begin(lambda: None) for _ in range(6)]
+        for call in calls:
+            pace.result(call, NEVER)
+    starts = [call.started for call in calls]
+    assert all(later - first >= 0.0199 for first, later in pairwise(starts))
