@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 from urllib.parse import urlencode
 
@@ -95,33 +95,15 @@ class HttpClient:
             raise HttpError(path, f"is not at {self._address}, and is not requested")
         if params:
             address += f"{'&' if '?' in address else '?'}{urlencode(params)}"
-        send = partial(self._send, "GET", address, None)
-        return Question(self, send, address, accept, deadline, on_retry, failure)
+        return Question(self, address, accept, deadline, on_retry, failure)
 
-    def get(
-        self,
-        path: str,
-        params: Mapping[str, str],
-        accept: Callable[[HttpAnswer], T],
-        *,
-        deadline: float = float("inf"),
-        on_retry: Callable[[], object] = lambda: None,
-    ) -> T:
-        """Request something until `accept` makes a value of the response.
+    def get(self, path: str, params: Mapping[str, str], accept: Callable[[HttpAnswer], T]) -> T:
+        """Request something until `accept` makes a value of the response."""
+        return self.question(path, params, accept).result()
 
-        The arguments and errors are those of `question` and of its `result`.
-        """
-        return self.question(path, params, accept, deadline=deadline, on_retry=on_retry).result()
-
-    def post(
-        self, body: bytes, accept: Callable[[HttpAnswer], T], *, deadline: float = float("inf")
-    ) -> T:
-        """Post JSON to the address of the client until `accept` makes a value of the response.
-
-        The other arguments and the errors are those of `question` and of its `result`.
-        """
-        send = partial(self._send, "POST", self._address, body)
-        return Question(self, send, self._address, accept, deadline).result()
+    def post(self, body: bytes, accept: Callable[[HttpAnswer], T], deadline: float) -> T:
+        """Post JSON to the address of the client until `accept` makes a value of the response."""
+        return Question(self, self._address, accept, deadline, body=body).result()
 
     def sleep(self, seconds: float) -> None:
         """Wait; no longer than until the client is closed."""
@@ -135,7 +117,7 @@ class HttpClient:
     def _is_last(self, state: tenacity.RetryCallState) -> bool:
         """Tell whether there is no further attempt, or no time for one."""
         resumes = time.monotonic() + state.upcoming_sleep
-        is_late = resumes >= state.args[0]._deadline
+        is_late = resumes >= state.args[0].deadline
         return is_late or state.attempt_number >= self._limits.max_attempts
 
     def _before_sleep(self, state: tenacity.RetryCallState) -> None:
@@ -146,61 +128,52 @@ class HttpClient:
             self._limits.max_attempts,
             state.upcoming_sleep,
         )
-        state.args[0]._on_retry()
+        state.args[0].on_retry()
 
-    def _send(self, method: str, address: str, body: bytes | None) -> HttpAnswer:
-        answer = self._transport.ask(method, address, body)
+    def _send(self, address: str, body: bytes | None) -> HttpAnswer:
+        answer = self._transport.ask(address, body)
         # The token stays with the API; a second redirect is not followed.
-        if method == "GET" and answer.target and same_origin(answer.target, self._address):
-            answer = self._transport.ask(method, answer.target, None)
+        if body is None and answer.target and same_origin(answer.target, self._address):
+            answer = self._transport.ask(answer.target, None)
         return answer
 
 
+@dataclass(eq=False)
 class Question(Generic[T]):
     """Something that a client requests, as often as it takes; made by the client.
 
     The first request is sent when somebody waits for the result, or ahead of that.
     """
 
-    def __init__(
-        self,
-        client: HttpClient,
-        send: Callable[[], HttpAnswer],
-        address: str,
-        accept: Callable[[HttpAnswer], T],
-        deadline: float,
-        on_retry: Callable[[], object] = lambda: None,
-        failure: Callable[[HttpError], Exception] = lambda error: error,
-    ) -> None:
-        self._client = client
-        self._send = send
-        self._address = address
-        self._accept = accept
-        self._deadline = deadline
-        self._on_retry = on_retry
-        self._failure = failure
-        self._begun: Call[HttpAnswer] | None = None
-        self._attempts = 0
-        self._was_refused = False
+    client: HttpClient
+    address: str
+    accept: Callable[[HttpAnswer], T]
+    deadline: float
+    on_retry: Callable[[], object] = lambda: None
+    failure: Callable[[HttpError], Exception] = lambda error: error
+    body: bytes | None = None
+    _begun: Call[HttpAnswer] | None = None
+    _attempts: int = 0
+    _was_refused: bool = False
 
     def begin(self) -> None:
         """Send the first request."""
         if self._begun is None:
             # That a client is closed is said by the result.
             with suppress(GivenUpError):
-                self._begun = self._client._pace.begin(self._send)
+                self._begun = self.client._pace.begin(self._send)
 
     def begin_ahead(self) -> bool:
         """Send the first request, unless enough others have been sent ahead; tell which."""
         with suppress(GivenUpError):
-            most = _BYTES_AHEAD // self._client._largest
-            self._begun = self._client._pace.begin_ahead(self._send, most)
+            most = _BYTES_AHEAD // self.client._largest
+            self._begun = self.client._pace.begin_ahead(self._send, most)
         return self._begun is not None
 
     def drop(self) -> None:
         """Want no result any more."""
         if self._begun is not None:
-            self._client._pace.drop(self._begun)
+            self.client._pace.drop(self._begun)
 
     def result(self) -> T:
         """Wait for what `accept` makes of the response.
@@ -210,39 +183,42 @@ class Question(Generic[T]):
             HttpError: There cannot be a response, or none that is taken.
         """
         try:
-            return cast("T", self._client._retrying(Question._attempt, self))
+            return cast("T", self.client._retrying(Question._attempt, self))
         except HttpError as error:
             failed = error
         # Outside, so that Dagster does not record the one with the other.
-        raise self._failure(failed)
+        raise self.failure(failed)
+
+    def _send(self) -> HttpAnswer:
+        return self.client._send(self.address, self.body)
 
     def _attempt(self) -> T:
         self._attempts += 1
         try:
-            return self._accept(self._answer())
+            return self.accept(self._answer())
         except TransientHttpError as error:
             error.attempts = self._attempts
             raise
 
     def _answer(self) -> HttpAnswer:
-        pace = self._client._pace
+        pace = self.client._pace
         try:
             call, self._begun = self._begun or pace.begin(self._send), None
-            answer = pace.result(call, self._deadline)
+            answer = pace.result(call, self.deadline)
         except GivenUpError as error:
             reason = str(error)
         else:
-            self._client._largest = max(self._client._largest, len(answer.body))
+            self.client._largest = max(self.client._largest, len(answer.body))
             return self._unless_refused(answer)
-        if self._client._closed.is_set():
-            raise HttpError(self._address, reason)
-        raise TransientHttpError(self._address, reason)
+        if self.client._closed.is_set():
+            raise HttpError(self.address, reason)
+        raise TransientHttpError(self.address, reason)
 
     def _unless_refused(self, answer: HttpAnswer) -> HttpAnswer:
         """Take a 403 for a passing one where the token was good before: some APIs limit so."""
         if answer.status == 200:
-            self._client._has_served = True
-        if answer.status != 403 or not self._client._has_served:
+            self.client._has_served = True
+        if answer.status != 403 or not self.client._has_served:
             return answer
         if self._was_refused:
             raise answer.error(f"{answer.said}, though the API took the token before")

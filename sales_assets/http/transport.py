@@ -84,25 +84,22 @@ class Transport:
         proxy = proxy_for(address)
         schemes = {urlsplit(one).scheme for one in (address, proxy)}
         self._session = _Session()
-        # What the environment says was read above; a .netrc would take the place of the token.
-        self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = _Adapter(address, proxy, trusted(address) if "https" in schemes else None)
         self._session.mount(f"{urlsplit(address).scheme}://", adapter)
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers = requests.structures.CaseInsensitiveDict(_HEADERS)
-        self._prepared = self._session.prepare_request(requests.Request("GET", address))
+        # Made without the session, which would put what .netrc has in the place of the token.
+        self._prepared = requests.Request("GET", address, headers=_HEADERS).prepare()
         self._auth = auth
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._timeouts = limits.connect_timeout, limits.read_timeout
         self._most = limits.max_page_bytes
 
-    def ask(self, method: str, address: str, body: bytes | None) -> HttpAnswer:
+    def ask(self, address: str, body: bytes | None) -> HttpAnswer:
         """Send a request and take the response, for as long as the server sends some of it.
 
         Args:
-            method: `GET` or `POST`.
             address: The whole address.
-            body: JSON to send.
+            body: JSON to post; None to get something.
 
         Raises:
             TransientHttpError: There is no complete response, or one with a status that may pass.
@@ -110,7 +107,7 @@ class Transport:
         """
         try:
             response = self._session.send(
-                self._request(method, address, body),
+                self._request(address, body),
                 stream=True,
                 timeout=self._timeouts,
                 allow_redirects=False,
@@ -118,7 +115,7 @@ class Transport:
             )
             try:
                 # Of a post, the status decides.
-                answer = self._read(response, address, whole=method == "GET")
+                answer = self._read(response, address, whole=body is None)
             finally:
                 response.close()
             reason = ""
@@ -130,14 +127,14 @@ class Transport:
             raise answer.transient_error()
         return answer
 
-    def _request(self, method: str, address: str, body: bytes | None) -> requests.PreparedRequest:
+    def _request(self, address: str, body: bytes | None) -> requests.PreparedRequest:
         # A copy of one that is ready: to make a request anew takes as long as to send it.
         request = self._prepared.copy()
-        request.prepare_method(method)
         request.url = requote_uri(address)
         if self._auth:
             request = self._auth(request)
         if body is not None:
+            request.prepare_method("POST")
             request.headers["Content-Type"] = "application/json"
             request.prepare_body(body, None)
         return request

@@ -55,7 +55,7 @@ def test_a_deadline_of_the_caller_counts_too() -> None:
         client_of(server.url) as client,
         pytest.raises(TransientHttpError, match=r"(no complete response|not sent) in time"),
     ):
-        client.get("/", {}, as_it_is, deadline=time.monotonic() + 0.3)
+        client.question("/", {}, as_it_is, deadline=time.monotonic() + 0.3).result()
 
 
 def test_a_handshake_that_drips_in_ends_in_time() -> None:
@@ -123,7 +123,7 @@ def test_closing_the_client_ends_the_wait_for_the_next_attempt() -> None:
     ):
         closer = closing_after(refused, client)
         with pytest.raises(HttpError, match="client was closed"):
-            client.get("/", {}, as_it_is, on_retry=refused.set)
+            client.question("/", {}, as_it_is, on_retry=refused.set).result()
         closer.join()
 
 
