@@ -4,17 +4,18 @@ Retries with jittered backoff, `Retry-After`, a deadline over all attempts. What
 what a response means, belongs to those who use the client.
 """
 
+import itertools
+import random
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
 import dagster as dg
 import requests
-import tenacity
 
 from sales_assets.http.answer import HttpAnswer, same_origin
 from sales_assets.http.errors import HttpError, TransientHttpError
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 _BYTES_AHEAD = 64 << 20
 """Bytes that responses may take that nobody needs yet, judged by the largest one so far."""
+_LONGEST_BACKOFF = 60
 
 
 class HttpClient:
@@ -51,15 +53,6 @@ class HttpClient:
             limits.max_per_second,
             limits.retry_after_cap,
             limits.request_timeout,
-        )
-        backoff = tenacity.wait_random_exponential(multiplier=2 * limits.backoff, max=60)
-        self._retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(TransientHttpError),
-            stop=self._is_last,
-            wait=lambda state: max(backoff(state), self._pace.pause),
-            before_sleep=self._before_sleep,
-            sleep=self.sleep,
-            reraise=True,
         )
         self._closed = threading.Event()
         self._has_served = False
@@ -90,8 +83,9 @@ class HttpClient:
         Raises:
             HttpError: The address is elsewhere, and shall not get to see the token.
         """
-        address = path if "://" in path else f"{self._address}{path}"
-        if not same_origin(address, self._address):
+        is_below = path.startswith("/")
+        address = f"{self._address}{path}" if is_below else path
+        if not is_below and not same_origin(address, self._address):
             raise HttpError(path, f"is not at {self._address}, and is not requested")
         if params:
             address += f"{'&' if '?' in address else '?'}{urlencode(params)}"
@@ -113,22 +107,6 @@ class HttpClient:
         """Make no more requests; what is under way or waits for its turn fails at once."""
         self._closed.set()
         self._pace.close()
-
-    def _is_last(self, state: tenacity.RetryCallState) -> bool:
-        """Tell whether there is no further attempt, or no time for one."""
-        resumes = time.monotonic() + state.upcoming_sleep
-        is_late = resumes >= state.args[0].deadline
-        return is_late or state.attempt_number >= self._limits.max_attempts
-
-    def _before_sleep(self, state: tenacity.RetryCallState) -> None:
-        dg.get_dagster_logger(__name__).warning(
-            "%s; attempt %d of %d failed, retrying in %.1f s",
-            state.outcome.exception() if state.outcome else None,
-            state.attempt_number,
-            self._limits.max_attempts,
-            state.upcoming_sleep,
-        )
-        state.args[0].on_retry()
 
     def _send(self, address: str, body: bytes | None) -> HttpAnswer:
         answer = self._transport.ask(address, body)
@@ -153,7 +131,6 @@ class Question(Generic[T]):
     failure: Callable[[HttpError], Exception] = lambda error: error
     body: bytes | None = None
     _begun: Call[HttpAnswer] | None = None
-    _attempts: int = 0
     _was_refused: bool = False
 
     def begin(self) -> None:
@@ -182,23 +159,42 @@ class Question(Generic[T]):
             TransientHttpError: The last attempt, or the last before the deadline, failed too.
             HttpError: There cannot be a response, or none that is taken.
         """
-        try:
-            return cast("T", self.client._retrying(Question._attempt, self))
-        except HttpError as error:
-            failed = error
+        failed: HttpError
+        for attempt in itertools.count(1):
+            try:
+                return self.accept(self._answer())
+            except TransientHttpError as error:
+                failed = error
+                failed.attempts = attempt
+            except HttpError as error:
+                failed = error
+                break
+            if not self._pauses(attempt, failed):
+                break
         # Outside, so that Dagster does not record the one with the other.
         raise self.failure(failed)
 
+    def _pauses(self, attempt: int, error: HttpError) -> bool:
+        """Wait for the next attempt, unless there is none, or no time for one; tell which."""
+        limits = self.client._limits
+        backoff = min(limits.backoff * 2 ** min(attempt, 20), _LONGEST_BACKOFF)
+        # Full jitter: those that failed together do not come back together.
+        pause = max(random.uniform(0, backoff), self.client._pace.pause)  # noqa: S311
+        if attempt >= limits.max_attempts or time.monotonic() + pause >= self.deadline:
+            return False
+        dg.get_dagster_logger(__name__).warning(
+            "%s; attempt %d of %d failed, retrying in %.1f s",
+            error,
+            attempt,
+            limits.max_attempts,
+            pause,
+        )
+        self.on_retry()
+        self.client.sleep(pause)
+        return True
+
     def _send(self) -> HttpAnswer:
         return self.client._send(self.address, self.body)
-
-    def _attempt(self) -> T:
-        self._attempts += 1
-        try:
-            return self.accept(self._answer())
-        except TransientHttpError as error:
-            error.attempts = self._attempts
-            raise
 
     def _answer(self) -> HttpAnswer:
         pace = self.client._pace

@@ -153,7 +153,7 @@ class Transport:
             return answer
         most = self._most if answer.status == 200 else LARGEST_ERROR
         body = bytearray()
-        while chunk := response.raw.read1(_CHUNK):
+        while chunk := response.raw.read(_CHUNK, decode_content=False):
             body += chunk
             if len(body) > most:
                 if answer.status == 200:
