@@ -41,9 +41,16 @@ class Pipeline:
         """Materialize a range and check it; give the evaluations."""
         return evaluations_of(self._result(first, last, selection, allowed))
 
-    def error_of(self, first: str, last: str, selection: dg.AssetSelection | None = None) -> str:
+    def error_of(
+        self,
+        first: str = DAY,
+        last: str | None = None,
+        selection: dg.AssetSelection | None = None,
+        allowed: int = 0,
+    ) -> str:
         """Materialize a range that is to fail; give the error of stg_sales."""
-        data: Any = self._result(first, last, selection).failure_data_for_node("stg_sales")
+        result = self._result(first, last, selection, allowed)
+        data: Any = result.failure_data_for_node("stg_sales")
         return str(data.user_failure_data.description)
 
     def check(self, first: str = DAY, last: str | None = None) -> Evaluations:

@@ -67,13 +67,6 @@ def automation(pipeline: Pipeline) -> Automation:
     return Automation(pipeline)
 
 
-def test_days_of_raw_that_are_there_when_it_is_switched_on_are_converted(
-    pipeline: Pipeline, automation: Automation
-) -> None:
-    pipeline.run(DAYS[0], DAYS[1], RAW)
-    assert automation.tick() == [DAYS[0], DAYS[1]]
-
-
 def test_days_whose_raw_is_newer_when_it_is_switched_on_are_converted(
     pipeline: Pipeline, automation: Automation
 ) -> None:
@@ -90,24 +83,6 @@ def test_each_day_is_requested_once(pipeline: Pipeline, automation: Automation) 
     assert [automation.tick(), automation.tick()] == [[], []]
 
 
-def test_a_day_whose_raw_is_stored_again_is_converted_again(
-    pipeline: Pipeline, automation: Automation
-) -> None:
-    pipeline.run(DAYS[0], DAYS[-1])
-    automation.tick()
-    renew(pipeline, DAYS[1])
-    assert automation.tick() == [DAYS[1]]
-
-
-def test_a_day_whose_raw_is_stored_again_unchanged_is_left_alone(
-    pipeline: Pipeline, automation: Automation
-) -> None:
-    pipeline.run(DAYS[0], DAYS[-1])
-    automation.tick()
-    pipeline.run(DAYS[1], DAYS[1], RAW)
-    assert automation.tick() == []
-
-
 def test_days_that_landed_in_a_range_that_failed_in_part_are_converted(
     pipeline: Pipeline, automation: Automation
 ) -> None:
@@ -117,15 +92,17 @@ def test_days_that_landed_in_a_range_that_failed_in_part_are_converted(
     assert automation.tick() == [DAYS[0], DAYS[2]]
 
 
-def test_a_run_of_both_assets_leaves_nothing_to_follow(
+def test_a_day_whose_raw_is_as_it_was_is_left_alone(
     pipeline: Pipeline, automation: Automation
 ) -> None:
     automation.tick()
     pipeline.run(DAYS[0], DAYS[-1])
     assert automation.tick() == []
+    pipeline.run(DAYS[1], DAYS[1], RAW)
+    assert automation.tick() == []
 
 
-def test_raw_that_is_stored_again_right_after_such_a_run_is_followed(
+def test_raw_that_is_stored_again_right_after_a_run_of_both_assets_is_followed(
     pipeline: Pipeline, automation: Automation
 ) -> None:
     automation.tick()
@@ -148,15 +125,6 @@ def test_days_of_raw_that_are_no_partitions_any_more_are_left_alone(
 ) -> None:
     before = dg.AssetMaterialization(raw_sales.key, partition="2022-08-01")
     pipeline.instance.report_runless_asset_event(before)
-    assert automation.tick() == []
-
-
-def test_a_day_that_failed_in_a_run_of_both_assets_is_not_tried_again(
-    pipeline: Pipeline, automation: Automation
-) -> None:
-    automation.tick()
-    pipeline.api.days[DAYS[1]] = [page(sale(purchase_date=DAYS[1], price="7"))]
-    pipeline.run(DAYS[0], DAYS[-1])
     assert automation.tick() == []
 
 

@@ -32,19 +32,6 @@ def test_a_directory_that_is_not_a_day_of_avro_is_refused(tmp_path: Path, names:
         AvroFile(SALE.avro).files(tmp_path, STEM)
 
 
-def test_rows_come_back_from_avro_as_they_were(tmp_path: Path) -> None:
-    avro = AvroFile(SALE.avro)
-    avro.write(iter(avro_rows(5_000)), tmp_path, STEM)
-    assert list(avro.read(avro.files(tmp_path, STEM))) == avro_rows(5_000)
-
-
-def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        AvroFile(SALE.avro).write(avro_rows(5_000), tmp_path / name, STEM)
-    assert tree(tmp_path / "a") == tree(tmp_path / "b")
-
-
 def test_blocks_of_two_versions_do_not_fit_each_other(tmp_path: Path) -> None:
     for count in (5_000, 5_001):
         (tmp_path / str(count)).mkdir()
@@ -56,18 +43,22 @@ def test_blocks_of_two_versions_do_not_fit_each_other(tmp_path: Path) -> None:
         list(fastavro.reader(file))
 
 
-def test_a_file_of_rows_is_deflated_and_typed(tmp_path: Path) -> None:
-    AvroFile(SALE.avro).write([ROW], tmp_path, STEM)
-    with (tmp_path / f"{STEM}.avro").open("rb") as file:
-        reader = fastavro.reader(file)
-        assert reader.metadata["avro.codec"] == "deflate"
-        schema = json.loads(reader.metadata["avro.schema"])
-        assert schema["fields"] == SALE.avro["fields"]
+def test_rows_come_back_as_they_were_and_give_the_same_bytes_again(tmp_path: Path) -> None:
+    avro = AvroFile(SALE.avro)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        avro.write(iter(avro_rows(5_000)), tmp_path / name, STEM)
+    assert tree(tmp_path / "a") == tree(tmp_path / "b")
+    assert list(avro.read(avro.files(tmp_path / "a", STEM))) == avro_rows(5_000)
 
 
-def test_an_empty_day_is_a_header_without_a_codec(tmp_path: Path) -> None:
-    AvroFile(SALE.avro).write([], tmp_path, STEM)
+@pytest.mark.parametrize(("rows", "codec"), [([ROW], "deflate"), ([], "null")])
+def test_a_file_is_typed_and_deflated_unless_it_has_no_rows(
+    tmp_path: Path, rows: list[dict[str, Any]], codec: str
+) -> None:
+    AvroFile(SALE.avro).write(rows, tmp_path, STEM)
     with (tmp_path / f"{STEM}.avro").open("rb") as file:
         reader = fastavro.reader(file)
-        assert reader.metadata["avro.codec"] == "null"
-        assert list(reader) == []
+        assert reader.metadata["avro.codec"] == codec
+        assert json.loads(reader.metadata["avro.schema"])["fields"] == SALE.avro["fields"]
+        assert list(reader) == rows

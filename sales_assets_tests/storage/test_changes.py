@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.changes import changes
 from sales_assets_tests.helpers.pipeline import Pipeline
@@ -43,17 +41,6 @@ def test_a_day_that_cannot_be_read_is_replaced_all_the_same(pipeline: Pipeline) 
     for change, *_ in said(pipeline):
         assert change.startswith("replaces a day that could not be read")
     assert said(pipeline) == [("unchanged", 0, 0)] * 2
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "added", "removed"),
-    [([], [1], 1, 0), ([1], [], 0, 1), ([1, 1], [1], 0, 1), ([1, 2, 3], [3, 1, 2], 0, 0)],
-)
-def test_rows_are_counted_as_often_as_they_occur(
-    old: list[int], new: list[int], added: int, removed: int
-) -> None:
-    result = changes(old, new)
-    assert (result["rows_added"], result["rows_removed"]) == (added, removed)
 
 
 def test_of_a_day_in_which_every_row_differs_memory_holds_a_part() -> None:

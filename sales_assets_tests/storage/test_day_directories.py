@@ -32,11 +32,6 @@ def days(tmp_path: Path) -> DayDirectories:
     return DayDirectories(str(tmp_path), JsonPages())
 
 
-def test_the_days_of_an_asset_lie_below_its_layer_and_name(tmp_path: Path) -> None:
-    days = DayDirectories(str(tmp_path), JsonPages())
-    assert days.directory(KEY, DAY) == tmp_path / "raw" / "things" / DAY
-
-
 def test_assets_of_one_name_with_different_prefixes_share_no_directory(tmp_path: Path) -> None:
     days = DayDirectories(str(tmp_path), JsonPages())
     keys = [dg.AssetKey(["a", "raw_things"]), dg.AssetKey(["b", "raw_things"]), KEY]
@@ -69,10 +64,6 @@ def test_two_layers_of_one_directory_are_refused(
     assert kept_apart(layers) == layers
     with pytest.raises(SharedDirectoryError, match=r"would both keep days in .*: rename one"):
         kept_apart([*layers, Layer(dg.AssetKey(other), days, more)])
-
-
-def test_a_file_url_is_a_local_path(tmp_path: Path) -> None:
-    assert DayDirectories(tmp_path.as_uri(), JsonPages()).base == tmp_path
 
 
 def test_a_stored_day_is_described_with_its_place(days: DayDirectories, tmp_path: Path) -> None:

@@ -20,14 +20,10 @@ def test_sound_days_pass_every_check(pipeline: Pipeline) -> None:
     assert failed(evaluations) == {}
 
 
-def damage(pipeline: Pipeline, day: str) -> None:
-    page = pipeline.raw(day) / f"sales_{day}_2.json"
-    page.write_bytes(page.read_bytes().replace(b"TV", b"PC"))
-
-
 def test_a_damaged_day_of_a_range_fails_and_the_others_do_not(pipeline: Pipeline) -> None:
     pipeline.run(DAYS[0], DAYS[-1])
-    damage(pipeline, DAYS[1])
+    page = pipeline.raw(DAYS[1]) / f"sales_{DAYS[1]}_2.json"
+    page.write_bytes(page.read_bytes().replace(b"TV", b"PC"))
     days = pipeline.check(DAYS[0], DAYS[-1])["raw_sales_is_as_recorded"]
     assert [one.passed for one in days.values()] == [True, False, True]
     assert "is not what was recorded" in (days[DAYS[1]].description or "")

@@ -4,24 +4,18 @@ import json
 import re
 import tracemalloc
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import dagster as dg
 import fastavro
 import pytest
-from upath import UPath
 
-from sales_assets.feed.judgement import InvalidRowsError
 from sales_assets.feed.remedy import config_json
 from sales_assets.sales.assets import stg_sales
 from sales_assets.storage.quarantine import Quarantine
-from sales_assets.storage.replace import directories_of
 from sales_assets.storage.replace.work import WORK
+from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import tree
-from sales_assets_tests.helpers.materialize import materialize
 from sales_assets_tests.helpers.pipeline import Pipeline
 from sales_assets_tests.helpers.rows import DAY, page, sale
-from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 GOOD = json.dumps(sale())
 RAW = f"raw/sales/{DAY}/sales_{DAY}.json"
@@ -59,150 +53,91 @@ BAD = {
 
 
 @pytest.fixture
-def base(tmp_path: Path) -> Path:
-    """An empty storage."""
-    return tmp_path / "storage"
+def days(pipeline: Pipeline) -> dict[str, str]:
+    """A day of its own for each kind of bad row, which is the second one of its only page."""
+    found = dict(zip(BAD, days_from("2022-09-01", len(BAD)), strict=True))
+    for kind, day in found.items():
+        body = b"[%b, %b]" % (GOOD.encode(), BAD[kind][0])
+        pipeline.api.days[day] = [body.replace(DAY.encode(), day.encode())]
+    return found
 
 
-def run(
-    api: ScriptedApi, base: Path, instance: dg.DagsterInstance, max_rejected_rows: int = 0
-) -> dict[str, Any]:
-    """Materialize the day for real; give the metadata of its rows."""
-    result = materialize(
-        base, api.url, allowed=max_rejected_rows, instance=instance, max_attempts=1
-    )
-    [event] = result.asset_materializations_for_node("stg_sales")
-    return {name: entry.value for name, entry in event.metadata.items()}
-
-
-def stored_rows(base: Path) -> list[Any]:
-    with (base / AVRO).open("rb") as file:
-        return list(fastavro.reader(file))
-
-
-def day_of(kind: str) -> str:
-    """Give each kind of bad row a day of its own."""
-    return f"2022-09-{[*BAD].index(kind) + 1:02}"
-
-
-def page_of(kind: str) -> bytes:
-    return b"[%b, %b]" % (GOOD.encode(), BAD[kind][0])
-
-
-class Outcome(NamedTuple):
-    """What a range with a bad row of each kind has led to, without and with leave to reject."""
-
-    error: str
-    refused: dict[str, bytes]
-    base: Path
-    recorded: dict[str, dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def run_all(pipeline: Pipeline, days: dict[str, str], allowed: int) -> None:
     """Run all days at once, which takes no longer than one."""
-    base = tmp_path_factory.mktemp("rejects") / "storage"
-    days = [day_of(kind) for kind in BAD]
-    with (
-        ScriptedApi() as api,
-        pytest.MonkeyPatch.context() as patch,
-        dg.DagsterInstance.ephemeral() as instance,
-    ):
-        patch.setenv("AUTH_TOKEN", api.token)
-        for kind in BAD:
-            day = day_of(kind)
-            api.days[day] = [page_of(kind).replace(DAY.encode(), day.encode())]
-        pipeline = Pipeline(api, base, instance)
-        # An error names ten days at most.
-        error = "\n".join(
-            pipeline.error_of(days[n], days[min(n + 9, len(days) - 1)])
-            for n in range(0, len(days), 10)
-        )
-        refused = tree(base)
-        pipeline.run(days[0], days[-1], allowed=1)
-        recorded = pipeline.recorded(stg_sales)
-    return Outcome(error, refused, base, recorded)
+    pipeline.run(min(days.values()), max(days.values()), allowed=allowed)
 
 
-@pytest.mark.parametrize("kind", BAD)
 def test_a_bad_row_fails_its_day_with_its_place_and_raw_keeps_every_byte(
-    outcome: Outcome, kind: str
+    pipeline: Pipeline, days: dict[str, str]
 ) -> None:
-    day, (_, field) = day_of(kind), BAD[kind]
-    lines = iter(outcome.error.splitlines())
-    assert f"  {day}: 1 of 2 rows is invalid; at most 0 are allowed (max_rejected_rows)" in next(
-        line for line in lines if line.startswith(f"  {day}")
-    )
-    assert re.match(rf"    page 1, row 2, {field}( = .*)?: ", next(lines))
-    advice = next(line for line in lines if not line.startswith("    page"))
-    assert advice.endswith(config_json("stg_sales", max_rejected_rows=1))
-    raw = f"raw/sales/{day}/sales_{day}.json"
-    assert outcome.refused[raw] == page_of(kind).replace(DAY.encode(), day.encode())
-    assert [path for path in outcome.refused if day in path] == [raw]
+    run_all(pipeline, days, allowed=0)
+    records = pipeline.instance.fetch_observations(stg_sales.key, limit=100).records
+    said = {
+        one.partition_key: one.asset_observation and one.asset_observation.description
+        for one in records
+    }
+    stored = tree(pipeline.base)
+    for kind, (_, field) in BAD.items():
+        day = days[kind]
+        text = said[day] or ""
+        assert "1 of 2 rows is invalid; at most 0 are allowed (max_rejected_rows)" in text, kind
+        assert re.search(rf"^  page 1, row 2, {field}( = .*)?: ", text, re.MULTILINE), kind
+        assert text.endswith(config_json("stg_sales", max_rejected_rows=1)), kind
+        assert {path: body for path, body in stored.items() if day in path} == {
+            f"raw/sales/{day}/sales_{day}.json": pipeline.api.days[day][0]
+        }, kind
 
 
-@pytest.mark.parametrize("kind", BAD)
 def test_a_bad_row_is_kept_aside_with_its_place_and_the_good_one_is_published(
-    outcome: Outcome, kind: str
+    pipeline: Pipeline, days: dict[str, str]
 ) -> None:
-    day, (row, field) = day_of(kind), BAD[kind]
-    with (outcome.base / f"stg/sales/{day}/sales_{day}.avro").open("rb") as file:
-        assert [stored["price"] for stored in fastavro.reader(file)] == [900]  # type: ignore[call-overload, index]
-    aside = outcome.base / f"quarantine/sales/{day}/sales_{day}.jsonl"
-    record = json.loads(aside.read_text())
-    assert (record["page"], record["row"]) == (1, 2)
-    assert field in [problem["field"] for problem in record["problems"]]
-    for problem in record["problems"]:
-        assert problem["value"] or problem["reason"] == "missing"
-    assert record["text"] == row.decode("utf-8", "backslashreplace").replace(DAY, day)
-    metadata = outcome.recorded[day]
-    assert (metadata["rejected_rows"], metadata["dagster/row_count"]) == (1, 1)
-    assert metadata["quarantine"] == str(aside)
+    run_all(pipeline, days, allowed=1)
+    recorded = pipeline.recorded(stg_sales)
+    for kind, (row, field) in BAD.items():
+        day = days[kind]
+        with pipeline.stg(day).open("rb") as file:
+            assert [stored["price"] for stored in fastavro.reader(file)] == [900], kind  # type: ignore[call-overload, index]
+        aside = pipeline.base / f"quarantine/sales/{day}/sales_{day}.jsonl"
+        record = json.loads(aside.read_text())
+        assert (record["page"], record["row"]) == (1, 2), kind
+        assert field in [problem["field"] for problem in record["problems"]], kind
+        for problem in record["problems"]:
+            assert problem["value"] or problem["reason"] == "missing", kind
+        assert record["text"] == row.decode("utf-8", "backslashreplace").replace(DAY, day), kind
+        metadata = recorded[day]
+        assert (metadata["rejected_rows"], metadata["dagster/row_count"]) == (1, 1), kind
+        assert metadata["quarantine"] == str(aside), kind
 
 
-def test_more_bad_rows_than_allowed_change_nothing(
-    api: ScriptedApi, base: Path, instance: dg.DagsterInstance
-) -> None:
-    api.days[DAY] = [page(sale(), sale(price="1"))]
-    run(api, base, instance, max_rejected_rows=1)
-    old = tree(base)
-    api.days[DAY] = [page(sale(), sale(price="2"), sale(price="3"))]
-    with pytest.raises(InvalidRowsError, match="2 of 3 rows are invalid; at most 1 is allowed"):
-        run(api, base, instance, max_rejected_rows=1)
-    new = tree(base)
-    assert (new[AVRO], new[QUARANTINE]) == (old[AVRO], old[QUARANTINE])
+def test_more_bad_rows_than_allowed_change_nothing(pipeline: Pipeline) -> None:
+    pipeline.api.days[DAY] = [page(sale(), sale(price="1"))]
+    pipeline.run(allowed=1)
+    old = tree(pipeline.base)
+    pipeline.api.days[DAY] = [page(sale(), sale(price="2"), sale(price="3"))]
+    error = pipeline.error_of(DAY, allowed=1)
+    assert "2 of 3 rows are invalid; at most 1 is allowed" in error
+    assert tree(pipeline.base) == {**old, RAW: pipeline.api.days[DAY][0]}
 
 
-def test_a_clean_run_clears_the_quarantine(
-    api: ScriptedApi, base: Path, instance: dg.DagsterInstance
-) -> None:
-    api.days[DAY] = [page(sale(), sale(price="1"))]
-    run(api, base, instance, max_rejected_rows=1)
-    api.days[DAY] = [page(sale(), sale(price=1))]
-    assert run(api, base, instance, max_rejected_rows=1)["rejected_rows"] == 0
-    assert set(tree(base)) == {RAW, AVRO}
-    assert not (base / "quarantine/sales" / DAY).exists()
-    assert not any((base / WORK).iterdir())
-
-
-def test_fewer_bad_rows_replace_the_quarantine_as_a_whole(
-    api: ScriptedApi, base: Path, instance: dg.DagsterInstance
-) -> None:
+def test_each_run_replaces_the_quarantine_as_a_whole(pipeline: Pipeline) -> None:
     for prices in (["1", "2"], ["3"]):
-        api.days[DAY] = [page(*(sale(price=price) for price in prices))]
-        run(api, base, instance, max_rejected_rows=2)
-    [line] = (base / QUARANTINE).read_text().splitlines()
+        pipeline.api.days[DAY] = [page(*(sale(price=price) for price in prices))]
+        pipeline.run(allowed=2)
+    [line] = (pipeline.base / QUARANTINE).read_text().splitlines()
     assert '"3"' in json.loads(line)["problems"][0]["value"]
-    assert stored_rows(base) == []
+    pipeline.api.days[DAY] = [page(sale(price=3))]
+    pipeline.run(allowed=2)
+    assert pipeline.recorded(stg_sales)[DAY]["rejected_rows"] == 0
+    assert set(tree(pipeline.base)) == {RAW, AVRO}
+    assert not (pipeline.base / QUARANTINE).parent.exists()
+    assert not any((pipeline.base / WORK).iterdir())
 
 
-def test_bad_text_that_is_not_published_does_no_harm(
-    api: ScriptedApi, base: Path, instance: dg.DagsterInstance
-) -> None:
-    api.days[DAY] = [b"[%b]" % (GOOD[:-1].encode() + b', "a\xff": "\\udc80"}')]
-    metadata = run(api, base, instance)
-    assert list(metadata["unknown_fields"]) == ["a\\udcff"]
-    assert len(stored_rows(base)) == 1
+def test_bad_text_that_is_not_published_does_no_harm(pipeline: Pipeline) -> None:
+    pipeline.api.days[DAY] = [b"[%b]" % (GOOD[:-1].encode() + b', "a\xff": "\\udc80"}')]
+    pipeline.run()
+    metadata = pipeline.recorded(stg_sales)[DAY]
+    assert (metadata["dagster/row_count"], [*metadata["unknown_fields"]]) == (1, ["a\\udcff"])
 
 
 def test_a_file_of_any_size_is_counted_in_little_memory(tmp_path: Path) -> None:
@@ -215,15 +150,3 @@ def test_a_file_of_any_size_is_counted_in_little_memory(tmp_path: Path) -> None:
     assert quarantine.count() == 1
     assert tracemalloc.get_traced_memory()[1] < 1 << 24
     tracemalloc.stop()
-
-
-def test_records_are_removed_from_an_object_store_too() -> None:
-    base = UPath("memory://quarantine-of-a-test")
-    quarantine = Quarantine(base / "quarantine/sales" / DAY, f"sales_{DAY}")
-    directories = directories_of(base)
-    for records in ([{"row": 1}], []):
-        with directories.replacing(quarantine.directory) as replacement:
-            quarantine.write(records, replacement.new[0])
-            replacement.publish()
-        assert quarantine.file.exists() == bool(records)
-        assert quarantine.count() == len(records)

@@ -5,7 +5,6 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from sales_assets.feed.days import is_day
 from sales_assets.storage import recorded
 from sales_assets.storage.recorded import is_made_from, next_stamp, recorded_days
 
@@ -86,32 +85,38 @@ def test_more_records_than_dagster_gives_at_once_are_all_read(
     assert sorted(found(instance)) == days
 
 
-@pytest.mark.parametrize(
-    "odd",
-    [
-        {"path": dg.MetadataValue.path("/elsewhere")},
-        {"path": None},
-        {"sha256": None},
-        {"sha256": 7},
-        {"dagster/row_count": None},
-        {"stamp": "now"},
-        {"stamp": float("inf")},
-        {"made_from_sha256": 7},
-        {"unknown_fields": "none"},
-    ],
-    ids=str,
-)
-def test_a_record_of_another_storage_or_without_our_metadata_does_not_count(
-    instance: dg.DagsterInstance, odd: dict[str, Any]
-) -> None:
-    record(instance, "2022-08-09", **odd)
-    assert found(instance) == {}
-
-
 @pytest.mark.parametrize("day", [None, "all", "20220809", "2022-02-30", "2022-08-09 "])
 def test_a_record_of_what_is_not_a_day_does_not_count(
     instance: dg.DagsterInstance, day: str | None
 ) -> None:
     record(instance, day)
     assert found(instance) == {}
-    assert day is None or not is_day(day)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"path": dg.MetadataValue.path("/elsewhere")},
+        {"path": None},
+        {"path": 2},
+        {"path": "/a\x00\n"},
+        {"sha256": None},
+        {"sha256": 7},
+        {"dagster/row_count": None},
+        {"dagster/row_count": "x"},
+        {"stamp": "now"},
+        {"stamp": float("inf")},
+        {"made_from_sha256": 7},
+        {"unknown_fields": "none"},
+        {"rejected_rows": [1]},
+        dict.fromkeys(GOOD),
+    ],
+    ids=str,
+)
+def test_a_record_made_by_hand_does_not_count(
+    instance: dg.DagsterInstance, odd: dict[str, Any]
+) -> None:
+    record(instance, "2022-08-09", **{**odd, "stamp": odd.get("stamp", 1e12)})
+    assert found(instance) == {}
+    record(instance, "2022-08-09")
+    assert found(instance) == {"2022-08-09": "1"}
