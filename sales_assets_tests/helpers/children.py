@@ -1,8 +1,12 @@
 """Things that are done in a process of their own, since it is to die or to be limited."""
 
 import os
+import signal
+import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from types import FrameType
+from typing import Any
 
 
 def fork(action: Callable[[], object]) -> int:
@@ -24,3 +28,39 @@ def fork(action: Callable[[], object]) -> int:
 def in_child(action: Callable[[], object]) -> int:
     """Run in such a process; give its wait status."""
     return os.waitpid(fork(action), 0)[1]
+
+
+def killed_at(
+    step: int, action: Callable[[], object], files: Collection[str], function: str = ""
+) -> bool:
+    """Run in such a process, which gets SIGKILL before the `step`-th line of some code.
+
+    Args:
+        step: From 1 on.
+        action: What to run.
+        files: Those of that code.
+        function: The only function of them that counts, if that is given.
+
+    Returns:
+        Whether it came to that; otherwise it has finished before.
+    """
+    left = step
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal left
+        code = frame.f_code
+        if code.co_filename not in files or function not in ("", code.co_name):
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    def traced() -> None:
+        sys.settrace(trace)
+        action()
+
+    status = in_child(traced)
+    assert status in (0, signal.SIGKILL), status
+    return status != 0

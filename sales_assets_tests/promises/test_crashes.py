@@ -8,10 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import dagster as dg
 import fastavro
@@ -19,15 +16,15 @@ import pytest
 
 import sales_assets.storage
 from sales_assets.sales.assets import stg_sales
-from sales_assets.sample.faults import Fault, Faults
 from sales_assets.storage.replace import PublishError, local
 from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Verification
-from sales_assets_tests.helpers.children import in_child
+from sales_assets_tests.helpers.children import fork, in_child, killed_at
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.materialize import materialize, sales_layers
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
+from sales_assets_tests.helpers.waiting import wait_for
 
 OLD = [page(sale(client="old", price=n)) for n in range(3)]
 NEW = [page(sale(client="new", price=n)) for n in range(2)]
@@ -39,37 +36,6 @@ TRACED = {*map(str, STORAGE.rglob("*.py")), shutil.__file__}
 def base(tmp_path: Path) -> Path:
     """An empty storage."""
     return tmp_path / "storage"
-
-
-def killed_at(
-    step: int, action: Callable[[], object], traced_files: Collection[str | None] = TRACED
-) -> bool:
-    """Run in a child that gets SIGKILL before the `step`-th line of our storage code.
-
-    Returns:
-        Whether it came to that; otherwise it has finished before.
-    """
-    left = [step]
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        if frame.f_code.co_filename not in traced_files:
-            return None
-        if event == "line":
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-        return trace
-
-    def traced() -> None:
-        sys.settrace(trace)
-        action()
-
-    status = in_child(traced)
-    if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
-        return True
-    assert os.WEXITSTATUS(status) == 0
-    return False
 
 
 @pytest.fixture
@@ -90,25 +56,18 @@ def layer(files: dict[str, bytes], name: str) -> dict[str, bytes]:
     return {path: content for path, content in files.items() if path.startswith(name)}
 
 
-def kill_and_check(
-    api: ScriptedApi,
-    base: Path,
-    states: tuple[dict[str, bytes], dict[str, bytes]],
-    steps: Iterator[int],
-) -> int:
-    """Kill a run that makes the old day the new one, at each of these steps.
-
-    Returns:
-        How many runs were killed.
-    """
+@pytest.mark.parametrize(
+    "stride",
+    [199, pytest.param(47, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.soak)],
+)
+def test_kill_9_at_many_steps_leaves_each_day_old_or_new(
+    api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]], stride: int
+) -> None:
     old, new = states
-    saved = base.with_name("saved")
-    shutil.copytree(base, saved)
-    kills = 0
-    for step in steps:
-        if not killed_at(step, lambda: materialize(base, api.url)):
+    saved = shutil.copytree(base, base.with_name("saved"))
+    for step in range(min(5, stride), 10_000, stride):
+        if not killed_at(step, lambda: materialize(base, api.url), TRACED):
             break
-        kills += 1
         left = {path: content for path, content in tree(base).items() if WORK not in path}
         for name in ("raw", "stg"):
             assert layer(left, name) in (layer(old, name), layer(new, name)), (step, name)
@@ -117,21 +76,7 @@ def kill_and_check(
         assert not any((base / WORK).iterdir()), step
         shutil.rmtree(base)
         shutil.copytree(saved, base)
-    return kills
-
-
-@pytest.mark.parametrize("stride", [199, pytest.param(47, marks=pytest.mark.slow)])
-def test_kill_9_at_many_steps_leaves_each_day_old_or_new(
-    api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]], stride: int
-) -> None:
-    assert kill_and_check(api, base, states, iter(range(5, 10_000, stride))) >= 230 / stride
-
-
-@pytest.mark.soak
-def test_kill_9_at_every_step_leaves_each_day_old_or_new(
-    api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]]
-) -> None:
-    assert kill_and_check(api, base, states, iter(range(1, 10_000))) >= 200
+    assert step > 200
 
 
 @pytest.mark.parametrize(
@@ -164,10 +109,7 @@ def test_a_range_killed_at_random_leaves_each_day_old_or_new_and_the_next_run_is
     for kill in range(kills):
         version = ("a", "b" * 3)[kill % 2]
         serve(version)
-        child = os.fork()
-        if child == 0:
-            run()
-            os._exit(0)
+        child = fork(run)
         time.sleep(draw.uniform(0.2, 1.1) * length)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -187,7 +129,6 @@ def test_a_range_killed_at_random_leaves_each_day_old_or_new_and_the_next_run_is
 def test_kill_9_never_leaves_a_row_in_neither_the_day_nor_its_quarantine(
     base: Path, bad_before: bool
 ) -> None:
-    saved = base.with_name("saved")
     raw = base / f"raw/sales/{DAY}/sales_{DAY}.json"
     raw.parent.mkdir(parents=True)
     good, bad = (page(sale(client="kept"), sale(price=price)) for price in (1, "1"))
@@ -198,10 +139,9 @@ def test_kill_9_never_leaves_a_row_in_neither_the_day_nor_its_quarantine(
     raw.write_bytes(bad if bad_before else good)
     run()
     raw.write_bytes(good if bad_before else bad)
-    shutil.copytree(base, saved)
-    between = {local.__file__}
+    saved = shutil.copytree(base, base.with_name("saved"))
     for step in range(1, 10_000, 3):
-        if not killed_at(step, run, between):
+        if not killed_at(step, run, {local.__file__}):
             break
         [avro] = base.glob("stg/**/*.avro")
         with avro.open("rb") as file:
@@ -214,61 +154,38 @@ def test_kill_9_never_leaves_a_row_in_neither_the_day_nor_its_quarantine(
     assert bool([*base.glob("quarantine/**/*.jsonl")]) != bad_before
 
 
-def started(
-    environment: dict[str, str], base: Path, *days: str, url: str, token: str
-) -> "subprocess.Popen[str]":
-    """Start `dagster asset materialize` for these options in another process."""
-    command = "dagster asset materialize -m sales_assets.definitions --select raw_sales,stg_sales"
-    return subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", *command.split(), *days],
-        cwd=base.parent,
-        env={**environment, "BASE_DIR": str(base), "SALES_API_URL": url, "AUTH_TOKEN": token},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT], ids=lambda stop: stop.name)
-def test_a_run_that_is_stopped_leaves_the_old_day_and_no_litter(
+def test_a_run_that_is_stopped_records_the_days_that_it_stored_and_leaves_the_others_and_no_litter(
     api: ScriptedApi,
     base: Path,
     states: tuple[dict[str, bytes], dict[str, bytes]],
     environment: dict[str, str],
     stop: signal.Signals,
 ) -> None:
-    api.fail(page=2, delay=0.3, status=503)
-    process = started(environment, base, "--partition", DAY, url=api.url, token=api.token)
-    deadline = time.monotonic() + 60
-    api.requests.clear()
-    while len(api.requests) < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    stored = "2022-08-10"
+    api.days[stored] = [page(sale(purchase_date=stored))]
+    api.fail(date=DAY, page=2, status=503)
+    command = "dagster asset materialize -m sales_assets.definitions --select raw_sales,stg_sales"
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", *command.split(), "--partition-range", f"{DAY}...{stored}"],
+        cwd=base.parent,
+        env={
+            **environment,
+            "BASE_DIR": str(base),
+            "SALES_API_URL": api.url,
+            "AUTH_TOKEN": api.token,
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for("the other day", lambda: (base / "raw/sales" / stored).exists())
     process.send_signal(stop)
-    process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert tree(base) == states[0]
-    assert not any((base / WORK).iterdir())
-
-
-@pytest.mark.slow
-def test_a_range_that_is_stopped_records_just_the_days_that_it_stored(
-    api: ScriptedApi, base: Path, environment: dict[str, str]
-) -> None:
-    days = [f"2022-08-{day:02}" for day in range(9, 29)]
-    api.days = {day: [page(sale(purchase_date=day))] for day in days}
-    api.faults = Faults([Fault(times=30), Fault(delay=0.5)])
-    span = f"{days[0]}...{days[-1]}"
-    process = started(environment, base, "--partition-range", span, url=api.url, token=api.token)
-    deadline = time.monotonic() + 60
-    while len(api.requests) < 40 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
-    assert process.returncode != 0
-    stored = {path.name for path in (base / "raw/sales").iterdir()}
-    assert 0 < len(stored) < len(days)
+    assert process.wait(timeout=60) != 0
+    [page_of_it] = api.days[stored]
+    new = {f"raw/sales/{stored}/sales_{stored}.json": page_of_it}
+    assert tree(base) == {**states[0], **new}
     with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
-        assert instance.get_materialized_partitions(dg.AssetKey("raw_sales")) == stored
+        assert instance.get_materialized_partitions(dg.AssetKey("raw_sales")) == {stored}
     assert not any((base / WORK).iterdir())
 
 

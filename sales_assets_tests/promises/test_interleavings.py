@@ -7,6 +7,7 @@ stored, or the automation asks for it.
 import threading
 import time
 from collections.abc import Generator, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from sales_assets.storage.json_pages import JsonPages
 from sales_assets.verify import Verification
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.materialize import range_tags
+from sales_assets_tests.helpers.turns import Turns
 
 DAYS = ("2022-08-09", "2022-08-10")
 PARTITIONS = dg.DailyPartitionsDefinition(DAYS[0], end_date="2022-08-11")
@@ -49,47 +51,6 @@ RUNS = st.builds(
     st.tuples(st.sampled_from([0, 1]), st.sampled_from([0, 1])),
     st.sampled_from([-3, 0, 2]),
 )
-
-
-class Turns:
-    """Lets threads go on one at a time, from one turn to the next."""
-
-    def __init__(self) -> None:
-        self._parked = threading.Semaphore(0)
-        self._go: dict[int, threading.Semaphore] = {}
-        self._threads: list[threading.Thread] = []
-
-    def start(self, action: Any) -> None:
-        """Start a thread, and have it wait for its first turn."""
-        number = len(self._threads)
-        self._go[number] = threading.Semaphore(0)
-
-        def run() -> None:
-            CLOCK.number = number
-            self.wait()
-            try:
-                action()
-            finally:
-                del self._go[number]
-                self._parked.release()
-
-        self._threads.append(threading.Thread(target=run, daemon=True))
-        self._threads[-1].start()
-        assert self._parked.acquire(timeout=60)
-
-    def wait(self) -> None:
-        """Wait for the next turn of this thread; at once for one that has none."""
-        if hasattr(CLOCK, "number"):
-            self._parked.release()
-            self._go[CLOCK.number].acquire()
-
-    def go_on(self, choice: int) -> bool:
-        """Let one of the threads go on to its next turn; False when all have ended."""
-        if not self._go:
-            return False
-        self._go[sorted(self._go)[choice % len(self._go)]].release()
-        assert self._parked.acquire(timeout=60)
-        return True
 
 
 class Installation:
@@ -178,9 +139,8 @@ def tell(runs: Sequence[Run], order: Sequence[int]) -> None:
         there.run("raw_things", DAYS)
         for one in runs:
             days = DAYS[one.first : one.last + 1]
-            turns.start(lambda one=one, days=days: there.run(one.asset, days, one.clock))
-        choices = iter(order)
-        while turns.go_on(next(choices, 0)):
+            turns.start(partial(there.run, one.asset, days, one.clock))
+        for _ in turns.take(order):
             if any(not run.is_finished for run in instance.get_runs()):
                 assert all("a run may be under way" in one for one in there.differences())
         there.follow()
@@ -202,21 +162,14 @@ def clocks() -> Generator[None, None, None]:
         yield
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(RUNS, min_size=2, max_size=3), st.lists(st.integers(0, 5), max_size=12))
-def test_runs_in_any_order_of_their_steps_are_recorded_as_they_end(
-    runs: list[Run], order: list[int]
-) -> None:
-    tell(runs, order)
+@pytest.mark.parametrize("examples", [5, pytest.param(60, marks=pytest.mark.slow)])
+def test_runs_in_any_order_of_their_steps_are_recorded_as_they_end(examples: int) -> None:
+    @settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.lists(RUNS, min_size=2, max_size=4), st.lists(st.integers(0, 5), max_size=20))
+    def any_order(runs: list[Run], order: list[int]) -> None:
+        tell(runs, order)
 
-
-@pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(RUNS, min_size=2, max_size=4), st.lists(st.integers(0, 5), max_size=20))
-def test_more_runs_in_any_order_of_their_steps_are_recorded_as_they_end(
-    runs: list[Run], order: list[int]
-) -> None:
-    tell(runs, order)
+    any_order()
 
 
 def test_stg_of_a_raw_that_was_replaced_before_it_was_recorded_is_made_again() -> None:

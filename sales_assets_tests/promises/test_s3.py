@@ -15,6 +15,7 @@ from upath import UPath
 
 from sales_assets.feed.stream import TornDayError
 from sales_assets.sales.assets import SALES_DAYS
+from sales_assets.storage import replace
 from sales_assets.storage.day_directories import Layer
 from sales_assets.storage.files import entries, open_file
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
@@ -22,6 +23,7 @@ from sales_assets.storage.json_pages import JsonPages
 from sales_assets.storage.replace import PublishError, ReplacedError, directories_of
 from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Verification
+from sales_assets_tests.helpers.children import killed_at
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.directories import publish, read
 from sales_assets_tests.helpers.rows import DAY, page, sale
@@ -195,40 +197,21 @@ def test_what_the_new_day_does_not_have_is_deleted(base: UPath) -> None:
 
 @pytest.mark.parametrize("line", [5, 8, 10, 13])
 def test_a_crash_in_between_is_noticed_by_readers_and_mended_by_the_next_run(
-    base: UPath,
-    python: Command,
-    aws: dict[str, str],
-    line: int,
-    tmp_path_factory: pytest.TempPathFactory,
+    base: UPath, line: int
 ) -> None:
     publish(base, {"1": b"old", "2": b"old", "3": b"old"})
-    script = tmp_path_factory.mktemp("scripts") / "killed.py"
-    script.write_text(
-        "import os, signal, sys\n"
-        "from upath import UPath\n"
-        "from sales_assets.storage.replace import directories_of\n"
-        "left = int(sys.argv[1])\n"
-        "def trace(frame, event, _):\n"
-        "    global left\n"
-        "    if frame.f_code.co_name != '_upload':\n"
-        "        return None\n"
-        "    left -= event == 'line'\n"
-        "    if left == 0:\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return trace\n"
-        "sys.settrace(trace)\n"
-        "base = UPath(os.environ['BASE_DIR'])\n"
-        "with directories_of(base).replacing(base / 'raw/sales/D') as replacement:\n"
-        "    for name in '12':\n"
-        "        (replacement.new[0] / name).write_bytes(b'new')\n"
-        "    replacement.publish()\n"
-    )
-    assert python(str(script), str(line), **aws).returncode == -9
+    new = {"1": b"new", "2": b"new"}
+
+    def upload() -> None:
+        # A process needs connections of its own.
+        publish(UPath(str(base)), new)
+
+    assert killed_at(line, upload, {replace.objects.__file__}, "_upload")
     with pytest.raises(ReplacedError, match="materialize it again"):
         read(base)
-    publish(base, {"1": b"new", "2": b"new"})
-    assert read(base) == {"1": b"new", "2": b"new"}
-    assert set(objects(base)) == {"raw/sales/D/1", "raw/sales/D/2"}
+    publish(base, new)
+    assert read(base) == new
+    assert objects(base) == {f"raw/sales/D/{name}": new[name] for name in new}
 
 
 def test_a_day_replaced_while_it_is_read_fails_the_reader(base: UPath) -> None:
