@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -19,10 +18,10 @@ from sales_assets.sales.sale import SALE
 from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.comparison import Difference
 from sales_assets.storage.feeds import layers_of
-from sales_assets.storage.recorded import MATERIALIZATION
 from sales_assets.storage.replace import directories_of
 from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Verification
+from sales_assets_tests.helpers.directories import DEAD
 from sales_assets_tests.helpers.evaluations import failed
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.irregular import IRREGULAR
@@ -30,8 +29,10 @@ from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
-VERIFY = ("-c", "from sales_assets.cli import main; main()", "verify")
 STEM = f"sales_{DAY}"
+RAW = f"raw/sales/{DAY}/{STEM}.json"
+QUARANTINE = f"quarantine/sales/{DAY}/{STEM}.jsonl"
+Damage = Callable[[Pipeline], object]
 
 
 def found(pipeline: Pipeline, *, fix: bool = False) -> list[Difference]:
@@ -60,6 +61,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("AUTH_TOKEN", api.token)
         pipeline = Pipeline(api, place / "storage", instance)
         pipeline.api.days[DAY] = [page(sale(), sale(price="1"))]
+        pipeline.api.days[DAYS[1]][0] += b"\n"
         pipeline.run(DAYS[0], DAYS[-1], allowed=1)
     return place
 
@@ -79,131 +81,6 @@ def test_a_healthy_storage_has_no_difference(stored: Pipeline) -> None:
     assert found(stored) == []
 
 
-def quarantine(pipeline: Pipeline, day: str = DAY) -> Path:
-    return pipeline.base / f"quarantine/sales/{day}/sales_{day}.jsonl"
-
-
-def change_a_byte(pipeline: Pipeline) -> None:
-    path = pipeline.raw() / f"{STEM}.json"
-    path.write_bytes(path.read_bytes().replace(b"TV", b"PC"))
-
-
-def lose_rows(pipeline: Pipeline) -> None:
-    AvroFile(SALE.avro).write([], pipeline.stg().parent, STEM)
-
-
-def cut(pipeline: Pipeline) -> None:
-    pipeline.stg().write_bytes(pipeline.stg().read_bytes()[:-20])
-
-
-def kill_a_run(pipeline: Pipeline) -> None:
-    (pipeline.base / WORK / ("0" * 32) / "new").mkdir(parents=True)
-
-
-def move_a_byte(pipeline: Pipeline) -> None:
-    one, two = (pipeline.raw(DAYS[1]) / f"sales_{DAYS[1]}_{number}.json" for number in (1, 2))
-    one.write_bytes(one.read_bytes() + b"\n")
-    two.write_bytes(b"\n" + two.read_bytes())
-    metadata = pipeline.json_pages.metadata(raw_sales.key, DAYS[1])
-    pipeline.instance.report_runless_asset_event(
-        dg.AssetMaterialization(raw_sales.key, partition=DAYS[1], metadata=metadata)
-    )
-    pipeline.run(DAYS[1], selection=dg.AssetSelection.assets(stg_sales))
-    one.write_bytes(one.read_bytes()[:-1])
-    two.write_bytes(b"\n" + two.read_bytes())
-
-
-def drop(pipeline: Pipeline) -> None:
-    for directory in (pipeline.raw(), pipeline.stg().parent, quarantine(pipeline).parent):
-        (directory / ".DS_Store").touch()
-    (pipeline.raw().parent / "._x").touch()
-    (pipeline.raw().parent / "lost+found").mkdir()
-    (pipeline.base / WORK / ".nfs123").touch()
-
-
-def lose_quarantine(pipeline: Pipeline) -> None:
-    lost = pipeline.base / WORK / ("0" * 32) / "old"
-    lost.mkdir(parents=True)
-    quarantine(pipeline).parent.rename(lost / f"quarantine%2Fsales%2F{DAY}")
-
-
-def put_aside(pipeline: Pipeline, day: str) -> None:
-    quarantine(pipeline, day).parent.mkdir()
-    quarantine(pipeline, day).write_text("{}\n")
-
-
-def link_quarantines(pipeline: Pipeline) -> None:
-    shutil.rmtree(pipeline.base / "quarantine")
-    (pipeline.base / "quarantine").symlink_to("x")
-
-
-DAMAGE: dict[str, tuple[Callable[[Pipeline], object], list[tuple[str, str]]]] = {
-    "raw missing": (lambda p: shutil.rmtree(p.raw()), [("raw_sales", "missing")]),
-    "stg missing": (lambda p: shutil.rmtree(p.stg().parent), [("stg_sales", "missing")]),
-    "raw unrecorded": (
-        lambda p: p.instance.wipe_assets([raw_sales.key]),
-        [("raw_sales", "unrecorded")] * len(DAYS),
-    ),
-    "a byte changed": (change_a_byte, [("raw_sales", "bytes changed")]),
-    "rows lost": (
-        lose_rows,
-        [
-            ("stg_sales", "bytes changed"),
-            ("stg_sales", "rows differ"),
-        ],
-    ),
-    "an Avro file cut short": (cut, [("stg_sales", "damaged")]),
-    "a foreign file in raw": (
-        lambda p: (p.raw() / "notes.txt").write_text("x"),
-        [("raw_sales", "foreign files")],
-    ),
-    "a foreign file in stg": (
-        lambda p: (p.stg().parent / ".hidden").write_text("x"),
-        [("stg_sales", "foreign files")],
-    ),
-    "a file among the days": (
-        lambda p: (p.raw().parent / "notes.txt").write_text("x"),
-        [("storage", "foreign files")],
-    ),
-    "a page missing": (lambda p: (p.raw() / f"{STEM}.json").unlink(), [("raw_sales", "damaged")]),
-    "leftovers of a killed run": (kill_a_run, [("storage", "leftovers")]),
-    "bytes moved from one page to the next": (move_a_byte, [("raw_sales", "bytes changed")]),
-    "droppings of the system": (
-        drop,
-        [("quarantine", "system files"), *[("storage", "system files")] * 3],
-    ),
-    "strangers where work is done": (
-        lambda p: (p.base / WORK / "notes").write_text("x"),
-        [("storage", "foreign files")],
-    ),
-    "quarantine lost between two renames": (lose_quarantine, [("storage", "leftovers")]),
-    "no directory where quarantines lie": (
-        link_quarantines,
-        [("quarantine", "missing"), ("stg_sales", "rows differ"), ("storage", "foreign files")],
-    ),
-    "quarantine missing": (
-        lambda p: quarantine(p).unlink(),
-        [("quarantine", "missing"), ("stg_sales", "rows differ")],
-    ),
-    "quarantine changed": (
-        lambda p: quarantine(p).write_text("{}\n"),
-        [("quarantine", "bytes changed")],
-    ),
-    "a foreign file in quarantine": (
-        lambda p: quarantine(p).with_name("x").write_text(""),
-        [("quarantine", "foreign files")],
-    ),
-    "a quarantine of which its day has no record": (
-        lambda p: put_aside(p, DAYS[1]),
-        [("quarantine", "leftovers"), ("stg_sales", "rows differ")],
-    ),
-    "a quarantine without a day": (
-        lambda p: put_aside(p, "2022-08-20"),
-        [("quarantine", "leftovers")],
-    ),
-}
-
-
 def remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
@@ -211,22 +88,129 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def removing(path: str) -> Damage:
+    return lambda pipeline: remove(pipeline.base / path)
+
+
+def writing(path: str, text: str = "{}\n") -> Damage:
+    """Put a file somewhere, or change the one that is there."""
+
+    def write(pipeline: Pipeline) -> None:
+        (pipeline.base / path).parent.mkdir(exist_ok=True)
+        (pipeline.base / path).write_text(text)
+
+    return write
+
+
+def lose_rows(pipeline: Pipeline) -> None:
+    AvroFile(SALE.avro).write([], pipeline.stg().parent, STEM)
+
+
+def kill_a_run(pipeline: Pipeline) -> None:
+    (pipeline.base / WORK / DEAD / "new").mkdir(parents=True)
+
+
+def move_a_byte(pipeline: Pipeline) -> None:
+    one, two = (pipeline.raw(DAYS[1]) / f"sales_{DAYS[1]}_{number}.json" for number in (1, 2))
+    one.write_bytes(one.read_bytes()[:-1])
+    two.write_bytes(b"\n" + two.read_bytes())
+
+
+def drop(pipeline: Pipeline) -> None:
+    for layer in ("raw", "stg", "quarantine"):
+        (pipeline.base / layer / "sales" / DAY / ".DS_Store").touch()
+    (pipeline.base / "raw/sales/._x").touch()
+    (pipeline.base / "raw/sales/lost+found").mkdir()
+    (pipeline.base / WORK / ".nfs123").touch()
+
+
+def lose_quarantine(pipeline: Pipeline) -> None:
+    lost = pipeline.base / WORK / DEAD / "old"
+    lost.mkdir(parents=True)
+    (pipeline.base / QUARANTINE).parent.rename(lost / f"quarantine%2Fsales%2F{DAY}")
+
+
+def link_quarantines(pipeline: Pipeline) -> None:
+    shutil.rmtree(pipeline.base / "quarantine")
+    (pipeline.base / "quarantine").symlink_to("x")
+
+
+DAMAGE: dict[str, tuple[Damage, list[tuple[str, str]]]] = {
+    "raw missing": (removing(f"raw/sales/{DAY}"), [("raw_sales", "missing")]),
+    "stg missing": (removing(f"stg/sales/{DAY}"), [("stg_sales", "missing")]),
+    "a page missing": (removing(RAW), [("raw_sales", "damaged")]),
+    "raw unrecorded": (
+        lambda pipeline: pipeline.instance.wipe_assets([raw_sales.key]),
+        [("raw_sales", "unrecorded")] * len(DAYS),
+    ),
+    "a byte changed": (
+        writing(RAW, page(sale(), sale(price="2")).decode()),
+        [("raw_sales", "bytes changed")],
+    ),
+    "bytes moved from one page to the next": (move_a_byte, [("raw_sales", "bytes changed")]),
+    "rows lost": (lose_rows, [("stg_sales", "bytes changed"), ("stg_sales", "rows differ")]),
+    "an Avro file cut short": (
+        lambda pipeline: os.truncate(pipeline.stg(), pipeline.stg().stat().st_size - 20),
+        [("stg_sales", "damaged")],
+    ),
+    "leftovers of a killed run": (kill_a_run, [("storage", "leftovers")]),
+    "droppings of the system": (
+        drop,
+        [("quarantine", "system files"), *[("storage", "system files")] * 3],
+    ),
+    "quarantine lost between two renames": (lose_quarantine, [("storage", "leftovers")]),
+    "no directory where quarantines lie": (
+        link_quarantines,
+        [("quarantine", "missing"), ("stg_sales", "rows differ"), ("storage", "foreign files")],
+    ),
+    "quarantine missing": (
+        removing(QUARANTINE),
+        [("quarantine", "missing"), ("stg_sales", "rows differ")],
+    ),
+    "quarantine changed": (writing(QUARANTINE), [("quarantine", "bytes changed")]),
+    "a quarantine of which its day has no record": (
+        writing(QUARANTINE.replace(DAY, DAYS[1])),
+        [("quarantine", "leftovers"), ("stg_sales", "rows differ")],
+    ),
+    "a quarantine without a day": (
+        writing(QUARANTINE.replace(DAY, "2022-08-20")),
+        [("quarantine", "leftovers")],
+    ),
+    **{
+        f"a foreign file {path}": (writing(path), [(where, "foreign files")])
+        for path, where in {
+            f"raw/sales/{DAY}/notes.txt": "raw_sales",
+            f"stg/sales/{DAY}/.hidden": "stg_sales",
+            f"quarantine/sales/{DAY}/x": "quarantine",
+            "raw/sales/notes.txt": "storage",
+            f"{WORK}/notes": "storage",
+        }.items()
+    },
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_is_found_and_nothing_else(stored: Pipeline, damage: str) -> None:
+    inflict, expected = DAMAGE[damage]
+    inflict(stored)
+    assert kinds(found(stored)) == expected
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make a device")
 @pytest.mark.parametrize("kind", IRREGULAR)
 def test_what_is_not_a_file_is_named_wherever_it_lies_and_stops_nobody(
     stored: Pipeline, kind: str
 ) -> None:
-    other = "2022-08-20"
+    aside = stored.base / "quarantine/sales"
     places = {
         stored.raw() / f"{STEM}.json": "raw_sales",
         stored.stg(): "stg_sales",
-        quarantine(stored): "quarantine",
+        aside / DAY / f"{STEM}.jsonl": "quarantine",
         stored.raw(DAYS[1]): "raw_sales",
         stored.stg(DAYS[1]).parent: "stg_sales",
-        quarantine(stored, DAYS[2]).parent: "quarantine",
-        quarantine(stored, other).parent: "quarantine",
     }
-    places = {path: where for path, where in places.items() if not path_is_fine(path, kind)}
+    if kind != "a directory":  # An empty quarantine is as good as none.
+        places |= {aside / DAYS[2]: "quarantine", aside / "2022-08-20": "quarantine"}
     for path in places:
         remove(path)
         IRREGULAR[kind](path)
@@ -242,36 +226,6 @@ def test_what_is_not_a_file_is_named_wherever_it_lies_and_stops_nobody(
     checks = stored.check(DAYS[0], DAYS[1])
     for name in ("raw_sales_is_as_recorded", "stg_sales_is_as_recorded"):
         assert [one.passed for one in checks[name].values()] == [False, False]
-
-
-def path_is_fine(path: Path, kind: str) -> bool:
-    """Tell whether a day may be of this kind: an empty quarantine is as good as none."""
-    return kind == "a directory" and path.parent.parent.name == "quarantine"
-
-
-def report(pipeline: Pipeline, day: str, **metadata: Any) -> None:
-    for asset in (raw_sales, stg_sales):
-        pipeline.instance.report_runless_asset_event(
-            dg.AssetMaterialization(asset.key, partition=day, metadata=metadata)
-        )
-
-
-ODD_RECORDS: dict[str, dict[str, Any]] = {
-    "nothing": {},
-    "numbers for texts": {"sha256": 1, "path": 2, "dagster/row_count": "x"},
-    "a list of rejects": {"rejected_rows": [1], "unknown_fields": "x"},
-    "a path with a line break": {"path": "/a\x00\n", "sha256": "x", "dagster/row_count": 1},
-}
-
-
-@pytest.mark.parametrize("odd", ODD_RECORDS)
-def test_a_record_made_by_hand_does_not_count(stored: Pipeline, odd: str) -> None:
-    good = dict(stored.recorded(stg_sales)[DAY]) if odd == "a list of rejects" else {}
-    good.pop(MATERIALIZATION, None)
-    for day in (*DAYS, "not a day", "2022-8-9"):
-        report(stored, day, **{**good, **ODD_RECORDS[odd]})
-    assert found(stored) == []
-    assert failed(stored.check(DAYS[0], DAYS[-1])) == {}
 
 
 def test_what_is_recorded_of_another_storage_does_not_count(
@@ -291,13 +245,6 @@ def test_a_storage_is_the_same_by_way_of_a_symlink(stored: Pipeline, tmp_path: P
     assert found(linked) == []
     linked.run(DAYS[1])
     assert found(stored) == []
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_damage_is_found_and_nothing_else(stored: Pipeline, damage: str) -> None:
-    inflict, expected = DAMAGE[damage]
-    inflict(stored)
-    assert kinds(found(stored)) == expected
 
 
 @contextmanager
