@@ -8,12 +8,9 @@ from dagster._core.definitions.freshness import CronFreshnessPolicy
 
 from sales_assets.definitions import defs
 from sales_assets.sales import FEED
-from sales_assets.sales.assets import stg_sales
 from sales_assets.schedules import daily_freshness, daily_schedule, due
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.materialize import range_tags
-from sales_assets_tests.helpers.pipeline import Pipeline
-from sales_assets_tests.helpers.rows import page, sale
 
 
 def tick(schedule: dg.ScheduleDefinition, at: datetime.datetime) -> dg.RunRequest | str | None:
@@ -59,36 +56,6 @@ def test_there_is_nothing_to_materialize_before_the_first_day() -> None:
     assert reason == "the first day is 2022-08-09"
 
 
-def test_a_day_is_due_three_hours_after_its_run() -> None:
-    day = datetime.date(2026, 11, 20)
-    assert due(day, hour=1).isoformat() == "2026-11-21T04:00:00+00:00"
-    assert due(day, hour=23).isoformat() == "2026-11-22T02:00:00+00:00"
-
-
-def test_three_mornings_pull_what_came_in_late_and_say_what_changed(
-    pipeline: Pipeline,
-) -> None:
-    """Each morning's run is that of the schedule; the API gets a row for the day before."""
-    schedule = daily_schedule(FEED, 1, 1)
-    seen = []
-    for today, late in (("2022-08-10", ""), ("2022-08-11", "2022-08-09"), ("2022-08-12", "")):
-        if late:
-            pipeline.api.days[late] += [page(sale(purchase_date=late, price=99))]
-        request = tick(schedule, datetime.datetime.fromisoformat(f"{today}T01:00:00+00:00"))
-        assert isinstance(request, dg.RunRequest)
-        first, last = (
-            request.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end")
-        )
-        pipeline.run(first, last)
-        recorded = pipeline.recorded(stg_sales)
-        seen.append({day: recorded[day]["change"] for day in sorted(recorded) if day >= first})
-    assert seen == [
-        {"2022-08-09": "first version"},
-        {"2022-08-09": "+1 -0 rows", "2022-08-10": "first version"},
-        {"2022-08-10": "unchanged", "2022-08-11": "first version"},
-    ]
-
-
 @pytest.mark.parametrize(
     ("hour", "deadline", "hours_before"),
     [(0, "0 3 * * *", 3), (1, "0 4 * * *", 4), (21, "0 0 * * *", 24), (23, "0 2 * * *", 24)],
@@ -96,6 +63,8 @@ def test_three_mornings_pull_what_came_in_late_and_say_what_changed(
 def test_a_day_is_due_three_hours_after_the_schedule(
     hour: int, deadline: str, hours_before: int
 ) -> None:
+    day = datetime.datetime(2026, 11, 20, tzinfo=datetime.timezone.utc)
+    assert due(day.date(), hour) == day + datetime.timedelta(days=1, hours=hour + 3)
     policy = daily_freshness(hour)
     assert isinstance(policy, CronFreshnessPolicy)
     assert (policy.deadline_cron, policy.timezone) == (deadline, "UTC")

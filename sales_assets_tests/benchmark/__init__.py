@@ -2,7 +2,6 @@
 
     python -m sales_assets_tests.benchmark run [NAME ...] [--rounds N] [--write FILE]
 
-The cases of a benchmark alternate for some rounds; what is shown are medians, the median ratio to
-the first case, and how the cost grows with days and rows. No shared machine is quiet: a ratio of
-one run says something, a time says little.
+The cases of a benchmark take turns for some rounds; the table shows medians, and the median ratio
+to the first case. No shared machine is quiet: a ratio says something, a time says little.
 """

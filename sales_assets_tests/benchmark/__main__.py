@@ -11,11 +11,7 @@ from sales_assets_tests.benchmark.conversion import convert
 from sales_assets_tests.benchmark.figures import Benchmark, Row
 from sales_assets_tests.benchmark.http_jobs import side_by_side
 from sales_assets_tests.benchmark.pace import in_vain, limited_api, one_at_a_time_api
-from sales_assets_tests.benchmark.ranges import (
-    days_against_floor,
-    on_postgres,
-    planned_events,
-)
+from sales_assets_tests.benchmark.ranges import days_against_floor, on_postgres
 from sales_assets_tests.benchmark.workers import on_workers
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Benchmark]]] = {
@@ -23,7 +19,6 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Benchmark]]] = {
     "365-days": partial(days_against_floor, 365, 0, 3),
     "365-days-50-ms": partial(days_against_floor, 365, 0.05, 3),
     "365-days-on-postgres": partial(on_postgres, 365, 3),
-    "1400-days-planned": partial(planned_events, 1400, 1),
     "ten-at-a-time-api": limited_api,
     "one-at-a-time-api": one_at_a_time_api,
     "in-vain": in_vain,

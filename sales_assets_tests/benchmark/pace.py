@@ -29,7 +29,7 @@ def pace(
     def run(limit: int | None) -> Pace:
         with make_api() as api:
             options = () if limit is None else in_flight(api.url, limit)
-            seconds = materialize(OURS, days, api.url, options).seconds
+            seconds = materialize(OURS, days, api.url, options)
         later = api.at_once[len(api.at_once) // 2 :]
         return Pace(
             Figure(seconds),

@@ -27,7 +27,7 @@ def days_against_floor(days: int, latency: float, rounds: int) -> Iterator[Bench
         materialize(OURS, days, url)  # has the server make its pages
 
         def seconds(what: tuple[str, str], configure: Configure = copy_home) -> Figure:
-            return Figure(materialize(what, days, url, configure=configure).seconds)
+            return Figure(materialize(what, days, url, configure=configure))
 
         yield Benchmark(
             {
@@ -39,21 +39,6 @@ def days_against_floor(days: int, latency: float, rounds: int) -> Iterator[Bench
             },
             rounds,
         )
-
-
-def planned_events(days: int, rounds: int) -> Iterator[Benchmark]:
-    """Measure what comes before a long run starts."""
-
-    def planning(configure: Configure) -> Figure:
-        return Figure(materialize(FLOOR, days, "", configure=configure).planning)
-
-    yield Benchmark(
-        {
-            "planning two empty assets, default home": partial(planning, default_home),
-            "planning two empty assets": partial(planning, copy_home),
-        },
-        rounds,
-    )
 
 
 def on_postgres(days: int, rounds: int) -> Iterator[Benchmark]:
@@ -75,8 +60,7 @@ def on_postgres(days: int, rounds: int) -> Iterator[Benchmark]:
 
         def seconds(what: tuple[str, str], size: int) -> Figure:
             batches = {"DAGSTER_EVENT_BATCH_SIZE": str(size)}
-            cost = materialize(what, days, url, configure=configure, settings=batches)
-            return Figure(cost.seconds)
+            return Figure(materialize(what, days, url, configure=configure, settings=batches))
 
         seconds(OURS, 0)  # makes the tables and the pages
         for what, name in (

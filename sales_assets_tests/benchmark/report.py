@@ -1,8 +1,8 @@
-"""The table and the charts of the figures, and the place in a document that they are written to."""
+"""The table of the figures, and the place in a document that they are written to."""
 
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -48,26 +48,5 @@ def write(path: Path, rows: Sequence[Row], order: Sequence[str]) -> None:
     new = {row.benchmark for row in rows}
     merged = [*rows, *(row for row in kept if row.benchmark not in new)]
     merged.sort(key=lambda row: order.index(row.benchmark) if row.benchmark in order else -1)
-    content = [begin, "", *head(), *map(str, merged), *charts(merged), "", end]
+    content = [begin, "", *head(), *map(str, merged), "", end]
     path.write_text(before + "\n".join(content) + after)
-
-
-def charts(rows: Sequence[Row]) -> Iterator[str]:
-    """Draw how the cost grows with the days of a range."""
-    spans = {"one-day": 1, "365-days": 365}
-    by_case: dict[str, dict[int, float]] = {}
-    for row in rows:
-        if row.benchmark in spans:
-            by_case.setdefault(row.case, {})[spans[row.benchmark]] = row.figure.value
-    if by_case:
-        yield from chart("Seconds over days of a range", by_case)
-
-
-def chart(title: str, lines: Mapping[str, Mapping[int, float]]) -> Iterator[str]:
-    """Draw a chart as GitHub and others show it (https://mermaid.js.org/syntax/xyChart.html)."""
-    places = sorted(next(iter(lines.values())))
-    yield from ("", f"{title}: {', '.join(lines)}", "", "```mermaid", "xychart-beta")
-    yield f"    x-axis {places}"
-    for values in lines.values():
-        yield f"    line {[round(values[place], 1) for place in places]}"
-    yield "```"

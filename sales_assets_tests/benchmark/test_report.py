@@ -31,7 +31,6 @@ def test_figures_replace_those_of_the_same_benchmark_and_of_no_other(tmp_path: P
     assert text.endswith("\nafter\n")
     lines = [line for line in text.splitlines() if "two empty assets |" in line]
     assert lines == [str(row("one-day", 1)), str(row("365-days", 2))]
-    assert text.count("xychart") == 1
 
 
 def test_a_document_without_a_place_for_figures_is_left_as_it_is(tmp_path: Path) -> None:

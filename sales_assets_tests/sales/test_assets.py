@@ -70,12 +70,6 @@ def test_a_day_of_raw_that_nobody_recorded_is_converted_and_stg_says_so(
     assert pipeline.recorded(stg_sales)[DAY]["never_recorded"] == str(pipeline.raw())
 
 
-def test_the_files_of_a_day_are_counted_where_a_day_can_have_several(pipeline: Pipeline) -> None:
-    pipeline.run(DAY)
-    assert pipeline.recorded(raw_sales)[DAY]["files"] == 3
-    assert "files" not in pipeline.recorded(stg_sales)[DAY]
-
-
 def test_a_range_that_reaches_beyond_yesterday_is_stored_checked_and_converted_up_to_it(
     pipeline: Pipeline, api: ScriptedApi
 ) -> None:
