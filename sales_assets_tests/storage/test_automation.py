@@ -128,6 +128,15 @@ def test_days_of_raw_that_are_no_partitions_any_more_are_left_alone(
     assert automation.tick() == []
 
 
+def test_a_day_that_failed_in_a_run_of_both_assets_is_not_tried_again(
+    pipeline: Pipeline, automation: Automation
+) -> None:
+    automation.tick()
+    pipeline.api.days[DAYS[1]] = [page(sale(purchase_date=DAYS[1], price="7"))]
+    pipeline.run(DAYS[0], DAYS[-1])
+    assert automation.tick() == []
+
+
 def test_a_day_whose_conversion_failed_is_not_tried_again_before_its_raw_is_new(
     pipeline: Pipeline, automation: Automation
 ) -> None:
