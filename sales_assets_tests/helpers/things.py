@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from sales_assets.feed.previews import knowingly
+from sales_assets.feed.daily import knowingly
 from sales_assets.feed.stream import PagesByDay
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages

@@ -10,9 +10,9 @@ import dagster as dg
 import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 
+from sales_assets.feed.daily import knowingly
 from sales_assets.feed.days import NoPartitionsError
 from sales_assets.feed.page import Page
-from sales_assets.feed.previews import knowingly
 from sales_assets.feed.remedy import FailedDaysError, command
 from sales_assets.feed.stream import (
     DayStream,
