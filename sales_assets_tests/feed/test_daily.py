@@ -10,7 +10,6 @@ import dagster as dg
 import pytest
 
 from sales_assets.feed.daily import RawConfig, StgConfig, daily_asset, knowingly
-from sales_assets.feed.judgement import InvalidRowsError
 from sales_assets.feed.paging import NoSuchDayError
 from sales_assets.feed.stream import DayStream, PagesByDay
 from sales_assets.sales.api import SalesApi
@@ -63,11 +62,6 @@ def test_a_day_of_rows_is_described_once_it_is_read() -> None:
     assert metadata["dagster/row_count"] == 10
     assert metadata["price_sum"] == 45
     assert metadata["rejected_rows"] == 0
-
-
-def test_a_bad_row_fails_the_day() -> None:
-    with pytest.raises(InvalidRowsError, match="page 1, row 1, price"):
-        list(converted(sale(price="1")))
 
 
 def test_bad_rows_that_the_run_allows_are_told_beside_the_good_ones() -> None:

@@ -23,14 +23,6 @@ def field(kind: Any, **more: Any) -> dict[str, Any]:
     return {"name": "x", "type": kind, "doc": "Something.", **more}
 
 
-def test_a_column_is_what_its_field_says() -> None:
-    schema = declared(field(["null", "double"], default=None, json="the-x"))
-    assert schema.keys == ["day", "the-x"]
-    column = schema.columns[1]
-    assert (column.name, column.key, column.type.name) == ("x", "the-x", "double")
-    assert (column.nullable, column.optional, column.doc) == (True, True, "Something.")
-
-
 def test_a_field_is_found_by_its_name() -> None:
     schema = declared(field("long", json="the-x"))
     assert schema.key_of("x") == "the-x"

@@ -22,14 +22,6 @@ def test_sales_need_no_token_and_say_that_they_are_invented(
         assert "INVENTED" in reading.result.metadata["source"]
 
 
-def test_each_day_is_the_same_at_each_run() -> None:
-    bodies = []
-    for _ in range(2):
-        with SampleSalesApi().open() as api:
-            bodies.append([page.body for page in api.pages(DAY)])
-    assert bodies[0] == bodies[1]
-
-
 def test_a_run_has_rides_of_its_own_and_the_same_ones_when_it_is_repeated() -> None:
     assert rides_of("one") == rides_of("one")
     assert len({*rides_of("one"), *rides_of("two"), *rides_of(None), *rides_of(None)}) == 12
