@@ -10,7 +10,6 @@ from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 
 from sales_assets.rides.errors import UnusableDatabaseError
 
@@ -94,7 +93,7 @@ def columns_of(table: sa.Table) -> dg.TableSchema:
         [
             dg.TableColumn(
                 column.name,
-                column.type.compile(sqlite.dialect()),
+                column.type.python_type.__name__,
                 column.doc,
                 dg.TableColumnConstraints(nullable=False, unique=column.primary_key),
             )
@@ -119,8 +118,8 @@ def is_current(connection: sa.Connection) -> bool:
     ours = set(_metadata.tables)
     # A file is ours alone; a database may hold other tables beside ours.
     strange = tables if connection.dialect.name == "sqlite" else tables & ours
-    expected = (set(), ours - {driver_statistics.name}, ours)[version]
-    if (version == 0 and strange) or not expected <= tables:
+    expected = {1: ours - {driver_statistics.name}, VERSION: ours}.get(version, set())
+    if (strange and not expected) or not expected <= tables:
         raise UnusableDatabaseError(
             f"its tables are not those that sales_assets makes (schema version {version}): restore "
             f"it from a backup, or {_ELSEWHERE}"
@@ -131,11 +130,7 @@ def is_current(connection: sa.Connection) -> bool:
 def make_tables(connection: sa.Connection) -> None:
     """Create the tables that a database lacks; if several processes try, one does it.
 
-    Args:
-        connection: In a transaction that may write; in SQLite, in the only one.
-
-    Raises:
-        UnusableDatabaseError: As for `is_current`.
+    In SQLite, the transaction of the connection has to be the only one.
     """
     in_file = connection.dialect.name == "sqlite"
     if not in_file:

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from multiprocessing.process import BaseProcess
@@ -15,6 +14,7 @@ from sales_assets.sample.api import Answer
 from sales_assets_tests.helpers.forkserver import processes
 from sales_assets_tests.helpers.rows import ride_answer
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
+from sales_assets_tests.helpers.waiting import wait_for
 
 
 class RidesServer(ScriptedApi):
@@ -67,7 +67,7 @@ class Service(NamedTuple):
 
     def wait(self) -> tuple[int | None, str, str]:
         """Wait for the end; give the exit status, what was printed, and the log."""
-        self.process.join(30)
+        self.process.join(90)
         return self.process.exitcode, (self.directory / "output").read_text(), self.log
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int | None, str, str]:
@@ -79,11 +79,11 @@ class Service(NamedTuple):
 class Services:
     """Starts services as a user does; the start of Python and its imports are made once for all."""
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, environment: Mapping[str, str], started: ExitStack) -> None:
         """Start them in a working directory, with these variables."""
         self._directory = directory
         self._environment = environment
-        self._started = ExitStack()
+        self._started = started
 
     def start(self, *arguments: str, **variables: str) -> Service:
         """Start `sales-assets pull-rides ...`."""
@@ -99,19 +99,12 @@ class Services:
         self._started.callback(process.kill)
         return Service(process, directory)
 
-    def close(self) -> None:
-        """Kill what still runs."""
-        self._started.close()
-
 
 @contextmanager
 def services(directory: Path, environment: Mapping[str, str]) -> Iterator[Services]:
     """Start services, and kill in the end what still runs."""
-    started = Services(directory, environment)
-    try:
-        yield started
-    finally:
-        started.close()
+    with ExitStack() as started:
+        yield Services(directory, environment, started)
 
 
 def _pull_rides(
@@ -127,9 +120,6 @@ def _pull_rides(
     main(["pull-rides", *arguments], prog_name="sales-assets")
 
 
-def until(ready: Callable[[], Any], seconds: float = 60) -> None:
+def until(ready: Callable[[], Any]) -> None:
     """Wait for a condition, as short as can be."""
-    end = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.002)
+    wait_for("a condition", ready, pause=0.002)

@@ -254,7 +254,8 @@ def test_two_services_and_a_dagster_run_use_one_file_at_once(
     for service in started:
         status, _, log = service.end()
         assert status == 0, log
-        assert re.findall("WARNING|ERROR|Traceback", log) == []
+        # On a slow machine, the others may take a while.
+        assert re.findall("WARNING (?!waiting for the lock)|ERROR|Traceback", log) == []
     assert stored(path) == set(server.served)
 
 

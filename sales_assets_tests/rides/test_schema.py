@@ -112,6 +112,7 @@ def test_a_file_of_an_older_version_is_taken_over_with_its_rides(
         ("PRAGMA user_version = 99", "version is 99.*newer sales_assets"),
         ("CREATE TABLE rides (id)", _OTHER),
         ("PRAGMA user_version = 1", _OTHER),
+        ("PRAGMA user_version = -5; CREATE TABLE other (id)", _OTHER),
         ("PRAGMA user_version = 2", _OTHER),
     ],
 )
@@ -119,7 +120,7 @@ def test_a_file_of_something_else_is_refused_and_left_as_it_is(
     tmp_path: Path, statement: str, reason: str
 ) -> None:
     path = tmp_path / "other.db"
-    sql(path, statement)
+    sql(path, *statement.split("; "))
     before = path.read_bytes()
     assert re.search(reason, opened(path))
     assert path.read_bytes() == before
