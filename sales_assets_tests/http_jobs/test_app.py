@@ -124,7 +124,7 @@ def test_the_answer_tells_what_was_stored_and_the_run_is_in_dagster(jobs: HttpJo
         assert run.tags["dagster/partition"] == day
         log = jobs.log.read_text()
         assert f"run {body['run_id']}: {asset} {day} below '{jobs.storage}'" in log
-        assert f"{asset}: POST '/' from 127.0.0.1 for {day} below '{jobs.storage}': 201" in log
+        assert f"{asset}: POST '/' from 127.0.0.1: 201 for {day} below '{jobs.storage}'" in log
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"date": "\\ud800"}'])
