@@ -1,9 +1,9 @@
-# The one image of all services: code location, webserver, daemon, HTTP jobs, ride puller, sample API.
-# It holds no secret and takes none while it is built; everything is set when it is started.
+# The image of all services: code location, webserver, daemon, HTTP jobs, ride puller, sample API.
+# It contains no secrets and needs none to build; all settings are given when it starts.
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/venv
-# The dependencies come first, so that they are not installed again with each change of the code.
+# Dependencies first, so that a change to the code does not reinstall them.
 COPY deploy/constraints.txt ./
 RUN /opt/venv/bin/pip install --no-cache-dir --requirement constraints.txt
 COPY pyproject.toml README.md ./
@@ -21,7 +21,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     DAGSTER_COMPUTE_LOGS=/data/compute_logs
 USER 10001
 WORKDIR /opt/dagster
-# The default is the code location; the other services are this image with another command, and each
-# has a health check of its own in the compose file.
+# The default command is the code location. The other services use other commands; their health checks
+# are in the compose file.
 EXPOSE 4000
 CMD ["python", "-m", "sales_assets.instance.code_server", "-h", "0.0.0.0", "-p", "4000", "-m", "sales_assets.definitions"]
