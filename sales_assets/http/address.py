@@ -16,6 +16,7 @@ from sales_assets.settings import InvalidSettingError
 _ALLOWED = re.compile(r"[\w\-.~:/?#\[\]@!$&'()*+,;=%]*", re.ASCII)
 _LABEL = re.compile(r"[\w-]{1,63}", re.ASCII)
 _LONGEST_SHOWN = 200
+_MAY_HOLD_A_SECRET = re.compile(r"[@?#]")
 
 _SCHEME = re.compile(r"(file(?=:/)|[a-z][a-z0-9+._-]*(?=://))", re.IGNORECASE)
 # A scheme without slashes, slashes without a scheme, or another address within the text.
@@ -81,13 +82,13 @@ def check_address(value: str, setting: str, *, secret: bool = False, or_else: st
         The address without a slash at its end; that of a webhook as it is.
 
     Raises:
-        InvalidAddressError: It is not an address; the text says why, without a part that may be
-            secret (user name, password, query, fragment).
+        InvalidAddressError: It is not an address; the text says why, and shows it unless it has a
+            part that may be secret (user name, password, query, fragment).
     """
     if reason := _reason(value):
         raise InvalidAddressError(
             setting,
-            None if secret else _without_secrets(value),
+            None if secret or _MAY_HOLD_A_SECRET.search(value) else shown(value, _LONGEST_SHOWN),
             f"an address of the form https://host[:port][/path]{or_else} ({reason})",
         )
     return value if secret else value.rstrip("/")
@@ -134,15 +135,3 @@ def _is_host(parts: SplitResult) -> bool:
             return False
         return re.fullmatch(r"\[[^\[\]%]+\](:\d+)?", parts.netloc) is not None
     return len(host) <= 253 and all(map(_LABEL.fullmatch, host.removesuffix(".").split(".")))
-
-
-def _without_secrets(value: str) -> str:
-    """Strike out the parts of a would-be address in which a secret may stand."""
-    head, mark, tail = re.fullmatch(r"([^?#]*)([?#]?)(.*)", value, re.DOTALL).groups()  # type: ignore[union-attr]
-    scheme, slashes, rest = head.partition("://") if "://" in head else ("", "", head)
-    if "@" in tail or "@" in scheme:
-        # A password may hold anything: there is no telling where it ends.
-        return "***"
-    _, at, rest = rest.rpartition("@")
-    left = f"{scheme}{slashes}{'***@' if at else ''}{rest}{mark}{'***' if mark else ''}"
-    return shown(left, _LONGEST_SHOWN)

@@ -48,10 +48,9 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
         address_variable: The variable behind `url`, for errors.
         token_variable: The variable that holds the token; None for an API that needs none.
         token_style: How a request carries the token.
-        has_sample: Whether `sample` may stand in the place of the address.
-        error: What is raised when the API cannot be asked as it is set up: its address or its
-            token is missing or malformed.
-        auth_error: What is raised when the API refuses its token.
+        has_sample: Whether the address may be the word `sample`.
+        error: Raised when the address or the token of the API is missing or malformed.
+        auth_error: Raised when the API refuses the token.
     """
 
     title: ClassVar[str]
@@ -63,23 +62,23 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
     auth_error: ClassVar[type[ApiAuthError]] = ApiAuthError
 
     url: str = Field(description="Base address, such as https://api.example.com.")
+
     _opened: HttpClient = PrivateAttr()
     _address: str = PrivateAttr()
     _problem: ApiError | None = PrivateAttr(default=None)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
-        """Have what the variable of the token holds count as a secret."""
+        """Declare the token a secret."""
         super().__pydantic_init_subclass__(**options)
         if cls.token_variable:
             settings.declare_secret(cls.token_variable)
 
     def connect(self) -> None:
-        """Get ready to ask, without asking yet; `close` is to follow.
+        """Get ready to make requests; `close` has to follow.
 
         Raises:
-            ApiError: The address is not one, or the token is missing or cannot stand in an HTTP
-                header.
+            ApiError: The address or the token is missing or malformed.
         """
         try:
             address = check_address(
@@ -97,10 +96,10 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
 
     @contextmanager
     def open(self, run_id: str | None = None) -> Iterator[Self]:
-        """Be ready to be asked, for as long as the `with` block lasts.
+        """Be ready to make requests while the `with` block lasts.
 
         Args:
-            run_id: The Dagster run that asks, if it is one.
+            run_id: The Dagster run that makes the requests, if there is one.
 
         Raises:
             ApiError: As for `connect`.
@@ -115,9 +114,9 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
         """Be open for the length of a run.
 
-        What is wrong with the settings is left to `require_ready`, and so to the step that asks. A
-        resource that fails is a failure of the whole run, which no partition tells of, which takes
-        twice as many lines, and which Dagster starts again where runs are retried.
+        `require_ready` raises what is wrong with the settings, in the step that makes requests. A
+        resource that raises it would fail the run as a whole: no partition would show the failure,
+        and Dagster would start the run again where runs are retried.
         """
         with ExitStack() as opened:
             try:
@@ -138,17 +137,17 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
 
     @property
     def _client(self) -> HttpClient:
-        """What asks; there is none without the settings that it needs."""
+        """The client; there is none while something is wrong with the settings."""
         self.require_ready()
         return self._opened
 
     @property
     def source(self) -> str:
-        """Where what the API gives comes from, for a person to read."""
+        """Where the data comes from, for a person to read."""
         return self._address
 
     def refusal(self, answer: HttpAnswer) -> HttpError | ApiAuthError:
-        """Give the error for an answer that has not what was asked for, by its status."""
+        """Give the error for a response of a status other than 200."""
         match answer.status:
             case 401 | 403 if self.token_variable:
                 return self.auth_error(

@@ -99,9 +99,7 @@ def test_what_may_be_secret_is_not_shown(value: str) -> None:
     assert "SE" not in str(error.value).replace("SALES", "")
 
 
-def test_the_rest_is_shown() -> None:
-    with pytest.raises(InvalidAddressError, match=r"is 'https://\*\*\*@host:80/v1', which is not"):
-        check_address("https://me:pw@host:80/v1", "SALES_API_URL")
+def test_anything_else_is_shown() -> None:
     with pytest.raises(InvalidAddressError, match=r"is 'sampel', .*, or the word sample \("):
         check_address("sampel", "SALES_API_URL", or_else=", or the word sample")
 
