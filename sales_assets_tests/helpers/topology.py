@@ -2,7 +2,6 @@
 
 Commands, environments, health checks and the order of the start are those of that file; only
 addresses, ports and directories are replaced. Its Postgres and an S3 server are real ones too.
-`python -m sales_assets_tests.helpers.topology` measures a backfill.
 """
 
 import os
@@ -13,14 +12,12 @@ import signal
 import string
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import click
 import sqlalchemy
 import yaml
 from upath import UPath
@@ -220,15 +217,12 @@ class Topology:
 
 
 @contextmanager
-def running_topology(
-    directory: Path, faults: str = "[]", limit: int = 2, **variables: str
-) -> Iterator[Topology]:
+def running_topology(directory: Path, faults: str = "[]", **variables: str) -> Iterator[Topology]:
     """Run all that a backfill to S3 needs, the sample API included.
 
     Args:
         directory: Where to put everything.
         faults: What the sample API does wrong, as YAML.
-        limit: How many runs of backfills go at a time, when it is not to be that of the file.
         variables: More settings, as an operator would give them.
     """
     password, token = word(), word()
@@ -257,8 +251,6 @@ def running_topology(
             },
         )
         (directory / "faults.yaml").write_text(faults)
-        instance = directory / "dagster_home/dagster.yaml"
-        instance.write_text(instance.read_text().replace("limit: 2", f"limit: {limit}"))
         try:
             topology.up("migrate")
             topology.start("sample-api", "--faults", str(directory / "faults.yaml"))
@@ -274,39 +266,3 @@ def word() -> str:
     """Make a password or a token up."""
     # Letters alone: nothing in it can be taken for a port that is replaced.
     return "".join(secrets.choice(string.ascii_letters) for _ in range(24))
-
-
-@click.command()
-@click.option("--at-once", default=2, show_default=True, help="Slots that a backfill has.")
-@click.option("--delay", default=0.1, show_default=True, help="Seconds the API takes for a page.")
-def measure(at_once: int, delay: float) -> None:
-    """Measure a backfill of 30 days in runs of ten, to S3."""
-    days = [f"2023-01-{day:02}" for day in range(1, 31)]
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        running_topology(
-            Path(directory), f"[{{delay: {delay}}}]", limit=at_once, SALES_DAYS_PER_RUN="10"
-        ) as topology,
-    ):
-        begin = time.time()
-        backfill = topology.backfill(days)
-        wait_for(
-            "the backfill",
-            lambda: topology.ui.backfill_status(backfill) != "REQUESTED",
-            seconds=600,
-        )
-        complete = time.time() - begin
-        stats = [run["stats"] for run in topology.ui.runs_of(backfill)]
-        for one in stats:
-            at = {name: f"{one[name] - begin:5.1f} s" for name in sorted(one)}
-            click.echo(f"run: {at}")
-        first = min(one["enqueuedTime"] for one in stats)
-        last = max(one["endTime"] for one in stats)
-        click.echo(
-            f"{at_once} at once: {last - first:.1f} s from the first run queued to the last one "
-            f"ended; {complete:.1f} s from the request to the completion"
-        )
-
-
-if __name__ == "__main__":
-    measure()
