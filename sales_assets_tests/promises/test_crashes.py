@@ -178,9 +178,9 @@ def test_a_run_that_is_stopped_records_the_days_that_it_stored_and_leaves_the_ot
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for("the other day", lambda: (base / "raw/sales" / stored).exists())
+    wait_for("the other day", (base / "raw/sales" / stored).exists, seconds=300)
     process.send_signal(stop)
-    assert process.wait(timeout=60) != 0
+    assert process.wait(timeout=300) != 0
     [page_of_it] = api.days[stored]
     new = {f"raw/sales/{stored}/sales_{stored}.json": page_of_it}
     assert tree(base) == {**states[0], **new}
