@@ -306,11 +306,8 @@ def test_a_day_of_another_schema_is_named_in_one_line(stored: Pipeline) -> None:
     assert "\n" not in str(difference)
 
 
-@pytest.mark.parametrize("price", ["1", 2], ids=["invalid row", "as many rows"])
-def test_a_day_that_was_made_from_an_older_raw_is_outdated(
-    stored: Pipeline, price: str | int
-) -> None:
-    stored.api.days[DAY] = [page(sale(price=3), sale(price=price))]
+def test_a_day_that_was_made_from_an_older_raw_is_outdated(stored: Pipeline) -> None:
+    stored.api.days[DAY] = [page(sale(price=3), sale(price="1"))]
     stored.run(selection=dg.AssetSelection.assets(raw_sales))
     assert kinds(found(stored)) == [("stg_sales", "outdated")]
 

@@ -1,4 +1,4 @@
-"""The row contract."""
+"""The row contract: one value for each reason; all kinds are in storage/test_quarantine."""
 
 from typing import Any
 
@@ -13,18 +13,10 @@ from sales_assets_tests.helpers.streams import judged
     ("field", "value", "reason"),
     [
         ("price", "12", "valid integer"),
-        ("price", 5.7, "valid integer"),
-        ("price", 5.0, "valid integer"),
-        ("price", True, "valid integer"),
-        ("price", None, "valid integer"),
-        ("price", float("nan"), "valid integer"),
         ("price", 2**63, "less than"),
         ("price", -(2**63) - 1, "greater than"),
-        ("client", None, "valid string"),
         ("client", 7, "valid string"),
-        ("product", ["TV"], "valid string"),
         ("purchase_date", "2022-08-10", "day of the partition, 2022-08-09"),
-        ("purchase_date", "2022-08-09T00:00:00", "day of the partition"),
         ("purchase_date", "1660003200", "day of the partition"),
         ("purchase_date", 1660003200, "valid string"),
     ],
