@@ -6,7 +6,7 @@ What a row has to be is declared in a `RowSchema`. How rows are stored does not 
 
 import datetime
 import json
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -47,7 +47,7 @@ class Contract:
 
     def rows(
         self, pages: Iterable[Page], day: str, judgement: Judgement
-    ) -> Generator[list[dict[str, Any]], None, int]:
+    ) -> Iterator[list[dict[str, Any]]]:
         """Turn the pages of a day into rows ready for Avro; yield the good rows of each page.
 
         Args:
@@ -76,7 +76,6 @@ class Contract:
                     "raw asset of this day again"
                 ) from None
         judgement.close(day, good_rows)
-        return good_rows
 
     def plain_rows(
         self, part: Part, number: int, date: datetime.date, judgement: Judgement

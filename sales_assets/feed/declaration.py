@@ -39,21 +39,16 @@ class Feed:
 
     def __post_init__(self) -> None:
         layer, _, name = self.raw.key.path[-1].partition("_")
+        days = self.raw.partitions_def
+        checked = {key.asset_key for check in self.checks for key in check.check_keys}
         problems = {
             "the raw asset is named raw_NAME": layer == "raw" and bool(name),
             f"the stg asset is named stg_{name}": self.stg.key.path[-1] == f"stg_{name}",
             "the stg asset takes the raw asset": self.raw.key in self.stg.dependency_keys,
             f"the raw asset takes {name}_api": f"{name}_api" in self.raw.required_resource_keys,
-            "the raw asset has daily partitions": isinstance(
-                self.raw.partitions_def, dg.DailyPartitionsDefinition
-            ),
-            "both assets have the same partitions": self.raw.partitions_def
-            == self.stg.partitions_def,
-            "the checks are of its assets": all(
-                key.asset_key in (self.raw.key, self.stg.key)
-                for check in self.checks
-                for key in check.check_keys
-            ),
+            "the raw asset has daily partitions": isinstance(days, dg.DailyPartitionsDefinition),
+            "both assets have the same partitions": days == self.stg.partitions_def,
+            "the checks are of its assets": checked <= {self.raw.key, self.stg.key},
         }
         if missing := [expected for expected, holds in problems.items() if not holds]:
             raise InvalidFeedError(f"feed {name or self.raw.key}: expected: {'; '.join(missing)}")

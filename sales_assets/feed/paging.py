@@ -53,15 +53,10 @@ class Paging(ABC):
 
     @abstractmethod
     def read(self) -> Generator[PulledPage, None, str]:
-        """Fetch all pages, in order and not far ahead of their use.
-
-        Returns:
-            How the day ended, for a person to read.
+        """Fetch all pages in order; return how the day ended, for a person to read.
 
         Raises:
-            NoSuchDayError: The API knows nothing of the day.
-            DayChangedError: A page is missing.
-            FeedApiError: A page could not be fetched, or the day has no end.
+            FeedApiError: A page is missing or could not be fetched, or the day has no end.
         """
 
     def request(self, number: int) -> Request:
@@ -91,14 +86,7 @@ class Paging(ABC):
 
 
 class PagesByNumber(Paging):
-    """Pages each of which can be requested by itself.
-
-    Args:
-        what: As for `Paging`, and so are the next two.
-        fetch: Requests a page.
-        max_pages: After how many pages the day is taken to have no end.
-        style: Says which request is for which page.
-    """
+    """Pages each of which can be requested by itself, as the style says."""
 
     any_page = True
 

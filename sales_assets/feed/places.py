@@ -25,11 +25,7 @@ class Where(Protocol):
 
 @dataclass(frozen=True)
 class InBody:
-    """A value in the body, beside the rows.
-
-    Attributes:
-        path: The keys that lead to it, as in `paging.next.after`.
-    """
+    """A value in the body, beside the rows; a path has its keys, as in `paging.next.after`."""
 
     path: str
 

@@ -77,7 +77,6 @@ class RowSchema:
         self.page: Callable[[bytes], list[dict[str, Any]]] = TypeAdapter(rows).validate_json
 
     def _type(self) -> Any:
-        """Make the type that pydantic knows a row by."""
         fields = {
             column.key: NotRequired[column.check] if column.optional else column.check
             for column in self.columns
@@ -123,14 +122,8 @@ class RowSchema:
 
     def table(self) -> dg.TableSchema:
         """Describe the columns for the Dagster UI."""
-        return dg.TableSchema(
-            [
-                dg.TableColumn(
-                    column.name,
-                    column.type.name,
-                    description=column.doc,
-                    constraints=dg.TableColumnConstraints(nullable=column.nullable),
-                )
-                for column in self.columns
-            ]
-        )
+        columns = []
+        for one in self.columns:
+            nullable = dg.TableColumnConstraints(nullable=one.nullable)
+            columns.append(dg.TableColumn(one.name, one.type.name, one.doc, nullable))
+        return dg.TableSchema(columns)

@@ -25,12 +25,7 @@ _NEXT_CURSOR, _NEXT_LINK = InBody("next_cursor"), InLink()
 
 @dataclass(frozen=True)
 class DayParameter:
-    """The day is a parameter of the query.
-
-    Attributes:
-        name: Of the parameter.
-        format: How the day is written, as for `strftime`.
-    """
+    """The day is a parameter of the query, in a format as for `strftime`."""
 
     name: str = "date"
     format: str = "%Y-%m-%d"
@@ -76,12 +71,7 @@ def names_in(style: Any) -> Iterator[str]:
 
 
 class Request(NamedTuple):
-    """What to request for a page.
-
-    Attributes:
-        parameters: Added to those of the day.
-        address: What to request in place of the path and all parameters, if it is given.
-    """
+    """What to request for a page: parameters beside those of the day, or a whole address."""
 
     parameters: Mapping[str, str] = {}
     address: str = ""
@@ -181,11 +171,7 @@ class CursorPages:
 
 @dataclass(frozen=True)
 class LinkedPages:
-    """Pages each of which has the address of the next one, until there is none.
-
-    Attributes:
-        address: Where a page has it.
-    """
+    """Pages each of which has the `address` of the next one, until there is none."""
 
     address: Where = _NEXT_LINK
 

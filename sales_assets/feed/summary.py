@@ -20,12 +20,7 @@ _Cell = str | int | float | bool | None
 
 
 class Summary:
-    """Counts the rows of a day, adds up one of their columns, and keeps the first rows.
-
-    Args:
-        sum_of: The column to add up.
-        key: What the rows call it; the same unless given.
-    """
+    """Counts the rows of a day, adds up a column (whose key may differ), keeps the first rows."""
 
     def __init__(self, sum_of: str, key: str = "") -> None:
         self._column = sum_of
@@ -55,12 +50,10 @@ class Summary:
 
     def _table(self) -> dg.TableMetadataValue:
         names = [*self._preview[0]] if self._preview else []
+        records = [{name: cells.get(name, "") for name in names} for cells in self._preview]
         return dg.MetadataValue.table(
-            records=[
-                dg.TableRecord({name: cells.get(name, "") for name in names})
-                for cells in self._preview
-            ],
-            schema=dg.TableSchema([dg.TableColumn(name, "any") for name in names]),
+            [dg.TableRecord(record) for record in records],
+            dg.TableSchema([dg.TableColumn(name, "any") for name in names]),
         )
 
 

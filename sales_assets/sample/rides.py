@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from sales_assets.rides.ride import Driver, RideAnswer, User
+from sales_assets.rides.ride import Driver, Ride, User
 
 T = TypeVar("T")
 
@@ -23,33 +23,21 @@ _FARE_PER_KM = 1.2
 
 
 def sample_ride(number: int, seed: str = "sample") -> bytes:
-    """Invent one response, without those before it.
-
-    Args:
-        number: Which ride of the seed, from 1.
-        seed: Another seed has other rides.
-
-    Returns:
-        The JSON object that `GET /ride` returns; distances in km.
-    """
+    """Invent a response of `GET /ride`, by the number of the ride of a seed; distances in km."""
     draw = _draw(f"{seed} ride {number}")
     # Some drivers work more than others.
     driver = _driver(int(draw() * draw() * DRIVERS))
     user = _user(int(draw() * USERS))
     distance = round(0.8 + 30 * draw() ** 3, 2)
     fare = (_BASE_FARE + _FARE_PER_KM * distance) * (0.9 + 0.4 * draw())
-    answer: RideAnswer = {
-        "ride": {
-            "ride_uuid": _uuid(f"{seed} ride {number}"),
-            "user_uuid": user["user_uuid"],
-            "driver_uuid": driver["driver_uuid"],
-            "distance": distance,
-            "price": round(fare, 2),
-        },
-        "driver": driver,
-        "user": user,
+    ride: Ride = {
+        "ride_uuid": _uuid(f"{seed} ride {number}"),
+        "user_uuid": user["user_uuid"],
+        "driver_uuid": driver["driver_uuid"],
+        "distance": distance,
+        "price": round(fare, 2),
     }
-    return json.dumps(answer).encode()
+    return json.dumps({"ride": ride, "driver": driver, "user": user}).encode()
 
 
 def _driver(number: int) -> Driver:

@@ -26,15 +26,9 @@ def rows_of_day(day: datetime.date) -> int:
 
 
 def sample_page(day: datetime.date, page: int, rows: int | None = None) -> bytes | None:
-    """Invent one page of a day, without the pages before it.
+    """Invent one page of a day, by its number from 1: a JSON list; None past the last page.
 
-    Args:
-        day: The day of the sales.
-        page: Number of the page, from 1.
-        rows: How many rows the day has; `rows_of_day` unless given.
-
-    Returns:
-        A JSON list of up to `PAGE_SIZE` sales; None past the last page.
+    The day has as many rows as `rows_of_day` says, unless `rows` are given.
     """
     total = rows_of_day(day) if rows is None else rows
     count = min(PAGE_SIZE, total - (page - 1) * PAGE_SIZE)

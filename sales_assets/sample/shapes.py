@@ -13,15 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 
 class Place(NamedTuple):
-    """A page of a day.
-
-    Attributes:
-        address: What was requested, without its query.
-        day: The day.
-        number: The number of the page, from 1.
-        is_last: Whether no page follows.
-        total: How many rows the day has.
-    """
+    """A page of a day, by its number from 1; the address has no query, the total is of the day."""
 
     address: str
     day: datetime.date
@@ -62,12 +54,7 @@ class Shape:
     signed: Literal["bare", "bearer", "header", "parameter", "basic"] = "bare"
 
     def asked(self, query: Mapping[str, str]) -> tuple[datetime.date, int]:
-        """Read which page of which day a query asks for.
-
-        Raises:
-            KeyError: A parameter is missing.
-            ValueError: It has another form.
-        """
+        """Read which page of which day a query asks for; a KeyError or a ValueError if none."""
         day = datetime.date.fromisoformat(query[self.day][:10])
         if self.pages == "one":
             return day, 1

@@ -2,9 +2,6 @@
 
 import datetime
 import logging
-import socket
-from contextlib import ExitStack
-from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -65,15 +62,3 @@ def test_a_fault_that_is_served_is_in_the_log(caplog: pytest.LogCaptureFixture) 
         get(server, date="2022-08-09", page=1)
         get(server, date="2022-08-09", page=2)
     assert caplog.messages == ['2022-08-09, page 2: {"page":2,"status":503}']
-
-
-def test_clients_that_stay_silent_keep_nobody_waiting(sample: SampleApi) -> None:
-    address = urlsplit(sample.url)
-    with ExitStack() as silent:
-        for _ in range(40):
-            silent.enter_context(socket.create_connection((address.hostname, address.port)))
-        assert get(sample, date=DAY, page=1).status_code == 200
-
-
-def test_only_get_requests_are_served(sample: SampleApi) -> None:
-    assert requests.post(f"{sample.url}/sales", timeout=60).status_code == 501
