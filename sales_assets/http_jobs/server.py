@@ -12,7 +12,6 @@ import resource
 import signal
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -81,7 +80,7 @@ async def _serve(
 ) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_in_a_line)
-    signaled = asyncio.Event()
+    signaled, closed = asyncio.Event(), asyncio.Event()
 
     def on_signal() -> None:
         for number in _SIGNALS:
@@ -92,12 +91,6 @@ async def _serve(
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, on_signal)
-
-    async def closed() -> None:
-        await signaled.wait()
-        await loop.run_in_executor(None, close)
-        # Hypercorn would wait for connections whose clients do not take their responses.
-        loop.call_later(_SECONDS_TO_TAKE_ANSWERS, serving.cancel)
 
     async def app(scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         _, port = scope.get("server") or (None, next(iter(ports)))
@@ -111,11 +104,17 @@ async def _serve(
     config.keep_alive_max_requests = 1
     config.include_server_header = False
     config.loglevel = "WARNING"
-    serving = asyncio.ensure_future(
-        hypercorn.asyncio.serve(app, config, shutdown_trigger=closed, mode="asgi")
+    serving = asyncio.create_task(
+        hypercorn.asyncio.serve(app, config, shutdown_trigger=closed.wait, mode="asgi")
     )
-    with suppress(asyncio.CancelledError):
-        await serving
+    waiting = asyncio.create_task(signaled.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        serving.result()
+    await loop.run_in_executor(None, close)
+    closed.set()
+    # Not for longer: some clients do not take their responses.
+    await asyncio.wait({serving}, timeout=_SECONDS_TO_TAKE_ANSWERS)
 
 
 def _log_in_a_line(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

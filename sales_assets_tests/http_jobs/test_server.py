@@ -185,6 +185,15 @@ def test_answers_that_a_client_does_not_take_keep_nobody_waiting_and_end_its_con
         wait_for("the end of all connections", lambda: open_files(server) <= before)
 
 
+def test_a_client_that_does_not_take_its_response_does_not_keep_the_server_from_ending() -> None:
+    with small_server(seconds=1) as server:
+        server.connect().sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert get(server)
+        server.process.terminate()
+        assert server.process.communicate("\n", timeout=60)[0].endswith("ended\n")
+        assert server.process.returncode == 0
+
+
 def open_files(server: Small) -> int:
     return len(os.listdir(f"/proc/{server.process.pid}/fd"))  # noqa: PTH208
 
