@@ -1,6 +1,6 @@
-"""Results that are requested ahead of their use, in order or side by side.
+"""Requesting results ahead of their use, in order or side by side.
 
-How many requests are under way at a time, and how many results may lie ready, the client decides.
+The client decides how many requests are under way at a time, and how many results wait to be used.
 """
 
 from collections import deque
@@ -15,10 +15,10 @@ T = TypeVar("T")
 def in_order(
     question: Callable[[int], Question[T]], goes_on: Callable[[T], bool]
 ) -> Generator[T, None, None]:
-    """Give the results of `question(1)`, `question(2)` and so on, as long as they are taken.
+    """Yield the results of `question(1)`, `question(2)` and so on, without end.
 
-    A sequence that has given n results is requested up to n further ahead, while the client has
-    room: most sequences are short, and requests past their end are in vain.
+    After n results, up to n more are requested ahead, while the client has room: most sequences are
+    short, and requests past their end are wasted.
 
     Args:
         question: Describes a request; what its result raises is raised here, in its turn.
@@ -50,7 +50,7 @@ def in_order(
 
 
 def side_by_side(questions: Mapping[int, Question[T]]) -> dict[int, T]:
-    """Give the results of some questions; what the first of them raises is raised here."""
+    """Return the results of some questions; an error of the first that fails is raised here."""
     try:
         for question in questions.values():
             question.begin()

@@ -99,10 +99,6 @@ class HttpClient:
         """Post JSON to the address of the client until `accept` makes a value of the response."""
         return Question(self, self._address, accept, deadline, body=body).result()
 
-    def sleep(self, seconds: float) -> None:
-        """Wait; no longer than until the client is closed."""
-        self._closed.wait(seconds)
-
     def close(self) -> None:
         """Make no more requests; what is under way or waits for its turn fails at once."""
         self._closed.set()
@@ -190,7 +186,7 @@ class Question(Generic[T]):
             pause,
         )
         self.on_retry()
-        self.client.sleep(pause)
+        self.client._closed.wait(pause)
         return True
 
     def _send(self) -> HttpAnswer:

@@ -25,7 +25,7 @@ from sales_assets.http.tokens import (
     InvalidTokenError,
     TokenAuth,
     TokenStyle,
-    token_from_environment,
+    check_token,
 )
 
 _SENTENCES = {
@@ -180,11 +180,8 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
     def _token(self) -> TokenAuth | None:
         if self.token_variable is None:
             return None
-        try:
-            token = token_from_environment(self.token_variable, self.token_style)
-        except InvalidTokenError as error:
-            raise self.error(str(error)) from None
-        if token is None:
+        token = settings.variable(self.token_variable)
+        if not token:
             sample = (
                 f", or set {self.address_variable}=sample to use the embedded sample API, which "
                 "needs none"
@@ -194,4 +191,8 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
                 f"(`export {self.token_variable}=...`, or a line in .env)"
                 f"{sample if self.has_sample else ''}"
             )
-        return token
+        try:
+            check_token(token, self.token_variable, self.token_style)
+        except InvalidTokenError as error:
+            raise self.error(str(error)) from None
+        return TokenAuth(token, self.token_style)

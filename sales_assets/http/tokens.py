@@ -1,4 +1,4 @@
-"""What a token may be, how a request carries it, and where it comes from: a variable, when needed.
+"""What a token may be, and how a request carries it.
 
 token_style = BearerToken()                Authorization: Bearer TOKEN
 token_style = HeaderToken("X-Api-Key")     X-Api-Key: TOKEN
@@ -14,7 +14,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
-from sales_assets import settings
 from sales_assets.http.secrets import Secret
 
 
@@ -117,13 +116,3 @@ class TokenAuth(requests.auth.AuthBase):
         """Sign a request."""
         self._style.sign(request, self._token.value)
         return request
-
-
-def token_from_environment(variable: str, style: TokenStyle = BARE) -> TokenAuth | None:
-    """Read the token that a variable holds right now; None if it is not set.
-
-    Raises:
-        InvalidTokenError: It holds something else.
-    """
-    value = settings.variable(variable)
-    return TokenAuth(check_token(value, variable, style), style) if value else None

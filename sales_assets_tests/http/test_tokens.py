@@ -1,4 +1,4 @@
-"""Tokens: where they come from, and what they may be."""
+"""Tokens: what they may be, and how requests carry them."""
 
 import base64
 
@@ -14,7 +14,6 @@ from sales_assets.http.tokens import (
     ParameterToken,
     TokenAuth,
     check_token,
-    token_from_environment,
 )
 
 
@@ -26,15 +25,6 @@ def signed(auth: TokenAuth, address: str = "http://host/") -> requests.PreparedR
 def sent(auth: TokenAuth) -> str:
     """Give the header in which the token usually is."""
     return signed(auth).headers["Authorization"]
-
-
-def test_a_token_is_read_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REFUNDS_TOKEN", "made-up-word")
-    auth = token_from_environment("REFUNDS_TOKEN")
-    assert auth is not None
-    assert sent(auth) == "made-up-word"
-    monkeypatch.setenv("REFUNDS_TOKEN", "")
-    assert token_from_environment("REFUNDS_TOKEN") is None
 
 
 def test_a_token_may_have_a_scheme_or_a_header_of_its_own() -> None:
