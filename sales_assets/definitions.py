@@ -73,7 +73,12 @@ def _assets(feed: Feed) -> list[dg.AssetsDefinition | dg.AssetSpec]:
         return due_daily.replace_attributes(automation_condition=condition)
 
     both = zip((feed.raw, feed.stg), layers_of(feed, _STORAGE), strict=True)
-    source = [feed.source] if feed.source else []
+    address = settings.address(feed.api.address_variable)
+    source = (
+        [feed.source.merge_attributes(metadata={"address": dg.MetadataValue.url(address)})]
+        if feed.source
+        else []
+    )
     return [*source, *(a.map_asset_specs(partial(described, layer=layer)) for a, layer in both)]
 
 

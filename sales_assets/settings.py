@@ -1,7 +1,7 @@
 """Every environment variable of this project, declared once; nothing else reads the environment.
 
-Dagster's commands load `.env` before, and a variable that is empty counts as not set. `read` takes
-them all as they are at that moment; `docs/settings` has its table from `settings_table`.
+Dagster's commands load `.env` first, and an empty variable counts as not set. The table in
+`docs/settings` comes from `settings_table`.
 """
 
 import datetime
@@ -15,19 +15,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 
 class InvalidSettingError(click.ClickException):
-    """An environment variable holds something that it cannot.
+    """An environment variable holds an invalid value.
 
     Commands show it in one line: ours, and Dagster's, which are made with click, too.
+
+    Args:
+        name: The variable.
+        value: What it holds; None for a secret, which is not shown.
+        expected: What it should be, such as `a day of the form 2022-08-09`.
     """
 
-    def __init__(self, name: str, value: str | None, expected: str) -> None:
-        """Name the variable and what it should be.
+    exit_code = 2
 
-        Args:
-            name: The variable.
-            value: What it holds; None for a secret, which is not shown.
-            expected: What it should be, such as `a day of the form 2022-08-09`.
-        """
+    def __init__(self, name: str, value: str | None, expected: str) -> None:
         held = "" if value is None else f" is {value!r}, which"
         super().__init__(f"{name}{held} is not {expected}: set it to that, or unset it")
 
@@ -51,20 +51,11 @@ _Whole = Annotated[int, BeforeValidator(_digits)]
 
 
 def _setting(default: Any, name: str, expected: str, description: str, **rules: Any) -> Any:
-    return Field(
-        default,
-        alias=name,
-        title=expected,
-        description=description,
-        **rules,
-    )
+    return Field(default, alias=name, title=expected, description=description, **rules)
 
 
 class Settings(BaseModel):
-    """The settings.
-
-    Each field is a variable: its title says what that may hold, and one without repr is a secret.
-    """
+    """The settings: a field's title says what its variable may hold; one without repr is secret."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -72,7 +63,7 @@ class Settings(BaseModel):
         "",
         "AUTH_TOKEN",
         "a token",
-        "token of the sales API, read when a run starts and kept nowhere; a run without it fails "
+        "token of the sales API, read when a run starts and never stored; without it a run fails "
         "at once",
         repr=False,
     )
@@ -80,7 +71,7 @@ class Settings(BaseModel):
         "https://fake-api-vycpfa6oca-uc.a.run.app",
         "SALES_API_URL",
         "an address, or `sample`",
-        "address of the sales API; `sample` starts the embedded one for the length of the run",
+        "address of the sales API; `sample` starts the embedded API for the duration of the run",
     )
     base_dir: str = _setting(
         "file_storage",
@@ -95,8 +86,8 @@ class Settings(BaseModel):
         0,
         "SALES_DAYS_PER_RUN",
         "a whole number from 0 to 100000",
-        "cuts a backfill into runs of so many days, for runs on many machines (0: one run); the "
-        "range of `dagster asset materialize` then fails",
+        "splits a backfill into runs of this many days, for runs on many machines (0: one run); "
+        "`dagster asset materialize --partition-range` then fails",
         ge=0,
         le=100_000,
     )
@@ -104,7 +95,7 @@ class Settings(BaseModel):
         3,
         "SALES_LOOKBACK_DAYS",
         "a whole number from 0 to 366",
-        "how many days before yesterday the schedule materializes again, since sales come in late",
+        "how many days before yesterday the schedule materializes again, as some sales arrive late",
         ge=0,
         le=366,
     )
@@ -120,33 +111,33 @@ class Settings(BaseModel):
         "",
         "SALES_ALERT_URL",
         "an address",
-        "webhook that reports failed runs and late days; kept nowhere",
+        "webhook that reports failed runs and late days; never stored",
         repr=False,
     )
     rides_api_url: str = _setting(
         "sample",
         "RIDES_API_URL",
         "an address, or `sample`",
-        "address of the rides API; `sample` starts the embedded one for the length of the run",
+        "address of the rides API; `sample` starts the embedded API for the duration of the run",
     )
     rides_db: str = _setting(
         "file_storage/rides.db",
         "RIDES_DB",
         "a path, or an address of Postgres",
-        "SQLite file of the rides, made when it is first used, or "
+        "SQLite file of the rides, created on first use, or "
         "`postgresql://user:password@host/database`",
     )
     sales_http_roots: str = _setting(
         "",
         "SALES_HTTP_ROOTS",
         "absolute paths, separated by `:`",
-        "below which requests of the HTTP jobs may name directories, besides `BASE_DIR`",
+        "directories below which requests to the HTTP jobs may write, in addition to `BASE_DIR`",
     )
     sales_http_token: str = _setting(
         "",
         "SALES_HTTP_TOKEN",
         "a token",
-        "what requests of the HTTP jobs have to carry as `Authorization: Bearer ...`; needed to "
+        "token that requests to the HTTP jobs carry as `Authorization: Bearer ...`; required to "
         "listen beyond loopback",
         repr=False,
     )
@@ -204,7 +195,7 @@ def read() -> Settings:
     """Read the settings as they are now.
 
     Raises:
-        InvalidSettingError: One holds what it cannot; the first of them is named.
+        InvalidSettingError: One is invalid; the first of them is named.
     """
     names = (str(field.alias) for field in Settings.model_fields.values())
     try:
@@ -227,7 +218,7 @@ def variable(name: str) -> str:
 
 
 def declare_secret(name: str) -> None:
-    """Have what a variable holds count as a secret, such as the token of another feed."""
+    """Treat the value of a variable as a secret, such as the token of another feed."""
     if name not in _SECRETS:
         _SECRETS.append(name)
 

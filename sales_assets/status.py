@@ -1,12 +1,13 @@
-"""Which days there are: stored, missing, failed, not yet converted, and lately changed.
+"""Which days are stored, missing, failed, not yet converted, or lately changed.
 
-What lies on the disk is compared with the records by `verify`; this reads the records alone.
+This reads the records alone; `verify` compares them with what is stored.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+import click
 import dagster as dg
 
 from sales_assets.feed.remedy import spans
@@ -18,7 +19,7 @@ _NAMED_SPANS = 10
 _SAME = (UNCHANGED, FIRST)
 
 
-class NoSuchDaysError(Exception):
+class NoSuchDaysError(click.UsageError):
     """There are no partitions in a range."""
 
 

@@ -10,7 +10,6 @@ from sales_assets import settings
 from sales_assets.cli.days import status, verify
 from sales_assets.cli.home import init_home
 from sales_assets.cli.services import http_jobs, pull_rides, sample_api
-from sales_assets.settings import InvalidSettingError
 from sales_assets.storage.location import location
 
 
@@ -18,17 +17,17 @@ from sales_assets.storage.location import location
 @click.version_option(package_name="sales_assets")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Tools of the sales_assets project."""
+    """Tools of the sales_assets project.
+
+    For completion in bash, run: eval "$(_SALES_ASSETS_COMPLETE=bash_source sales-assets)"
+    """
     _open_standard_streams()
     try:
         load_dotenv(".env", override=True)  # As Dagster's own commands do.
     except ValueError:  # Also of a NUL in a name, which UTF-16 is full of.
         raise click.UsageError(".env is not UTF-8 text: save it as UTF-8") from None
-    try:
-        context.obj = settings.read()
-        location(context.obj.base_dir)
-    except InvalidSettingError as error:
-        raise click.UsageError(str(error)) from error
+    context.obj = settings.read()
+    location(context.obj.base_dir)
 
 
 for _command in (sample_api, http_jobs, pull_rides, verify, status, init_home):
@@ -38,8 +37,8 @@ for _command in (sample_api, http_jobs, pull_rides, verify, status, init_home):
 def _open_standard_streams() -> None:
     """Put `/dev/null` in the place of closed standard streams.
 
-    Otherwise the next file that is opened, be it a database, gets their descriptors, to which
-    everybody writes.
+    Otherwise the next file that is opened, such as a database, gets their descriptors, and with
+    them everything that is printed.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:

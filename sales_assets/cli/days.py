@@ -4,9 +4,9 @@ import datetime
 import itertools
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,25 +15,37 @@ from sales_assets.settings import Settings
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+Day = datetime.datetime | None
+
+
+def _of_days(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of a report on days."""
+    a_day = click.DateTime(["%Y-%m-%d"])
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+        click.option("--to", "last", type=a_day, help="Last day (default: all days)."),
+        click.option("--from", "first", type=a_day, help="First day (default: all days)."),
+    ):
+        function = option(function)
+    return function
+
 
 @click.command()
-@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day; all before.")
-@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day; all after.")
-@click.option("--fix", is_flag=True, help="Record whole days that were not; sweep leftovers.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@_of_days
+@click.option("--fix", is_flag=True, help="Record unrecorded days and remove leftovers.")
 @click.pass_context
-def verify(
-    context: click.Context,
-    first: datetime.datetime | None,
-    last: datetime.datetime | None,
-    fix: bool,
-    as_json: bool,
-) -> None:
-    """Compare what Dagster has recorded of each day with what lies in the storage.
+def verify(context: click.Context, first: Day, last: Day, fix: bool, as_json: bool) -> None:
+    """Compare what Dagster has recorded of each day with what is stored.
 
-    One line is printed for each day that differs. The exit status is 0 only when all agree, or
-    when all that differed could be fixed. A day is never deleted.
-    """
+    Prints a line for each day that differs. The exit status is 0 only if all days agree, or if
+    everything that differed was fixed. No day is ever deleted.
+
+    \b
+    Examples:
+      sales-assets verify
+      sales-assets verify --from 2022-08-09 --to 2022-08-15
+      sales-assets verify --fix
+    """  # noqa: D301 - for click
     set_to: Settings = context.obj
     with _history(set_to, first, last) as instance:
         from sales_assets.definitions import BASE_DIR, LAYERS
@@ -47,47 +59,41 @@ def verify(
                 f"there is nothing to compare: no such day is recorded in {set_to.dagster_home} "
                 f"(DAGSTER_HOME) or stored in {BASE_DIR} (BASE_DIR)"
             )
-        found: list[tuple[str, Difference]] = []
-
-        def report(day: str, differences: list[Difference]) -> None:
-            found.extend((day, difference) for difference in differences)
-            if differences and not as_json:
-                click.echo(f"{day or 'storage'}  {'; '.join(map(str, differences))}")
-
-        for difference in verification.storage(fix=fix):
-            report("", [difference])
         if sys.stderr.isatty():  # Someone is waiting.
             click.echo(f"comparing {len(days)} days", err=True)
-        for day in days:
-            report(day, verification.day(day, fix=fix))
-    left = [difference for _, difference in found if difference.matters]
+        found: list[tuple[str, Difference]] = []
+        storage = [("", [one]) for one in verification.storage(fix=fix)]
+        by_day = ((day, verification.day(day, fix=fix)) for day in days)
+        for day, differences in itertools.chain(storage, by_day):
+            found += [(day, one) for one in differences]
+            if differences and not as_json:
+                click.echo(f"{day or 'storage'}  {'; '.join(map(str, differences))}")
+    is_sound = not any(one.matters for _, one in found)
     if as_json:
         items = [{"day": day or None, **one._asdict()} for day, one in found]
         click.echo(json.dumps({"days": len(days), "differences": items}, indent=2))
-    elif not left:
+    elif is_sound:
         click.echo(
             "1 day is as recorded" if len(days) == 1 else f"{len(days)} days are as recorded"
         )
-    context.exit(1 if left else 0)
+    context.exit(0 if is_sound else 1)
 
 
 @click.command()
-@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day.")
-@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@_of_days
 @click.pass_context
-def status(
-    context: click.Context,
-    first: datetime.datetime | None,
-    last: datetime.datetime | None,
-    as_json: bool,
-) -> None:
-    """Say which days are stored, missing, failed, not yet converted, and lately changed.
+def status(context: click.Context, first: Day, last: Day, as_json: bool) -> None:
+    """List the days that are missing, failed, not yet converted, or lately changed.
 
-    From SALES_START_DATE to yesterday, unless told otherwise. The exit status is 0 only when no
-    day is missing, and none is older than its source. This reads what Dagster has recorded;
-    `verify` reads the files, too.
-    """
+    Covers SALES_START_DATE to yesterday unless you give a range. The exit status is 0 only if no
+    day is missing or older than its source. This reads what Dagster has recorded; `verify` reads
+    the files, too.
+
+    \b
+    Examples:
+      sales-assets status
+      sales-assets status --from 2022-08-09 --to 2022-08-15
+    """  # noqa: D301 - for click
     set_to: Settings = context.obj
     with _history(set_to, first, last) as instance:
         from sales_assets import status as days_of
@@ -97,10 +103,7 @@ def status(
         days: set[str] = set()
         # Feeds may begin on different days.
         for partitions, layers in itertools.groupby(LAYERS, key=lambda layer: layer.days):
-            try:
-                between = days_of.days_between(partitions, *_bounds(first, last))
-            except days_of.NoSuchDaysError as error:
-                raise click.UsageError(str(error)) from error
+            between = days_of.days_between(partitions, *_bounds(first, last))
             days |= set(between)
             found |= days_of.status(instance, [*layers], between, set_to.sales_lookback_days)
     if as_json:
@@ -113,9 +116,7 @@ def status(
 
 
 @contextmanager
-def _history(
-    set_to: Settings, first: datetime.datetime | None, last: datetime.datetime | None
-) -> Iterator["DagsterInstance"]:
+def _history(set_to: Settings, first: Day, last: Day) -> Iterator["DagsterInstance"]:
     """Open the Dagster instance that has recorded these days.
 
     Raises:
@@ -138,6 +139,6 @@ def _history(
         yield instance
 
 
-def _bounds(first: datetime.datetime | None, last: datetime.datetime | None) -> tuple[str, str]:
-    """Give the first and the last day of a range as texts that all days lie between."""
+def _bounds(first: Day, last: Day) -> tuple[str, str]:
+    """Give the ends of a range as texts that all days lie between."""
     return f"{first:%Y-%m-%d}" if first else "", f"{last:%Y-%m-%d}" if last else "9999"

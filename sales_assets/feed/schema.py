@@ -21,6 +21,10 @@ from sales_assets.feed.columns import InvalidSchemaError, column_of, require_nam
 _DAYS = ("date", "timestamp-millis", "timestamp-micros")
 
 
+_SHOWN_TYPES = {"long": "int64"}
+"""Names of types that the UI has no icon for, and what it shows instead."""
+
+
 class RowSchema:
     """The declaration of a row.
 
@@ -125,5 +129,6 @@ class RowSchema:
         columns = []
         for one in self.columns:
             nullable = dg.TableColumnConstraints(nullable=one.nullable)
-            columns.append(dg.TableColumn(one.name, one.type.name, one.doc, nullable))
+            shown = _SHOWN_TYPES.get(one.type.name, one.type.name)
+            columns.append(dg.TableColumn(one.name, shown, one.doc, nullable))
         return dg.TableSchema(columns)

@@ -10,7 +10,6 @@ from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.pipeline import DAYS
 
 STATUS = ("-c", "from sales_assets.cli import main; main()", "status")
-INIT_HOME = ("-c", "from sales_assets.cli import main; main()", "init-home")
 VERIFY = ("-c", "from sales_assets.cli import main; main()", "verify")
 
 

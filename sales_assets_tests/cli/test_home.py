@@ -5,9 +5,7 @@ from pathlib import Path
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.files import PROJECT
 
-STATUS = ("-c", "from sales_assets.cli import main; main()", "status")
 INIT_HOME = ("-c", "from sales_assets.cli import main; main()", "init-home")
-VERIFY = ("-c", "from sales_assets.cli import main; main()", "verify")
 
 
 def test_a_home_is_set_up_without_a_checkout_as_with_one(python: Command, tmp_path: Path) -> None:

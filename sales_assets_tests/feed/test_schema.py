@@ -96,7 +96,7 @@ def test_dagster_is_told_the_columns_and_where_they_come_from() -> None:
     schema = declared(field(["null", "long"]))
     x = schema.table().columns[1]
     assert (x.name, x.type, x.description, x.constraints.nullable) == (
-        *("x", "long", "Something."),
+        *("x", "int64", "Something."),
         True,
     )
     source = dg.AssetKey("raw_things")
