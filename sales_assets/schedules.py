@@ -1,7 +1,4 @@
-"""The jobs of the feeds and of the rides, and when they run by themselves.
-
-Also by when a day has to be stored, which follows from that.
-"""
+"""The jobs of the feeds and of the rides, when they run by themselves, and when a day is due."""
 
 import datetime
 
@@ -14,22 +11,22 @@ _HOURS_FOR_A_DAY = 3
 
 
 def daily_schedule(feed: Feed, hour: int, lookback: int) -> dg.ScheduleDefinition:
-    """Materialize yesterday each day, and some days before it again; off until you turn it on.
+    """Materialize yesterday each day, and the days before it again; off until you turn it on.
 
-    Its job has the name of the feed.
+    Its job is named after the feed.
 
     Args:
         feed: What to materialize.
         hour: When, in UTC (0 to 23).
-        lookback: How many days before yesterday, since their rows may have come in late.
+        lookback: How many days before yesterday, as some rows arrive late.
     """
     job = dg.define_asset_job(
         feed.name,
         selection=[feed.raw, feed.stg],
         description=f"Pull the {feed.name} of a day and turn them into Avro.",
-        # A run that crashed (its process died) is started again by the daemon of an instance that
-        # has run_retries on; one that failed has said why, and would fail again. The retry policy
-        # of an asset would not do: it takes Ctrl-C and SIGTERM for a failure and carries on.
+        # With run_retries on, the daemon retries a run whose process died, but not one that failed,
+        # which would fail again. A retry policy of the asset would take Ctrl-C and SIGTERM for a
+        # failure and carry on.
         tags={"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "false"},
     )
 
@@ -42,7 +39,7 @@ def daily_schedule(feed: Feed, hour: int, lookback: int) -> dg.ScheduleDefinitio
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )
     def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        # A tick that comes late is still that of its day.
+        # A late tick is still the tick of its day.
         today = context.scheduled_execution_time.astimezone(datetime.timezone.utc).date()
         yesterday = today - datetime.timedelta(days=1)
         start = feed.days.start.date()
@@ -61,7 +58,7 @@ def daily_schedule(feed: Feed, hour: int, lookback: int) -> dg.ScheduleDefinitio
 
 
 def due(day: datetime.date, hour: int) -> datetime.datetime:
-    """Say by when a day has to be stored: three hours after the schedule.
+    """Say when a day is due: three hours after the schedule.
 
     Args:
         day: The day.
@@ -74,9 +71,8 @@ def due(day: datetime.date, hour: int) -> datetime.datetime:
 def daily_freshness(hour: int) -> dg.FreshnessPolicy:
     """Expect a day each day: at the latest three hours after the schedule, which may be off.
 
-    What was materialized since midnight counts, as yesterday is over from then on. Dagster looks
-    at the latest materialization of an asset and not at its partition, so that one of an older day
-    counts, too.
+    Any materialization since midnight counts, when yesterday ended. Dagster looks at the latest
+    materialization of an asset and not at its partition, so one of an older day counts, too.
 
     Args:
         hour: When the schedule runs, in UTC (0 to 23).
@@ -84,14 +80,14 @@ def daily_freshness(hour: int) -> dg.FreshnessPolicy:
     deadline = hour + _HOURS_FOR_A_DAY
     return dg.FreshnessPolicy.cron(
         deadline_cron=f"0 {deadline % 24} * * *",
-        # Dagster takes no more than the interval of the cron.
+        # Dagster accepts at most the interval of the cron.
         lower_bound_delta=datetime.timedelta(hours=min(deadline, 24)),
         timezone="UTC",
     )
 
 
 rides_job = dg.define_asset_job(
-    # Not "rides": Dagster takes a job and an asset of one name for two definitions of it.
+    # Not "rides": Dagster refuses a job and an asset of the same name.
     "pull_rides",
     selection=[rides, driver_statistics],
     description="Pull rides for a while and sum up what each driver has driven.",

@@ -4,8 +4,7 @@ This reads the records alone; `verify` compares them with what is stored.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 import dagster as dg
@@ -16,7 +15,7 @@ from sales_assets.storage.day_directories import Layer
 from sales_assets.storage.recorded import is_made_from
 
 _NAMED_SPANS = 10
-_SAME = (UNCHANGED, FIRST)
+_SAME = ("", UNCHANGED, FIRST)
 
 
 class NoSuchDaysError(click.UsageError):
@@ -59,8 +58,7 @@ class LayerStatus(NamedTuple):
         ):
             if these:
                 named = [
-                    first if first == last else f"{first}...{last}"
-                    for first, last in islice(spans(these), _NAMED_SPANS + 1)
+                    first if first == last else f"{first}...{last}" for first, last in spans(these)
                 ]
                 more = ", ..." if len(named) > _NAMED_SPANS else ""
                 yield f"  {len(these)} {what}: {', '.join(named[:_NAMED_SPANS])}{more}"
@@ -96,44 +94,25 @@ def status(
         days: The days of interest, the oldest first.
         lookback: How many days before the last one a look back takes in.
     """
-    looked_back = days[-1 - lookback :]
     recorded = {
         layer.asset: layer.storage.recorded(instance, layer.asset, days) for layer in layers
     }
-    return {
-        layer.name: _status(
-            recorded[layer.asset],
-            recorded[layer.made_from.asset] if layer.made_from else {},
-            _failed(instance, layer, days),
-            days,
-            looked_back,
+    found = {}
+    for layer in layers:
+        mine = recorded[layer.asset]
+        source = recorded[layer.made_from.asset] if layer.made_from else {}
+        states = instance.get_status_by_partition(layer.asset, list(days), layer.days) or {}
+        stored = [day for day in days if day in mine]
+        missing = [day for day in days if day not in mine]
+        changes = {day: mine[day].get("change", "") for day in days[-1 - lookback :] if day in mine}
+        found[layer.name] = LayerStatus(
+            stored=stored,
+            missing=missing,
+            failed=[day for day in days if (state := states.get(day)) and state.name == "FAILED"],
+            to_convert=[day for day in missing if day in source],
+            outdated=[
+                day for day in stored if day in source and not is_made_from(mine[day], source[day])
+            ],
+            changed={day: change for day, change in changes.items() if change not in _SAME},
         )
-        for layer in layers
-    }
-
-
-def _status(
-    recorded: Mapping[str, Mapping[str, Any]],
-    source: Mapping[str, Mapping[str, Any]],
-    failed: set[str],
-    days: Sequence[str],
-    looked_back: Sequence[str],
-) -> LayerStatus:
-    stored = [day for day in days if day in recorded]
-    missing = [day for day in days if day not in recorded]
-    changes = {day: recorded[day].get("change", "") for day in looked_back if day in recorded}
-    return LayerStatus(
-        stored=stored,
-        missing=missing,
-        failed=[day for day in days if day in failed],
-        to_convert=[day for day in missing if day in source],
-        outdated=[
-            day for day in stored if day in source and not is_made_from(recorded[day], source[day])
-        ],
-        changed={day: change for day, change in changes.items() if change not in ("", *_SAME)},
-    )
-
-
-def _failed(instance: dg.DagsterInstance, layer: Layer, days: Sequence[str]) -> set[str]:
-    states = instance.get_status_by_partition(layer.asset, list(days), layer.days) or {}
-    return {day for day, state in states.items() if state and state.name == "FAILED"}
+    return found

@@ -89,27 +89,6 @@ def test_the_console_says_in_a_line_for_each_asset_what_was_stored(
     ]
 
 
-def test_a_range_is_one_run_with_a_materialization_for_each_day(
-    dagster: Command, environment: dict[str, str], tmp_path: Path
-) -> None:
-    result = dagster(*BOTH, "--partition-range", "2022-08-09...2022-08-15", SALES_API_URL="sample")
-    assert result.returncode == 0, result.stderr
-    assert len(list((tmp_path / "storage/stg/sales").iterdir())) == 7
-    with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
-        assert len(instance.get_runs()) == 1
-        for asset in ("raw_sales", "stg_sales"):
-            records = instance.fetch_materializations(dg.AssetKey(asset), limit=99).records
-            previews = {
-                str(record.partition_key): str(
-                    record.asset_materialization.metadata["preview"].value
-                )
-                for record in records
-                if record.asset_materialization
-            }
-            assert len(records) == len(previews) == 7
-            assert all(f"'{day}'" in preview for day, preview in previews.items())
-
-
 @pytest.mark.slow
 def test_the_token_appears_nowhere(
     api: ScriptedApi, dagster: Command, environment: dict[str, str], tmp_path: Path

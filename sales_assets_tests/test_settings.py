@@ -22,15 +22,6 @@ def test_a_setting_that_is_missing_or_empty_has_its_default(
     assert settings.read().sales_schedule_hour == 1
 
 
-def test_settings_are_read_as_they_are_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SALES_START_DATE", "2024-02-29")
-    monkeypatch.setenv("SALES_SCHEDULE_HOUR", "23")
-    assert settings.read().sales_start_date == "2024-02-29"
-    assert settings.read().sales_schedule_hour == 23
-    monkeypatch.setenv("SALES_SCHEDULE_HOUR", "22")
-    assert settings.read().sales_schedule_hour == 22
-
-
 @pytest.mark.parametrize("value", ["-1", "24", "1.5", "one", " 1", "+1", "1_0"])
 def test_a_number_that_does_not_fit_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, value: str

@@ -250,13 +250,6 @@ def test_an_asset_shows_what_its_columns_mean(page: Page, asset: str) -> None:
         expect(page.get_by_text(field["doc"])).to_be_visible()
 
 
-def test_an_asset_shows_its_checks(page: Page, stored: list[str]) -> None:
-    for asset, checks in CHECKS.items():
-        page.goto(f"/assets/{asset}?view=checks")
-        for check in checks:
-            expect(page.get_by_text(check, exact=True).first).to_be_attached()
-
-
 @pytest.mark.parametrize("asset", CHECKS)
 def test_a_check_shows_each_day_and_none_that_was_skipped(
     page: Page, complete: None, days: list[str], asset: str, shoot: Shoot

@@ -63,24 +63,6 @@ def dev(settings: dict[str, str]) -> Iterator[DagsterUi]:
         yield server
 
 
-def test_the_workspace_holds_both_assets_in_their_group(dev: DagsterUi) -> None:
-    nodes = dev.query("{ assetNodes { assetKey { path } groupName kinds description } }")[
-        "assetNodes"
-    ]
-    by_name = {node["assetKey"]["path"][0]: node for node in nodes}
-    for name, kind in (("raw_sales", "json"), ("stg_sales", "avro")):
-        assert by_name[name]["groupName"] == "sales"
-        assert kind in by_name[name]["kinds"]
-        assert by_name[name]["description"]
-
-
-def test_one_partition_is_materialized_from_the_ui(dev: DagsterUi, home: Path) -> None:
-    run_id = dev.launch(partition=DAY)
-    [run] = wait_for("the run", lambda: dev.finished(runIds=[run_id]))
-    assert run["status"] == "SUCCESS"
-    assert f"sales_{DAY}.avro" in {Path(name).name for name in tree(home / "storage")}
-
-
 def test_a_run_that_fails_is_posted_to_the_webhook(
     dev: DagsterUi, sample: SampleApi, webhook: WebhookServer
 ) -> None:
