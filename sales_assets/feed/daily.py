@@ -115,8 +115,7 @@ def pages_by_day(
             except NoSuchDayError as error:
                 config_of_run = config_json(asset, allow_empty_day=True)
                 # On a line of its own, which no alert cuts.
-                raise NoSuchDayError(f"{error}:
-  {config_of_run}") from None
+                raise NoSuchDayError(f"{error}:\n  {config_of_run}") from None
             found = reading.result
             return Facts(
                 {**summary.metadata(), PAGE_ROWS: page_rows(counts), **found.metadata},
