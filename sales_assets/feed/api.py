@@ -211,6 +211,8 @@ class DailyApi(HttpApi):
         super().__pydantic_init_subclass__(**options)
         for name, kinds in {
             "row": (RowSchema,),
+            "title": (str,),
+            "address_variable": (str,),
             "path": (str,),
             "day": get_args(DayStyle),
             "paging": get_args(PagingStyle),

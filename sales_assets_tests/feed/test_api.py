@@ -156,6 +156,8 @@ def test_requests_are_spread_over_time_when_so_many_a_second_are_allowed(
     [
         ({"row": None}, "OddApi.row is None, not RowSchema"),
         ({"path": 7}, "OddApi.path is 7, not str"),
+        ({"title": None}, "OddApi.title is None, not str"),
+        ({"address_variable": None}, "OddApi.address_variable is None, not str"),
         ({"day": "date"}, "OddApi.day is 'date', not DayParameter or DayRange"),
         ({"paging": "page"}, "OddApi.paging is 'page', not NumberedPages or OffsetPages"),
         ({"rows_at": ["items"]}, r"OddApi.rows_at is \['items'\], not str"),
