@@ -49,7 +49,8 @@ class LayerStatus(NamedTuple):
     def lines(self, name: str) -> Iterator[str]:
         """Say it to a person, under the name of the asset."""
         days = len(self.stored) + len(self.missing)
-        yield f"{name}: {len(self.stored)} of {days} days are stored"
+        of_all = "1 day is" if days == 1 else f"{days} days are"
+        yield f"{name}: {len(self.stored)} of {of_all} stored"
         for what, these in (
             ("missing", self.missing),
             ("whose latest run failed", self.failed),
