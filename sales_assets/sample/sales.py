@@ -1,6 +1,7 @@
 """Invented sales: plausible, a few hundred a day, and always the same for a day."""
 
 import datetime
+import functools
 import json
 import random
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ def rows_of_day(day: datetime.date) -> int:
     return int(_ROWS_BY_WEEKDAY[day.weekday()] * (0.9 + 0.2 * random.Random(f"{day}").random()))  # noqa: S311
 
 
+@functools.lru_cache(maxsize=1000)
 def sample_page(day: datetime.date, page: int, rows: int | None = None) -> bytes | None:
     """Invent one page of a day, by its number from 1: a JSON list; None past the last page.
 

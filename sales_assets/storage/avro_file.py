@@ -1,7 +1,9 @@
 """The rows of a day as one Avro file, deflated; the same rows always give the same bytes."""
 
+import hashlib
 import itertools
-import os
+import mmap
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +15,6 @@ from sales_assets.feed.stream import RowsByDay
 from sales_assets.storage.files import InvalidPartitionError, open_file
 from sales_assets.storage.location import Location
 from sales_assets.storage.partition_format import REPAIR, PartitionFormat
-from sales_assets.storage.stored_day import describe
 
 # Blocks of four times fastavro's size make up for a level that takes half the time.
 _BLOCK_BYTES = 64_000
@@ -38,17 +39,19 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
         first = list(itertools.islice(rows, 1))
         codec = "deflate" if first else "null"
         file = directory / f"{stem}.avro"
-        with file.open("wb") as unmarked:
+        # Random, so that no row can hold it.
+        marker = secrets.token_bytes(_MARKER_BYTES)
+        with file.open("wb") as unfinished:
             fastavro.writer(
-                unmarked,
+                unfinished,
                 self.schema,
                 itertools.chain(first, rows),
                 codec=codec,
                 sync_interval=_BLOCK_BYTES,
-                sync_marker=bytes(_MARKER_BYTES),
+                sync_marker=marker,
                 codec_compression_level=_COMPRESSION,
             )
-        _mark(file)
+        _derive_marker(file, marker)
 
     @override
     def is_ours(self, name: str, stem: str) -> bool:
@@ -82,17 +85,20 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
         return rows
 
 
-def _mark(file: Path) -> None:
-    """Derive the sync marker of a file from its content.
+def _derive_marker(file: Path, marker: bytes) -> None:
+    """Replace the sync marker of a file by one that is derived from all else in it.
 
-    fastavro draws a random marker. A fixed one for all files would do for the same bytes again, but
-    then blocks of two versions of a file would fit each other. The marker ends the header and every
-    block (https://avro.apache.org/docs/1.12.0/specification/#object-container-files).
+    A fixed one for all files would do for the same bytes again, but then blocks of two versions of
+    a file would fit each other. The marker ends the header and every block
+    (https://avro.apache.org/docs/1.12.0/specification/#object-container-files).
     """
-    marker = bytes.fromhex(describe([file])["sha256"])[:_MARKER_BYTES]
-    with file.open("r+b") as written:
-        ends = [block.offset for block in fastavro.block_reader(written)]
-        ends.append(written.seek(0, os.SEEK_END))
-        for end in ends:
-            written.seek(end - _MARKER_BYTES)
-            written.write(marker)
+    digest = hashlib.sha256()
+    places: list[int] = []
+    with file.open("r+b") as written, mmap.mmap(written.fileno(), 0) as content:
+        start = 0
+        while (place := content.find(marker, start)) >= 0:
+            digest.update(content[start:place])
+            places.append(place)
+            start = place + len(marker)
+        for place in places:
+            content[place : place + len(marker)] = digest.digest()[: len(marker)]
