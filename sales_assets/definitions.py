@@ -1,7 +1,7 @@
 """The code location: its feeds, and what follows from their declaration; the rides beside them.
 
-Most settings are read here. The tokens are read by what sends them, and what Dagster has to know of
-partitions when it imports an asset is read by the feed.
+Most settings are read here. Tokens are read by the code that sends them; the feed reads the
+settings for partitions, which Dagster needs when it imports an asset.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from sales_assets.storage.day_directories import Layer, kept_apart
 from sales_assets.storage.feeds import layers_of, storage_of
 
 FEEDS = [sales.FEED]
-"""The daily feeds of this code location; all that belongs to one follows from its declaration."""
+"""The daily feeds of this code location; everything else follows from their declarations."""
 
 SAMPLE = "sample"
 
@@ -55,13 +55,13 @@ def _rides_api(address: str) -> RidesApi:
 
 
 def _rides_database(address: str) -> RidesDatabase:
-    # By its name, so that a password in an address does not show in Dagster.
+    # By name, so that Dagster does not show a password in an address.
     is_path = scheme_of(address.strip()) is None
     return RidesDatabase(path=address if is_path else dg.EnvVar("RIDES_DB"))
 
 
 def _assets(feed: Feed) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """Say of its assets when a day is due, where their days lie, and what they follow."""
+    """Add freshness, storage location and automation to the assets of a feed."""
 
     def described(spec: dg.AssetSpec, layer: Layer) -> dg.AssetSpec:
         uri = redacted(layer.storage.directory(layer.asset, "x").parent.as_uri())
@@ -83,7 +83,7 @@ def _assets(feed: Feed) -> list[dg.AssetsDefinition | dg.AssetSpec]:
 
 
 def _with_code(*assets: dg.AssetsDefinition | dg.AssetSpec) -> Sequence[Any]:
-    """Link the assets to the lines of code that make them, and to their document."""
+    """Link the assets to their source code and their document."""
     with knowingly():
         return dg.with_source_code_references(
             [
@@ -97,7 +97,7 @@ def _with_code(*assets: dg.AssetsDefinition | dg.AssetSpec) -> Sequence[Any]:
 
 def _documented(spec: dg.AssetSpec) -> dg.AssetSpec:
     document = _DOCUMENTS / ("rides.md" if spec.group_name == "rides" else "guide.md")
-    if not document.is_file():  # The package is installed without its checkout.
+    if not document.is_file():  # Installed without a checkout.
         return spec
     link = dg.LocalFileCodeReference(
         file_path=str(document), line_number=1, label=f"docs/{document.name}"
@@ -113,7 +113,7 @@ def _alerts(address: str) -> list[dg.SensorDefinition]:
         late_day_alerts(
             webhook,
             feed.stg.key,
-            # What the HTTP jobs stored elsewhere does not count.
+            # Days that HTTP jobs stored elsewhere do not count.
             _STORAGE[feed.rows_key].recorded,
             feed.days.start.date(),
             partial(due, hour=_hour),
@@ -159,13 +159,13 @@ defs = dg.Definitions(
         **{f"{feed.name}_api": _api(feed) for feed in FEEDS},
         **_STORAGE,
     },
-    # The default executor starts a process per step, which costs seconds a run.
+    # The default executor starts a process per step, which adds seconds to each run.
     executor=dg.in_process_executor,
 )
 
 
 def defs_for(base_dir: str) -> dg.Definitions:
-    """Wire the same graph to another root of the storage, a local path or a URL."""
+    """Build the same definitions for another storage root, a local path or a URL."""
     return dg.Definitions(
         assets=defs.assets,
         asset_checks=defs.asset_checks,

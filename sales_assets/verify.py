@@ -1,7 +1,7 @@
 """Compares what a Dagster instance has recorded of the days with what is in the storage.
 
-Nothing in the storage is changed by a comparison, and no day by a repair. How differences are shown
-is the business of the command line.
+A comparison changes nothing in the storage, and a repair changes no day. The command line shows the
+differences.
 """
 
 import os
@@ -30,15 +30,15 @@ from sales_assets.storage.replace.work import WORK
 
 _UNDER_WAY = "; a run may be under way that stores it: verify again once it has ended"
 _OF_NO_RUN = {Kind.FOREIGN, Kind.SYSTEM}
-"""All else may be different just because a run has not recorded yet what it has stored."""
+"""Any other kind may appear only because a run has not yet recorded what it stored."""
 
 
 class Verification:
-    """A comparison of the days of some layers, which are kept in one storage.
+    """A comparison of the days of some layers in one storage.
 
     Args:
-        instance: What has recorded them.
-        layers: The layers, each after what it is made from.
+        instance: The instance with the records.
+        layers: The layers, each after its upstream layer.
     """
 
     def __init__(self, instance: dg.DagsterInstance, layers: Sequence[Layer]) -> None:
@@ -55,10 +55,10 @@ class Verification:
         return sorted(day for day in days if first <= day <= last)
 
     def storage(self, *, fix: bool = False) -> list[Difference]:
-        """Compare what belongs to no day: foreign files, and leftovers.
+        """Report foreign files and leftovers, which belong to no day.
 
         Args:
-            fix: Sweep what killed runs have left.
+            fix: Delete the leftovers of killed runs.
         """
         places, found = self._places()
         found += [
@@ -88,11 +88,11 @@ class Verification:
 
         Args:
             day: `YYYY-MM-DD`.
-            fix: Record it where it is whole but was never recorded.
+            fix: Record it if it is whole but was never recorded.
         """
         found = self._compare(day)
         if found:
-            # Perhaps a run has just replaced it.
+            # A run may have just replaced it.
             for layer in self._layers:
                 latest = layer.storage.recorded(self._instance, layer.asset, [day])
                 self._recorded[layer.asset].update(latest)
@@ -138,7 +138,7 @@ class Verification:
         return found
 
     def _fixed(self, day: str, found: list[Difference]) -> list[Difference]:
-        """Record what is whole and was never recorded."""
+        """Record data that is whole but was never recorded."""
         broken = {one.where for one in found if one.matters and one.kind != Kind.UNRECORDED}
         if "quarantine" in broken:
             broken |= {layer.name for layer in self._layers if layer.storage.has_quarantine}
@@ -148,7 +148,7 @@ class Verification:
                 try:
                     self._record(layer, day)
                 except (ReplacedError, MissingPartitionError):
-                    # A run has just replaced it, and records it.
+                    # A run has just replaced it, and will record it.
                     whole.discard(layer.name)
         return [
             one._replace(fixed=True, detail="it was whole, and is recorded now")
@@ -173,15 +173,15 @@ class Verification:
         )
 
     def _run_is_under_way(self) -> bool:
-        """Tell whether a run that has not ended stores days of these layers."""
+        """Return whether an unfinished run stores days of these layers."""
         assets = {layer.asset for layer in self._layers}
         runs = self._instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
         return any(not run.asset_selection or assets & run.asset_selection for run in runs)
 
     def _places(self) -> tuple[list[Location], list[Difference]]:
-        """List what lies where days should lie, and name the places that cannot be read.
+        """List the entries of the directories of days, and the places that cannot be read.
 
-        Work lies there, too, if that is a volume of its own.
+        The work directory is skipped; it lies there if that is a separate volume.
         """
         places: list[Location] = []
         found: list[Difference] = []

@@ -1,7 +1,7 @@
 """The API of a daily feed as a Dagster resource: a day goes in, its pages come out.
 
-A feed says what is particular to its API in a few class attributes, in the words of `styles`. What
-the rows hold is not judged here, and where the pages are kept is not known here.
+A feed describes its API in a few class attributes, with the classes of `styles`. This module
+neither validates rows nor knows where pages are stored.
 """
 
 import datetime
@@ -57,7 +57,7 @@ PagingStyle = NumberedPages | OffsetPages | CursorPages | LinkedPages | OnePage
 
 
 class InvalidApiError(TypeError):
-    """An API is declared in a way that cannot work; the text names the attribute."""
+    """The declaration of an API cannot work; the text names the attribute."""
 
 
 class DailyApi(HttpApi):
@@ -65,13 +65,13 @@ class DailyApi(HttpApi):
 
     Attributes:
         path: The path below the address.
-        row: What a row is; readings of a day are compared by its fields.
-        day: How a request says which day it is for.
+        row: The row schema; two readings of a day are compared by its fields.
+        day: How a request specifies the day.
         paging: How the pages of a day are requested, and where they end.
         rows_at: The keys that lead to the list of rows in a page, as in `data.items`; empty if the
             page is the list.
-        total: Where each page says how many rows the day has; None if the API does not.
-        parameters: What each request has in its query besides.
+        total: Where each page has the row count of the day; None if the API does not report it.
+        parameters: Additional query parameters of each request.
     """
 
     path: ClassVar[str]
@@ -95,25 +95,25 @@ class DailyApi(HttpApi):
     )
 
     def pages(self, day: str, *, allow_empty: bool = False) -> DayStream[Page]:
-        """Fetch the pages of a day, in order and not far ahead of their use.
+        """Fetch the pages of a day in order, with limited read-ahead.
 
         Args:
             day: `YYYY-MM-DD`.
-            allow_empty: Take a day that the API knows nothing of for a day without rows.
+            allow_empty: Treat a day unknown to the API as a day without rows.
 
         Returns:
-            The pages, byte for byte; that of a day without rows has an empty list. The metadata
-            says where they come from, how many requests were repeated, and which proof there is.
+            The pages, byte for byte; a day without rows has one page with an empty list. The
+            metadata contains the source, the number of retries, and the proof.
 
         Raises:
             NotSetUpError: The address or the token of the API is missing or malformed.
-            FeedApiError: The day could not be fetched, or not proven.
+            FeedApiError: The day could not be fetched or proven complete.
         """
         retries: list[None] = []
 
         @functools.cache
         def paging() -> Paging:
-            # One for all readings of the day, which share its deadline.
+            # Shared by all readings of the day, as they have one deadline.
             return self._paging(day, lambda: retries.append(None))
 
         def read() -> Generator[Page, None, Facts]:
@@ -180,7 +180,7 @@ class DailyApi(HttpApi):
         return FeedApiError(f"{day}: could not fetch page {number}{limit}: {attempts}{error}")
 
     def _read_answer(self, answer: HttpAnswer, number: int) -> PulledPage | None:
-        """Make a page of a response; None for the 404 that ends a day."""
+        """Parse a response into a page; None for the 404 that ends a day."""
         if answer.status not in (200, 404):
             raise self.refusal(answer)
         if answer.age:
@@ -207,7 +207,7 @@ class DailyApi(HttpApi):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
-        """Refuse what cannot work, when the module of the feed is imported."""
+        """Reject an invalid declaration when the feed's module is imported."""
         super().__pydantic_init_subclass__(**options)
         for name, kinds in {
             "row": (RowSchema,),

@@ -1,7 +1,6 @@
 """A column of a row: what its field in the Avro schema says, and how JSON becomes its value.
 
-A field that says something that is not supported all the way, or that other readers of Avro refuse,
-is rejected by name.
+A field that is not fully supported, or that other Avro readers reject, is rejected by name.
 """
 
 import json
@@ -23,7 +22,7 @@ _LARGEST_FLOAT = 3.4028234663852886e38
 
 
 def exact(value: T, bits: int = 53) -> T:
-    """Refuse an integer beyond two to the power of `bits`, which a float may change."""
+    """Reject an integer beyond 2**bits, which a float may change."""
     if isinstance(value, int) and abs(value) > 2**bits:
         raise PydanticCustomError(
             "inexact",
@@ -32,10 +31,10 @@ def exact(value: T, bits: int = 53) -> T:
     return value
 
 
-# Bounds that are no longs themselves, such as an lt=2**63, take pydantic twice the time.
+# Bounds that do not fit in a long, such as lt=2**63, take pydantic twice as long.
 _Int = Annotated[int, Field(strict=True, ge=-_INT, le=_INT - 1)]
 _Long = Annotated[int, Field(strict=True, ge=-_LONG, le=_LONG - 1)]
-# JSON writes 5.0 as 5, too. Pydantic's strict float takes any integer, and changes large ones.
+# JSON may write 5.0 as 5. Pydantic's strict float accepts any integer, and changes large ones.
 _Number = Annotated[float, Field(strict=True, allow_inf_nan=False)] | _Long
 _Float = Annotated[
     _Number,
@@ -46,19 +45,19 @@ _Double = Annotated[_Number, BeforeValidator(exact)]
 
 
 class InvalidSchemaError(ValueError):
-    """A schema says something that a feed cannot do; the text names the field."""
+    """A feed does not support this schema; the text names the field."""
 
 
 class Type(NamedTuple):
-    """What a value may be.
+    """The type of a value.
 
     Attributes:
         name: Its name, such as `string` or `timestamp-millis`.
-        check: What pydantic checks a value from JSON against.
-        is_text: Whether JSON has a text for it.
-        convert: Makes the value for Avro of one that was checked, or None of one that cannot be it;
-            None where there is nothing to convert.
-        expected: What `convert` takes, for people.
+        check: The type that pydantic validates a JSON value against.
+        is_text: Whether it is a string in JSON.
+        convert: Converts a validated value to its Avro value, or to None if it is invalid; None if
+            there is nothing to convert.
+        expected: What `convert` accepts, in words.
     """
 
     name: str
@@ -74,10 +73,10 @@ class Column(NamedTuple):
     Attributes:
         name: The field in Avro.
         key: The key in JSON.
-        type: What its value may be.
-        nullable: Whether it may be null, too.
-        optional: Whether a row may lack it, and is then null.
-        doc: What it means.
+        type: The type of its value.
+        nullable: Whether it may also be null.
+        optional: Whether a row may omit it; it is then null.
+        doc: Its meaning.
     """
 
     name: str
@@ -89,12 +88,11 @@ class Column(NamedTuple):
 
     @property
     def check(self) -> Any:
-        """What pydantic checks a value against."""
+        """The type that pydantic validates a value against."""
         return self.type.check | None if self.nullable else self.type.check
 
 
-# A date stays text until it has been looked at: pydantic takes "1660003200" for a date even when it
-# is strict.
+# A date stays text until `convert`: even strict pydantic parses "1660003200" as a date.
 _DATE = Type("date", StrictStr, True, parse_day, "a date of the form 2022-08-09")
 _PLAIN = {
     "string": Type("string", StrictStr, is_text=True),
@@ -115,10 +113,10 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def column_of(field: Any, record: str) -> Column:
-    """Read what a field of a record declares, or raise InvalidSchemaError.
+    """Parse the declaration of a field, or raise InvalidSchemaError.
 
-    Beside what Avro has, `json` is its key in JSON if that is another one, and `epoch` is what a
-    timestamp counts that is a number: `seconds`, `milliseconds` or `microseconds` since 1970.
+    In addition to Avro's attributes, `json` is its key in JSON if different, and `epoch` is the
+    unit of a numeric timestamp: `seconds`, `milliseconds` or `microseconds` since 1970.
     """
     if not isinstance(field, Mapping):
         raise InvalidSchemaError(f"{record}: a field is an object, not {_json(field)}")
@@ -140,7 +138,7 @@ def column_of(field: Any, record: str) -> Column:
 
 
 def require_name(name: Any, place: str) -> None:
-    """Make sure that something has a name that all readers of Avro take."""
+    """Require a name that all Avro readers accept."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidSchemaError(
             f"{place} needs a name that Avro has: ASCII letters, digits and _, and no digit first "
@@ -149,7 +147,7 @@ def require_name(name: Any, place: str) -> None:
 
 
 def _type_of(field: Mapping[str, Any], place: str) -> tuple[Type, bool]:
-    """Give the type of a field, and whether it may be null."""
+    """Return the type of a field, and whether it may be null."""
     declared = field.get("type")
     branches = declared if isinstance(declared, list) else [declared]
     values = [branch for branch in branches if not _is_null(branch)]
@@ -164,7 +162,7 @@ def _type_of(field: Mapping[str, Any], place: str) -> tuple[Type, bool]:
             f"{place} is a union of one type, which other readers refuse: write "
             f'"type": {_json(values[0])}'
         )
-    # Avro wants a default of the first type of a union
+    # In Avro, a default has the first type of a union
     # (https://avro.apache.org/docs/1.12.0/specification/#complex-types).
     if "default" in field and (field["default"] is not None or not _is_null(branches[0])):
         raise InvalidSchemaError(
@@ -180,7 +178,7 @@ def _is_null(branch: Any) -> bool:
 
 
 def _branch(branch: Any, epoch: Any, place: str) -> Type | None:
-    """Give the type that a branch of a union stands for, if there is one."""
+    """Return the type of a branch of a union, if it is supported."""
     if isinstance(branch, Mapping) and branch.keys() == {"type"}:
         branch = branch["type"]
     name = next((name for name, written in _LOGICAL.items() if written == branch), None)

@@ -1,7 +1,7 @@
 """The row contract: the rows of a day, judged one by one; nothing is ever coerced.
 
-A page is parsed straight from its bytes; only one with something wrong in it is read row by row.
-What a row has to be is declared in a `RowSchema`. How rows are stored does not belong here.
+A page is parsed straight from its bytes; only a page with a problem is read row by row. A
+`RowSchema` declares a valid row. How rows are stored does not belong here.
 """
 
 import datetime
@@ -20,14 +20,14 @@ from sales_assets.feed.stream import UpstreamDayError
 
 
 class DamagedPageError(UpstreamDayError):
-    """A stored page is not a list of rows, which it was when it was pulled."""
+    """A stored page is no longer a list of rows, as it was when it was pulled."""
 
 
 class Contract:
-    """What the rows of a feed have to be, and the good ones of them.
+    """Validates the rows of a feed and returns the valid ones.
 
     Args:
-        schema: The declaration to judge by.
+        schema: The schema to validate against.
     """
 
     def __init__(self, schema: RowSchema) -> None:
@@ -48,12 +48,12 @@ class Contract:
     def rows(
         self, pages: Iterable[Page], day: str, judgement: Judgement
     ) -> Iterator[list[dict[str, Any]]]:
-        """Turn the pages of a day into rows ready for Avro; yield the good rows of each page.
+        """Turn the pages of a day into rows ready for Avro; yield the valid rows of each page.
 
         Args:
             pages: As the API sent them.
-            day: `YYYY-MM-DD`; the day of every one of these rows.
-            judgement: Takes whatever else there is in the rows.
+            day: `YYYY-MM-DD`; every row must be of this day.
+            judgement: Collects invalid rows and unknown fields.
 
         Raises:
             InvalidRowsError: More rows are invalid than `judgement` allows; raised at the end, so
@@ -80,11 +80,11 @@ class Contract:
     def plain_rows(
         self, part: Part, number: int, date: datetime.date, judgement: Judgement
     ) -> list[dict[str, Any]] | None:
-        """Parse a page of good rows fast; None for a page that may hold anything else.
+        """Parse a page of valid rows fast; None for a page that may contain anything else.
 
-        The parser takes the last of duplicate keys. Each name and each text that it has parsed took
-        two quotation marks, however it is spelt; a page with just so many has no key twice. (A
-        quotation mark within a text adds one, too, and does no harm: such a page is judged row by
+        The parser keeps the last of duplicate keys. Each parsed key and string took two quotation
+        marks, however it is spelled; a page with exactly that many has no duplicate key. (A
+        quotation mark within a string adds one, which is harmless: such a page is judged row by
         row.)
         """
         try:
@@ -115,7 +115,7 @@ class Contract:
     def judged_rows(
         self, part: Part, number: int, date: datetime.date, judgement: Judgement
     ) -> Iterator[dict[str, Any]]:
-        """Give the good rows of a page, and put the others aside; raises as `rows_of_page` does."""
+        """Return the valid rows of a page, and reject the others; raises as `rows_of_page` does."""
         day = date.isoformat()
         for place, row in enumerate(rows_of_page(part.json), part.first):
             invalid = [
@@ -132,14 +132,14 @@ class Contract:
                 yield from self._named(good)
 
     def _named(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Call the values as Avro does."""
+        """Rename the keys to the names in Avro."""
         if not self._is_renamed:
             return rows
         columns = self._schema.columns
         return [{column.name: row[column.key] for column in columns} for row in rows]
 
     def _convert(self, rows: list[dict[str, Any]], date: datetime.date) -> bool:
-        """Put values for Avro in the place of those from JSON; False if one cannot be."""
+        """Convert JSON values to Avro values in place; False if one is invalid."""
         for key, convert in self._converted:
             for row in rows:
                 value = row.get(key)
@@ -157,7 +157,7 @@ class Contract:
         return True
 
     def _problems(self, row: Any, day: str) -> Iterator[tuple[str, Any, str]]:
-        """Find all that keeps a row from being one of the day: field, value and reason."""
+        """Find all problems of a row of the day: field, value and reason."""
         known = row
         if isinstance(row, dict):
             known = {key: row[key] for key in self._schema.keys if key in row}
@@ -167,7 +167,7 @@ class Contract:
         except ValidationError as error:
             for problem in error.errors(include_url=False):
                 field = str(problem["loc"][0]) if problem["loc"] else "(row)"
-                # A union of types reports one problem for each of them.
+                # A union reports one problem for each of its types.
                 if field not in seen:
                     seen.add(field)
                     if problem["type"] == "missing":
@@ -187,7 +187,7 @@ class Contract:
                 yield json.dumps(field)[1:-1], values, f"The field is given {len(values)} times"
 
     def _problem_of(self, column: Column, value: Any, day: str) -> str:
-        """Say what a value should be that has the right type, if it is something else."""
+        """Return what a value of the right type should be; empty if it is valid."""
         if isinstance(value, str) and not _is_unicode(value):
             return "valid Unicode"
         converted = column.type.convert(value) if column.type.convert else value
@@ -199,7 +199,7 @@ class Contract:
 
 
 def _marks(value: Any) -> int:
-    """Count the quotation marks that a value takes in JSON."""
+    """Count the quotation marks of a value in JSON."""
     if isinstance(value, str):
         return 2
     if isinstance(value, Mapping):
@@ -210,7 +210,7 @@ def _marks(value: Any) -> int:
 
 
 def _is_unicode(text: str) -> bool:
-    """Tell whether a text has no lone surrogate, which is no character and has no UTF-8."""
+    """Return whether a text has no lone surrogate, which UTF-8 cannot encode."""
     try:
         text.encode()
     except UnicodeEncodeError:

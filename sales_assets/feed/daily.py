@@ -1,7 +1,7 @@
 """The two assets of a daily feed, as far as they are the same for any feed.
 
-The raw asset keeps the pages of a day as the API sent them, the stg asset turns them into typed
-rows. Both are a mapping from day to lazy stream. There is no path, no HTTP and no file format here.
+The raw asset keeps the pages of a day as the API sent them; the stg asset turns them into typed
+rows. Both map days to lazy streams. There is no path, no HTTP and no file format here.
 """
 
 import warnings
@@ -24,12 +24,12 @@ from sales_assets.feed.stream import DayStream, Facts, PagesByDay, RowsByDay
 from sales_assets.feed.summary import PAGE_ROWS, Summary, page_rows
 
 _PULLS, _CONVERSIONS = 16, 4
-"""Days at a time: while some wait for the API or the disk, others go on."""
+"""Days processed concurrently: while some wait for the API or the disk, others go on."""
 
 
 @contextmanager
 def knowingly() -> Iterator[None]:
-    """Use features that Dagster calls beta or a preview, without a warning at each command."""
+    """Use Dagster's beta and preview features without a warning at each command."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
@@ -43,15 +43,15 @@ def daily_asset(
     made_from: dg.AssetKey | None = None,
     **arguments: Any,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """`dg.asset` with what all assets of a daily feed share.
+    """`dg.asset` with the settings that all assets of a daily feed share.
 
-    A range is one run, as `dagster asset materialize` needs it: a run a day would cost seconds.
+    A range is one run, as `dagster asset materialize` requires; a run per day would cost seconds.
 
     Args:
         days: The partitions.
-        days_per_run: Cuts a backfill into runs of so many days, for runs on many machines.
-        schema: What a row is; its columns are shown.
-        made_from: The asset that has the same columns, for their lineage.
+        days_per_run: Splits a backfill into runs of this many days, for runs on many machines.
+        schema: The row schema; Dagster shows its columns.
+        made_from: The upstream asset with the same columns, for column lineage.
         **arguments: As for `dg.asset`.
     """
     metadata: dict[str, Any] = {"dagster/column_schema": schema.table()}
@@ -69,7 +69,7 @@ def daily_asset(
 
 
 class RawConfig(dg.Config):
-    """What a run may be told about the API."""
+    """Run options for the API."""
 
     allow_empty_day: bool = Field(
         default=False,
@@ -83,7 +83,7 @@ class RawConfig(dg.Config):
 
 
 class StgConfig(dg.Config):
-    """What a run may be told about bad rows."""
+    """Run options for invalid rows."""
 
     max_rejected_rows: int = Field(
         default=0,
@@ -96,7 +96,7 @@ class StgConfig(dg.Config):
 def pages_by_day(
     context: dg.AssetExecutionContext, config: RawConfig, api: DailyApi, sum_of: str
 ) -> PagesByDay:
-    """Give the pages of each day of the run, and describe them; `sum_of` is added up."""
+    """Return the pages of each day of the run, with metadata that sums up `sum_of`."""
     asset = context.asset_key.to_user_string()
     key = api.row.key_of(sum_of)
 
@@ -114,7 +114,7 @@ def pages_by_day(
                     yield page
             except NoSuchDayError as error:
                 config_of_run = config_json(asset, allow_empty_day=True)
-                # On a line of its own, which no alert cuts.
+                # On a line of its own, so that alerts do not truncate it.
                 raise NoSuchDayError(f"{error}:\n  {config_of_run}") from None
             found = reading.result
             return Facts(
@@ -137,7 +137,7 @@ def rows_by_day(
     contract: Contract,
     sum_of: str,
 ) -> RowsByDay:
-    """Give the good rows of each day, and describe them and the others; `sum_of` is added up."""
+    """Return the valid rows of each day, with metadata on all rows that sums up `sum_of`."""
     asset = context.asset_key.to_user_string()
 
     def judged(day: str, stream: DayStream[Page]) -> DayStream[dict[str, Any]]:

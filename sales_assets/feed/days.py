@@ -8,7 +8,7 @@ import dagster as dg
 
 
 class NoPartitionsError(dg.Failure):
-    """A run selects no partition at all."""
+    """A run selects no partition."""
 
     def __init__(self, asset: str) -> None:
         super().__init__(
@@ -23,13 +23,13 @@ class UnknownDayError(click.ClickException):
 
 
 class DailyPartitions(dg.DailyPartitionsDefinition):
-    """The days from the first one to yesterday (UTC), which says so of any other."""
+    """The days from the first one to yesterday (UTC); any other day is rejected with that range."""
 
     def validate_partition_key(self, partition_key: str, context: Any) -> None:
-        """Refuse what is not one of the days.
+        """Reject a key that is not one of the days.
 
         Raises:
-            UnknownDayError: It is not; says which days there are.
+            UnknownDayError: It is not; the text names the valid range.
         """
         with dg.partition_loading_context(new_ctx=context):
             if not self.has_partition_key(partition_key):
@@ -42,9 +42,9 @@ class DailyPartitions(dg.DailyPartitionsDefinition):
 
 
 def parse_day(text: str) -> datetime.date | None:
-    """Read a day; None for a text of any other form.
+    """Parse a day; None for text in any other format.
 
-    From Python 3.11 on, `fromisoformat` takes other forms as well, such as 20220809.
+    From Python 3.11 on, `fromisoformat` also accepts other formats, such as 20220809.
     """
     try:
         day = datetime.date.fromisoformat(text)
@@ -54,16 +54,16 @@ def parse_day(text: str) -> datetime.date | None:
 
 
 def is_day(text: str) -> bool:
-    """Tell whether a text is a day."""
+    """Return whether a text is a day."""
     return parse_day(text) is not None
 
 
 def days_of_run(
     context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, asset: dg.AssetKey
 ) -> list[str]:
-    """List the days of an asset that a run is for; the same for the asset and its checks.
+    """List the days of an asset that a run covers; the same for the asset and its checks.
 
-    A range of Dagster's tags may reach beyond the last partition: the days there are left out.
+    A range in Dagster's tags may extend past the last partition; those days are left out.
 
     Raises:
         NoPartitionsError: The run has no partition.
@@ -76,7 +76,7 @@ def days_of_run(
     partitions = run.assets_def.partitions_def
     if partitions is None or not (context.has_partition_key or context.has_partition_key_range):
         raise NoPartitionsError(asset.to_user_string())
-    # To ask for each day takes Dagster as long as a check takes to judge it.
+    # Looking up each day in Dagster would take as long as checking it.
     first = partitions.get_first_partition_key() or ""
     last = partitions.get_last_partition_key() or ""
     return [day for day in context.partition_keys if first <= day <= last]

@@ -1,7 +1,7 @@
 """The declaration of a daily feed, from which `definitions` makes all that belongs to it.
 
 Resources, storage, layers, freshness, job, schedule, the stg that follows its raw, late-day alerts,
-`verify`, `status` and links to the code follow from it. None of that is known here.
+`verify`, `status` and source links are derived from it, but not here.
 """
 
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from sales_assets.feed.api import DailyApi
 
 
 class InvalidFeedError(ValueError):
-    """A feed is not declared as it should be; the text names the feed and what is missing."""
+    """The declaration of a feed is invalid; the text names the feed and what is missing."""
 
 
 @dataclass(frozen=True)
 class Feed:
-    """A daily feed: an API, the asset that keeps its pages, and the asset of typed rows.
+    """A daily feed: an API, an asset for its pages, and an asset for its typed rows.
 
     Attributes:
         api: The API of the feed; its resource is named `NAME_api`.
-        raw: The asset `raw_NAME`, which keeps the pages.
-        stg: The asset `stg_NAME`, which is made from it.
+        raw: The asset `raw_NAME` with the pages.
+        stg: The asset `stg_NAME`, made from raw.
         checks: The checks of both.
-        source: What the API returns, as an asset that is not stored here; None to leave it out.
+        source: An external asset for the API; None to leave it out.
 
     Raises:
         InvalidFeedError: The parts do not fit together.
@@ -55,7 +55,7 @@ class Feed:
 
     @property
     def name(self) -> str:
-        """What the rows are called, such as `sales`."""
+        """The name of the feed, such as `sales`."""
         return self.raw.key.path[-1].partition("_")[2]
 
     @property
@@ -67,10 +67,10 @@ class Feed:
 
     @property
     def pages_key(self) -> str:
-        """The key of the IO manager that keeps the pages."""
+        """The key of the IO manager for pages."""
         return self.raw.get_io_manager_key_for_asset_key(self.raw.key)
 
     @property
     def rows_key(self) -> str:
-        """The key of the IO manager that stores the rows."""
+        """The key of the IO manager for rows."""
         return self.stg.get_io_manager_key_for_asset_key(self.stg.key)

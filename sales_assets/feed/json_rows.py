@@ -1,8 +1,8 @@
 """The rows in a page of JSON, found leniently in everything but its completeness.
 
-pydantic's parser is fast, but it refuses a whole page for one lone surrogate, one byte that is not
-UTF-8 or one number with thousands of digits, and it hides duplicate keys. This module tells such a
-page from one that was cut short, and shows each row as it was sent. It does not judge rows.
+pydantic's parser is fast, but it rejects a whole page for one lone surrogate, one byte that is not
+UTF-8 or one number with thousands of digits, and it hides duplicate keys. This module distinguishes
+such a page from a truncated one, and returns each row as it was sent. It does not validate rows.
 """
 
 import json
@@ -16,30 +16,30 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 
 LARGE_PAGE = 1 << 20
-"""Bytes above which a page is parsed in parts: its rows take many times the memory of its text."""
+"""Page size in bytes above which it is parsed in parts: rows take much more memory than text."""
 
 ROWS_PER_PART = 1000
 
 MAX_DEPTH = 200
-"""Levels that a page may be nested, which is what the fast parser takes."""
+"""Maximum nesting depth of a page; the same as the fast parser's."""
 
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 class InvalidPageError(ValueError):
-    """A page cannot be read: it is not JSON, or it was cut short."""
+    """A page cannot be parsed: it is not JSON, or it is truncated."""
 
 
 class NoRowsError(InvalidPageError):
-    """A page cannot be read though it is complete: it does not hold a list of rows."""
+    """A page is complete JSON, but has no list of rows."""
 
 
 class Repeated(dict[str, Any]):
-    """A JSON object that has a key more than once, with the last value of each key.
+    """A JSON object with duplicate keys; holds the last value of each key.
 
     Attributes:
-        values_of: All values of each repeated key, in order.
+        values_of: All values of each duplicate key, in order.
     """
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
@@ -51,31 +51,31 @@ class Repeated(dict[str, Any]):
 
 
 class SentRow(NamedTuple):
-    """A row, and the text of which it was made; what is not UTF-8 is lone surrogates in both."""
+    """A row and its source text; bytes that are not UTF-8 are lone surrogates in both."""
 
     value: Any
     text: str
 
 
 class Part(NamedTuple):
-    """Rows of a page that follow each other: a JSON list, and the number of its first row."""
+    """Consecutive rows of a page: a JSON list, and the number of its first row."""
 
     json: bytes
     first: int
 
 
-_Place = tuple[Any, int, int]  # A value, and where its text begins and ends.
+_Place = tuple[Any, int, int]  # A value, and the start and end of its text.
 
 
 def parts_of_page(
     page: bytes, path: Sequence[str] = (), around: dict[str, Any] | None = None
 ) -> Iterator[Part]:
-    """Give the list of rows in a page; a large one in lists of `ROWS_PER_PART` rows.
+    """Yield the list of rows in a page, split into lists of `ROWS_PER_PART` rows if it is large.
 
     Args:
         page: JSON.
-        path: The keys that lead to the list; none if the page is the list itself.
-        around: Takes what else there is in the objects that lead to it, except for other lists.
+        path: The keys that lead to the list; empty if the page is the list itself.
+        around: Receives the other values of the objects on that path, except lists.
 
     Raises:
         InvalidPageError: It is not complete JSON, or has no list there.
@@ -93,7 +93,7 @@ def parts_of_page(
 
 
 def values_of_page(page: bytes) -> list[Any]:
-    """Parse the rows of a page as fast as it allows.
+    """Parse the rows of a page, with the fast parser if possible.
 
     Raises:
         InvalidPageError: It is not a complete JSON list.
@@ -119,7 +119,7 @@ def rows_of_page(page: bytes) -> Iterator[SentRow]:
 
 
 def kind_of(value: Any) -> str:
-    """Say in the words of JSON what a value is."""
+    """Return the JSON type of a value, in words."""
     match value:
         case None | True | False:
             return json.dumps(value)
@@ -133,12 +133,12 @@ def kind_of(value: Any) -> str:
 def _rows_in(
     text: str, path: Sequence[str], decoder: json.JSONDecoder, around: dict[str, Any]
 ) -> Iterator[_Place]:
-    """Give the places of the rows; everything else has to be complete, too."""
+    """Yield the positions of the rows; everything else must be complete, too."""
     start = _after_space(text, 0)
     try:
         end = yield from _rows_at(text, start, path, decoder, around)
     except NoRowsError:
-        # Of a page that is cut short, too, something may be missing.
+        # A truncated page may be missing something, too.
         _require_end(text, _value_at(text, start, _SKIP)[1])
         raise
     _require_end(text, end)
@@ -147,7 +147,7 @@ def _rows_in(
 def _rows_at(
     text: str, place: int, path: Sequence[str], decoder: json.JSONDecoder, around: dict[str, Any]
 ) -> Generator[_Place, None, int]:
-    """Give the places of the rows in the value at a place, and return the end of the value."""
+    """Yield the positions of the rows in the value at `place`; return the end of the value."""
     if not path:
         return (yield from _elements(text, place, decoder))
     if not text.startswith("{", place):
@@ -162,7 +162,7 @@ def _rows_at(
         key, place = _value_at(text, place, _PARSE)
         place = _after(":", text, _after_space(text, place))
         if key != path[0]:
-            # Other lists are left out: they may be as long as that of the rows.
+            # Other lists are left out: they may be as long as the list of rows.
             decode = _SKIP if text.startswith("[", place) else _PARSE
             value, place = _value_at(text, place, decode)
             if decode is _PARSE:
@@ -183,7 +183,7 @@ def _rows_at(
 
 
 def _elements(text: str, place: int, decoder: json.JSONDecoder) -> Generator[_Place, None, int]:
-    """Give the places of what is in the list at a place, and return the end of the list."""
+    """Yield the positions of the elements of the list at `place`; return the end of the list."""
     if not text.startswith("[", place):
         kind = kind_of(_value_at(text, place, _PARSE)[0])
         raise NoRowsError(f"{kind} where a list of rows should be")
@@ -200,7 +200,7 @@ def _elements(text: str, place: int, decoder: json.JSONDecoder) -> Generator[_Pl
 
 
 def _value_at(text: str, place: int, decoder: json.JSONDecoder) -> tuple[Any, int]:
-    """Parse the value at a place; give it with its end."""
+    """Parse the value at `place`; return it and its end."""
     try:
         return decoder.raw_decode(text, place)
     except RecursionError:
@@ -236,9 +236,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return plain if len(plain) == len(pairs) else Repeated(pairs)
 
 
-# Python refuses to parse more than 4,300 digits, and that there are so many says enough.
+# Python refuses to parse more than 4,300 digits; for such a number, its length is enough.
 _PARSE = json.JSONDecoder(object_pairs_hook=_object, parse_int=lambda digits: int(digits[:4000]))
-"""Parses values of any kind; an object is a `Repeated` if it has a key twice."""
+"""Parses any value; an object with duplicate keys becomes a `Repeated`."""
 
 _SKIP = json.JSONDecoder(parse_int=len, parse_float=len)
-"""Finds the ends of values, and makes no number of any text."""
+"""Finds the ends of values without converting numbers."""

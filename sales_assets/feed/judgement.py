@@ -10,7 +10,7 @@ from sales_assets.feed.remedy import config_json
 from sales_assets.http.secrets import redacted, shown
 
 MISSING = object()
-"""Stands for the value of a field that a row does not have."""
+"""The value of a field that a row does not have."""
 
 _SHOWN_VALUES = 10
 _NAMED_FIELDS = 20
@@ -36,18 +36,18 @@ class InvalidValue(NamedTuple):
 
     @property
     def json(self) -> str:
-        """The value as JSON in ASCII, whatever it is."""
+        """The value as ASCII JSON."""
         return json.dumps(self.value, default=str)
 
 
 class Judgement:
-    """What was found in the rows of a day beside its good ones; filled while the day is read.
+    """The invalid rows and unknown fields of a day; filled while the day is read.
 
     Attributes:
         rejects: The invalid rows, as they go into quarantine; at most `max_rejected_rows` matter.
 
     Args:
-        asset: What the rows are for, to name it in errors.
+        asset: The asset, for error messages.
         max_rejected_rows: How many rows of a day may be invalid.
     """
 
@@ -62,9 +62,9 @@ class Judgement:
 
     @property
     def unknown_fields(self) -> dict[str, dict[str, Any]]:
-        """Where each of the first 20 fields outside the contract was first, and in how many rows.
+        """First position and row count of each of the first 20 fields outside the contract.
 
-        Names are written as JSON: one that is not valid Unicode could not be shown or stored.
+        Names are escaped as JSON, since invalid Unicode could not be shown or stored.
         """
         return {
             shown(json.dumps(name)[1:-1]): {"first": first, "rows": rows}
@@ -72,7 +72,7 @@ class Judgement:
         }
 
     def reject(self, row: SentRow, invalid: list[InvalidValue]) -> None:
-        """Put a row aside."""
+        """Reject a row."""
         self._invalid_rows += 1
         self._invalid_values += len(invalid)
         self._shown += invalid[: _SHOWN_VALUES - len(self._shown)]
@@ -85,7 +85,7 @@ class Judgement:
                 }
                 for one in invalid
             ]
-            # What is not UTF-8 is shown as \xNN; the bytes themselves are in raw.
+            # Bytes that are not UTF-8 are shown as \xNN; raw has the bytes themselves.
             sent = row.text.encode("utf-8", "surrogateescape")
             text = redacted(sent.decode("utf-8", "backslashreplace"))
             page, place = invalid[0].page, invalid[0].row
@@ -93,13 +93,13 @@ class Judgement:
             self.rejects.append(reject)
 
     def note_unknown(self, name: str, page: int, row: int) -> None:
-        """Remember that a row has an unknown field."""
+        """Count an unknown field of a row."""
         first, seen = self._unknown.get(name, (f"page {page}, row {row}", 0))
         if seen or len(self._unknown) < _NAMED_FIELDS:
             self._unknown[name] = first, seen + 1
 
     def close(self, day: str, good_rows: int) -> None:
-        """End the day; raise InvalidRowsError if more rows are invalid than the run allows."""
+        """Finish the day; raise InvalidRowsError if more rows are invalid than the run allows."""
         if self._invalid_rows <= self._limit:
             return
         rows = good_rows + self._invalid_rows

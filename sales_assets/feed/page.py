@@ -1,7 +1,7 @@
 """A page of a feed: its bytes as they came, and the rows in them.
 
-Rows are parsed where they are needed, and not kept, but for those of small pages: they take many
-times the memory of their text.
+Rows are parsed when they are needed. Only those of small pages are kept, as rows take many times
+the memory of their text.
 """
 
 import codecs
@@ -24,11 +24,11 @@ from sales_assets.feed.json_rows import (
 )
 
 _SMALL = 1 << 16
-"""Bytes of a page up to which its rows are kept until it is stored."""
+"""Maximum size in bytes of a page whose rows are kept until it is stored."""
 
 
 class Page:
-    """A page, which should have a list of objects.
+    """A page, which should contain a list of objects.
 
     Args:
         body: The page, byte for byte.
@@ -48,10 +48,10 @@ class Page:
         return cls(json.dumps(value).encode(), rows_at)
 
     def parts(self, around: dict[str, Any] | None = None) -> Iterator[Part]:
-        """Give the list of rows, a large one in several parts; a byte order mark is passed over.
+        """Yield the list of rows, a large one in several parts; a byte order mark is skipped.
 
         Args:
-            around: Takes what else there is in the page, but for other lists.
+            around: Receives the other values in the page, except lists.
 
         Raises:
             InvalidPageError: The body is not complete JSON, or has no list there.
@@ -60,12 +60,12 @@ class Page:
 
     @property
     def rows(self) -> Iterator[Any]:
-        """Parse the rows, good or bad; raises as `parts` does."""
+        """Parse the rows, valid or not; raises as `parts` does."""
         return (row for part in self.parts() for row in values_of_page(part.json))
 
     @cached_property
     def count(self) -> int:
-        """How many rows there are; raises as `parts` does."""
+        """Return the number of rows; raises as `parts` does."""
         return sum(1 for _ in self.rows)
 
     def __repr__(self) -> str:
@@ -73,21 +73,20 @@ class Page:
 
 
 class PulledPage(Page):
-    """A page as the API returned it, known to have a complete list of objects.
+    """A page as the API returned it, verified to contain a complete list of objects.
 
     Attributes:
-        around: What there is in the page beside the rows, but for other lists.
+        around: The values in the page other than the rows, except lists.
         last_row: The last row; empty if there is none.
-        total: How many rows the day has, if the API says so.
-        following: What to request next, where only this page says so; None after the last page.
-        is_last: Whether this page says that it is the last one; None if it does not say.
-        digest: Stands for the rows: the same for the same values of the same fields. An API may
-            order the keys of its objects, or set white space, anew in each response, and may add
-            fields that differ each time.
+        total: The row count of the day, if the API reports it.
+        following: The next request, if only this page determines it; None after the last page.
+        is_last: Whether this page is marked as the last one; None if pages have no such mark.
+        digest: Digest of the contract's fields of the rows. It ignores key order, white space and
+            other fields, all of which may differ in each response.
 
     Args:
         body: The page, byte for byte.
-        fields: What counts of a row when pages are compared.
+        fields: The fields by which pages are compared.
         rows_at: The keys that lead to the list.
 
     Raises:
@@ -113,7 +112,7 @@ class PulledPage(Page):
                     raise NoRowsError(f"row {number} is {kind_of(row)}, not an object")
                 self.last_row = row
             self.count += len(rows)
-            # In the same steps whether the page was parsed in parts or not.
+            # In the same chunks whether or not the page was parsed in parts.
             for start in range(0, len(rows), ROWS_PER_PART):
                 digest.update(_canonical(rows[start : start + ROWS_PER_PART], fields))
         self.digest = digest.digest()
@@ -125,8 +124,8 @@ class PulledPage(Page):
 
 
 def _canonical(rows: list[Any], fields: Sequence[str]) -> bytes:
-    """Write these fields of rows so that the order of keys does not matter."""
-    # Rows that have all fields, and no objects in them, take an eighth of the time this way.
+    """Serialize these fields of rows, independent of key order."""
+    # For rows with all fields and no nested objects, this takes an eighth of the time.
     try:
         text = to_json(list(map(itemgetter(*fields), rows)), inf_nan_mode="constants")
         if b"{" not in text:

@@ -1,7 +1,7 @@
 """The pages of a day, read in order: by their numbers, or each by what the one before it says.
 
-Which request stands for a page is declared in `styles`. Whether what came is really the whole day
-is not judged here (`proof` does that), nor is what the rows hold.
+`styles` declares the request for each page; `proof` verifies that the pages are the whole day. Rows
+are not validated here.
 """
 
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ from sales_assets.http.client import Question
 from sales_assets.http.errors import ApiError
 
 Fetch = Callable[[int, Request], Question[PulledPage | None]]
-"""Requests the page of a number, counted from 1, which a request stands for; None for a 404."""
+"""Sends the request for a page, given its number from 1; returns None for a 404."""
 
 
 class FeedApiError(ApiError):
@@ -29,19 +29,19 @@ class NoSuchDayError(FeedApiError):
 
 
 class DayChangedError(FeedApiError, StaleDayError):
-    """The pages of a day do not fit together, or not with those of another reading."""
+    """The pages of a day are inconsistent with each other or with another reading."""
 
 
 class Paging(ABC):
-    """The pages of one day, to be read any number of times.
+    """The pages of one day; can be read any number of times.
 
     Attributes:
         any_page: Whether a page can be fetched without those before it.
 
     Args:
-        what: The day and where it comes from, for errors.
+        what: The day and its source, for errors.
         fetch: Requests a page.
-        max_pages: After how many pages the day is taken to have no end.
+        max_pages: The number of pages after which the day is considered endless.
     """
 
     any_page: bool
@@ -53,22 +53,22 @@ class Paging(ABC):
 
     @abstractmethod
     def read(self) -> Generator[PulledPage, None, str]:
-        """Fetch all pages in order; return how the day ended, for a person to read.
+        """Fetch all pages in order; return how the day ended, in words.
 
         Raises:
             FeedApiError: A page is missing or could not be fetched, or the day has no end.
         """
 
     def request(self, number: int) -> Request:
-        """Give the request for a page, counted from 1, or for the first one unless `any_page`."""
+        """Return the request for a page, counted from 1; only the first one unless `any_page`."""
         return Request()
 
     def beyond(self, pages: int, rows: int) -> dict[int, Request]:
-        """Give requests for pages past so many pages and rows, if there can be any."""
+        """Return requests for pages past the end of the day, if the style allows any."""
         return {}
 
     def fetch(self, requests: Mapping[int, Request]) -> Mapping[int, PulledPage | None]:
-        """Fetch some pages side by side; None for one that is missing."""
+        """Fetch pages concurrently; None for a missing page."""
         return side_by_side(
             {number: self._fetch(number, request) for number, request in requests.items()}
         )
@@ -86,7 +86,7 @@ class Paging(ABC):
 
 
 class PagesByNumber(Paging):
-    """Pages each of which can be requested by itself, as the style says."""
+    """Pages that can each be requested independently."""
 
     any_page = True
 
@@ -135,11 +135,11 @@ class PagesByNumber(Paging):
         return f"{'404' if page is None else 'an empty list'} after page {number}"
 
     def request(self, number: int) -> Request:
-        """Give the request for a page, counted from 1."""
+        """Return the request for a page, counted from 1."""
         return self._style.request(number)
 
     def beyond(self, pages: int, rows: int) -> dict[int, Request]:
-        """Give the requests for the two pages past the end."""
+        """Return the requests for the two pages past the end."""
         return {pages + n: self._style.beyond(pages, rows, n) for n in (1, 2)}
 
     def _page(self, number: int) -> Question[PulledPage | None]:
@@ -147,12 +147,12 @@ class PagesByNumber(Paging):
 
 
 class PagesInTurn(Paging):
-    """Pages each of which says what to request for the next one."""
+    """Pages that each determine the request for the next one."""
 
     any_page = False
 
     def read(self) -> Generator[PulledPage, None, str]:
-        """Fetch all pages, one after the other."""
+        """Fetch all pages sequentially."""
         number = 0
         following: Request | None = Request()
         requested: dict[str, int] = {}

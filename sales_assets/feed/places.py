@@ -12,25 +12,25 @@ _PARAMETER = re.compile(r';\s*([^=;,\s]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",;\s]
 
 
 class InvalidResponseError(ValueError):
-    """A response does not say what it was declared to say."""
+    """A response lacks a value that its declaration promises."""
 
 
 @runtime_checkable
 class Where(Protocol):
-    """Where in a response something is."""
+    """The location of a value in a response."""
 
     def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Give it; None if it is not there."""
+        """Return the value; None if it is missing."""
 
 
 @dataclass(frozen=True)
 class InBody:
-    """A value in the body, beside the rows; a path has its keys, as in `paging.next.after`."""
+    """A value in the body outside the rows, by the path of its keys, as in `paging.next.after`."""
 
     path: str
 
     def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Give the value."""
+        """Return the value."""
         value: Any = page.around
         for key in self.path.split("."):
             value = value.get(key) if isinstance(value, dict) else None
@@ -44,7 +44,7 @@ class InHeader:
     name: str
 
     def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Give its text."""
+        """Return its text."""
         return answer.headers.get(self.name)
 
 
@@ -55,18 +55,18 @@ class InLastRow:
     key: str
 
     def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Give its value."""
+        """Return its value."""
         return page.last_row.get(self.key)
 
 
 @dataclass(frozen=True)
 class InLink:
-    """The header `Link` (RFC 8288): the address with some relation."""
+    """The header `Link` (RFC 8288): the address with a given relation."""
 
     rel: str = "next"
 
     def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Give the address."""
+        """Return the address."""
         for address, parameters in _LINK.findall(answer.headers.get("Link", "")):
             for name, quoted, plain in _PARAMETER.findall(parameters):
                 if name.lower() == "rel" and self.rel in (quoted or plain).lower().split():
@@ -75,7 +75,7 @@ class InLink:
 
 
 def total_of(where: Where, answer: HttpAnswer, page: PulledPage) -> int:
-    """Give the number of rows that the API reports for a day, or raise InvalidResponseError."""
+    """Return the row count that the API reports for a day, or raise InvalidResponseError."""
     total = where.of(answer, page)
     if isinstance(total, str) and re.fullmatch(r"[0-9]{1,15}", total.strip()):
         return int(total)
@@ -85,10 +85,10 @@ def total_of(where: Where, answer: HttpAnswer, page: PulledPage) -> int:
 
 
 def is_last(more: Where | None, answer: HttpAnswer, page: PulledPage) -> bool | None:
-    """Tell whether a page says that none follows; None if it was not declared to say so.
+    """Return whether a page is marked as the last one; None if no mark is declared.
 
     Raises:
-        InvalidResponseError: It was, and does not say.
+        InvalidResponseError: The declared mark is missing or invalid.
     """
     if more is None:
         return None

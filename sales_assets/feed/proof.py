@@ -1,10 +1,10 @@
 """The proof that the pages that came are the whole day, and one and the same version of it.
 
-An API can return pages that do not fit together: rows come and go while the day is read, a page is
-missing for a moment, a response belongs to another request. A day that may still change is
-therefore read twice in full; of an older day the first and the last page are read again, if they
-can be. Where nothing in the pages says that they are all, two pages past the end are tried. If the
-API reports a total, just as many rows have to come. Pages are compared by the contract's fields.
+An API can return inconsistent pages: rows come and go while the day is read, a page is briefly
+missing, a response belongs to another request. A day that may still change is therefore read twice
+in full; for an older day, the first and last pages are read again, if possible. If the pages do not
+mark the end, two pages past it are tried. If the API reports a total, the row count must match.
+Pages are compared by the contract's fields.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -20,20 +20,20 @@ ENDS_AGAIN = "the first and the last page, read again, were the same"
 
 
 def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict[str, object]]:
-    """Give the pages of a day, and raise in the end if they prove not to be one whole day.
+    """Yield the pages of a day, and raise at the end unless they are one whole day.
 
     Args:
         paging: Reads the day.
         settled: Whether the day is old enough not to change any more.
 
     Returns:
-        Metadata: how the day ended, and which proof there is.
+        Metadata: how the day ended, and the proof.
 
     Raises:
         DayChangedError: The day was different when it was read again, or a page is missing.
-        FeedApiError: A page came twice, or could not be fetched.
+        FeedApiError: A page was repeated, or could not be fetched.
     """
-    # No page is held on to: many days are read at a time, and pages may be large.
+    # Pages are not kept: many days are read concurrently, and pages may be large.
     digests: list[bytes] = []
     numbers: dict[bytes, int] = {}
     rows = 0
@@ -68,7 +68,7 @@ def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict
 
 
 def require_unknown(paging: Paging) -> None:
-    """Make sure that the API still knows nothing of a day, or raise DayChangedError."""
+    """Raise DayChangedError if the API now knows the day."""
     again = paging.fetch({1: paging.request(1), **paging.beyond(0, 0)})
     found = next((number for number, page in again.items() if page is not None), None)
     _require_none(paging, "" if found is None else f"page {found} was missing, and is there now")
@@ -91,7 +91,7 @@ def _wrong_total(totals: set[int | None], rows: int) -> str:
 def _difference_at_the_ends(
     paging: Paging, digests: Sequence[bytes], both_ends: bool, beyond: Mapping[int, Request]
 ) -> str:
-    """Read again what has to be; say what is different or missing, if anything is."""
+    """Read the ends of the day again; return what is different or missing, in words."""
     last = len(digests)
     ends = sorted({1, last}) if both_ends else []
     again = paging.fetch({number: paging.request(number) for number in ends} | dict(beyond))

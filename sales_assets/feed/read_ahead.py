@@ -1,6 +1,6 @@
 """Requesting results ahead of their use, in order or side by side.
 
-The client decides how many requests are under way at a time, and how many results wait to be used.
+The client limits the requests in flight and the results that wait to be used.
 """
 
 from collections import deque
@@ -17,11 +17,11 @@ def in_order(
 ) -> Generator[T, None, None]:
     """Yield the results of `question(1)`, `question(2)` and so on, without end.
 
-    After n results, up to n more are requested ahead, while the client has room: most sequences are
+    After n results, up to n more are requested ahead, as the client allows: most sequences are
     short, and requests past their end are wasted.
 
     Args:
-        question: Describes a request; what its result raises is raised here, in its turn.
+        question: Describes a request; an error of its result is raised here, in order.
         goes_on: Whether more results are likely after this one. If not, only the next is requested.
     """
     ahead: deque[Question[T]] = deque()
@@ -50,7 +50,7 @@ def in_order(
 
 
 def side_by_side(questions: Mapping[int, Question[T]]) -> dict[int, T]:
-    """Return the results of some questions; an error of the first that fails is raised here."""
+    """Return the results of concurrent requests; raise the error of the first that fails."""
     try:
         for question in questions.values():
             question.begin()

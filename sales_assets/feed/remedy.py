@@ -1,6 +1,6 @@
 """What to run after days could not be stored: commands to paste into a shell, and what to click.
 
-What went wrong with them is said by the errors themselves.
+The errors themselves describe what went wrong.
 """
 
 import datetime
@@ -16,22 +16,22 @@ from sales_assets.feed.stream import EveryDayFailsError, TornDayError
 from sales_assets.http.secrets import redacted
 
 FOLLOWING_SENSOR = "stg_follows_raw"
-"""The sensor that makes what is downstream of stored days."""
+"""The sensor that materializes assets downstream of stored days."""
 
 _SHOWN = 10
 """Errors, and commands."""
 
 
 class FailedDaysError(dg.Failure):
-    """Some days of a range could not be stored; the others were, and are recorded.
+    """Some days of a range could not be stored; the others were stored and recorded.
 
     Args:
-        asset: What should have been stored.
-        failed: Why, by day.
+        asset: The asset.
+        failed: The error of each failed day.
         left: Days that were not tried, since they would have failed, too.
         stored: The days that were stored.
-        to_run: The assets to materialize for those that were not.
-        downstream: The assets that are made from it, which did not run.
+        to_run: The assets to materialize for the other days.
+        downstream: The downstream assets, which did not run.
     """
 
     def __init__(
@@ -70,14 +70,14 @@ class FailedDaysError(dg.Failure):
 def steps(
     assets: Sequence[str], missing: Sequence[str], stored: Sequence[str], downstream: Sequence[str]
 ) -> Iterator[str]:
-    """Say, line by line, what to run after days of a range have failed.
+    """Return what to run after days of a range have failed, in lines.
 
     Args:
-        assets: What to run for the days that were not stored: their asset, and what has to run
-            before it.
+        assets: The assets to run for the days that were not stored: their asset, preceded by any
+            upstream asset that has to run first.
         missing: The days that were not stored.
-        stored: Those that were, for which nothing downstream ran.
-        downstream: The assets that are made from the last of `assets`.
+        stored: The days that were stored, for which nothing downstream ran.
+        downstream: The assets made from the last of `assets`.
     """
     if stored and downstream:
         names = " and ".join(downstream)
@@ -92,14 +92,14 @@ def steps(
 
 
 def say_what_to_run(error: Exception, command: str) -> None:
-    """Add to the error of a run of one day the command that runs it again."""
+    """Add the command that reruns it to the error of a one-day run."""
     if isinstance(error, dg.Failure):
         error.description = f"{error}\nto run this day again:\n  {command}"
         error.args = (error.description,)
 
 
 def command(assets: Sequence[str], first: str, last: str) -> str:
-    """Give the command that materializes the days from the first to the last one."""
+    """Return the command that materializes the days from `first` to `last`."""
     span = f"--partition {first}" if first == last else f"--partition-range {first}...{last}"
     return (
         f"dagster asset materialize -m sales_assets.definitions --select {','.join(assets)} {span}"
@@ -107,14 +107,14 @@ def command(assets: Sequence[str], first: str, last: str) -> str:
 
 
 def boxes(days: Sequence[str]) -> str:
-    """Give days as the UI takes them in its box of partitions."""
+    """Format days for the partition box in the UI."""
     return ", ".join(
         first if first == last else f"[{first}...{last}]" for first, last in spans(days)
     )
 
 
 def spans(days: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Give days that follow each other as one span: its first and its last day."""
+    """Yield spans of consecutive days, each as its first and last day."""
     days = sorted(days)
     ordinals = [datetime.date.fromisoformat(day).toordinal() - n for n, day in enumerate(days)]
     for _, row in itertools.groupby(zip(ordinals, days, strict=True), key=lambda pair: pair[0]):
@@ -123,22 +123,22 @@ def spans(days: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def config_json(asset: str, **config: Any) -> str:
-    """Give the configuration of a run that sets something of an asset."""
+    """Return the run configuration that sets these options of an asset."""
     return json.dumps({"ops": {asset: {"config": config}}})
 
 
 def one_line(error: Exception) -> str:
-    """Say what an error says, in one line."""
+    """Return the text of an error on one line."""
     return " ".join(text_of(error).split())
 
 
 def text_of(error: Exception) -> str:
-    """Say what an error says; of one that is not ours, also its kind, and no secret."""
+    """Return the text of an error; for a foreign error, add its type and redact secrets."""
     return str(error) if isinstance(error, dg.Failure) else redacted(repr(error))
 
 
 def _different(errors: Sequence[Exception]) -> list[str]:
-    """List what errors say; what fails every day is said once, though its addresses differ."""
+    """List the texts of errors; one that fails every day is listed once, whatever its address."""
     texts: dict[object, str] = {}
     for error in errors:
         text = text_of(error)
@@ -151,7 +151,7 @@ def _commands(assets: Sequence[str], days: Sequence[str]) -> Iterator[str]:
     for first, last in found[:_SHOWN]:
         yield f"  {command(assets, first, last)}"
     if len(found) > _SHOWN:
-        # One range over all of them would run the days in between again.
+        # One range over all of them would rerun the days in between.
         yield f"  ... and {len(found) - _SHOWN} more, as in the UI"
 
 

@@ -1,7 +1,7 @@
 """The one declaration of a row: its Avro schema, and what follows from it.
 
-From the schema come the types that pydantic checks a row against, the columns that Dagster shows,
-and the schema that fastavro writes. What a field may say is up to `columns`.
+The schema determines the types that pydantic validates a row against, the columns that Dagster
+shows, and the schema that fastavro writes. `columns` defines what a field may declare.
 """
 
 import datetime
@@ -22,7 +22,7 @@ _DAYS = ("date", "timestamp-millis", "timestamp-micros")
 
 
 _SHOWN_TYPES = {"long": "int64"}
-"""Names of types that the UI has no icon for, and what it shows instead."""
+"""Types that the UI has no icon for, and what it shows instead."""
 
 
 class RowSchema:
@@ -31,17 +31,17 @@ class RowSchema:
     Attributes:
         avro: The Avro schema, a record.
         columns: Its fields, in order.
-        day: The column that says which day a row is of.
-        page: Checks a whole page and gives its rows, unknown fields included.
-        row: Checks one row.
+        day: The column that holds the day of a row.
+        page: Validates a whole page and returns its rows, including unknown fields.
+        row: Validates one row.
 
     Args:
         avro: An Avro record. Its fields have a `doc` and a type that `columns` knows.
-        day_field: The name of the field that says which day a row is of: a `date`, or a timestamp.
-        zone: The time zone in which a timestamp is of that day.
+        day_field: The name of the field that holds the day of a row: a `date` or a timestamp.
+        zone: The time zone that determines the day of a timestamp.
 
     Raises:
-        InvalidSchemaError: The schema says something that a feed cannot do.
+        InvalidSchemaError: A feed does not support this schema.
     """
 
     def __init__(self, avro: Mapping[str, Any], day_field: str, zone: str = "UTC") -> None:
@@ -76,7 +76,7 @@ class RowSchema:
             raise InvalidSchemaError(f"{name}: there is no time zone {zone!r}") from error
         row = self._type()
         self.row: Callable[[Any], Any] = TypeAdapter(row).validate_python
-        # The errors of a page of which no row is valid would take many times its memory.
+        # All errors of a page without a valid row would take many times its memory.
         rows: Any = Annotated[list[row], FailFast()]  # type: ignore[valid-type]
         self.page: Callable[[bytes], list[dict[str, Any]]] = TypeAdapter(rows).validate_json
 
@@ -86,12 +86,12 @@ class RowSchema:
             for column in self.columns
         }
         row = TypedDict("row", fields)  # type: ignore[misc]
-        # What is unknown is kept, to be counted and named.
+        # Unknown fields are kept, to be counted and named.
         return with_config(ConfigDict(extra="allow"))(row)
 
     @classmethod
     def read(cls, path: Path, day_field: str, zone: str = "UTC") -> "RowSchema":
-        """Read the declaration from an `.avsc` file; an InvalidSchemaError names the file."""
+        """Read the schema from an `.avsc` file; an InvalidSchemaError names the file."""
         try:
             return cls(json.loads(path.read_text(encoding="utf-8")), day_field, zone)
         except ValueError as error:
@@ -103,23 +103,23 @@ class RowSchema:
         return [column.key for column in self.columns]
 
     def key_of(self, name: str) -> str:
-        """Give the key in JSON of a field; raise InvalidSchemaError if there is none."""
+        """Return the JSON key of a field; raise InvalidSchemaError if there is none."""
         for column in self.columns:
             if column.name == name:
                 return column.key
         raise InvalidSchemaError(f"{self.avro['name']}: there is no field {name!r}")
 
     def day_of(self, value: datetime.date) -> datetime.date:
-        """Give the day of a value of the column `day`."""
+        """Return the day of a value of the column `day`."""
         if isinstance(value, datetime.datetime):
             try:
                 return value.astimezone(self._zone).date()
-            except OverflowError:  # In the first or the last hours that there are.
+            except OverflowError:  # In the first or last hours of the datetime range.
                 return value.date()
         return value
 
     def lineage(self, source: dg.AssetKey) -> dg.TableColumnLineage:
-        """Say for the Dagster UI that each column comes from its namesake in another asset."""
+        """Return the column lineage for the Dagster UI: each column comes from its namesake."""
         return dg.TableColumnLineage(
             {column.name: [dg.TableColumnDep(source, column.name)] for column in self.columns}
         )

@@ -1,8 +1,8 @@
 """The shape that carries the data: a mapping from day to a lazy stream.
 
-Assets, the API clients and the IO managers hand each other nothing else, so that one day and a
-thousand days are the same code and memory holds a page, never a day. What the items of a stream
-are, and where they come from or go to, does not belong here.
+Assets, API clients and IO managers exchange nothing else, so that one day and a thousand days use
+the same code, and memory holds a page, never a day. This module does not know what the items are,
+where they come from or where they go.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -18,32 +18,32 @@ R = TypeVar("R")
 
 
 class EveryDayFailsError(dg.Failure):
-    """What keeps this day from being read keeps every other day from it, too."""
+    """An error that fails this day and would fail every other day, too."""
 
 
 class UpstreamDayError(dg.Failure):
-    """What a day is made from is missing or damaged, and has to be materialized first."""
+    """The upstream day is missing or damaged, and has to be materialized first."""
 
 
 class StaleDayError(dg.Failure):
-    """What was read of a day is void, since the day changed; reading it again may go well."""
+    """The day changed while it was read; reading it again may succeed."""
 
 
 class TornDayError(dg.Failure):
-    """The stored files of a day may be neither the old version nor the new one."""
+    """The stored files of a day may be a mix of the old and the new version."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a day once all of its items have been read.
+    """What is known about a day once all of its items have been read.
 
     Attributes:
-        metadata: By the names under which Dagster shows it.
-        rejects: Records of the day that are not among its items, to be kept elsewhere.
-        is_current: Tells whether what was read is still the latest there is, as far as that is
-            known without reading it again.
-        keeps_rows: Whether the day is only taken to be empty, so that it does not replace a stored
-            day that has rows.
+        metadata: Values by the names that Dagster shows.
+        rejects: Rejected records of the day, to be stored elsewhere.
+        is_current: Returns whether the items read are still the latest, as far as that is known
+            without reading them again.
+        keeps_rows: Whether the day is only assumed to be empty, so that it must not replace a
+            stored day that has rows.
     """
 
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Facts:
 
 
 class Reading(Generic[T, R]):
-    """One pass over some items: iterate it, then ask for its result, which a generator returns."""
+    """One pass over some items: iterate it, then get its result, the generator's return value."""
 
     def __init__(self, items: Generator[T, None, R]) -> None:
         self._items = items
@@ -64,18 +64,18 @@ class Reading(Generic[T, R]):
 
     @property
     def result(self) -> R:
-        """What is known in the end; a RuntimeError before all items have been taken."""
+        """Return the result; raise RuntimeError before all items have been consumed."""
         if not self._results:
             raise RuntimeError("not all items have been read yet")
         return self._results[0]
 
 
 class DayStream(Generic[T]):
-    """The items of one day in order, as often as they are needed.
+    """The items of one day in order; can be read repeatedly.
 
     Attributes:
-        made_from: SHA-256 of what is recorded of the day that this one is made from; empty if it
-            is made from none, or from one that was never recorded.
+        made_from: Recorded SHA-256 of the upstream day; empty if there is none, or if it was never
+            recorded.
     """
 
     def __init__(self, read: Callable[[], Generator[T, None, Facts]], made_from: str = "") -> None:
@@ -83,7 +83,7 @@ class DayStream(Generic[T]):
         self.made_from = made_from
 
     def reading(self) -> Reading[T, Facts]:
-        """Begin a pass over the day."""
+        """Start a pass over the day."""
         return Reading(self._read())
 
     def __iter__(self) -> Iterator[T]:
@@ -91,10 +91,10 @@ class DayStream(Generic[T]):
 
 
 class StreamsByDay(dict[str, DayStream[T]]):
-    """Day (`YYYY-MM-DD`, the partition key) to the stream of that day.
+    """Maps a day (`YYYY-MM-DD`, the partition key) to its stream.
 
     Attributes:
-        side_by_side: How many of the streams are worth reading at the same time.
+        side_by_side: How many of the streams are worth reading concurrently.
     """
 
     def __init__(self, streams: Mapping[str, DayStream[T]], side_by_side: int = 1) -> None:

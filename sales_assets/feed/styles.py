@@ -6,8 +6,8 @@
         rows_at = "data.orders"
         total = InHeader("X-Total-Count")
 
-Here is only which request stands for which day and page, and what a response says of what follows.
-How requests are made, and what proves a day, does not belong here.
+This module only builds the request for a day and page, and reads from a response what follows.
+Sending requests and proving a day do not belong here.
 """
 
 import datetime
@@ -25,26 +25,26 @@ _NEXT_CURSOR, _NEXT_LINK = InBody("next_cursor"), InLink()
 
 @dataclass(frozen=True)
 class DayParameter:
-    """The day is a parameter of the query, in a format as for `strftime`."""
+    """The day is a query parameter, in a `strftime` format."""
 
     name: str = "date"
     format: str = "%Y-%m-%d"
 
     def parameters(self, day: datetime.date) -> Mapping[str, str]:
-        """Give the parameters that ask for a day."""
+        """Return the query parameters for a day."""
         return {self.name: day.strftime(self.format)}
 
 
 @dataclass(frozen=True)
 class DayRange:
-    """The day is a range: its beginning, and its end.
+    """The day is a range with a start and an end.
 
     Attributes:
-        first: The parameter of the beginning.
-        last: The parameter of the end.
-        exclusive: Whether the end is the first moment after the day, and not the day itself.
-        format: How the beginning is written, as for `strftime`.
-        last_format: How the end is written; like the beginning unless given.
+        first: The parameter for the start.
+        last: The parameter for the end.
+        exclusive: Whether the end is the first moment after the day instead of the day itself.
+        format: The `strftime` format of the start.
+        last_format: The format of the end; that of the start unless given.
     """
 
     first: str = "from"
@@ -54,7 +54,7 @@ class DayRange:
     last_format: str = ""
 
     def parameters(self, day: datetime.date) -> Mapping[str, str]:
-        """Give the parameters that ask for a day."""
+        """Return the query parameters for a day."""
         end = day + datetime.timedelta(days=self.exclusive)
         return {
             self.first: day.strftime(self.format),
@@ -63,7 +63,7 @@ class DayRange:
 
 
 def names_in(style: Any) -> Iterator[str]:
-    """Give the names of the parameters that a style declares: its texts, except for formats."""
+    """Yield the parameter names that a style declares: its strings, except for formats."""
     for field in fields(style):
         value = getattr(style, field.name)
         if isinstance(value, str) and "format" not in field.name:
@@ -71,7 +71,7 @@ def names_in(style: Any) -> Iterator[str]:
 
 
 class Request(NamedTuple):
-    """What to request for a page: parameters beside those of the day, or a whole address."""
+    """The request for a page: parameters in addition to those of the day, or a whole address."""
 
     parameters: Mapping[str, str] = {}
     address: str = ""
@@ -79,12 +79,12 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True)
 class NumberedPages:
-    """Pages with numbers, until a 404 or a page without rows.
+    """Numbered pages, until a 404 or a page without rows.
 
     Attributes:
-        parameter: The number of the page.
+        parameter: The parameter for the page number.
         first: The number of the first page.
-        more: Where a page says whether another one follows, if it does.
+        more: Where a page indicates whether another one follows, if it does.
     """
 
     parameter: str = "page"
@@ -92,27 +92,27 @@ class NumberedPages:
     more: Where | None = None
 
     def request(self, number: int) -> Request:
-        """Give the request for a page, counted from 1."""
+        """Return the request for a page, counted from 1."""
         return Request({self.parameter: str(self.first + number - 1)})
 
     def beyond(self, pages: int, rows: int, number: int) -> Request:
-        """Give the request for a page past the end; the first of them is 1."""
+        """Return the request for a page past the end, counted from 1."""
         return self.request(pages + number)
 
     def read(self, answer: HttpAnswer, page: PulledPage) -> None:
-        """Note what the page says of what follows."""
+        """Record on the page what follows it."""
         page.is_last = is_last(self.more, answer, page)
 
 
 @dataclass(frozen=True)
 class OffsetPages:
-    """Pages of so many rows, from an offset, until a 404 or a page without rows.
+    """Pages by offset and limit, until a 404 or a page without rows.
 
     Attributes:
-        offset: The parameter of the offset.
-        limit: The parameter of the number of rows.
-        size: How many rows; the API has to return that many in each page but the last.
-        more: Where a page says whether another one follows, if it does.
+        offset: The parameter for the offset.
+        limit: The parameter for the number of rows.
+        size: Rows per page; the API must return that many in each page but the last.
+        more: Where a page indicates whether another one follows, if it does.
     """
 
     offset: str = "offset"
@@ -121,18 +121,18 @@ class OffsetPages:
     more: Where | None = None
 
     def request(self, number: int) -> Request:
-        """Give the request for a page, counted from 1."""
+        """Return the request for a page, counted from 1."""
         return self._from((number - 1) * self.size)
 
     def beyond(self, pages: int, rows: int, number: int) -> Request:
-        """Give the request for a page past the rows that came: an API may return fewer."""
+        """Return the request for a page past the rows received: an API may return fewer."""
         return self._from(rows + (number - 1) * self.size)
 
     def _from(self, offset: int) -> Request:
         return Request({self.offset: str(offset), self.limit: str(self.size)})
 
     def read(self, answer: HttpAnswer, page: PulledPage) -> None:
-        """Note what the page says of what follows."""
+        """Record on the page what follows it."""
         page.is_last = is_last(self.more, answer, page)
         if page.count > self.size or (page.is_last is False and page.count < self.size):
             raise InvalidResponseError(
@@ -143,12 +143,12 @@ class OffsetPages:
 
 @dataclass(frozen=True)
 class CursorPages:
-    """Pages each of which has the cursor of the next one, until there is none.
+    """Pages that each have the cursor of the next one, until there is none.
 
     Attributes:
-        parameter: The cursor.
-        cursor: Where a page has it.
-        more: Where a page says whether another one follows; without that, the cursor says it.
+        parameter: The parameter for the cursor.
+        cursor: Where a page has the cursor of the next one.
+        more: Where a page indicates whether another one follows; by default, a cursor does.
     """
 
     parameter: str = "cursor"
@@ -156,7 +156,7 @@ class CursorPages:
     more: Where | None = None
 
     def read(self, answer: HttpAnswer, page: PulledPage) -> None:
-        """Note what the page says of what follows."""
+        """Record on the page what follows it."""
         if is_last(self.more, answer, page):
             return
         cursor = self.cursor.of(answer, page)
@@ -171,12 +171,12 @@ class CursorPages:
 
 @dataclass(frozen=True)
 class LinkedPages:
-    """Pages each of which has the `address` of the next one, until there is none."""
+    """Pages that each have the `address` of the next one, until there is none."""
 
     address: Where = _NEXT_LINK
 
     def read(self, answer: HttpAnswer, page: PulledPage) -> None:
-        """Note what the page says of what follows."""
+        """Record on the page what follows it."""
         address = self.address.of(answer, page)
         if address in (None, "", False):
             return
@@ -193,4 +193,4 @@ class OnePage:
     """The whole day is one page."""
 
     def read(self, answer: HttpAnswer, page: PulledPage) -> None:
-        """Nothing follows."""
+        """Do nothing: no page follows."""

@@ -10,7 +10,7 @@ import dagster as dg
 from sales_assets.http.secrets import Censor
 
 PAGE_ROWS = "page_rows"
-"""Name of the metadata that says how many rows the pages have."""
+"""Name of the metadata with the row counts of the pages."""
 
 _ROWS, _COLUMNS = 5, 20
 _NUMBERS = frozenset((int, float))
@@ -20,7 +20,7 @@ _Cell = str | int | float | bool | None
 
 
 class Summary:
-    """Counts the rows of a day, adds up a column (whose key may differ), keeps the first rows."""
+    """Counts the rows of a day, sums up a column (whose key may differ), keeps the first rows."""
 
     def __init__(self, sum_of: str, key: str = "") -> None:
         self._column = sum_of
@@ -30,18 +30,18 @@ class Summary:
         self._preview: list[dict[str, _Cell]] = []
 
     def add(self, rows: Iterable[Any]) -> None:
-        """Take the rows of one more page; they may be invalid, but are objects."""
+        """Add the rows of one more page; they may be invalid, but are objects."""
         for row in rows:
             self._rows += 1
             value = row.get(self._key)
             if type(value) in _NUMBERS and -_TOO_MUCH < value < _TOO_MUCH:
                 self._sum += value
             if len(self._preview) < _ROWS:
-                # Only what is shown of them: the rows of a page may take much memory.
+                # Only the cells that are shown: the rows of a page may take much memory.
                 self._preview.append(_cells(row))
 
     def metadata(self) -> dict[str, Any]:
-        """Say it under the names that Dagster and its UI know."""
+        """Return the metadata under the names that Dagster and its UI know."""
         return {
             "dagster/row_count": self._rows,
             f"{self._column}_sum": self._sum,
@@ -58,15 +58,15 @@ class Summary:
 
 
 def page_rows(counts: Sequence[int]) -> dict[str, Any]:
-    """Say how many rows the pages of a day have: one that is not full may lack some.
+    """Summarize the row counts of a day's pages: a page that is not full may lack rows.
 
     Args:
         counts: The rows of each page.
 
     Returns:
-        How many `pages` there are, the rows of the `first` and the `last` one, and the first `odd`
-        one (`page`, its number, and `rows`): a page with more rows than page 1, or with fewer
-        though it is not the last. `odd` is empty if there is none.
+        The number of `pages`, the rows of the `first` and the `last` one, and the first `odd` one
+        (its number `page`, and `rows`): a page with more rows than page 1, or with fewer though it
+        is not the last. `odd` is empty if there is none.
     """
     first, last = (counts[0], counts[-1]) if counts else (0, 0)
     odd = (
@@ -78,7 +78,7 @@ def page_rows(counts: Sequence[int]) -> dict[str, Any]:
 
 
 def _cells(row: Mapping[str, Any]) -> dict[str, _Cell]:
-    """Show the first fields of a row; what is long, or much, is cut."""
+    """Return the first fields of a row for display, truncated."""
     censor = Censor()
     return {
         _shown(name, censor): _cell(value, censor) for name, value in islice(row.items(), _COLUMNS)
@@ -95,5 +95,5 @@ def _cell(value: Any, censor: Censor) -> _Cell:
 
 
 def _shown(text: str, censor: Censor) -> str:
-    # What is not valid Unicode could not be recorded.
+    # Dagster cannot record invalid Unicode.
     return censor.shown(text.encode(errors="backslashreplace").decode())

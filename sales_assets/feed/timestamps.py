@@ -1,16 +1,16 @@
 """Moments in time as JSON has them: texts of RFC 3339, and numbers since 1970.
 
-Each is read in full or not at all: nothing is rounded, and a text without an offset is no moment.
+Nothing is rounded, and a text without an offset is rejected.
 """
 
 import datetime
 import re
 
 PRECISION = {"timestamp-millis": 3, "timestamp-micros": 6}
-"""The logical types of Avro, with the digits of a second that they hold."""
+"""Avro's logical types, with their number of fractional digits of a second."""
 
 EPOCH_UNITS = {"seconds": 1_000_000, "milliseconds": 1000, "microseconds": 1}
-"""What numbers since 1970 may count, in microseconds."""
+"""Units of numbers since 1970, in microseconds."""
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _RFC_3339 = re.compile(
@@ -20,9 +20,9 @@ _RFC_3339 = re.compile(
 
 
 def parse_timestamp(text: str, digits: int) -> datetime.datetime | None:
-    """Read a text of RFC 3339 (https://www.rfc-editor.org/rfc/rfc3339) as a moment in UTC.
+    """Parse an RFC 3339 timestamp (https://www.rfc-editor.org/rfc/rfc3339) into UTC.
 
-    None for a text of another form, or with more than so many digits of a second.
+    Return None for any other format, or more than `digits` fractional digits of a second.
     """
     found = _RFC_3339.fullmatch(text)
     if found is None:
@@ -40,9 +40,9 @@ def parse_timestamp(text: str, digits: int) -> datetime.datetime | None:
 
 
 def from_epoch(number: int, unit: int, digits: int) -> datetime.datetime | None:
-    """Read a number of units since 1970, each of so many microseconds, as a moment in UTC.
+    """Convert a number of units since 1970, each `unit` microseconds long, to UTC.
 
-    None for one with more than so many digits of a second, or beyond the years that there are.
+    Return None for more than `digits` fractional digits of a second, or outside datetime's range.
     """
     if number * unit % 10 ** (6 - digits):
         return None

@@ -1,7 +1,7 @@
 """What the text of a setting is: a local path, or an address, whose scheme says of what.
 
-An address of an HTTP API is `http[s]://host[:port][/path]`, with nothing that a secret could hide
-in. What other addresses may hold is said where they are used.
+An address of an HTTP API is `http[s]://host[:port][/path]`, without any part that could contain a
+secret. The users of other addresses define what those may contain.
 """
 
 import ipaddress
@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from sales_assets.http.secrets import shown
 from sales_assets.settings import InvalidSettingError
 
-# Those of RFC 3986, 2: no white space, no control character, no backslash.
+# The characters of RFC 3986, 2: no white space, control character or backslash.
 _ALLOWED = re.compile(r"[\w\-.~:/?#\[\]@!$&'()*+,;=%]*", re.ASCII)
 _LABEL = re.compile(r"[\w-]{1,63}", re.ASCII)
 _LONGEST_SHOWN = 200
@@ -27,14 +27,13 @@ _VARIABLE = re.compile(r"\$[A-Za-z_{(]")
 
 
 class InvalidAddressError(InvalidSettingError):
-    """A setting holds something that is not an address."""
+    """The value of a setting is not a valid address."""
 
 
 def scheme_of(value: str) -> str | None:
-    """Say what a text is: the scheme of an address, in lower case; None for a local path.
+    """Return the scheme of an address, in lower case; None for a local path.
 
-    The scheme is empty where there is one that no address has, as in `s3:/bucket` or
-    `user:password@host`.
+    The scheme is empty if it is malformed, as in `s3:/bucket` or `user:password@host`.
     """
     if found := _SCHEME.match(value):
         return found[0].lower()
@@ -42,15 +41,15 @@ def scheme_of(value: str) -> str | None:
 
 
 def path_or_scheme(value: str, setting: str, expected: str) -> Path | str:
-    """Give the absolute path that a text is, or the `scheme_of` an address.
+    """Return the absolute path for a local path, or the `scheme_of` an address.
 
     Args:
-        value: What the setting holds; `~` is the home directory.
+        value: The value of the setting; `~` is the home directory.
         setting: The name of the variable.
-        expected: What the setting may hold, for the error.
+        expected: The valid values, for the error.
 
     Raises:
-        InvalidAddressError: It is not written as it is meant. The error shows no address.
+        InvalidAddressError: The value is malformed. The error shows no address.
     """
     scheme = scheme_of(value)
     if not value or value != value.strip() or _CONTROL.search(unquote(value)):
@@ -70,20 +69,20 @@ def path_or_scheme(value: str, setting: str, expected: str) -> Path | str:
 
 
 def check_address(value: str, setting: str, *, secret: bool = False, or_else: str = "") -> str:
-    """Give an address, once it is known to be one.
+    """Validate an address and return it.
 
     Args:
-        value: What the setting holds.
+        value: The value of the setting.
         setting: The name of the variable.
         secret: Whether the address itself is a secret, such as that of a webhook.
-        or_else: What else the setting may hold, for the error.
+        or_else: Other valid values, for the error.
 
     Returns:
-        The address without a slash at its end; that of a webhook as it is.
+        The address without a trailing slash; a secret one unchanged.
 
     Raises:
-        InvalidAddressError: It is not an address; the text says why, and shows it unless it has a
-            part that may be secret (user name, password, query, fragment).
+        InvalidAddressError: It is not a valid address; the text gives the reason, and shows the
+            address unless a part may be secret (user name, password, query, fragment).
     """
     if reason := _reason(value):
         raise InvalidAddressError(
@@ -95,7 +94,7 @@ def check_address(value: str, setting: str, *, secret: bool = False, or_else: st
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine itself."""
+    """Return whether a host is this machine."""
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
@@ -105,7 +104,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _reason(value: str) -> str:
-    """Say what keeps a text from being an address; nothing if it is one."""
+    """Return why a text is not a valid address; empty if it is one."""
     if not _ALLOWED.fullmatch(value):
         return "white space, or a character that no address has"
     try:

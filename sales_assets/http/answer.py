@@ -1,7 +1,6 @@
 """What a response says: its body without compression, how old it is, when to come back.
 
-Only what any HTTP API says in the same way is read here. What a status means for those who asked is
-not decided here.
+This module reads only what is common to all HTTP APIs. Callers decide what a status means to them.
 """
 
 import email.utils
@@ -17,15 +16,15 @@ from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.secrets import shown
 
 LARGEST_ERROR = 1 << 16
-"""Bytes of the body of a response other than 200, beyond which it is not read."""
+"""Maximum number of bytes to read from the body of a response other than 200."""
 _LONGEST_REASON = 200
 _SLICE = 1 << 13
 _UNIX_TIME = 1_000_000_000
-"""From here on, a number of seconds is a point in time."""
+"""From here on, a number of seconds is a Unix timestamp."""
 _GZIP_OR_ZLIB, _WITHOUT_HEADER = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
 _UNPACKED = {"gzip", "x-gzip", "deflate"}
 _OTHER_CODINGS = {"compress", "x-compress", "br", "zstd", "dcb", "dcz"}
-"""Those of https://www.iana.org/assignments/http-parameters; other names mean nothing."""
+"""From https://www.iana.org/assignments/http-parameters; other names are unknown."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,10 @@ class HttpAnswer:
 
     Attributes:
         status: The status code.
-        phrase: What the server calls the status.
-        headers: Their names in any case.
-        body: The bytes, without compression; of an error, as many as are of use.
-        address: What was requested.
+        phrase: The server's reason phrase.
+        headers: The headers; names are case-insensitive.
+        body: The decompressed bytes; for an error, only as many as are useful.
+        address: The requested address.
     """
 
     status: int
@@ -48,23 +47,23 @@ class HttpAnswer:
 
     @property
     def said(self) -> str:
-        """The status in the words of the server, with the beginning of what an error says."""
+        """The status and reason phrase, with the beginning of an error's body."""
         status = f"HTTP {self.status} {self.phrase}".rstrip()
-        # Far more than is shown, so that a secret is struck out before it is cut.
+        # Far more than is shown, so that a secret is redacted before it is truncated.
         text = " ".join(self.body[:4096].decode(errors="backslashreplace").split())
-        # A list of objects is no reason, but the rows of somebody.
+        # A list of objects is not an error message, but somebody's rows.
         if self.status == 200 or not text or re.match(r"\[ ?\{", text):
             return status
         return f"{status}: {shown(text, _LONGEST_REASON)}"
 
     @property
     def age(self) -> int:
-        """Seconds for which a cache has had this response; 0 for one that comes from the API."""
+        """Age in seconds of a cached response; 0 for one straight from the API."""
         return max(map(int, re.findall(r"\d{1,9}", self.headers.get("Age", ""))), default=0)
 
     @property
     def target(self) -> str:
-        """The address that a redirect leads to; empty for any other response."""
+        """The target address of a redirect; empty for any other response."""
         location = self.headers.get("Location", "")
         if self.status not in (301, 302, 303, 307, 308) or not location:
             return ""
@@ -75,17 +74,17 @@ class HttpAnswer:
 
     @property
     def is_limit(self) -> bool:
-        """Whether a 403 is no refusal but a rate limit."""
+        """Whether a 403 is a rate limit rather than a refusal."""
         return self.status == 403 and ("Retry-After" in self.headers or self._remaining == "0")
 
     @property
     def is_transient(self) -> bool:
-        """Whether the same request may well get another response later."""
+        """Whether retrying the request may succeed."""
         return self.status in (408, 425, 429) or self.status >= 500 or self.is_limit
 
     @property
     def retry_after(self) -> float | None:
-        """Whole seconds for which the server asks to be left alone; None if it does not say."""
+        """Whole seconds that the server asks to wait; None if it does not."""
         names = ["Retry-After"]
         if self.status == 429 or (self.status in (403, 503) and self._remaining in ("", "0")):
             names += ["RateLimit-Reset", "X-RateLimit-Reset"]
@@ -98,15 +97,15 @@ class HttpAnswer:
         return next((self.headers[name].strip() for name in names if name in self.headers), "")
 
     def error(self, reason: str = "") -> HttpError:
-        """Say that this response is of no use."""
+        """Return the error for an unusable response."""
         return HttpError(self.address, reason or self.said)
 
     def too_large(self, most: int) -> HttpError:
-        """Say that this response has more than so many bytes."""
+        """Return the error for a response of more than `most` bytes."""
         return self.error(f"the response has more than {most} bytes (max_page_bytes)")
 
     def transient_error(self, reason: str = "") -> TransientHttpError:
-        """Say that this response is of no use, but that the next one may be."""
+        """Return the error for an unusable response that is worth a retry."""
         return TransientHttpError(
             self.address,
             reason or self.said,
@@ -116,7 +115,7 @@ class HttpAnswer:
 
 
 def same_origin(one: str, other: str) -> bool:
-    """Tell whether two addresses have scheme, host and port in common."""
+    """Return whether two addresses have the same scheme, host and port."""
     return _origin(one) == _origin(other)
 
 
@@ -130,7 +129,7 @@ def _origin(address: str) -> tuple[str, str | None, int | None]:
 
 
 def _seconds(value: str) -> float | None:
-    """Read a pause: seconds, a point in Unix time, or a date; rounded up."""
+    """Parse a pause: seconds, a Unix timestamp, or a date; rounded up."""
     if re.fullmatch(r"\d{1,12}(\.\d*)?", value.strip()):
         seconds = float(value)
         return float(math.ceil(seconds - (time.time() if seconds >= _UNIX_TIME else 0)))
@@ -142,15 +141,15 @@ def _seconds(value: str) -> float | None:
 
 
 def unpacked(answer: HttpAnswer, most: int) -> HttpAnswer:
-    """Undo the compression of a response, which nobody asked for.
+    """Decompress a response, although no compression was requested.
 
     Args:
-        answer: A response whose body is as it came.
-        most: The largest body, in bytes, that is taken.
+        answer: A response with its body as received.
+        most: The maximum size of the body in bytes.
 
     Raises:
-        TransientHttpError: The body is damaged or cut short.
-        HttpError: It is larger, or compressed in a way that is not known here.
+        TransientHttpError: The body is damaged or truncated.
+        HttpError: It is larger, or its compression is not supported.
     """
     body = answer.body
     codings = answer.headers.get("Content-Encoding", "").lower().split(",")
@@ -178,15 +177,15 @@ def _inflated(body: bytes, coding: str, most: int) -> bytes:
     except zlib.error:
         if coding != "deflate":
             raise
-    # What many servers take "deflate" for.
+    # Many servers send this as "deflate".
     return _streams(body, _WITHOUT_HEADER, most)
 
 
 def _streams(body: bytes, window: int, most: int) -> bytes:
-    """Undo one stream, or several in a row, each to its end; stop just after so many bytes.
+    """Decompress one or more consecutive streams; stop just after `most` bytes.
 
     Raises:
-        zlib.error: The body is damaged or cut short.
+        zlib.error: The body is damaged or truncated.
     """
     whole = bytearray()
     place = 0

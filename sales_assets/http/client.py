@@ -1,7 +1,7 @@
 """How this project calls an HTTP API: patiently, and at its pace.
 
-Retries with jittered backoff, `Retry-After`, a deadline over all attempts. What is requested, and
-what a response means, belongs to those who use the client.
+Retries with jittered backoff, `Retry-After`, a deadline over all attempts. The users of the client
+decide what to request and what a response means.
 """
 
 import itertools
@@ -27,7 +27,7 @@ __all__ = ["HttpAnswer", "HttpClient", "Limits", "Question"]
 T = TypeVar("T")
 
 _BYTES_AHEAD = 64 << 20
-"""Bytes that responses may take that nobody needs yet, judged by the largest one so far."""
+"""Memory in bytes for responses fetched ahead, estimated by the largest one so far."""
 _LONGEST_BACKOFF = 60
 
 
@@ -35,13 +35,13 @@ class HttpClient:
     """Calls one API; safe to share between threads.
 
     Args:
-        address: The base of all that is requested.
+        address: The base address of all requests.
         auth: Signs each request.
-        limits: How patient to be, and how much to take.
+        limits: Timeouts, retries and sizes.
 
     Raises:
-        HttpError: The environment names a proxy that is not one for HTTP, or certificates that are
-            not there.
+        HttpError: The environment names a proxy that is not an HTTP proxy, or certificates that do
+            not exist.
     """
 
     def __init__(self, address: str, auth: requests.auth.AuthBase | None, limits: Limits) -> None:
@@ -71,17 +71,17 @@ class HttpClient:
         """Describe a request; nothing is sent yet.
 
         Args:
-            path: What to request, below the address of the client; or a whole address there, such
-                as the API may give for the page after this one.
+            path: A path below the client's address, or a whole address there, such as a link to
+                the next page.
             params: The query.
-            accept: Turns a response into a value. It raises `TransientHttpError` for one that
-                should be requested again; what else it raises goes straight to the caller.
-            deadline: On the clock of `time.monotonic`; no attempt lasts longer or begins later.
-            on_retry: Called before each further attempt.
+            accept: Turns a response into a value. It raises `TransientHttpError` to request a
+                retry; any other error is raised to the caller unchanged.
+            deadline: On the clock of `time.monotonic`; no attempt starts or lasts beyond it.
+            on_retry: Called before each retry.
             failure: Makes the error to raise from that of the last attempt.
 
         Raises:
-            HttpError: The address is elsewhere, and shall not get to see the token.
+            HttpError: The address has another origin, which must not receive the token.
         """
         is_below = path.startswith("/")
         address = f"{self._address}{path}" if is_below else path
@@ -92,21 +92,21 @@ class HttpClient:
         return Question(self, address, accept, deadline, on_retry, failure)
 
     def get(self, path: str, params: Mapping[str, str], accept: Callable[[HttpAnswer], T]) -> T:
-        """Request something until `accept` makes a value of the response."""
+        """Send the request until `accept` returns a value for the response."""
         return self.question(path, params, accept).result()
 
     def post(self, body: bytes, accept: Callable[[HttpAnswer], T], deadline: float) -> T:
-        """Post JSON to the address of the client until `accept` makes a value of the response."""
+        """Post JSON to the client's address until `accept` returns a value for the response."""
         return Question(self, self._address, accept, deadline, body=body).result()
 
     def close(self) -> None:
-        """Make no more requests; what is under way or waits for its turn fails at once."""
+        """Stop making requests; those in flight or queued fail at once."""
         self._closed.set()
         self._pace.close()
 
     def _send(self, address: str, body: bytes | None) -> HttpAnswer:
         answer = self._transport.ask(address, body)
-        # The token stays with the API; a second redirect is not followed.
+        # The token is sent only to the API; a second redirect is not followed.
         if body is None and answer.target and same_origin(answer.target, self._address):
             answer = self._transport.ask(answer.target, None)
         return answer
@@ -114,9 +114,9 @@ class HttpClient:
 
 @dataclass(eq=False)
 class Question(Generic[T]):
-    """Something that a client requests, as often as it takes; made by the client.
+    """A request with its retries; created by the client.
 
-    The first request is sent when somebody waits for the result, or ahead of that.
+    The first attempt is sent when somebody waits for the result, or ahead of that.
     """
 
     client: HttpClient
@@ -132,28 +132,28 @@ class Question(Generic[T]):
     def begin(self) -> None:
         """Send the first request."""
         if self._begun is None:
-            # That a client is closed is said by the result.
+            # `result` reports that the client is closed.
             with suppress(GivenUpError):
                 self._begun = self.client._pace.begin(self._send)
 
     def begin_ahead(self) -> bool:
-        """Send the first request, unless enough others have been sent ahead; tell which."""
+        """Send the first request unless enough others were sent ahead; return whether it did."""
         with suppress(GivenUpError):
             most = _BYTES_AHEAD // self.client._largest
             self._begun = self.client._pace.begin_ahead(self._send, most)
         return self._begun is not None
 
     def drop(self) -> None:
-        """Want no result any more."""
+        """Discard the result."""
         if self._begun is not None:
             self.client._pace.drop(self._begun)
 
     def result(self) -> T:
-        """Wait for what `accept` makes of the response.
+        """Wait for the value that `accept` returns for the response.
 
         Raises:
             TransientHttpError: The last attempt, or the last before the deadline, failed too.
-            HttpError: There cannot be a response, or none that is taken.
+            HttpError: The request failed in a way that a retry cannot fix.
         """
         failed: HttpError
         for attempt in itertools.count(1):
@@ -167,14 +167,14 @@ class Question(Generic[T]):
                 break
             if not self._pauses(attempt, failed):
                 break
-        # Outside, so that Dagster does not record the one with the other.
+        # Outside, so that Dagster does not record both errors as a chain.
         raise self.failure(failed)
 
     def _pauses(self, attempt: int, error: HttpError) -> bool:
-        """Wait for the next attempt, unless there is none, or no time for one; tell which."""
+        """Wait for the next attempt; return False if there is none, or no time for one."""
         limits = self.client._limits
         backoff = min(limits.backoff * 2 ** min(attempt, 20), _LONGEST_BACKOFF)
-        # Full jitter: those that failed together do not come back together.
+        # Full jitter: requests that failed together are not retried together.
         pause = max(random.uniform(0, backoff), self.client._pace.pause)  # noqa: S311
         if attempt >= limits.max_attempts or time.monotonic() + pause >= self.deadline:
             return False
@@ -207,7 +207,7 @@ class Question(Generic[T]):
         raise TransientHttpError(self.address, reason)
 
     def _unless_refused(self, answer: HttpAnswer) -> HttpAnswer:
-        """Take a 403 for a passing one where the token was good before: some APIs limit so."""
+        """Treat a 403 as transient if the token worked before: some APIs rate-limit like that."""
         if answer.status == 200:
             self.client._has_served = True
         if answer.status != 403 or not self.client._has_served:

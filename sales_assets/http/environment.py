@@ -15,12 +15,12 @@ CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 def proxy_for(address: str) -> str:
-    """Find the proxy that the environment names for an address; empty if there is none.
+    """Return the proxy that the environment names for an address; empty if there is none.
 
     Raises:
-        HttpError: It is not one for HTTP.
+        HttpError: It is not an HTTP proxy.
     """
-    # No proxy can reach what this machine itself serves.
+    # No proxy can reach this machine's loopback.
     if is_loopback(urlsplit(address).hostname or ""):
         return ""
     proxy = select_proxy(address, get_environ_proxies(address)) or ""
@@ -30,10 +30,10 @@ def proxy_for(address: str) -> str:
 
 
 def trusted(address: str) -> ssl.SSLContext:
-    """Read the certificates to trust: those that the environment names, or those of requests.
+    """Load the trusted certificates: those that the environment names, or those of requests.
 
     Raises:
-        HttpError: They are not there, or they are none.
+        HttpError: The files do not exist, or are not certificates.
     """
     context = urllib3.util.create_urllib3_context()
     name = next(filter(settings.variable, CA_VARIABLES), "")

@@ -1,12 +1,12 @@
 """What can go wrong with a request.
 
-    HttpError                   trying again is no use
-      TransientHttpError        the same request may well succeed next time
-    ApiError (dg.Failure)       an API cannot be used as it is set up: its address or its token
+    HttpError                   a retry cannot help
+      TransientHttpError        a retry may succeed
+    ApiError (dg.Failure)       the address or the token of an API is misconfigured
       ApiAuthError              the API refuses the token
 
-Their texts hold no secret of this process and no control character, and they come without the error
-of a library behind them, whose text may: Dagster records a chain of errors as a whole.
+Their texts contain no secret of this process and no control character. They are not chained to a
+library's error, whose text may contain either: Dagster records the whole chain.
 """
 
 import dagster as dg
@@ -17,14 +17,14 @@ _LONGEST_REASON = 500
 
 
 class HttpError(Exception):
-    """There is no response to a request, or one that is of no use; trying again would not help.
+    """A request got no usable response, and a retry would not help.
 
     Args:
-        address: What was requested.
+        address: The requested address.
         reason: Why it failed.
 
     Attributes:
-        address: What was requested.
+        address: The requested address.
         reason: Why it failed, without the address.
     """
 
@@ -35,16 +35,16 @@ class HttpError(Exception):
 
 
 class TransientHttpError(HttpError):
-    """A response, or the lack of one, that the same request may well not meet again.
+    """A request got no usable response, but a retry may succeed.
 
     Args:
-        address: What was requested.
+        address: The requested address.
         reason: Why it failed.
-        retry_after: Seconds for which the server asked to be left alone; None if it did not say.
-        slow_down: Whether the server may be overloaded: it said so, or did not respond.
+        retry_after: Seconds that the server asked to wait; None if it did not.
+        slow_down: Whether the server reported overload, or did not respond.
 
     Attributes:
-        attempts: How many attempts failed when the client gave up; 0 while it has not.
+        attempts: The number of failed attempts once the client has given up; 0 before.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class TransientHttpError(HttpError):
 
 
 class ApiError(dg.Failure):
-    """An API cannot be called as it is set up; the text names the setting."""
+    """An API is misconfigured; the text names the setting."""
 
 
 class ApiAuthError(ApiError):
@@ -70,5 +70,5 @@ class ApiAuthError(ApiError):
 
 
 def printable(text: str) -> str:
-    """Show control characters and the like as escapes, so that none of them reaches a terminal."""
+    """Escape control characters and the like, so that none of them reaches a terminal."""
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)

@@ -1,6 +1,6 @@
 """How many requests at a time an API takes: found out while it is called.
 
-The rules are those of TCP, which has the same question. Who makes the requests is not known here.
+The rules are those of TCP, which has the same problem. This module makes no requests.
 """
 
 import time
@@ -8,29 +8,29 @@ from collections.abc import Callable
 
 FIRST_LEVEL = 8
 _ROUND = 16
-"""Calls at least from which something is learnt."""
+"""The minimum number of calls to learn from."""
 _LITTLE, _MUCH = 3, 6
 _SECONDS_TO_FORGET = 60
 
 
 class Limit:
-    """How many calls at a time are right, by the rules of TCP.
+    """The number of concurrent calls, controlled by the rules of TCP.
 
-    It grows by a quarter with each round of calls that it held back (slow start, RFC 5681) as long
-    as they keep their speed. That is the rule of TCP Vegas, as in `VegasLimit` of Netflix's
-    concurrency-limits (github.com/Netflix/concurrency-limits): of the calls under way,
-    `level * (1 - fastest / now)` wait in a queue of the API. With three of them the level stays,
-    with more than six it shrinks. As in Linux, `fastest` is the fastest call ever, and `now` the
-    fastest of the round: some calls are slow for reasons of their own, but a queue delays them all.
-    A refusal takes the level back to what went well before, or halves it if just that is refused
-    now (AIMD). As a refusal often costs a pause of seconds, more is not tried again for a minute.
+    The level grows by a quarter with each round of calls that it limited (slow start, RFC 5681), as
+    long as they do not slow down. This is the rule of TCP Vegas, as in `VegasLimit` of Netflix's
+    concurrency-limits (github.com/Netflix/concurrency-limits): of the calls in flight,
+    `level * (1 - fastest / now)` wait in a queue of the API. With three queued calls the level
+    stays, with more than six it shrinks. As in Linux, `fastest` is the fastest call ever, and `now`
+    the fastest of the round: single calls may be slow for other reasons, but a queue delays them
+    all. A refusal resets the level to the last one that worked, or halves it if that is refused
+    (AIMD). As a refusal often costs a pause of seconds, the level then stays for a minute.
 
     Args:
         ceiling: The highest level.
-        clock: Tells the time, in seconds.
+        clock: Returns the time in seconds.
 
     Attributes:
-        level: How many calls at a time are right now.
+        level: The current limit of concurrent calls.
     """
 
     def __init__(self, ceiling: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,10 +43,10 @@ class Limit:
         self._calls = 0
 
     def went_well(self, seconds: float, in_flight: int) -> None:
-        """Learn from a call that took so long, and began with so many under way."""
+        """Learn from a successful call: its duration, and the calls in flight when it began."""
         self._fastest = min(self._fastest, seconds)
         if in_flight <= 0.7 * self.level:
-            # The level did not hold it back.
+            # The level was not the limit.
             return
         self._calls += 1
         self._now = min(self._now, seconds)
@@ -61,7 +61,7 @@ class Limit:
         self._begin_round()
 
     def refused(self) -> None:
-        """Go back: this is more than the API takes."""
+        """Lower the level: the API cannot take this many calls."""
         if self.level > self._good:
             self.level = self._good
         else:

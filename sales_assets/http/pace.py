@@ -1,8 +1,8 @@
 """The pace at which an API is called: what makes all requests of a client, so many at a time.
 
-A few threads make the calls and live on; those who want a result wait for it, as long as they like.
-What has no result in time is given up together with its thread, which ends whenever the peer lets
-it: nothing closes a socket under a thread that reads from it. What is called does not matter here.
+A few long-lived threads make the calls; callers wait for results as long as they choose. A call
+without a result in time is abandoned together with its thread, which ends when the peer lets it: a
+socket cannot be closed under a thread that reads from it. What is called does not matter here.
 """
 
 import concurrent.futures
@@ -19,15 +19,15 @@ from sales_assets.http.limit import Limit
 T = TypeVar("T")
 
 _LONGEST_WAIT = 3600
-"""Seconds for which to wait at a time: a lock cannot wait for ever and a timeout, too."""
+"""Longest single wait in seconds: a lock does not accept an infinite timeout."""
 
 
 class GivenUpError(Exception):
-    """There is no result in time, or the pace was closed; the text says which."""
+    """No result arrived in time, or the pace was closed; the text says which."""
 
 
 class Call(Generic[T]):
-    """A call that a pace makes, sooner or later."""
+    """A call that a pace is going to make."""
 
     def __init__(self, function: Callable[[], T]) -> None:
         self.function = function
@@ -40,10 +40,10 @@ class Pace:
     """Makes calls in its threads, first come first served; safe to share between threads.
 
     Args:
-        ceiling: How many calls at a time at most; at 1, they are strictly one after the other.
-        max_per_second: Calls that begin in a second; None for any number.
-        longest_pause: Seconds beyond which the API's wish to be left alone is not followed.
-        seconds: How long a call may take before it is given up.
+        ceiling: Maximum number of concurrent calls; at 1, they are strictly sequential.
+        max_per_second: Maximum number of calls to start per second; None for no limit.
+        longest_pause: Maximum pause in seconds that the API may ask for.
+        seconds: Timeout of a call.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Pace:
         self._changed = threading.Condition()
         self._queue: deque[Call[Any]] = deque()
         self._running: dict[Call[Any], float] = {}
-        """Those under way, with the time at which each is given up."""
+        """The calls in flight, with the deadline of each."""
         self._not_taken: set[Call[Any]] = set()
         self._threads = 0
         self._next_start = self._resume = 0.0
@@ -69,11 +69,11 @@ class Pace:
 
     @property
     def pause(self) -> float:
-        """Seconds for which the API still wants to be left alone."""
+        """Remaining seconds of the pause that the API asked for."""
         return max(0.0, self._resume - time.monotonic())
 
     def begin(self, function: Callable[[], T]) -> Call[T]:
-        """Have a call made as soon as it is its turn.
+        """Queue a call.
 
         Raises:
             GivenUpError: The pace was closed.
@@ -89,14 +89,14 @@ class Pace:
         return call
 
     def begin_ahead(self, function: Callable[[], T], most: int) -> Call[T] | None:
-        """Have a call made whose result nobody needs yet.
+        """Queue a call whose result nobody needs yet.
 
         Args:
             function: The call.
-            most: How many results may wait to be taken; never more than the ceiling.
+            most: Maximum number of results that may wait; never more than the ceiling.
 
         Returns:
-            The call; None if there are that many.
+            The call; None at that maximum.
 
         Raises:
             GivenUpError: The pace was closed.
@@ -106,10 +106,10 @@ class Pace:
             return self.begin(function) if has_room else None
 
     def result(self, call: Call[T], deadline: float) -> T:
-        """Wait for the result of a call, until some time on the clock of `time.monotonic`.
+        """Wait for the result of a call, until a deadline on the clock of `time.monotonic`.
 
         Raises:
-            GivenUpError: There is none in time, or the pace was closed.
+            GivenUpError: No result arrived in time, or the pace was closed.
         """
         try:
             while not call.future.done():
@@ -121,14 +121,14 @@ class Pace:
             self.drop(call)
 
     def drop(self, call: Call[Any]) -> None:
-        """Make room for another call ahead: nobody waits for the result of this one."""
+        """Discard the result of a call, to make room for another one ahead."""
         with self._changed:
             self._not_taken.discard(call)
             if call in self._queue:
                 self._queue.remove(call)
 
     def close(self) -> None:
-        """Give up all calls, and make no more."""
+        """Abandon all calls, and make no more."""
         with self._changed:
             self._closed = True
             for call in [*self._running, *self._queue]:
@@ -136,19 +136,19 @@ class Pace:
             self._changed.notify_all()
 
     def _staff(self) -> None:
-        """Start a thread for what waits, as far as the limit allows."""
+        """Start a thread for a queued call, if the limit allows."""
         needed = min(self._limit.level, len(self._running) + len(self._queue))
         if self._threads < needed and not self._closed:
             self._threads += 1
-            # A daemon: a call that hangs keeps no process from ending.
+            # A daemon: a call that hangs must not keep the process alive.
             threading.Thread(target=self._work, daemon=True, name="pace").start()
 
     def _work(self) -> None:
         while self._make_next_call():
-            """Nothing of a call is kept while there is none."""
+            """Make calls; keep no reference to a call while waiting for the next one."""
 
     def _make_next_call(self) -> bool:
-        """Make a call; tell whether this thread is to go on."""
+        """Make a call; return whether this thread should continue."""
         call = self._next()
         if call is None:
             return False
@@ -159,7 +159,7 @@ class Pace:
             error = raised
         with self._changed:
             if self._running.pop(call, None) is None:
-                # It was given up, and another thread has taken over.
+                # It was abandoned, and another thread has taken over.
                 return False
             self._learn(call, error)
             self._staff()
@@ -170,7 +170,7 @@ class Pace:
         return True
 
     def _next(self) -> Call[Any] | None:
-        """Wait for a call whose turn it is; None when this thread is not needed any more."""
+        """Wait for the next call; return None when this thread is no longer needed."""
         with self._changed:
             while self._threads <= self._limit.level and not self._closed:
                 now = time.monotonic()
@@ -179,7 +179,7 @@ class Pace:
                     return self._start(self._queue.popleft(), now)
                 self._changed.wait(start - now if self._queue else None)
             self._threads -= 1
-            # What woke this thread may have been meant for another one.
+            # The notification may have been meant for another thread.
             self._changed.notify()
         return None
 
@@ -194,7 +194,7 @@ class Pace:
         problem = error if isinstance(error, TransientHttpError) else None
         if problem and problem.retry_after:
             self._resume = max(self._resume, now + min(problem.retry_after, self._longest_pause))
-        # Those that began together are refused together.
+        # Calls that began together are refused together.
         if call.level != self._limit.level:
             return
         if problem and problem.slow_down:
@@ -203,10 +203,10 @@ class Pace:
             self._limit.went_well(now - call.started, call.in_flight)
 
     def _give_up_late(self, call: Call[Any], deadline: float) -> float:
-        """Give up what takes too long; return how many seconds to wait for what does not yet."""
+        """Abandon overdue calls; return how many seconds to wait for the others."""
         with self._changed:
             now = time.monotonic()
-            # Also the calls of others, which may be what keeps this one from its turn.
+            # Including other callers' calls, which may be what blocks this one.
             for late in [one for one, end in self._running.items() if end <= now]:
                 self._give_up(late, f"no complete response within {self._seconds:g} s")
             if deadline <= now and not call.future.done():

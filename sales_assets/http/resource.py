@@ -1,6 +1,6 @@
 """The base of the API resources: what one may set, where its token comes from, when it is open.
 
-A resource of its own says what is particular to it, in a few lines:
+A subclass declares its API in a few lines:
 
     class RefundsApi(HttpApi):
         title = "refunds API"
@@ -34,19 +34,19 @@ _SENTENCES = {
     304: "a cache in between calls the response unchanged, though it was not asked to compare",
     421: "the server does not serve this host: check the address, and the proxy if there is one",
 }
-"""What to say of statuses that a working API does not give."""
+"""Explanations of statuses that a working API does not return."""
 
 
 class HttpApi(dg.ConfigurableResource[Any], Limits):
     """Client of an HTTP API.
 
     Its token is read from the environment when a run starts, and is never a field: Dagster shows
-    the fields of a resource in its UI and keeps them in its snapshots.
+    the fields of a resource in the UI and stores them in snapshots.
 
     Attributes:
-        title: What errors call the API.
+        title: The name of the API in errors.
         address_variable: The variable behind `url`, for errors.
-        token_variable: The variable that holds the token; None for an API that needs none.
+        token_variable: The variable with the token; None for an API that needs none.
         token_style: How a request carries the token.
         has_sample: Whether the address may be the word `sample`.
         error: Raised when the address or the token of the API is missing or malformed.
@@ -69,13 +69,13 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
-        """Declare the token a secret."""
+        """Register the token as a secret."""
         super().__pydantic_init_subclass__(**options)
         if cls.token_variable:
             settings.declare_secret(cls.token_variable)
 
     def connect(self) -> None:
-        """Get ready to make requests; `close` has to follow.
+        """Prepare to make requests; call `close` afterwards.
 
         Raises:
             ApiError: The address or the token is missing or malformed.
@@ -91,15 +91,15 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
         self._connect(address, self._token())
 
     def close(self) -> None:
-        """Make no more requests; what is under way fails at once."""
+        """Stop making requests; those in flight fail at once."""
         self._opened.close()
 
     @contextmanager
     def open(self, run_id: str | None = None) -> Iterator[Self]:
-        """Be ready to make requests while the `with` block lasts.
+        """Keep the client connected during the `with` block.
 
         Args:
-            run_id: The Dagster run that makes the requests, if there is one.
+            run_id: The Dagster run that makes the requests, if any.
 
         Raises:
             ApiError: As for `connect`.
@@ -112,11 +112,11 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
-        """Be open for the length of a run.
+        """Stay open for the duration of a run.
 
-        `require_ready` raises what is wrong with the settings, in the step that makes requests. A
-        resource that raises it would fail the run as a whole: no partition would show the failure,
-        and Dagster would start the run again where runs are retried.
+        `require_ready` raises configuration errors later, in the step that makes requests. If the
+        resource raised them, the run would fail as a whole: no partition would show the failure,
+        and Dagster would retry the run if run retries are enabled.
         """
         with ExitStack() as opened:
             try:
@@ -127,7 +127,7 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
             yield self
 
     def require_ready(self) -> None:
-        """Raise what is wrong with the settings, if anything is.
+        """Raise the configuration error, if any.
 
         Raises:
             ApiError: As for `connect`.
@@ -137,17 +137,17 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
 
     @property
     def _client(self) -> HttpClient:
-        """The client; there is none while something is wrong with the settings."""
+        """The client; raises the configuration error, if any."""
         self.require_ready()
         return self._opened
 
     @property
     def source(self) -> str:
-        """Where the data comes from, for a person to read."""
+        """The source of the data, in words."""
         return self._address
 
     def refusal(self, answer: HttpAnswer) -> HttpError | ApiAuthError:
-        """Give the error for a response of a status other than 200."""
+        """Return the error for a response with a status other than 200."""
         match answer.status:
             case 401 | 403 if self.token_variable:
                 return self.auth_error(

@@ -1,10 +1,9 @@
 """Striking the secrets of this process out of texts: errors, logs, metadata, alerts.
 
-Secrets are what the variables hold that `settings` declares as such, and whatever a living `Secret`
-holds. They are found as they are and as URLs and JSON quote them, in upper and lower case; what
-encodes them in any other way, such as Base64, is not undone. One of less than four characters is
-left alone, and one of less than eight counts only as a word of its own: striking out every `a`
-would leave no text to read.
+Secrets are the values of the variables that `settings` declares secret, and of all live `Secret`
+objects. They are matched literally and as URLs and JSON quote them, in upper and lower case; other
+encodings, such as Base64, are not detected. A secret of fewer than four characters is ignored, and
+one of fewer than eight must match a whole word: redacting every `a` would leave no readable text.
 """
 
 import functools
@@ -23,7 +22,7 @@ _living: "weakref.WeakSet[Secret]" = weakref.WeakSet()
 
 
 class Secret:
-    """A value that no text shows as long as this object lives."""
+    """A value that is redacted from all texts as long as this object lives."""
 
     def __init__(self, value: str) -> None:
         self.value = value
@@ -34,9 +33,9 @@ class Secret:
 
 
 class Censor:
-    """Strikes out the secrets that the process has as this is made, in any number of texts.
+    """Redacts the secrets known at its creation, in any number of texts.
 
-    Collecting them takes longer than looking for them in a short text.
+    Collecting the secrets takes longer than searching a short text.
     """
 
     def __init__(self) -> None:
@@ -44,15 +43,15 @@ class Censor:
         self._pattern = _pattern(frozenset(held))
 
     def redacted(self, text: str) -> str:
-        """Replace each secret by `***`."""
+        """Replace each secret with `***`."""
         return self._pattern.sub(_STRUCK, text) if self._pattern else text
 
     def shown(self, value: object, limit: int = 80) -> str:
-        """Show a value in a few words: secrets are struck out, and only then it is cut.
+        """Return a short form of a value: first redacted, then truncated.
 
         Args:
-            value: A text, or what is then shown as JSON; no more of it is looked at than is needed.
-            limit: The length of what is returned, at most.
+            value: A text, or a value to show as JSON; only the necessary part is processed.
+            limit: The maximum length of the result.
         """
         text = value if isinstance(value, str) else json.dumps(value, default=str)
         pattern = self._pattern
@@ -72,19 +71,19 @@ class Censor:
 
 
 def redacted(text: str) -> str:
-    """Replace each secret of the process by `***`."""
+    """Replace each secret of the process with `***`."""
     return Censor().redacted(text)
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """Show one value in a few words, as `Censor.shown` does."""
+    """Return a short form of a value, as `Censor.shown` does."""
     return Censor().shown(value, limit)
 
 
 @functools.lru_cache(maxsize=64)
 def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
     values = {part for secret in secrets for part in _parts(secret) if len(part) >= _SHORTEST}
-    # The longer one first: one secret may hold another.
+    # Longest first: one secret may contain another.
     forms = [form for value in sorted(values, key=len, reverse=True) for form in _forms(value)]
     return re.compile("|".join(forms), re.IGNORECASE) if forms else None
 
@@ -96,7 +95,7 @@ def _longest(pattern: re.Pattern[str]) -> int:
 
 
 def _parts(secret: str) -> list[str]:
-    """Give a secret, and of an address its path and the end of that, too."""
+    """Return a secret; for an address, also its path and the end of the path."""
     if "://" not in secret:
         return [secret]
     try:
@@ -108,7 +107,7 @@ def _parts(secret: str) -> list[str]:
 
 
 def _forms(value: str) -> list[str]:
-    """Match a value as it is, and as URLs and JSON quote it."""
+    """Return patterns for a value as it is, and as URLs and JSON quote it."""
     written = {
         *(
             quoted(value, errors="replace")
@@ -116,7 +115,7 @@ def _forms(value: str) -> list[str]:
         ),
         *(json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]),
     }
-    # The longer one first, since one may begin as another one does.
+    # Longest first, since one may be a prefix of another.
     forms = map(re.escape, sorted({value, *written}, key=len, reverse=True))
     if len(value) >= _SHORTEST_ANYWHERE:
         return [*forms]

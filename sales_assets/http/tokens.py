@@ -18,7 +18,7 @@ from sales_assets.http.secrets import Secret
 
 
 class InvalidTokenError(ValueError):
-    """A variable holds something that cannot be a token; the text does not show it."""
+    """The value of a variable cannot be a token; the text does not show it."""
 
 
 class TokenStyle(Protocol):
@@ -52,19 +52,19 @@ class BearerToken:
 
 @dataclass(frozen=True)
 class ParameterToken:
-    """A parameter of the query."""
+    """A query parameter."""
 
     name: str
 
     def sign(self, request: requests.PreparedRequest, token: str) -> None:
-        """Add the parameter, unless the address of a next page has it already."""
+        """Add the parameter, unless the address already has it, as the one of a next page may."""
         if self.name not in parse_qs(urlsplit(request.url or "").query):
             request.prepare_url(request.url, {self.name: token})
 
 
 @dataclass(frozen=True)
 class BasicToken:
-    """A user and a password, with a colon between them."""
+    """User and password, separated by a colon."""
 
     def sign(self, request: requests.PreparedRequest, token: str) -> None:
         """Set the header `Authorization`."""
@@ -80,13 +80,13 @@ BARE = HeaderToken("Authorization")
 
 
 def check_token(value: str, variable: str, style: TokenStyle = BARE) -> str:
-    """Return a token once it is known to fit into an HTTP header.
+    """Validate that a token fits into an HTTP header, and return it.
 
     Raises:
-        InvalidTokenError: It holds white space, a control character or one beyond ASCII, or has no
-            colon where it should be a user and a password.
+        InvalidTokenError: It contains white space, a control character or a non-ASCII character,
+            or lacks the colon between user and password.
     """
-    # A library would show a token with a line break in the text of its error.
+    # A library would show a token with a line break in its error message.
     if not re.fullmatch(r"[\x21-\x7e]+", value):
         raise InvalidTokenError(
             f"{variable} holds a character that no token has (white space, a line break, a "
@@ -98,7 +98,7 @@ def check_token(value: str, variable: str, style: TokenStyle = BARE) -> str:
 
 
 class TokenAuth(requests.auth.AuthBase):
-    """Signs requests with a token; while it lives, no text shows the token.
+    """Signs requests with a token; while this object lives, the token is redacted from all texts.
 
     Args:
         token: Sent as it is, once `check_token` has passed it.
@@ -108,7 +108,7 @@ class TokenAuth(requests.auth.AuthBase):
     def __init__(self, token: str, style: TokenStyle = BARE) -> None:
         self._token = Secret(token)
         self._style = style
-        # What else a text could show of it.
+        # The encoded forms that a text could show.
         if isinstance(style, BasicToken):
             self._parts = Secret(token.partition(":")[2]), Secret(_base64(token))
 

@@ -1,9 +1,9 @@
 """One request and its complete response: what goes over the wire, and what may come back.
 
-A connection carries one request and is then closed, so that nothing a server sends unasked can pass
-for the response to the next one. Sizes are bounded. There are no cookies, no redirects and no
-`.netrc`; proxies and certificates come from the environment, but loopback never goes through a
-proxy. Whether to try again, and how long a request may take in all, is not decided here.
+Each connection carries one request and is then closed, so that unsolicited data from a server
+cannot pass for the next response. Sizes are bounded. There are no cookies, redirects or `.netrc`;
+proxies and certificates come from the environment, but loopback never goes through a proxy. Retries
+and the total time of a request are decided elsewhere.
 """
 
 import http.client
@@ -25,7 +25,7 @@ from sales_assets.http.environment import proxy_for, trusted
 from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.secrets import redacted
 
-# The 100 of the standard library are too few for some gateways; each line still has its limit.
+# The standard library's 100 are too few for some gateways; the limit per line still applies.
 http.client._MAXHEADERS = 1000  # type: ignore[attr-defined]
 
 _CHUNK = 1 << 16
@@ -39,7 +39,7 @@ _HEADERS = {
 
 
 class Limits(BaseModel):
-    """How patient a client is, and how much it takes."""
+    """Timeouts, retries and size limits of a client."""
 
     connect_timeout: float = Field(default=5, gt=0, description="Seconds to open a connection.")
     read_timeout: float = Field(default=30, gt=0, description="Seconds without a byte received.")
@@ -71,13 +71,13 @@ class Transport:
     """Sends requests to one address; safe to share between threads.
 
     Args:
-        address: What all requests are below.
+        address: The base address of all requests.
         auth: Signs each request.
-        limits: Of these, the timeouts of a connection and the largest response.
+        limits: Only the connection timeouts and the response size are used.
 
     Raises:
-        HttpError: The environment names a proxy that is not one for HTTP, or certificates that are
-            not there.
+        HttpError: The environment names a proxy that is not an HTTP proxy, or certificates that do
+            not exist.
     """
 
     def __init__(self, address: str, auth: requests.auth.AuthBase | None, limits: Limits) -> None:
@@ -87,7 +87,7 @@ class Transport:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = _Adapter(address, proxy, trusted(address) if "https" in schemes else None)
         self._session.mount(f"{urlsplit(address).scheme}://", adapter)
-        # Made without the session, which would put what .netrc has in the place of the token.
+        # Prepared without the session, which would replace the token with that of .netrc.
         self._prepared = requests.Request("GET", address, headers=_HEADERS).prepare()
         self._auth = auth
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
@@ -95,14 +95,14 @@ class Transport:
         self._most = limits.max_page_bytes
 
     def ask(self, address: str, body: bytes | None) -> HttpAnswer:
-        """Send a request and take the response, for as long as the server sends some of it.
+        """Send a request and read the response, as long as the server keeps sending.
 
         Args:
             address: The whole address.
-            body: JSON to post; None to get something.
+            body: JSON for a POST; None for a GET.
 
         Raises:
-            TransientHttpError: There is no complete response, or one with a status that may pass.
+            TransientHttpError: The response is incomplete, or has a transient status.
             HttpError: The response is too large, malformed or compressed in an unknown way.
         """
         try:
@@ -114,7 +114,7 @@ class Transport:
                 proxies=self._proxies,
             )
             try:
-                # Of a post, the status decides.
+                # For a POST, only the status matters.
                 answer = self._read(response, address, whole=body is None)
             finally:
                 response.close()
@@ -128,7 +128,7 @@ class Transport:
         return answer
 
     def _request(self, address: str, body: bytes | None) -> requests.PreparedRequest:
-        # A copy of one that is ready: to make a request anew takes as long as to send it.
+        # Copy a prepared request: preparing a new one takes as long as sending it.
         request = self._prepared.copy()
         request.url = requote_uri(address)
         if self._auth:
@@ -140,11 +140,11 @@ class Transport:
         return request
 
     def _read(self, response: requests.Response, address: str, *, whole: bool) -> HttpAnswer:
-        """Read the body as it arrives, as far as it is of use."""
+        """Read the body as it arrives, as far as it is useful."""
         answer = HttpAnswer(
             response.status_code, response.reason or "", response.headers, b"", address
         )
-        # As requests does it for cookies: nothing else keeps what could not be parsed.
+        # As requests does for cookies: nothing else keeps the headers that could not be parsed.
         message: http.client.HTTPMessage = response.raw._original_response.msg  # type: ignore[union-attr]
         if message.defects:
             line = str(message.get_payload()).partition("\n")[0] or str(message.defects[0])
@@ -172,7 +172,7 @@ class _Session(requests.Session):
     """A session that follows no redirect."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Say that there is none: also where none is followed, its whole body would be read."""
+        """Return None: requests reads a redirect's whole body even when it does not follow it."""
 
 
 class _Closing:
@@ -184,15 +184,15 @@ class _Closing:
 
 
 class _PlainConnections(_Closing, urllib3.HTTPConnectionPool):
-    """Those to `http://`."""
+    """Connections to `http://`."""
 
 
 class _TlsConnections(_Closing, urllib3.HTTPSConnectionPool):
-    """Those to `https://`."""
+    """Connections to `https://`."""
 
 
 class _Adapter(HTTPAdapter):
-    """The connections to one server; they share the certificates, which are slow to read."""
+    """The connections to one server; they share the certificates, which are slow to load."""
 
     def __init__(self, address: str, proxy: str, tls: ssl.SSLContext | None) -> None:
         super().__init__()
@@ -205,15 +205,15 @@ class _Adapter(HTTPAdapter):
         self._pool = manager.connection_from_url(address)
 
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> urllib3.HTTPConnectionPool:
-        """Give the connections, all of which go to the same server."""
+        """Return the connections, which all go to the same server."""
         return self._pool
 
     def cert_verify(self, *_: Any) -> None:
-        """Leave that to the context."""
+        """Do nothing: the SSL context verifies certificates."""
 
 
 class _Redacting(logging.Filter):
-    """Strikes secrets out of what a library logs: paths, reasons, headers that it cannot parse."""
+    """Redacts secrets in a library's log: paths, reasons, headers that it cannot parse."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args, record.exc_info = redacted(record.getMessage()), None, None
@@ -225,7 +225,7 @@ for _name in ("urllib3.connection", "urllib3.connectionpool"):
 
 
 def _in_words(error: Exception, connect_timeout: float, read_timeout: float) -> str:
-    """Say why there is no response; the text of a library's error names its objects."""
+    """Return why there is no response; a library's own error text names its objects."""
     if isinstance(error, requests.RequestException) and error.args:
         cause = getattr(error.args[0], "reason", error.args[0])
         error = cause if isinstance(cause, Exception) else error
@@ -237,7 +237,7 @@ def _in_words(error: Exception, connect_timeout: float, read_timeout: float) -> 
             return f"no response through the proxy ({reason})"
         case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.NameResolutionError():
             return f"no connection ({_system_error(error.__cause__)})"
-        # The parent of those before it.
+        # The base class of those above.
         case urllib3.exceptions.ConnectTimeoutError():
             return f"no connection within {connect_timeout:g} s"
         case _:
@@ -245,5 +245,5 @@ def _in_words(error: Exception, connect_timeout: float, read_timeout: float) -> 
 
 
 def _system_error(error: BaseException | None) -> str:
-    """Say it as the system does, such as "Connection refused", without its number."""
+    """Return the system's message, such as "Connection refused", without its number."""
     return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -18,7 +18,7 @@ SALES_CHECKS = [
         description="The pages are numbered without gaps, and their content is as recorded.",
         blocking=True,
     ),
-    # It does not block: a page that is not full may be missing rows, but does not prove it.
+    # It does not block: a page that is not full may be missing rows, but is no proof.
     daily_check(
         raw_sales,
         pages_are_full,

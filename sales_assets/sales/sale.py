@@ -9,4 +9,4 @@ SALE = RowSchema.read(Path(__file__).with_name("sales.avsc"), day_field="purchas
 """The declaration of a sale."""
 
 SALE_CONTRACT = Contract(SALE)
-"""What the rows of a day have to be."""
+"""Validates the rows of a day."""

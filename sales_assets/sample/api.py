@@ -1,8 +1,8 @@
 """The embedded sample API: a real HTTP server on loopback that behaves like the real ones.
 
-Its sales (`sales`) are invented, but plausible and always the same for a day; so are its
-rides (`rides`) for a seed. It serves runs on a machine without a token (`SALES_API_URL=sample`) or
-without a rides API, people who try the project, and the tests.
+Its sales (`sales`) are invented, but plausible and always the same for a day; its rides (`rides`)
+are always the same for a seed. It is for runs without a token (`SALES_API_URL=sample`) or without a
+rides API, for trying the project, and for the tests.
 """
 
 import codecs
@@ -34,13 +34,13 @@ class SampleApi(Serving):
     """The server.
 
     Args:
-        token: What a request has to send; a random one unless given.
-        page: Makes a page of a day as bytes, or None past the last one.
-        port: Any free one, unless given.
-        faults: What goes wrong with sales.
-        ride: Makes a ride by its number, from 1; each request gets the next, and needs no token.
+        token: The token that requests must send; random unless given.
+        page: Returns a page of a day as bytes, or None past the last one.
+        port: Any free port unless given.
+        faults: The faults of the sales.
+        ride: Returns a ride by its number, from 1; each request gets the next, without a token.
         host: The address to listen on.
-        shape: How the pages are requested and served; like those of the sales unless given.
+        shape: How the pages are requested and served; that of the sales unless given.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class SampleApi(Serving):
         return f"http://{host!s}:{port}"
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
-        """Respond to a GET request for a path with its query."""
+        """Respond to a GET request for a path with query."""
         address = urlsplit(path)
         if address.path == "/ride":
             return Answer(body=self.ride(next(self._ride_numbers)))

@@ -1,13 +1,13 @@
 """Faults of the sample API: how it misbehaves, for whom, and how often.
 
-A file of faults is a YAML list; each entry says which requests it is for and what goes wrong with
-them. The first entry that matches a request, and is not used up, is the one that counts:
+A fault file is a YAML list; each entry selects requests and defines what goes wrong with them. The
+first entry that matches a request and is not used up applies:
 
     - {date: 2022-08-10, status: 503, times: 2}
     - {page: 3, cut: 20, times: 1}
     - {delay: 0.05, jitter: 0.02}
 
-What the API returns when nothing is wrong, and how a response is sent, is up to `api`.
+`api` defines the normal responses and how they are sent.
 """
 
 import datetime
@@ -21,14 +21,14 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 
 class InvalidFaultsError(ValueError):
-    """A file of faults cannot be read."""
+    """A fault file cannot be read."""
 
 
 class Fault(BaseModel):
-    """One kind of misbehavior, and the requests it is for.
+    """One kind of misbehavior, and the requests it applies to.
 
-    The parts of a fault add up, in this order: which page is served, what is returned instead, how
-    that is encoded, and how it is sent.
+    The parts of a fault combine in this order: which page is served, what is returned instead, how
+    it is encoded, and how it is sent.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,7 +70,7 @@ _faults = TypeAdapter(list[Fault])
 
 
 class Faults:
-    """The faults of one server, in order, with a count of those that are used up."""
+    """The faults of one server, in order, with a count of their uses."""
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
         self._left = [(fault, [fault.times]) for fault in faults]
@@ -78,10 +78,10 @@ class Faults:
 
     @classmethod
     def read(cls, path: Path) -> "Faults":
-        """Read a YAML file of faults.
+        """Read a YAML fault file.
 
         Raises:
-            InvalidFaultsError: It is not YAML, or not a list of faults; says which entry and why.
+            InvalidFaultsError: It is not a YAML list of faults; the text names the entry and why.
         """
         try:
             return cls(_faults.validate_python(yaml.safe_load(path.read_text(encoding="utf-8"))))
@@ -89,7 +89,7 @@ class Faults:
             raise InvalidFaultsError(f"{path}: {error}") from error
 
     def next(self, day: datetime.date, page: int) -> Fault | None:
-        """Take the fault for a request, if there is one."""
+        """Return the fault for a request, if any, and count it as used."""
         with self._lock:
             for fault, left in self._left:
                 if fault.date in (None, day) and fault.page in (None, page) and left[0] != 0:

@@ -1,6 +1,6 @@
 """The API resources on sample data: each talks to a sample API that lives as long as the run does.
 
-The log and the metadata of a run say plainly that what comes from them is invented.
+The log and the metadata of a run mark their data as invented.
 """
 
 import functools
@@ -25,12 +25,12 @@ class SampleSalesApi(SalesApi):
 
     @property
     def source(self) -> str:
-        """Say that these sales are none."""
+        """The source, marked as invented."""
         return "embedded sample API: INVENTED sales, not real ones"
 
     @contextmanager
     def open(self, run_id: str | None = None) -> Iterator[Self]:
-        """Start the server, with a token of its own."""
+        """Start the server with its own token."""
         with SampleApi() as api:
             self._connect(api.url, TokenAuth(api.token))
             try:
@@ -46,12 +46,12 @@ class SampleRidesApi(RidesApi):
 
     @property
     def source(self) -> str:
-        """Say that these rides are none."""
+        """The source, marked as invented."""
         return "embedded sample API: INVENTED rides, not real ones"
 
     @contextmanager
     def open(self, run_id: str | None = None) -> Iterator[Self]:
-        """Start the server; the seed of its rides is the run's id, or a new one."""
+        """Start the server; the seed of its rides is the run id, or a new one."""
         ride = functools.partial(sample_ride, seed=run_id or str(uuid.uuid4()))
         with SampleApi(ride=ride) as api:
             self._connect(api.url, None)

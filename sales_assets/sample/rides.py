@@ -23,7 +23,7 @@ _FARE_PER_KM = 1.2
 
 
 def sample_ride(number: int, seed: str = "sample") -> bytes:
-    """Invent a response of `GET /ride`, by the number of the ride of a seed; distances in km."""
+    """Invent a response to `GET /ride` by seed and ride number; distances in km."""
     draw = _draw(f"{seed} ride {number}")
     # Some drivers work more than others.
     driver = _driver(int(draw() * draw() * DRIVERS))
@@ -68,7 +68,7 @@ def _uuid(name: str) -> str:
 
 
 def _draw(seed: str) -> Callable[[], float]:
-    # Only random() promises the same numbers in every version of Python.
+    # Only random() guarantees the same numbers in every version of Python.
     return random.Random(seed).random  # noqa: S311
 
 

@@ -22,21 +22,21 @@ _PRODUCTS = {
 
 
 def rows_of_day(day: datetime.date) -> int:
-    """How many sales the sample API has for a day: a few hundred, most of them on Saturdays."""
+    """Return the number of sales of a day: a few hundred, most on Saturdays."""
     return int(_ROWS_BY_WEEKDAY[day.weekday()] * (0.9 + 0.2 * random.Random(f"{day}").random()))  # noqa: S311
 
 
 @functools.lru_cache(maxsize=1000)
 def sample_page(day: datetime.date, page: int, rows: int | None = None) -> bytes | None:
-    """Invent one page of a day, by its number from 1: a JSON list; None past the last page.
+    """Invent one page of a day by its number from 1: a JSON list; None past the last page.
 
-    The day has as many rows as `rows_of_day` says, unless `rows` are given.
+    The day has `rows` rows, by default those of `rows_of_day`.
     """
     total = rows_of_day(day) if rows is None else rows
     count = min(PAGE_SIZE, total - (page - 1) * PAGE_SIZE)
     if page < 1 or count <= 0:
         return None
-    # Only random() promises the same numbers in every version of Python.
+    # Only random() guarantees the same numbers in every version of Python.
     draw = random.Random(f"{day} {page}").random  # noqa: S311
 
     def one_of(choices: Sequence[str]) -> str:

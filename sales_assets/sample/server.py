@@ -1,6 +1,6 @@
 """How the sample API is served: connections, responses, and how these go wrong on their way.
 
-What a response says is up to `api`.
+`api` defines the responses.
 """
 
 import socket
@@ -22,7 +22,7 @@ _LONGEST_LINE = 1 << 16
 
 
 class Answer(NamedTuple):
-    """A response, and how it goes wrong on its way."""
+    """A response, and its faults in transit."""
 
     status: int = 200
     body: bytes = b""
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
 
 class Serving:
-    """A server that runs in a thread of its own while a `with` block lasts."""
+    """A server that runs in its own thread during a `with` block."""
 
     _server: TCPServer
 
@@ -45,10 +45,10 @@ class Serving:
 
 
 class Server(HTTPServer):
-    """Serves each connection in a thread of its own; threads that are done serve further ones.
+    """Serves each connection in its own thread; idle threads are reused.
 
-    To start a thread takes as long as to serve a request. Unlike those of an executor, these
-    threads do not hold up the end of a process whose clients neither send nor hang up.
+    Starting a thread takes as long as serving a request. Unlike an executor's, these threads do not
+    delay the exit of a process whose clients neither send nor hang up.
     """
 
     request_queue_size = 128
@@ -59,13 +59,13 @@ class Server(HTTPServer):
         self._idle = threading.Semaphore(0)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Leave a connection to a thread that is idle, or to a new one."""
+        """Hand a connection to an idle thread, or to a new one."""
         self._connections.put((request, client_address))
         if not self._idle.acquire(blocking=False):
             threading.Thread(target=self._serve, daemon=True).start()
 
     def server_close(self) -> None:
-        """Stop listening, and let the idle threads end."""
+        """Stop listening, and end the idle threads."""
         super().server_close()
         self._connections.put(None)
 
@@ -81,26 +81,26 @@ class Server(HTTPServer):
         self._connections.put(None)
 
     def shutdown_request(self, request: Any) -> None:
-        """Close at once: the default says goodbye first, and a reset would not be one."""
+        """Close at once: the default shuts down first, which would prevent a reset."""
         self.close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that did not wait for a response; show everything else."""
+        """Ignore clients that did not wait for a response; show other errors."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
 
 def handler(answer: Callable[[str, Mapping[str, str]], Answer]) -> type[BaseHTTPRequestHandler]:
-    """Make the class that serves requests with these answers to a path and its headers."""
+    """Make the class that responds to requests with `answer`, given the path and headers."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # Else the last packet of a response waits for the client's ACK of the one before it.
+        # Otherwise the last packet of a response waits for the ACK of the one before it.
         disable_nagle_algorithm = True
         wbufsize = -1
 
         def handle_one_request(self) -> None:
-            """Serve a request; http.server takes ten times as long to read its head."""
+            """Serve a request; http.server takes ten times as long to parse the headers."""
             words = self._line().split()
             headers: dict[str, str] = {}
             while line := self._line():
@@ -136,7 +136,7 @@ def handler(answer: Callable[[str, Mapping[str, str]], Answer]) -> type[BaseHTTP
             self.wfile.write(b"" if fault.drip else sent)
             self.wfile.flush()
             if fault.reset:
-                # Closing a socket that does not linger resets the connection.
+                # Closing a socket without lingering resets the connection.
                 linger = struct.pack("ii", 1, 0)
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 

@@ -1,7 +1,7 @@
 """The shapes in which the sample API can serve its pages: those that `feed.styles` can declare.
 
-A shape reads from a query which page it asks for, and puts the rows of the page where they belong,
-with what leads to the next one. The rows themselves, and faults, do not belong here.
+A shape reads the requested page from a query, and builds the response with the rows and the link to
+the next page. The rows themselves, and faults, do not belong here.
 """
 
 import base64
@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 
 class Place(NamedTuple):
-    """A page of a day, by its number from 1; the address has no query, the total is of the day."""
+    """A page of a day, by its number from 1; `address` has no query, `total` is that of the day."""
 
     address: str
     day: datetime.date
@@ -24,21 +24,21 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Shape:
-    """What an API is like; by default, like that of the sales.
+    """The shape of an API; by default, that of the sales API.
 
     A place is a path in the body, as in `meta.next`, or a header, as in `header X-Next`.
 
     Attributes:
-        day: The parameter of the day, or of its beginning.
-        pages: How a page is requested: by its number, by an offset and a limit, by the cursor or
-            the address that the page before it has, or not at all.
-        parameter: The parameter of the number, offset or cursor.
+        day: The parameter for the day or its start.
+        pages: How a page is requested: by number, by offset and limit, by the cursor or address
+            from the previous page, or not at all.
+        parameter: The parameter for the number, offset or cursor.
         first: The number of the first page.
         rows_at: The path of the rows.
         next_at: The place of the cursor or the address of the next page.
-        more_at: The place that says whether more pages follow.
+        more_at: The place of the flag that more pages follow.
         total_at: The place of the total.
-        empty_at_the_end: Whether a page past the end is an empty one, and not a 404.
+        empty_at_the_end: Whether a page past the end is empty instead of a 404.
         signed: How a request carries the token.
     """
 
@@ -54,7 +54,7 @@ class Shape:
     signed: Literal["bare", "bearer", "header", "parameter", "basic"] = "bare"
 
     def asked(self, query: Mapping[str, str]) -> tuple[datetime.date, int]:
-        """Read which page of which day a query asks for; a KeyError or a ValueError if none."""
+        """Return the day and page that a query requests, or raise KeyError or ValueError."""
         day = datetime.date.fromisoformat(query[self.day][:10])
         if self.pages == "one":
             return day, 1
@@ -66,7 +66,7 @@ class Shape:
         return day, int(query.get(self.parameter, "c1").removeprefix("c"))
 
     def token_of(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
-        """Give the token that a request carries."""
+        """Return the token of a request."""
         sent = headers.get("Authorization", "")
         match self.signed:
             case "bearer":
@@ -80,7 +80,7 @@ class Shape:
         return sent
 
     def served(self, rows: bytes, place: Place) -> tuple[bytes, dict[str, str]]:
-        """Give the body and the headers of a page with these rows."""
+        """Return the body and headers of a page with these rows."""
         headers: dict[str, str] = {}
         around: dict[str, Any] = {}
         cursor = None if place.is_last else f"c{place.number + 1}"
@@ -102,7 +102,7 @@ class Shape:
         if not self.rows_at:
             return rows, headers
         _put(around, self.rows_at, "ROWS")
-        # The rows themselves byte for byte.
+        # Keep the rows byte for byte.
         return json.dumps(around).encode().replace(b'"ROWS"', rows), headers
 
 

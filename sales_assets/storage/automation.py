@@ -1,4 +1,4 @@
-"""When a day is made by itself: once its upstream day is stored, or has another content."""
+"""When a day is made automatically: once its upstream day is stored, or its content changes."""
 
 import json
 import warnings
@@ -16,14 +16,14 @@ _Condition = dg.AutomationCondition
 
 
 class SourceIsOther(dg.AutomationCondition[dg.AssetKey]):
-    """True of each day that was neither made nor tried from its upstream day as that is now.
+    """True for each day that was neither made nor tried from its current upstream day.
 
-    It compares what is recorded of the contents, not what happened between two ticks of a sensor: a
-    day is found whenever it was stored, and in whatever order its runs recorded it. A day that
-    fails leaves an observation, so it is not tried again until its source is another one.
+    It compares recorded contents, not the events between two ticks of a sensor: it finds a day
+    whenever it was stored, and in whatever order its runs recorded it. A day that fails leaves an
+    observation, so it is not retried until its source changes.
 
-    Ids of events only tell which days are worth a look: those that were recorded since the last
-    tick, those that were found then, and those that were never made.
+    Event ids only narrow down the days to compare: those recorded since the last tick, those found
+    at that tick, and those never made.
     """
 
     def __init__(self, layer: Layer, source: Layer) -> None:
@@ -62,7 +62,7 @@ class SourceIsOther(dg.AutomationCondition[dg.AssetKey]):
         )
 
     def _of_another(self, instance: dg.DagsterInstance, days: Collection[str]) -> set[str]:
-        """Find the days among these that were not made, or tried, from what is stored now."""
+        """Return those of the days that were neither made nor tried from the current source."""
         sources = self._source.storage.recorded(instance, self._source.asset, days)
         made = self._layer.storage.recorded(instance, self._layer.asset, sources)
         others = {
@@ -74,20 +74,20 @@ class SourceIsOther(dg.AutomationCondition[dg.AssetKey]):
         return {day for day in others if (day, sources[day]["sha256"]) not in tried}
 
 
-# A run that dies leaves no observation, and would be requested at each tick.
+# A run that dies leaves no observation, and would be requested again at each tick.
 _WAS_REQUESTED = _Condition.newly_requested().since(
     _Condition.any_deps_match(_Condition.newly_updated())
 )
 
 
 def follows_its_source(layer: Layer, source: Layer) -> dg.AutomationCondition[Any]:
-    """Make each day once its source has it or has another content, whatever its age; each once.
+    """Make each day, whatever its age, once its source is stored or changes; once per content.
 
-    Not while a run or a backfill is about to do it.
+    Skip days that a run or a backfill is about to make.
 
     Args:
         layer: The asset to make.
-        source: The asset that it is made from.
+        source: Its upstream asset.
     """
     condition: dg.AutomationCondition[Any] = (
         SourceIsOther(layer, source)
@@ -99,10 +99,10 @@ def follows_its_source(layer: Layer, source: Layer) -> dg.AutomationCondition[An
 
 
 def following_sensor() -> dg.AutomationConditionSensorDefinition:
-    """Make the sensor that has assets follow their sources; it runs by default.
+    """Make the sensor that has assets follow their sources; it is on by default.
 
-    It takes the place of Dagster's own, which evaluates conditions in the daemon, where the one
-    above is not available.
+    It replaces Dagster's own, which evaluates conditions in the daemon, where the condition above
+    is not available.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Parameter `use_user_code_server`", dg.BetaWarning)

@@ -16,7 +16,7 @@ from sales_assets.storage.files import InvalidPartitionError, open_file
 from sales_assets.storage.location import Location
 from sales_assets.storage.partition_format import REPAIR, PartitionFormat
 
-# Blocks of four times fastavro's size make up for a level that takes half the time.
+# Blocks of four times fastavro's default size offset a level that takes half the time.
 _BLOCK_BYTES = 64_000
 _COMPRESSION = 2
 _MARKER_BYTES = 16
@@ -33,13 +33,13 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
     def write(self, items: Iterable[dict[str, Any]], directory: Path, stem: str) -> None:
         """Write `STEM.avro`.
 
-        Other readers fail on an empty file that claims to be deflated, so that one has no codec.
+        An empty file has no codec, since other readers fail on an empty deflated file.
         """
         rows = iter(items)
         first = list(itertools.islice(rows, 1))
         codec = "deflate" if first else "null"
         file = directory / f"{stem}.avro"
-        # Random, so that no row can hold it.
+        # Random, so that no row can contain it.
         marker = secrets.token_bytes(_MARKER_BYTES)
         with file.open("wb") as unfinished:
             fastavro.writer(
@@ -58,7 +58,7 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
         return name == f"{stem}.avro"
 
     def files(self, directory: Location, stem: str) -> Sequence[Location]:
-        """List the one file."""
+        """Return the one file."""
         file = directory / f"{stem}.avro"
         if not file.exists():
             raise InvalidPartitionError(f"{directory} does not hold {file.name}: {REPAIR}")
@@ -77,7 +77,7 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
         return self.read(files)
 
     def count_rows(self, files: Sequence[Location]) -> int:
-        """Count by the headers of the blocks."""
+        """Count rows by the block headers."""
         rows = 0
         for path in files:
             with open_file(path) as file:
@@ -86,10 +86,10 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
 
 
 def _derive_marker(file: Path, marker: bytes) -> None:
-    """Replace the sync marker of a file by one that is derived from all else in it.
+    """Replace the sync marker of a file with one derived from the rest of it.
 
-    A fixed one for all files would do for the same bytes again, but then blocks of two versions of
-    a file would fit each other. The marker ends the header and every block
+    One fixed marker for all files would also be reproducible, but blocks of different versions of a
+    file could then be mixed unnoticed. The marker ends the header and every block
     (https://avro.apache.org/docs/1.12.0/specification/#object-container-files).
     """
     digest = hashlib.sha256()

@@ -1,7 +1,7 @@
 """The days of one run: dealt with side by side, and each with an outcome of its own.
 
-A day that fails does not keep the others from being done, unless it fails for a reason that holds
-for all of them. What is done with a day does not matter here.
+A failed day does not stop the others, unless the reason applies to all of them. What is done with a
+day does not matter here.
 """
 
 import queue
@@ -23,7 +23,7 @@ T = TypeVar("T")
 _SECONDS_TO_STOP = 5.0
 _SECONDS_BETWEEN_LOOKS = 0.05
 _BUSY = 0.8
-"""Seconds of processor a second: beyond that, one more thread is only in the way of the others."""
+"""CPU seconds per second beyond which one more thread only slows down the others."""
 
 
 class DayBatch:
@@ -41,7 +41,7 @@ class DayBatch:
         downstream: Sequence[str] = (),
         upstream: Sequence[str] = (),
     ) -> None:
-        """Plan these days of an asset, and know what is made of it, and from what it is made."""
+        """Plan these days of an asset, given its downstream and upstream assets."""
         self.stored: dict[str, dict[str, Any]] = {}
         self.failed: dict[str, Exception] = {}
         self._asset = asset
@@ -54,12 +54,12 @@ class DayBatch:
     def run(
         self, action: Callable[[str], dict[str, Any]], side_by_side: int, progress: Progress
     ) -> None:
-        """Do all days; a single one in this thread.
+        """Process all days; a single one in this thread.
 
         Args:
-            action: Is done with each day.
-            side_by_side: With how many days at a time, at most.
-            progress: Is told of each day.
+            action: Called for each day.
+            side_by_side: Maximum number of concurrent days.
+            progress: Notified of each day.
 
         Raises:
             FailedDaysError: Days of a range failed. A single day raises its own error.
@@ -86,14 +86,14 @@ class DayBatch:
         self._raise_failures()
 
     def to_run_after(self, errors: Iterable[Exception]) -> list[str]:
-        """Name the assets to materialize for days that failed so, without those downstream."""
+        """List the assets to materialize after these errors, without those downstream."""
         first = self._upstream if any(isinstance(e, UpstreamDayError) for e in errors) else ()
         return [*first, self._asset]
 
     def until_stopped(self, items: Iterable[T]) -> Iterator[T]:
-        """Pass items on, for an action to use, as long as the run is not to stop.
+        """Pass items on to an action until the run is stopped.
 
-        A day that is done in this thread needs none of that: what stops a run interrupts it.
+        A day that is processed in this thread does not need this: stopping a run interrupts it.
         """
         return self._watched(items) if self._in_threads else iter(items)
 
@@ -111,7 +111,7 @@ class DayBatch:
         done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
         def work() -> None:
-            # Another thread may take the last day in between.
+            # Another thread may take the last day in the meantime.
             with suppress(IndexError):
                 while left:
                     day = left.popleft()
@@ -128,7 +128,7 @@ class DayBatch:
         try:
             while waiting:
                 if left and len(threads) < most and (not threads or idle()):
-                    # A daemon: a day that hangs does not keep a run that is stopped from ending.
+                    # A daemon: a day that hangs must not keep a stopped run from ending.
                     threads.append(threading.Thread(target=work, daemon=True))
                     threads[-1].start()
                 with suppress(queue.Empty):
@@ -148,7 +148,7 @@ class DayBatch:
         if not self.failed:
             return
         errors = [*self.failed.values()]
-        # Where in the code an error of ours was raised tells nobody anything that it does not say.
+        # The stack trace of our own errors adds nothing to their text.
         cause = next((error for error in errors if not isinstance(error, dg.Failure)), errors[0])
         told = isinstance(cause, dg.Failure)
         if len(self._days) == 1:
@@ -165,7 +165,7 @@ class DayBatch:
 
 
 class _Idle:
-    """Whether the processor has had time to spare since the last time it was asked for."""
+    """Whether the CPU has had idle time since the last call."""
 
     def __init__(self) -> None:
         self._since = time.monotonic(), time.process_time()
@@ -180,4 +180,4 @@ class _Idle:
 
 
 class _StoppedError(Exception):
-    """This day was not finished, since the run stops."""
+    """This day was not finished, because the run is stopping."""

@@ -1,7 +1,6 @@
 """What a new version of a day changes against the one that it replaces.
 
-Rows are compared without regard to their order. When one version replaces another does not belong
-here.
+Rows are compared regardless of order. When one version replaces another does not belong here.
 """
 
 import hashlib
@@ -19,15 +18,15 @@ from sales_assets.storage.location import Location
 from sales_assets.storage.stored_day import describe
 
 FIRST, UNCHANGED = "first version", "unchanged"
-"""What is said of a day that replaces none, and of one with the same bytes."""
+"""Values for a day that replaces none, and for one with the same bytes."""
 
 _END = object()
 _MOST = 100_000
-"""Rows that are remembered, at most: some 20 MB."""
+"""Maximum number of rows to remember: about 20 MB."""
 
 
 class KeptRowsError(dg.Failure):
-    """A day that is only taken to be empty would replace one that has rows."""
+    """A day that is only assumed to be empty would replace one that has rows."""
 
     def __init__(self, asset: str, day: str) -> None:
         config = config_json(asset, allow_empty_day=True, replace_rows=True)
@@ -41,7 +40,7 @@ class KeptRowsError(dg.Failure):
 def change(
     storage: DayDirectories, key: dg.AssetKey, day: str, new: Sequence[Location], digest: str
 ) -> dict[str, Any]:
-    """Say what a day that is about to be published changes against the one it replaces.
+    """Return what a day that is about to be published changes in the one it replaces.
 
     Args:
         storage: Where the day is stored.
@@ -58,15 +57,15 @@ def change(
                 return {"change": UNCHANGED, "rows_added": 0, "rows_removed": 0}
             return changes(storage.format.rows(old), storage.format.rows(new))
     except Exception as error:
-        # A damaged day fails in any way, and must not keep a whole one from replacing it.
+        # A damaged day may raise any error, and must not keep a whole one from replacing it.
         return {"change": f"replaces a day that could not be read: {one_line(error)}"}
 
 
 def require_no_rows(storage: DayDirectories, key: dg.AssetKey, day: str) -> None:
-    """Make sure that a stored day has no rows that a day taken to be empty would replace.
+    """Require that a stored day has no rows, before a day assumed to be empty replaces it.
 
     Raises:
-        KeptRowsError: It has, or may have, since it cannot be read.
+        KeptRowsError: It has rows, or cannot be read and may have some.
     """
     try:
         with storage.files(key, day) as files:
@@ -74,25 +73,25 @@ def require_no_rows(storage: DayDirectories, key: dg.AssetKey, day: str) -> None
     except MissingPartitionError:
         return
     except Exception:
-        # A damaged day fails in any way.
+        # A damaged day may raise any error.
         has_rows = True
     if has_rows:
         raise KeptRowsError(key.to_user_string(), day)
 
 
 def changes(old: Iterable[Any], new: Iterable[Any]) -> dict[str, Any]:
-    """Count the rows that are in one version and not in the other.
+    """Count the rows that are in only one of the two versions.
 
-    Both are read side by side, and a row is forgotten once both have had it, so that memory holds
-    the difference and not the day.
+    Both are read in parallel, and a row is dropped once both have had it, so that memory holds the
+    difference instead of the day.
 
     Args:
-        old: The rows that were there.
+        old: The existing rows.
         new: The rows that replace them; equal rows count as often as they occur.
 
     Returns:
-        Metadata for the new version. Rows are counted as long as no more than 100,000 of them
-        have to be remembered.
+        Metadata for the new version. Rows are counted as long as at most 100,000 of them have to
+        be remembered.
     """
     surplus: Counter[bytes] = Counter()
 

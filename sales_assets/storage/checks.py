@@ -1,8 +1,7 @@
 """What the checks of any daily feed look for: whether its stored days are whole, and usual.
 
-A check reads what the materializations recorded, in one query for all of its days, and the files as
-far as it must. Each function judges the days of one asset; what is particular to the rows of a feed
-is said by that feed.
+A check reads the records of all its days in one query, and reads files only if it must. Each
+function checks the days of one asset; a feed supplies what is specific to its rows.
 """
 
 import datetime
@@ -26,9 +25,9 @@ _NEVER_RECORDED = "never recorded: materialize it, or run `sales-assets verify -
 
 
 def is_as_recorded(context: dg.AssetCheckExecutionContext, storage: DayDirectories) -> Evaluations:
-    """The content is as recorded, and was made from what is stored upstream now, if from anything.
+    """The content is as recorded, and was made from the current upstream day, if it has one.
 
-    A day that is made from another one has all of its rows, but for those that were rejected.
+    A day that has an upstream day has all of its rows, except for rejected ones.
     """
     key, days, recorded = _checked(context, storage)
     graph = context.op_execution_context.job_def.asset_layer.asset_graph
@@ -49,7 +48,7 @@ def is_as_recorded(context: dg.AssetCheckExecutionContext, storage: DayDirectori
             return Finding(f"{wrong}: materialize it again", facts)
         compared = f"{rows:,} rows with SHA-256 {stored['sha256'][:12]}..., as recorded"
         for name, sources in upstream.items():
-            # A day of raw that was put there by hand has no record.
+            # A raw day that was put there by hand has no record.
             if source := sources.get(day):
                 rejected, upstream_rows = (
                     day_is.get("rejected_rows", 0),
@@ -75,7 +74,7 @@ def pages_are_full(context: dg.AssetCheckExecutionContext, storage: DayDirectori
             return page_rows([page.count for page in storage.format.read(files)])
 
     def judge(day: str) -> Finding:
-        # A day that was recorded as it was found, or by an earlier version, is counted now.
+        # A day that was recorded as found, or by an earlier version, is counted now.
         rows = recorded.get(day, {}).get(PAGE_ROWS) or counted(day)
         facts = {
             "pages": rows["pages"],
@@ -95,11 +94,11 @@ def rows_are(
     wrong: Mapping[str, Callable[[Any, datetime.date], bool]],
     odd: Mapping[str, Callable[[Any, datetime.date], bool]],
 ) -> Callable[[dg.AssetCheckExecutionContext, DayDirectories], Evaluations]:
-    """No row is wrong in one of these ways; one that is odd makes a warning.
+    """No row is wrong in one of these ways; an odd row causes a warning.
 
     Args:
-        wrong: What may be wrong with a row of a day, by what to say of such rows.
-        odd: Likewise, what may be odd.
+        wrong: Tests for wrong rows of a day, by the description of such rows.
+        odd: Likewise, tests for odd rows.
     """
     looked_for = {**wrong, **odd}
 
@@ -132,7 +131,7 @@ def rows_are(
 def row_count_is_usual(
     context: dg.AssetCheckExecutionContext, storage: DayDirectories
 ) -> Evaluations:
-    """The number of rows is not far off those of the same weekday in the four weeks before."""
+    """The row count is close to those of the same weekday in the previous four weeks."""
     key, days = _asset_and_days(context)
     before = {day: _same_weekdays_before(day) for day in days}
     recorded = storage.known(context.instance, key, {*days, *itertools.chain(*before.values())})
@@ -185,7 +184,7 @@ def _asset_and_days(context: dg.AssetCheckExecutionContext) -> tuple[dg.AssetKey
 def _checked(
     context: dg.AssetCheckExecutionContext, storage: DayDirectories
 ) -> tuple[dg.AssetKey, Sequence[str], Mapping[str, Recorded]]:
-    """Give what is checked, and what is recorded of it."""
+    """Return the days to check, and their records."""
     key, days = _asset_and_days(context)
     return key, days, storage.known(context.instance, key, days)
 

@@ -1,7 +1,6 @@
 """How a day differs from what was recorded of it, and from the day that it is made from.
 
-Checks, readers and `verify` compare with these functions. What is done about a difference does not
-belong here.
+Checks, readers and `verify` use these functions. How to handle a difference does not belong here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,7 @@ Metadata = Mapping[str, Any]
 
 
 class Kind(str, Enum):
-    """What is different; the value is what people and programs read."""
+    """The kind of a difference; its value is shown to people and programs."""
 
     MISSING = "missing"
     UNRECORDED = "unrecorded"
@@ -37,8 +36,8 @@ class Difference(NamedTuple):
 
     Attributes:
         where: The asset, `quarantine`, or `storage`.
-        kind: What is different.
-        detail: What exactly, and what to do.
+        kind: Its kind.
+        detail: The details, and what to do.
         fixed: Whether it was repaired.
     """
 
@@ -49,7 +48,7 @@ class Difference(NamedTuple):
 
     @property
     def matters(self) -> bool:
-        """Whether somebody has to do something about it."""
+        """Whether it needs action."""
         return not self.fixed and self.kind != Kind.SYSTEM
 
     def __str__(self) -> str:
@@ -57,11 +56,11 @@ class Difference(NamedTuple):
 
 
 def content_differences(recorded: Metadata, stored: Metadata) -> Iterator[str]:
-    """Compare the content of a stored day with what was recorded of it.
+    """Compare the content of a stored day with its record.
 
     Args:
         recorded: Its record.
-        stored: Its description, by `describe`.
+        stored: Its description from `describe`.
     """
     if recorded["sha256"] != stored["sha256"]:
         yield (
@@ -76,14 +75,14 @@ def content_differences(recorded: Metadata, stored: Metadata) -> Iterator[str]:
 def source_differences(
     name: str, recorded: Metadata | None, source: Metadata | None, rows: int, source_rows: int
 ) -> Iterator[tuple[Kind, str]]:
-    """Compare a day with the upstream day that is stored now.
+    """Compare a day with the currently stored upstream day.
 
     Args:
         name: The upstream asset.
         recorded: The record of the day; None if there is none.
         source: The record of the upstream day; None if there is none.
-        rows: How many rows the day has, with those that were rejected.
-        source_rows: How many rows the upstream day has.
+        rows: The row count of the day, including rejected rows.
+        source_rows: The row count of the upstream day.
     """
     if recorded and source and not is_made_from(recorded, source):
         yield Kind.OUTDATED, f"made from an older version of {name}"
@@ -94,7 +93,7 @@ def source_differences(
 def compare_layer(
     layer: Layer, day: str, recorded: Metadata | None
 ) -> tuple[Metadata | None, list[Difference]]:
-    """Describe a stored day, if it can be read, and compare it with what is recorded of it."""
+    """Describe a stored day, if it is readable, and compare it with its record."""
     storage = layer.storage
     try:
         stored = storage.describe(layer.asset, day)
@@ -112,7 +111,7 @@ def compare_layer(
     except PermissionError as error:
         return None, [unreadable(layer.name, error)]
     except Exception as error:
-        # A damaged file fails in any way.
+        # A damaged file may raise any error.
         detail = f"cannot be read ({shown(repr(error), 100)}): materialize {layer.name} again"
         return None, [Difference(layer.name, Kind.DAMAGED, detail)]
     found = [stranger(layer.name, path, "not a file of this day") for path in strangers]
@@ -128,7 +127,7 @@ def compare_layer(
 def compare_quarantine(
     layer: Layer, day: str, recorded: Metadata | None
 ) -> tuple[int, list[Difference]]:
-    """Count what is in quarantine, and compare it with what is recorded of the day."""
+    """Count the quarantined records of a day, and compare the count with its record."""
     name = "quarantine"
     place = layer.storage.quarantine(layer.asset, day)
     expected = (recorded or {}).get("rejected_rows", 0)
@@ -160,12 +159,12 @@ def compare_quarantine(
 
 
 def unreadable(where: str, error: OSError) -> Difference:
-    """Name what the file system does not let this user read."""
+    """Return the difference for a path that this user cannot read."""
     return Difference(where, Kind.DAMAGED, f"cannot be read ({error}): let this user read it")
 
 
 def stranger(where: str, path: Location, what: str) -> Difference:
-    """Name something that is not ours; what an operating system drops does no harm."""
+    """Return the difference for a foreign file; files of the operating system are harmless."""
     if is_dropping(path.name):
         detail = f"{path} is of the operating system, and does no harm"
         return Difference(where, Kind.SYSTEM, detail)

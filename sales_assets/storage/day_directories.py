@@ -1,8 +1,7 @@
 """Where the days of assets lie, and what is stored and recorded of them.
 
 The asset `LAYER_NAME` keeps its days in `BASE_DIR/LAYER/NAME/DAY/`, and `PREFIX/LAYER_NAME` in
-`BASE_DIR/LAYER/PREFIX/NAME/DAY/`. How a day gets there is the business of `io_manager` and
-`replace`.
+`BASE_DIR/LAYER/PREFIX/NAME/DAY/`. `io_manager` and `replace` put it there.
 """
 
 import itertools
@@ -27,22 +26,21 @@ _Known: TypeAlias = dict[tuple[dg.AssetKey, int | None], dict[str, dict[str, Any
 
 
 class MissingPartitionError(UpstreamDayError):
-    """A partition that should be read was never stored."""
+    """A partition to read was never stored."""
 
 
 class SharedDirectoryError(ValueError):
-    """Two assets would keep their days in one directory."""
+    """Two assets would store their days in the same directory."""
 
 
 class DayDirectories:
     """The directories of the days of assets, below one root and in one format.
 
     Attributes:
-        base: Root of the storage.
-        format: What a directory holds.
-        has_quarantine: Whether a day may be stored without some of its records, which then go into
-            quarantine.
-        directories: How directories are replaced and read.
+        base: The storage root.
+        format: The format of a directory.
+        has_quarantine: Whether rejected records of a day go into quarantine.
+        directories: Replaces and reads directories.
     """
 
     def __init__(
@@ -55,11 +53,11 @@ class DayDirectories:
         self._known: WeakKeyDictionary[dg.DagsterInstance, _Known] = WeakKeyDictionary()
 
     def directory(self, asset_key: dg.AssetKey, day: str) -> Location:
-        """Give the directory of a day, which need not exist."""
+        """Return the directory of a day, which need not exist."""
         return self.place(asset_key, day)[0]
 
     def quarantine(self, asset_key: dg.AssetKey, day: str) -> Quarantine:
-        """Give the place of the records that a day was stored without."""
+        """Return the quarantine for the rejected records of a day."""
         return Quarantine(*self.place(asset_key, day, QUARANTINE))
 
     def recorded(
@@ -68,16 +66,16 @@ class DayDirectories:
         asset_key: dg.AssetKey,
         days: Collection[str] | None = None,
     ) -> dict[str, dict[str, Any]]:
-        """Fetch what was recorded of each day in this storage, as `recorded_days` does."""
+        """Fetch the record of each day in this storage, as `recorded_days` does."""
         return recorded_days(instance, asset_key, partial(self._is_here, asset_key), days)
 
     def known(
         self, instance: dg.DagsterInstance, asset_key: dg.AssetKey, days: Collection[str]
     ) -> dict[str, dict[str, Any]]:
-        """Give what `recorded` does, but fetch a record only once while nothing else is recorded.
+        """Like `recorded`, but cache the records until something new is recorded.
 
-        Ten steps of a run want the same records, and to fetch those of a year takes as long as to
-        convert it.
+        Ten steps of a run need the same records, and fetching those of a year takes as long as
+        converting it.
         """
         found = instance.get_asset_records([asset_key])
         latest = found[0].asset_entry.last_materialization_storage_id if found else None
@@ -90,17 +88,17 @@ class DayDirectories:
     def tried(
         self, instance: dg.DagsterInstance, asset_key: dg.AssetKey, days: Collection[str]
     ) -> set[tuple[str, str]]:
-        """Find out from what days of this storage could not be made, as `tried_days` does."""
+        """Fetch the upstream content of failed days of this storage, as `tried_days` does."""
         return tried_days(instance, asset_key, partial(self._is_here, asset_key), days)
 
     @contextmanager
     def files(self, asset_key: dg.AssetKey, day: str) -> Iterator[Sequence[Location]]:
-        """Give the files of a stored day, in the order of their content, for as long as it lasts.
+        """Yield the files of a stored day in content order, during a `with` block.
 
         Raises:
             MissingPartitionError: The day has no directory.
             InvalidPartitionError: The directory lacks something.
-            ReplacedError: The day was replaced meanwhile.
+            ReplacedError: The day was replaced in the meantime.
         """
         with self.version(asset_key, day) as (files, _):
             yield files
@@ -109,7 +107,7 @@ class DayDirectories:
     def version(
         self, asset_key: dg.AssetKey, day: str
     ) -> Iterator[tuple[Sequence[Location], object]]:
-        """Give what `files` does, and the `state` of the directory."""
+        """Yield what `files` does, and the `state` of the directory."""
         directory, stem = self.place(asset_key, day)
         with self.directories.reading(directory) as state:
             if state is None:
@@ -120,11 +118,11 @@ class DayDirectories:
             yield self.format.files(directory, stem), state
 
     def strangers(self, asset_key: dg.AssetKey, day: str) -> list[Location]:
-        """List what lies in the directory of a stored day and is not ours."""
+        """List foreign files in the directory of a stored day."""
         return self.format.strangers(*self.place(asset_key, day))
 
     def describe(self, asset_key: dg.AssetKey, day: str) -> dict[str, Any]:
-        """Read all files of a day, and describe them; the errors are those of `files`."""
+        """Read all files of a day, and describe them; raises as `files` does."""
         with self.files(asset_key, day) as files:
             reading = Reading(self.format.read_and_describe(files))
             for _ in reading:
@@ -136,10 +134,7 @@ class DayDirectories:
             return {**counts, **reading.result}
 
     def metadata(self, asset_key: dg.AssetKey, day: str) -> dict[str, Any]:
-        """Give the metadata of a materialization, as far as the storage knows them.
-
-        The errors are those of `files`.
-        """
+        """Return materialization metadata, as far as the storage knows; raises as `files` does."""
         stored = {**self.describe(asset_key, day), **self.path(asset_key, day)}
         if self.has_quarantine:
             quarantine = self.quarantine(asset_key, day)
@@ -147,14 +142,14 @@ class DayDirectories:
         return stored
 
     def path(self, asset_key: dg.AssetKey, day: str) -> dict[str, Any]:
-        """Say where a day lies, as metadata; a record counts for the storage that it names."""
+        """Return the path of a day as metadata; a record counts only for the storage it names."""
         return {"path": dg.MetadataValue.path(str(self.directory(asset_key, day)))}
 
     def place(self, key: dg.AssetKey, day: str, layer: str = "") -> tuple[Location, str]:
-        """Give the directory of a day, perhaps in another layer, and what its files begin with."""
+        """Return the directory of a day, optionally in another layer, and its files' prefix."""
         *prefix, last = key.path
         own, _, name = last.partition("_")
-        # At once, since each step is a path of its own, which takes time on an object store.
+        # In one step, since each step makes a path object, which is slow for an object store.
         return self.base.joinpath(layer or own, *prefix, name, day), f"{name}_{day}"
 
     def _is_here(self, asset_key: dg.AssetKey, day: str, path: str) -> bool:
@@ -162,13 +157,13 @@ class DayDirectories:
 
 
 class Layer(NamedTuple):
-    """An asset of days, and the storage that keeps it.
+    """A daily asset, and its storage.
 
     Attributes:
         asset: The asset.
         days: Its partitions.
-        storage: Where its days are.
-        made_from: What its days are made from; None for what comes from outside.
+        storage: Its storage.
+        made_from: Its upstream asset; None if its data comes from outside.
     """
 
     asset: dg.AssetKey
@@ -178,12 +173,12 @@ class Layer(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The asset, for a person to read."""
+        """The name of the asset, for display."""
         return self.asset.to_user_string()
 
     @property
     def parents(self) -> list[Location]:
-        """The directories in which its days lie, and those of its quarantine."""
+        """The parent directories of its days and of its quarantine."""
         found = [self.storage.directory(self.asset, "x").parent]
         if self.storage.has_quarantine:
             found.append(self.storage.quarantine(self.asset, "x").directory.parent)
@@ -191,10 +186,10 @@ class Layer(NamedTuple):
 
 
 def kept_apart(layers: Sequence[Layer]) -> Sequence[Layer]:
-    """Give layers back, once it is known that none keeps its days among those of another.
+    """Return the layers, after checking that no two of them share directories.
 
     Raises:
-        SharedDirectoryError: Two of them share a directory, or one lies in that of another.
+        SharedDirectoryError: Two layers share a directory, or one is inside that of another.
     """
     for one, other in itertools.permutations(layers, 2):
         for inner, outer in itertools.product(one.parents, other.parents):

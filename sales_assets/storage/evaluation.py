@@ -1,6 +1,6 @@
 """Asset checks over days: each day is judged by itself, and has an evaluation of its own.
 
-What a check looks for, and where it looks, does not belong here.
+What a check looks for, and where, does not belong here.
 """
 
 import uuid
@@ -16,20 +16,20 @@ from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.recorded import MATERIALIZATION, Recorded
 
 Evaluations = Iterator[dg.DagsterEvent | dg.Output[None]]
-"""What a check tells Dagster."""
+"""The results of a check for Dagster."""
 
 _NAMED_DAYS = 10
 
 
 class Finding(NamedTuple):
-    """What a check finds out about one day.
+    """The result of a check for one day.
 
     Attributes:
-        problem: What is wrong; empty when nothing is.
+        problem: The problem; empty if there is none.
         facts: Metadata of the evaluation.
-        compared: What was compared, in words, for a day that is right.
-        only_a_warning: The day may be right all the same.
-        unproven: Why nothing can be said about the day; empty when something can.
+        compared: What was compared, in words, for a day that passes.
+        only_a_warning: Whether the day may still be correct.
+        unproven: Why the day cannot be judged; empty if it can.
     """
 
     problem: str
@@ -40,7 +40,7 @@ class Finding(NamedTuple):
 
 
 class FailedCheckError(dg.Failure):
-    """A check that blocks has found days that are wrong; nothing is made from them."""
+    """A blocking check failed for some days; nothing is made from them."""
 
 
 def daily_check(
@@ -53,15 +53,15 @@ def daily_check(
 ) -> dg.AssetChecksDefinition:
     """`dg.asset_check` with the partitions and the storage of its asset.
 
-    Dagster plans a check for each partition of a run, whether the check has partitions or not, and
+    Dagster plans a check for each partition of a run, whether or not the check has partitions, and
     records those without an evaluation as skipped.
 
     Args:
-        asset: What to check.
-        look: Looks at the days of a run in their storage.
-        name: Name of the check.
-        description: What it makes sure of.
-        blocking: Whether a problem keeps others from being made from the asset.
+        asset: The asset to check.
+        look: Checks the days of a run in their storage.
+        name: The name of the check.
+        description: What it verifies.
+        blocking: Whether a problem blocks downstream assets.
     """
     storage = asset.get_io_manager_key_for_asset_key(asset.key)
 
@@ -86,19 +86,19 @@ def evaluate(
     recorded: Mapping[str, Recorded],
     judge: Callable[[str], Finding],
 ) -> Evaluations:
-    """Judge each day, and say so of each.
+    """Judge each day, and return an evaluation for each.
 
-    When nothing can be said of any of them, that is a warning: a range may well begin with days
-    that have none to be compared with.
+    It is a warning if no day can be judged; a range may begin with days that have nothing to
+    compare to.
 
     Args:
         context: The run.
-        days: What to judge.
-        recorded: What is recorded of them.
-        judge: Looks at a day.
+        days: The days to judge.
+        recorded: Their records.
+        judge: Checks one day.
 
     Raises:
-        FailedCheckError: Days are wrong, and the check blocks.
+        FailedCheckError: The check blocks, and some days failed.
     """
     [spec] = context.check_specs
     step = context.op_execution_context.get_step_execution_context()
@@ -121,8 +121,7 @@ def evaluate(
             blocking=spec.blocking,
             partition=day,
         )
-        # By the batch, which a yielded evaluation is not: on Postgres, a year takes twice as
-        # long one by one.
+        # In batches, unlike yielded evaluations, which take twice as long for a year on Postgres.
         yield dg.DagsterEvent.from_step(
             dg.DagsterEventType.ASSET_CHECK_EVALUATION,
             step,
@@ -150,5 +149,5 @@ def _finding(judge: Callable[[str], Finding], day: str) -> Finding:
     try:
         return judge(day)
     except Exception as error:
-        # Damaged files fail in any way; one such day must not hide what is wrong with the others.
+        # Damaged files may raise any error; one such day must not hide problems of the others.
         return Finding(" ".join(str(error).split()) or repr(error), {})

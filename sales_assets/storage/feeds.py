@@ -15,11 +15,11 @@ def storage_of(feeds: Iterable[Feed], base_dir: str) -> Storage:
     """Make the IO managers of feeds, by their keys.
 
     Args:
-        feeds: Feeds whose pages are of one kind may share the key of their pages.
-        base_dir: Root of the storage: a local path or a URL.
+        feeds: The feeds; those with the same kind of pages may share the key of their pages.
+        base_dir: The storage root: a local path or a URL.
 
     Raises:
-        InvalidFeedError: Two feeds have one name, or use one key for what differs.
+        InvalidFeedError: Two feeds have the same name, or use one key for different things.
     """
     storage: Storage = {}
     rows_at: dict[str, str] = {}
@@ -44,6 +44,6 @@ def storage_of(feeds: Iterable[Feed], base_dir: str) -> Storage:
 
 
 def layers_of(feed: Feed, storage: Storage) -> list[Layer]:
-    """Give the layers of a feed in a storage: first what the other is made from."""
+    """Return the layers of a feed in a storage, the upstream one first."""
     raw = Layer(feed.raw.key, feed.days, storage[feed.pages_key])
     return [raw, Layer(feed.stg.key, feed.days, storage[feed.rows_key], made_from=raw)]

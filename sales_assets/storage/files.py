@@ -1,7 +1,7 @@
 """Files in a partition directory: which of them are ours, and how they are opened.
 
-Only regular files are opened: a FIFO would keep its reader waiting for ever, and a symlink could
-lead anywhere.
+Only regular files are opened: a FIFO would block its reader forever, and a symlink could lead
+anywhere.
 """
 
 import errno
@@ -24,13 +24,13 @@ _DROPPING_STARTS = ("._", ".nfs", ".fuse_hidden", ".smbdelete", ".~lock.", ".tra
 
 
 class InvalidPartitionError(UpstreamDayError):
-    """A partition directory does not hold what its format says, or would not."""
+    """The content of a partition directory does not match its format, or would not."""
 
 
 def is_dropping(name: str) -> bool:
-    """Tell whether an operating system or a file server drops files of this name.
+    """Return whether an operating system or a file server creates files of this name.
 
-    They do no harm, and come back when they are deleted. An object store's console keeps an empty
+    They are harmless, and come back when deleted. An object store's console creates an empty
     object for a folder, whose name is empty or ends in `_$folder$`.
     """
     lower = name.lower()
@@ -43,10 +43,10 @@ def is_dropping(name: str) -> bool:
 
 
 def entries(directory: Location) -> list[Location]:
-    """List what lies in a directory, by name.
+    """List the entries of a directory, by name.
 
-    The empty object that a console keeps for the folder itself passes for an entry of its own name
-    (tried: universal_pathlib 0.3 on S3), and is left out.
+    The empty object that a console creates for the folder itself looks like an entry of the same
+    name (tried: universal_pathlib 0.3 on S3), and is left out.
     """
     own = set() if isinstance(directory, Path) else {"", directory.name}
     paths: list[Location] = [path for path in directory.iterdir() if path.name not in own]
@@ -78,7 +78,7 @@ def open_file(path: Location) -> IO[bytes]:
 def read_file(path: Location) -> bytes:
     """Read a file as `open_file` opens it."""
     if not isinstance(path, Path):
-        # Without asking for its size first.
+        # Without querying its size first.
         return cast(bytes, path.fs.cat_file(path.path))
     with open_file(path) as file:
         return file.read()

@@ -1,7 +1,7 @@
 """Stores the days of a run as directories, records what was stored, and reads days for a run.
 
-The files in a directory are the business of a format, their safe replacement that of `replace`;
-where streams come from, and what their items are, is not known here.
+A format handles the files in a directory, and `replace` their safe replacement. This module does
+not know where streams come from, or what their items are.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -36,27 +36,27 @@ _NAMED_DAYS = 10
 
 
 class UnlikeRecordedError(UpstreamDayError):
-    """A stored day is not what was recorded of it."""
+    """A stored day differs from its record."""
 
 
 class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
     """Stores each day of a mapping as a directory, and reads such directories back lazily.
 
-    Not built on Dagster's `UPathIOManager`, which refuses several partitions at once.
+    Not based on Dagster's `UPathIOManager`, which cannot store several partitions at once.
     """
 
     def handle_output(  # type: ignore[override]  # a generator is welcome, too
         self, context: dg.OutputContext, obj: StreamsByDay[Any]
     ) -> Iterator[dg.DagsterEvent]:
-        """Replace the directory of each day, and record for each day what was stored.
+        """Replace the directory of each day, and record what was stored.
 
-        A day that fails does not keep the days after it from being stored.
+        A failed day does not keep later days from being stored.
 
         Raises:
-            NoPartitionsError: The run has no partitions, as with a reversed range.
+            NoPartitionsError: The run has no partitions, as for a reversed range.
             OtherStorageError: The run is meant for another storage.
             FailedDaysError: Days of a range failed. A run of one day fails with that day's error.
-            GivenUpRunError: The run ended for Dagster while its process went on.
+            GivenUpRunError: Dagster has ended the run, but its process is still running.
         """
         key, days = context.asset_key, context.asset_partition_keys
         asset, step = key.to_user_string(), context.step_context
@@ -80,7 +80,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
             for day, metadata in sorted(batch.stored.items()):
                 known = before.get(day)
                 stored = self._as_it_lies(key, day, metadata, states[day], known or {})
-                # Without knowing what is stored, any other record counts rather than ours.
+                # Without knowing what is stored, prefer any other record to ours.
                 stamp = next_stamp(known) if stored else 0.0
                 yield day, {**(stored or metadata), STAMP: dg.MetadataValue.timestamp(stamp)}
 
@@ -88,7 +88,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         try:
             batch.run(store, obj.side_by_side, progress)
         except BaseException as failure:
-            # Dagster records nothing of an asset that fails, or whose run is stopped.
+            # Dagster records nothing for an asset that fails, or whose run is stopped.
             for day, metadata in to_record():
                 materialization = dg.AssetMaterialization(key, metadata=metadata, partition=day)
                 yield dg.DagsterEvent.asset_materialization(step, materialization)
@@ -102,7 +102,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                     partition=day,
                 )
                 yield dg.DagsterEvent.asset_observation(step, observation)
-                # It stores the day below BASE_DIR, not where the request of an HTTP job says.
+                # It stores the day below BASE_DIR, not at the path in the request of an HTTP job.
                 if error is failure and BASE_DIR_TAG not in step.run_tags:
                     say_what_to_run(error, remedy)
             raise
@@ -113,8 +113,8 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
     def load_input(self, context: dg.InputContext) -> StreamsByDay[Any]:
         """Open the days that a run needs; each is read only when its stream is.
 
-        A day is compared with what was recorded of it while it is read. One without a record is
-        taken as it is, and what is made from it says so.
+        A day is compared with its record while it is read. A day without a record is used as it
+        is, which is noted in the days made from it.
 
         Raises:
             MissingPartitionError: A day has no directory; raised when its stream is read.
@@ -131,7 +131,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         def problem(day: str, stored: Mapping[str, Any]) -> str:
             found = "; ".join(content_differences(recorded[day], stored)) if day in recorded else ""
             if found:
-                # Another run may have stored and recorded it in between.
+                # Another run may have stored and recorded it in the meantime.
                 latest = self.recorded(context.instance, key, [day])
                 found = "; ".join(content_differences(latest.get(day, recorded[day]), stored))
             return found
@@ -170,7 +170,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         batch: DayBatch,
         standing: Standing,
     ) -> tuple[dict[str, Any], object]:
-        """Store a day; give its metadata, and the `state` of its directory."""
+        """Store a day; return its metadata, and the `state` of its directory."""
         directory, stem = self.place(key, day)
         quarantine = self.quarantine(key, day)
         places = [quarantine.directory, directory] if self.has_quarantine else [directory]
@@ -217,24 +217,24 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         state: object,
         recorded: Mapping[str, Any],
     ) -> dict[str, Any] | None:
-        """Give what to record of a day that was stored a while ago.
+        """Return what to record for a day that was stored a while ago.
 
-        Another run may have replaced it since; then what is stored now is recorded. None if that
-        cannot be told, since it is just being replaced again, or damaged.
+        If another run has replaced it since, the current content is recorded. None if that is
+        unknown, because the day is being replaced again, or is damaged.
 
         Args:
             key: The asset.
             day: The day.
             metadata: What was stored.
             state: The state of its directory then.
-            recorded: What another run may have recorded of the day since.
+            recorded: What another run may have recorded for the day since.
         """
         if self.directories.state(self.directory(key, day)) == state:
             return metadata
         try:
             stored = self.metadata(key, day)
         except Exception:
-            # A damaged day fails in any way.
+            # A damaged day may raise any error.
             return None
         if MADE_FROM not in metadata:
             return stored

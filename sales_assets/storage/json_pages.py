@@ -18,10 +18,10 @@ _PAGE = re.compile(r"(?:_([1-9][0-9]*))?\.json")
 
 
 class JsonPages(PartitionFormat[Page]):
-    """Each page in a file of its own, byte for byte; numbered when there is more than one.
+    """Each page in its own file, byte for byte; numbered if there is more than one.
 
     Args:
-        rows_at: The keys that lead to the rows in a page; empty if the page is their list.
+        rows_at: The keys that lead to the rows in a page; empty if the page is the list itself.
     """
 
     streams = PagesByDay
@@ -63,7 +63,7 @@ class JsonPages(PartitionFormat[Page]):
         return (Page(read_file(path), self._rows_at) for path in files)
 
     def read_and_describe(self, files: Sequence[Location]) -> Generator[Page, None, dict[str, Any]]:
-        """Read page by page, and each file once."""
+        """Read page by page, each file once."""
         description = Description()
         for page in self.read(files):
             description.add_file([page.body])
@@ -84,6 +84,6 @@ class JsonPages(PartitionFormat[Page]):
 
 
 def _number(name: str, stem: str) -> int | None:
-    """Read the number of a page from the name of its file; 0 for an only page."""
+    """Parse the number of a page from its file name; 0 for a single page."""
     match = _PAGE.fullmatch(name, len(stem))
     return int(match[1] or 0) if match and name.startswith(stem) else None

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 Location: TypeAlias = "Path | UPath"
 
 BASE_DIR_TAG = "sales_assets/base_dir"
-"""Tag of a run that is meant for the storage with this root alone."""
+"""Tag of a run that is meant only for the storage with this root."""
 
 
 class OtherStorageError(dg.Failure):
-    """A run is meant for another storage than this one."""
+    """A run is meant for a different storage."""
 
 
 _FILE = re.compile(r"(?:file|local):(?://(?:localhost)?)?(/(?!/)[^?#]*)", re.IGNORECASE)
-# With a bucket, or container@account.domain; a colon would be before a password.
+# With a bucket, or container@account.domain; a colon would precede a password.
 _OBJECTS = re.compile(
     r"(s3a?|gc?s|az|abfss?|memory)://[\w.-]*(@[\w-]+\.[\w.-]+)?(/[^?#]*)?", re.IGNORECASE
 )
@@ -41,13 +41,12 @@ _EXPECTED = (
 
 
 def location(address: str) -> Location:
-    """Make a path of `address`, a local path or a URL.
+    """Return the path for `address`, a local path or a URL.
 
     A local path is absolute, and `~` is the home directory.
 
     Raises:
-        InvalidAddressError: It is neither, is not written as it is meant, or has a part in which a
-            password may be.
+        InvalidAddressError: It is neither, is malformed, or has a part that may contain a password.
     """
     place = path_or_scheme(address, "BASE_DIR", _EXPECTED)
     if isinstance(place, Path):
@@ -63,7 +62,7 @@ def location(address: str) -> Location:
 
 
 def leads_to(address: str, place: Location) -> bool:
-    """Tell whether an address, which may hold anything, is of `place`, such as by a symlink."""
+    """Return whether an address, which may be invalid, leads to `place`, even by a symlink."""
     if address.rstrip("/") == str(place).rstrip("/"):
         return True
     if not isinstance(place, Path) or not address.startswith("/"):
@@ -75,14 +74,14 @@ def leads_to(address: str, place: Location) -> bool:
 
 
 def require_storage(tags: Mapping[str, str], base: Location) -> None:
-    """Make sure that a run is meant for the storage below a root.
+    """Require that a run is meant for the storage below a root.
 
     Args:
         tags: Tags of the run.
         base: The root.
 
     Raises:
-        OtherStorageError: It is meant for another one.
+        OtherStorageError: It is meant for a different one.
     """
     root = tags.get(BASE_DIR_TAG)
     if root is not None and not leads_to(str(location(root)), base):

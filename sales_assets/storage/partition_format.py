@@ -1,7 +1,7 @@
 """What a partition directory holds, as the IO manager sees it.
 
 A format writes a stream into an empty local directory and reads it back from any file system. It
-knows the names of its files; where the directory lies and how it gets there is not known here.
+knows the names of its files, but not where the directory is or how it gets there.
 """
 
 from abc import ABC, abstractmethod
@@ -33,18 +33,18 @@ class PartitionFormat(ABC, Generic[T]):
         """Write a partition.
 
         Args:
-            items: What to write, read once and never held as a whole.
+            items: The items, read once and never held in memory as a whole.
             directory: An empty directory.
-            stem: What the names of the files begin with, such as `sales_2022-08-09`.
+            stem: The prefix of the file names, such as `sales_2022-08-09`.
         """
 
     @abstractmethod
     def is_ours(self, name: str, stem: str) -> bool:
-        """Tell whether `write` could have made a file of this name."""
+        """Return whether `write` could have created a file of this name."""
 
     @abstractmethod
     def files(self, directory: Location, stem: str) -> Sequence[Location]:
-        """List the files of a partition in the order of their content, and no others.
+        """List the files of a partition in content order, without foreign files.
 
         Raises:
             InvalidPartitionError: The directory lacks something.
@@ -55,11 +55,11 @@ class PartitionFormat(ABC, Generic[T]):
         """Read what `write` has written, item by item.
 
         Raises:
-            InvalidPartitionError: Something in the place of a file is not one.
+            InvalidPartitionError: A file is not a regular file.
         """
 
     def read_and_describe(self, files: Sequence[Location]) -> Generator[T, None, dict[str, Any]]:
-        """Read as `read` does, and describe the files in the end, as `stored_day.describe` does."""
+        """Read like `read`; return the description of the files, as `stored_day.describe` does."""
         yield from self.read(files)
         return describe(files)
 
@@ -69,14 +69,14 @@ class PartitionFormat(ABC, Generic[T]):
 
     @abstractmethod
     def count_rows(self, files: Sequence[Location]) -> int:
-        """Count the rows of a partition, at less cost than that of reading them where possible."""
+        """Count the rows of a partition, if possible without reading all of them."""
 
     def counts(self, files: Sequence[Location]) -> dict[str, int]:
-        """Count what differs from day to day, for the metadata; one file a day is no number."""
+        """Return counts that vary by day, for the metadata; empty if every day is one file."""
         return {}
 
     def strangers(self, directory: Location, stem: str) -> list[Location]:
-        """List what nobody here has put there, and no operating system either."""
+        """List foreign files, except those that operating systems create."""
         return [
             path
             for path in entries(directory)

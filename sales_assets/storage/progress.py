@@ -14,7 +14,7 @@ Stored = Mapping[str, Mapping[str, Any]]
 
 
 class Progress:
-    """Writes a line to the log every few seconds, and one in the end."""
+    """Writes a line to the log every few seconds, and one at the end."""
 
     def __init__(
         self,
@@ -32,11 +32,11 @@ class Progress:
         self._next_line = self._started + self._pause
 
     def show(self, stored: Stored, failed: int) -> None:
-        """Say how far a range has come, if it is time for a line.
+        """Log the progress of a range, if a line is due.
 
         Args:
-            stored: The metadata of each day that is done.
-            failed: How many days failed.
+            stored: The metadata of each stored day.
+            failed: The number of failed days.
         """
         now = time.monotonic()
         if len(self._days) == 1 or now < self._next_line:
@@ -48,7 +48,7 @@ class Progress:
         self._log.info(f"{self._asset}: {', '.join(parts)}, {now - self._started:.0f} s so far")
 
     def end(self, stored: Stored) -> None:
-        """Say what was stored: where a single day lies, and how many days of a range changed."""
+        """Log what was stored: the path of a single day, or how many days of a range changed."""
         if len(self._days) == 1:
             [(day, metadata)] = stored.items()
             self._log.info(

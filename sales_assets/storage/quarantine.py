@@ -1,13 +1,12 @@
 """Where the records lie that a day was stored without: `BASE_DIR/quarantine/NAME/DAY/`.
 
-One file of JSON lines, which is there only while there is something in it. What makes a record bad
-is not known here.
+One file of JSON lines, which exists only if it has records. This module does not know what makes a
+record invalid.
 
-A day and its quarantine are two directories, which are replaced one after the other, with nobody
-else in between. The order is such that a death in between can only leave too much in quarantine:
-bad records are put there before the day without them is published, and go only after a day that
-has all of them is. Too much does no harm, since nothing is missing, and `sales-assets verify` names
-it.
+A day and its quarantine are two directories, replaced one after the other under one lock. The order
+is such that a crash in between can only leave too much in quarantine: invalid records are written
+before the day without them is published, and deleted only after a day with all of them is. Too much
+is harmless, since nothing is missing, and `sales-assets verify` reports it.
 """
 
 import json
@@ -24,32 +23,32 @@ from sales_assets.storage.stored_day import describe
 
 LAYER = "quarantine"
 
-# What is there may be of somebody else, and one line of any length.
+# The file may be foreign, with lines of any length.
 _CHUNK = 1 << 20
 
 
 class Quarantine:
-    """The bad records of one day.
+    """The invalid records of one day.
 
     Attributes:
-        directory: Where they lie, if there are any.
+        directory: Their directory, if there are any.
         file: The only file in it.
     """
 
     def __init__(self, directory: Location, stem: str) -> None:
-        """Keep them in this directory, in `STEM.jsonl`."""
+        """Use `STEM.jsonl` in this directory."""
         self.directory = directory
         self.file = directory / f"{stem}.jsonl"
 
     def write(self, records: Iterable[Mapping[str, Any]], directory: Path) -> dict[str, Any]:
-        """Write the file into a new directory; no file for no records.
+        """Write the file into a new directory; no file if there are no records.
 
         Args:
-            records: What JSON can hold; one record becomes one line.
-            directory: Empty, and going to be put in place.
+            records: JSON-serializable records, written one per line.
+            directory: An empty directory, to be put in place later.
 
         Returns:
-            What there is to know of it, as metadata of the day.
+            A description of the file, as metadata of the day.
         """
         lines = [f"{json.dumps(record)}\n" for record in records]
         if not lines:
@@ -59,10 +58,10 @@ class Quarantine:
         return self._metadata(file)
 
     def stored(self) -> dict[str, Any]:
-        """Give the same metadata of the file that is there; nothing if there is none.
+        """Return the same metadata for the stored file; empty if there is none.
 
         Raises:
-            InvalidPartitionError: Something in its place is not a file.
+            InvalidPartitionError: It is not a regular file.
         """
         try:
             return self._metadata(self.file)
@@ -73,7 +72,7 @@ class Quarantine:
         """Count the records; 0 if there is no file.
 
         Raises:
-            InvalidPartitionError: Something in its place is not a file.
+            InvalidPartitionError: It is not a regular file.
         """
         try:
             with open_file(self.file) as file:

@@ -1,7 +1,7 @@
 """What a Dagster instance has recorded of the days of an asset, and which of the records counts.
 
-Days are read together: one query brings a thousand records, and a query for each day would make a
-year slow. What is made of the records does not belong here.
+Days are read together: one query returns a thousand records, and a query per day would make a year
+slow. How the records are used does not belong here.
 """
 
 import math
@@ -18,19 +18,19 @@ from sales_assets.feed.days import is_day
 from sales_assets.feed.summary import PAGE_ROWS
 
 _AT_ONCE = 1000
-"""The most records that Dagster returns at once."""
+"""The maximum number of records that Dagster returns at once."""
 
 STAMP = "stamp"
-"""Metadata: orders the records of a day; later than the stamp of every record that it replaces."""
+"""Metadata: orders the records of a day; later than the stamps of all records it replaces."""
 
 MADE_FROM = "made_from_sha256"
-"""Metadata: SHA-256 of the upstream day that this one was made from; empty if that is unknown."""
+"""Metadata: SHA-256 of the upstream day that this one was made from; empty if unknown."""
 
 MATERIALIZATION = "materialization"
-"""Beside the metadata: which materialization they belong to, for evaluations of checks."""
+"""In addition to the metadata: its materialization, for check evaluations."""
 
 _STORED_AT = "stored_at"
-"""What orders the records of earlier versions: when the day was stored, by a wall clock."""
+"""Orders the records of earlier versions: wall-clock time when the day was stored."""
 
 Recorded = Mapping[str, Any]
 
@@ -41,20 +41,19 @@ def recorded_days(
     is_here: Callable[[str, str], bool],
     days: Collection[str] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Fetch the record of each day that counts: the one with the latest stamp.
+    """Fetch the current record of each day: the one with the latest stamp.
 
-    A record counts only for the storage that its path names. One without our metadata (a
-    materialization that was reported by hand) does not count, nor does a partition that is not a
-    day.
+    A record counts only for the storage that its path names. Records without our metadata
+    (materializations reported by hand) and partitions that are not days are ignored.
 
     Args:
-        instance: Where to look.
+        instance: The instance to query.
         asset_key: The asset.
-        is_here: Tells whether the recorded path of a day belongs to this storage.
+        is_here: Returns whether the recorded path of a day belongs to this storage.
         days: The days of interest; all unless given.
 
     Returns:
-        Day to the values of its metadata; a day without a record is missing.
+        The metadata values by day; a day without a record is missing.
     """
     found: dict[str, dict[str, Any]] = {}
     for record in _records(instance.fetch_materializations, asset_key, days):
@@ -79,10 +78,10 @@ def tried_days(
     is_here: Callable[[str, str], bool],
     days: Collection[str],
 ) -> set[tuple[str, str]]:
-    """Find out from which upstream content it was tried to make a day, without success.
+    """Fetch the upstream content from which making a day has failed.
 
     Returns:
-        Days, each with the SHA-256 of what it was to be made from.
+        Days, each with the SHA-256 of its upstream content.
     """
     found: set[tuple[str, str]] = set()
     for record in _records(instance.fetch_observations, asset_key, days):
@@ -96,23 +95,23 @@ def tried_days(
 
 
 def next_stamp(before: Recorded | None) -> float:
-    """Give the stamp of a record that replaces another, in seconds since 1970.
+    """Return the stamp of a record that replaces another, in seconds since 1970.
 
     This is the send rule of a hybrid logical clock (Kulkarni et al. 2014,
-    https://cse.buffalo.edu/tech-reports/2014-04.pdf): the wall clock, unless that is not later than
-    what is known already. So no clock that is wrong has a newer record lose to an older one.
+    https://cse.buffalo.edu/tech-reports/2014-04.pdf): the wall clock, unless it is not later than
+    the known stamp. Thus a wrong clock cannot make a newer record lose to an older one.
 
     Args:
-        before: The record that counts so far; None if there is none.
+        before: The current record; None if there is none.
     """
     now = time.time()
     return max(now, math.nextafter(before[STAMP], math.inf)) if before else now
 
 
 def is_made_from(made: Recorded, source: Recorded) -> bool:
-    """Tell whether a day was made from its upstream day as that is now.
+    """Return whether a day was made from its current upstream day.
 
-    Status, checks, `verify` and the automation all ask this.
+    Status, checks, `verify` and the automation all use this.
 
     Args:
         made: The record of the day.
@@ -120,14 +119,14 @@ def is_made_from(made: Recorded, source: Recorded) -> bool:
     """
     if MADE_FROM in made:
         return bool(made[MADE_FROM] == source["sha256"])
-    # A record of an earlier version, or of `verify --fix`, does not say what the day was made from.
+    # Records of earlier versions, or of `verify --fix`, lack what the day was made from.
     return bool(made[STAMP] >= source[STAMP])
 
 
 def _records(
     fetch: Callable[..., Any], asset_key: dg.AssetKey, days: Collection[str] | None
 ) -> Iterator[dg.EventLogRecord]:
-    """Fetch the records of some days, the latest first."""
+    """Fetch the records of some days, latest first."""
     if days is not None and not days:
         return
     query = dg.AssetRecordsFilter(asset_key, asset_partitions=None if days is None else [*days])

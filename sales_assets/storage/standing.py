@@ -1,7 +1,7 @@
 """Whether a run still counts: one that was given up stores and records nothing more.
 
-A run whose worker was cut off for a while is taken for dead and started again elsewhere. When its
-worker is back, it goes on where it was, beside its successor, and knows nothing of that.
+A run whose worker is cut off for a while is considered dead and restarted elsewhere. When the
+worker is back, it continues alongside its successor, without noticing it.
 """
 
 import time
@@ -11,31 +11,31 @@ import dagster as dg
 from sales_assets.feed.stream import EveryDayFailsError
 
 SECONDS = 1.0
-"""How old an answer may be that is from lately."""
+"""Maximum age of a recent answer."""
 
 
 class GivenUpRunError(EveryDayFailsError):
-    """The run has ended for Dagster, while its process goes on."""
+    """Dagster has ended the run, but its process is still running."""
 
 
 class Standing:
-    """What an instance says of a run that is under way here; safe to share between threads."""
+    """The status of a run of this process in the instance; safe to share between threads."""
 
     def __init__(self, instance: dg.DagsterInstance, run_id: str) -> None:
-        """Ask nothing yet."""
+        """Prepare without querying the instance."""
         self._instance = instance
         self._run_id = run_id
         self._asked = float("-inf")
 
     def require(self, lately: bool = False) -> None:
-        """Make sure that the run still counts.
+        """Require that the run still counts.
 
         Args:
-            lately: An answer that is a second old is good enough; the instance takes longer to
-                answer than a small day to be stored.
+            lately: Accept an answer up to a second old; querying the instance takes longer than
+                storing a small day.
 
         Raises:
-            GivenUpRunError: It has ended for Dagster.
+            GivenUpRunError: Dagster has ended the run.
         """
         asked = time.monotonic()
         if lately and asked - self._asked < SECONDS:

@@ -1,4 +1,4 @@
-"""What is said of a stored day, when it is recorded, checked and verified."""
+"""The description of a stored day, to record, check and verify it."""
 
 import hashlib
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ class Description:
         self._bytes = 0
 
     def add_file(self, chunks: Iterable[bytes]) -> None:
-        """Take the bytes of the next file."""
+        """Add the bytes of the next file."""
         size = 0
         for chunk in chunks:
             self._content.update(chunk)
@@ -31,9 +31,9 @@ class Description:
         """Describe the files that have been added.
 
         Returns:
-            `bytes`, `sha256` (of the files one after the other, as if they were one) and
-            `sizes_sha256` (of their sizes in bytes, one a line). With both, each file is known:
-            not a byte has moved from one to the next.
+            `bytes`, `sha256` (of the concatenated files) and `sizes_sha256` (of their sizes in
+            bytes, one per line). Together they identify each file: no byte has moved from one to
+            the next.
         """
         return {
             "bytes": self._bytes,
@@ -43,13 +43,13 @@ class Description:
 
 
 def describe(files: Iterable[Location]) -> dict[str, Any]:
-    """Describe the files of a day, having read all of them in the order of their content.
+    """Read all files of a day in content order, and describe them.
 
     Returns:
         What `Description.metadata` returns.
 
     Raises:
-        InvalidPartitionError: Something in the place of a file is not one.
+        InvalidPartitionError: A file is not a regular file.
     """
     description = Description()
     for path in files:

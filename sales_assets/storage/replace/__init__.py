@@ -1,8 +1,8 @@
 """A finished directory takes the place of an old one: whole, or not at all.
 
-On a local file system the new directory is exchanged for the old one in one step (`local`). Object
-stores have no rename: there the new files are written over the old ones, and what is left of the
-old day is deleted (`objects`). What is in a directory does not matter here.
+On a local file system, the new and the old directory are swapped in one step (`local`). Object
+stores have no rename: the new files overwrite the old ones, and the rest of the old day is deleted
+(`objects`). The content of a directory does not matter here.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ __all__ = ["Directories", "PublishError", "ReplacedError", "Replacement", "direc
 
 
 def directories_of(base: Location) -> Directories[Any]:
-    """Choose by the kind of storage, once."""
+    """Return the implementation for this kind of storage."""
     if isinstance(base, Path):
         return LocalDirectories(base)
     from sales_assets.storage.replace.objects import ObjectDirectories

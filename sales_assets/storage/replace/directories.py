@@ -1,4 +1,4 @@
-"""What a storage can do with its directories, whatever it lies on."""
+"""What a storage can do with its directories, on any backend."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -16,24 +16,24 @@ class Publish(Protocol):
     """Puts new directories in their places."""
 
     def __call__(self, check: Callable[[], None] = ...) -> Sequence[object]:
-        """Put them in place, and give the `state` of each.
+        """Put them in place, and return the `state` of each.
 
         Args:
-            check: Called right before that, while (on a local disk) nobody else replaces anything;
-                when it raises, nothing is replaced.
+            check: Called right before that, on a local disk with replacements locked; if it
+                raises, nothing is replaced.
 
         Raises:
-            PublishError: The root cannot be written to.
+            PublishError: The root is not writable.
             TornDayError: On an object store, an upload failed, or two runs wrote a directory at the
                 same time.
         """
 
 
 class Replacement(NamedTuple):
-    """New directories, which are not in their places yet.
+    """New directories, which are not in place yet.
 
     Attributes:
-        new: Empty local directories to write to, one for each that is to be replaced.
+        new: Empty local directories to write to, one for each to replace.
         publish: Puts them in place.
     """
 
@@ -49,62 +49,62 @@ class Directories(ABC, Generic[L]):
     """
 
     def __init__(self, base: L) -> None:
-        """Work below `base`, which need not be there yet."""
+        """Work below `base`, which need not exist yet."""
         self.base = base
 
     @abstractmethod
     def replacing(self, *directories: L) -> AbstractContextManager[Replacement]:
-        """Give an empty local directory for each of these, to be filled and published.
+        """Yield an empty local directory for each of these, to be filled and published.
 
-        Those with files are put in place in the given order; then those that have stayed empty are
-        removed (one that cannot be does not fail the others, which are in place). Nobody else
-        replaces anything there in between. When the body raises, or ends without publishing, or the
-        process dies, they stay as they were. (On an object store a process may die while the new
-        files are written; then readers refuse the directory until it has been replaced again.)
+        Those with files are put in place in the given order; then those left empty are removed (a
+        failed removal does not fail the others, which are in place). Nobody else replaces anything
+        there in between. If the body raises, or ends without publishing, or the process dies, they
+        stay unchanged. (On an object store, a process may die while the new files are written;
+        readers then refuse the directory until it has been replaced again.)
 
         Args:
-            directories: What to replace, all below the root.
+            directories: The directories to replace, all below the root.
 
         Raises:
-            PublishError: One is not a directory or does not lie below the root, or the root cannot
-                be written to.
+            PublishError: One is not a directory or is not below the root, or the root is not
+                writable.
         """
 
     @abstractmethod
     def exists(self, directory: L) -> bool:
-        """Tell whether a directory is there, and has something in it."""
+        """Return whether a directory exists and is not empty."""
 
     @abstractmethod
     def state(self, directory: L) -> object:
-        """Give what tells one version of a directory from the next; None if it is not there."""
+        """Return an identifier of the version of a directory; None if it does not exist."""
 
     @abstractmethod
     def leftovers(self) -> list[str]:
-        """Name what processes that died have left where work is done."""
+        """List what dead processes have left in work directories."""
 
     @abstractmethod
     def strangers(self) -> list[str]:
-        """Name what lies where work is done and is not ours; it is never touched."""
+        """List foreign entries of work directories; they are never touched."""
 
     @abstractmethod
     def sweep(self) -> None:
-        """Clear away `leftovers`, as far as that loses nothing."""
+        """Delete `leftovers`, as far as no data is lost."""
 
     @abstractmethod
     def _version(self, directory: L) -> AbstractContextManager[tuple[object, Callable[[], bool]]]:
-        """Give the state of a directory, and a function that tells whether that still lasts."""
+        """Yield the state of a directory, and a function that returns whether it is current."""
 
     @contextmanager
     def reading(self, directory: L) -> Iterator[object]:
-        """Make sure that what the body reads in `directory` is one and the same version of it.
+        """Make sure that the body reads a single version of `directory`.
 
         Yields:
-            The `state` of that version; None if the directory is not there.
+            The `state` of that version; None if the directory does not exist.
 
         Raises:
-            ReplacedError: It was replaced meanwhile, or is just being replaced. That is found out
-                at the end, also when the body fails.
-            PublishError: `directory` is not a directory, or does not lie below the root.
+            ReplacedError: It was replaced in the meantime, or is being replaced. This is checked
+                at the end, even if the body fails.
+            PublishError: `directory` is not a directory, or is not below the root.
         """
         message = f"{directory} was replaced while it was read: run again"
         with self._version(directory) as (state, is_same):

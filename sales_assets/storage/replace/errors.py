@@ -7,7 +7,7 @@ import dagster as dg
 
 
 class PublishError(dg.Failure):
-    """A directory cannot be published where it should be, or not be read from there."""
+    """A directory cannot be published to its place, or read from there."""
 
 
 class ReplacedError(dg.Failure):
@@ -15,7 +15,7 @@ class ReplacedError(dg.Failure):
 
 
 def explained(error: OSError, base: Path) -> str:
-    """Say what an error of the disk means for a storage, and what to do."""
+    """Return what a disk error means for a storage, and what to do."""
     if error.errno == errno.EXDEV:
         return (
             f"{base} cannot be replaced in one step, since parts of it lie on another file system "

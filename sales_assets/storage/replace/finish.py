@@ -1,4 +1,4 @@
-"""What is to be done to a new directory: give it the group and mode of another, make it durable."""
+"""How a new directory is finished: copy the group and mode of another one, make it durable."""
 
 import errno
 import os
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def make_alike(new: Path, model: Path) -> None:
-    """Give a new directory, and what is in it, the group and the mode of its model.
+    """Apply the group and mode of a model to a new directory and its content.
 
-    So what an operator has set survives, and users of one group do not lock each other out.
+    Thus an operator's settings survive, and users of one group do not lock each other out.
     """
     copy_mode(new, model, ~0)
     for path in new.iterdir():
@@ -18,12 +18,12 @@ def make_alike(new: Path, model: Path) -> None:
 
 
 def copy_mode(path: Path, model: Path, mask: int) -> None:
-    """Give `path` the group of `model`, and its mode as far as `mask` goes.
+    """Copy the group of `model` to `path`, and the bits in `mask` of its mode.
 
-    Both are a courtesy: where a file system refuses it, the path stays as it is.
+    Both are best effort: if the file system refuses, the path stays as it is.
     """
     is_now, should_be = path.stat(), model.stat()
-    # Nobody is made to let everybody write.
+    # Never make it world-writable.
     mode = stat.S_IMODE(should_be.st_mode) & ~(stat.S_IWOTH | stat.S_ISVTX) & mask
     with suppress(OSError):
         if is_now.st_gid != should_be.st_gid:
@@ -34,29 +34,29 @@ def copy_mode(path: Path, model: Path, mask: int) -> None:
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory with the group and the mode of the one that it lies in.
+    """Create a directory with the group and mode of its parent.
 
     Raises:
-        FileExistsError: Something of that name is there.
+        FileExistsError: The name is already taken.
     """
     path.mkdir()
     copy_mode(path, path.parent, ~0)
 
 
 def make_durable(directory: Path) -> None:
-    """Have the disk keep a directory and its files, come what may."""
+    """Flush a directory and its files to disk."""
     for path in directory.iterdir():
         sync(path)
     sync(directory)
 
 
 def sync(path: Path) -> None:
-    """Have the disk keep a file, or the names in a directory."""
+    """Flush a file, or the names in a directory, to disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some file systems cannot do that for a directory, and need not.
+        # Some file systems cannot sync a directory, and need not.
         if not (path.is_dir() and error.errno in (errno.EINVAL, errno.ENOTSUP)):
             raise
     finally:

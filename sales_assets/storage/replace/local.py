@@ -1,9 +1,9 @@
 """Replacing directories on a local file system, in one step.
 
-The new directory is written aside (`work`), made durable and exchanged for the old one by one
-system call, or by two renames where there is none; what a death between those leaves is mended by
-the next reader or writer. Once the exchange is made the new directory is stored: what goes wrong
-while the old one is cleared away fails nothing, and is tried again by the next run.
+The new directory is written in a work directory (`work`), made durable and swapped with the old one
+by one system call, or by two renames where that is not supported; the next reader or writer repairs
+the result of a crash between those. After the swap the new directory is stored: an error while the
+old one is deleted fails nothing, and the next run tries again.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ class LocalDirectories(Directories[Path]):
     """Directories on a local file system."""
 
     def __init__(self, base: Path) -> None:
-        """Work below `base`, which need not be there yet."""
+        """Work below `base`, which need not exist yet."""
         super().__init__(base)
         self._roots: dict[Path, Path] = {}
 
@@ -56,7 +56,7 @@ class LocalDirectories(Directories[Path]):
             yield Replacement(new, publish)
 
     def exists(self, directory: Path) -> bool:
-        """See `Directories.exists`; a day that was lost between two renames is put back first."""
+        """See `Directories.exists`; a day lost between two renames is restored first."""
         if not os.path.lexists(directory):
             root = self._root_for(directory)
             if work.is_aside(root, directory):
@@ -64,16 +64,16 @@ class LocalDirectories(Directories[Path]):
         return os.path.lexists(directory)
 
     def state(self, directory: Path) -> object:
-        """See `Directories.state`; a day that was lost between two renames is put back first."""
+        """See `Directories.state`; a day lost between two renames is restored first."""
         with suppress(FileNotFoundError, NotADirectoryError):
             if self.exists(directory):
                 info = directory.stat()
-                # An inode is soon used again.
+                # Inodes are soon reused.
                 return info.st_dev, info.st_ino, info.st_mtime_ns
         return None
 
     def leftovers(self) -> list[str]:
-        """See `Directories.leftovers`; what a living process works on is locked, and is not one."""
+        """See `Directories.leftovers`; the work of live processes is locked, and not included."""
         return [
             str(left.relative_to(self.base))
             for root in work.roots_below(self.base)
@@ -114,13 +114,13 @@ class LocalDirectories(Directories[Path]):
             yield self.state(directory), is_same
 
     def _root_for(self, directory: Path) -> Path:
-        """Choose where to work; to look at the volumes takes a dozen system calls."""
+        """Choose where to work; checking the volumes takes a dozen system calls."""
         if directory.parent not in self._roots:
             self._roots[directory.parent] = work.root_for(self.base, directory)
         return self._roots[directory.parent]
 
     def _refuse_strangers(self, target: Path) -> None:
-        """Refuse a place that is not a directory of ours.
+        """Reject a target that is not a directory of ours.
 
         Raises:
             PublishError: It is a file or a symlink, or leads out of the storage.
@@ -156,7 +156,7 @@ class LocalDirectories(Directories[Path]):
                     except OSError:
                         if not filled:
                             raise
-                # One that is not there would be looked for where others work, which waits for our
+                # A missing one would be looked up in work directories, which would wait for our
                 # lock.
                 new_ones = {target for _, target in filled}
                 return [
@@ -166,18 +166,18 @@ class LocalDirectories(Directories[Path]):
             raise PublishError(explained(error, self.base)) from error
 
     def _exchange(self, new: Path, target: Path) -> None:
-        """Put `new` at `target`, and what was there where `new` was."""
+        """Swap `new` and `target`."""
         with self._held(target.parent) as parent:
             if not target.exists():
                 os.rename(new, target.name, dst_dir_fd=parent)
             elif not _rename_exchange(new, parent, target.name):
                 _move_in_two_steps(new, parent, target)
         with suppress(OSError):
-            # The exchange is made; that it could not be made durable does not take it back.
+            # The swap is done; a failure to make it durable does not undo it.
             sync(target.parent)
 
     def _remove(self, target: Path, empty: Path) -> None:
-        """Put `target`, if it is there, where `empty` is, to be cleared away."""
+        """Move `target`, if it exists, to where `empty` is, to be deleted."""
         if os.path.lexists(target):
             with self._held(target.parent) as parent:
                 os.rename(target.name, empty, src_dir_fd=parent)
@@ -185,9 +185,9 @@ class LocalDirectories(Directories[Path]):
 
     @contextmanager
     def _held(self, directory: Path) -> Iterator[int]:
-        """Open a directory step by step from the root, along no symlink.
+        """Open a directory step by step from the root, without following symlinks.
 
-        What is then done in it is done there, whatever its path leads to by then.
+        Operations in it then apply to this directory, even if its path changes.
         """
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
         descriptor = os.open(self.base, flags)
@@ -203,14 +203,14 @@ class LocalDirectories(Directories[Path]):
     def _make_parents(self, target: Path) -> None:
         missing = [path for path in target.parents if not path.exists()]
         for path in reversed(missing):
-            # Somebody else may be at it, too.
+            # Another process may be creating it, too.
             with suppress(FileExistsError):
                 make_directory(path)
             sync(path.parent)
 
 
 def _rename_exchange(new: Path, parent: int, name: str) -> bool:
-    """Swap two directories in one step; False where the system or the file system cannot."""
+    """Swap two directories in one step; False if the OS or the file system cannot."""
     renameat2 = getattr(_libc, "renameat2", None)
     if renameat2 is None:
         return False
@@ -225,12 +225,12 @@ def _rename_exchange(new: Path, parent: int, name: str) -> bool:
 
 
 def _move_in_two_steps(new: Path, parent: int, target: Path) -> None:
-    """Replace where nothing can be swapped; what happens in between is mended by who sweeps."""
+    """Replace without a swap; a sweep repairs the result of a crash in between."""
     old = work.aside(new.parent, target)
     if not old.parent.exists():
         make_directory(old.parent)
     os.rename(target.name, old, src_dir_fd=parent)
     os.rename(new, target.name, dst_dir_fd=parent)
     with suppress(OSError):
-        # From here on it is to be cleared away, and not to be put back.
+        # From here on, it is to be deleted instead of restored.
         old.rename(new)

@@ -1,9 +1,9 @@
 """Replacing directories on an object store, which has no rename.
 
-The new objects are written over the old ones, then those are deleted that the new directory does
-not have. In between a mark of the run, in `BASE/.work/DIRECTORY`, says that the directory is
-neither old nor new. When runs write the same directory at the same time, at least one of them is
-told so, and leaves a new mark, which only an upload that starts after that clears.
+The new objects overwrite the old ones, then objects that are not in the new directory are deleted.
+In between, a mark of the run in `BASE/.work/DIRECTORY` indicates that the directory is neither old
+nor new. If runs write the same directory at the same time, at least one of them detects it, and
+leaves a new mark, which only an upload that starts later clears.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class ObjectDirectories(Directories["UPath"]):
-    """What passes for directories on an object store: the objects with a common prefix."""
+    """Directories on an object store: the objects with a common prefix."""
 
     @contextmanager
     @override
@@ -45,7 +45,7 @@ class ObjectDirectories(Directories["UPath"]):
                 filled = [any(path.iterdir()) for path in new]
                 check()
                 states: list[object] = [None] * len(new)
-                # sorted() keeps the order of those that are alike: empty ones come last.
+                # sorted() is stable: only the empty ones move to the end.
                 for number in sorted(range(len(new)), key=lambda number: not filled[number]):
                     if filled[number] or self.exists(directories[number]):
                         states[number] = self._upload(new[number], directories[number])
@@ -54,7 +54,7 @@ class ObjectDirectories(Directories["UPath"]):
             yield Replacement(new, publish)
 
     def exists(self, directory: UPath) -> bool:
-        """See `Directories.exists`; a day that is neither old nor new is there, too."""
+        """See `Directories.exists`; a day that is neither old nor new also exists."""
         return bool(_listing(directory) or self._marks(directory))
 
     @override
@@ -62,7 +62,7 @@ class ObjectDirectories(Directories["UPath"]):
         return _listing(directory) or None
 
     def leftovers(self) -> list[str]:
-        """See `Directories.leftovers`; a mark of a day that is just being written is among them."""
+        """See `Directories.leftovers`; includes the mark of a day that is being written."""
         self.base.fs.invalidate_cache()
         prefix = self.base.path.rstrip("/") + "/"
         found = self.base.fs.find(f"{prefix}{work.WORK}")
@@ -71,14 +71,14 @@ class ObjectDirectories(Directories["UPath"]):
         )
 
     def strangers(self) -> list[str]:
-        """See `Directories.strangers`; a mark can be of any name."""
+        """See `Directories.strangers`; a mark can have any name."""
         return []
 
     def sweep(self) -> None:
         """See `Directories.sweep`.
 
-        What there is are marks of days that are neither old nor new. They stay, since a reader
-        would take such a day for a whole one; materializing the day again clears its mark.
+        Leftovers are marks of days that are neither old nor new. They stay, since without them a
+        reader would use such a day; materializing the day again clears its mark.
         """
         work.sweep(_local_root())
 
@@ -88,7 +88,7 @@ class ObjectDirectories(Directories["UPath"]):
         state = _versions(found)
 
         def is_same() -> bool:
-            # First the marks: a run that has cleared its mark has written all that is listed then.
+            # Marks first: a run that has cleared its mark has written everything listed later.
             if self._marks(directory):
                 raise ReplacedError(
                     f"{directory} is being replaced, or that was cut off: run again, and if this "
@@ -98,7 +98,7 @@ class ObjectDirectories(Directories["UPath"]):
 
         own = directory.path.strip("/")
         if all(path.rpartition("/")[0] == own for path in found):
-            # A reader asks what is there, and how large it is, without further requests.
+            # Readers then get existence and size without further requests.
             directory.fs.dircache[own] = [*found.values()]
         try:
             yield state or None, is_same
@@ -109,7 +109,7 @@ class ObjectDirectories(Directories["UPath"]):
         return self.base.joinpath(work.WORK, directory.path.removeprefix(self.base.path).strip("/"))
 
     def _marks(self, directory: UPath) -> set[str]:
-        """The paths of the objects that say that a directory is not whole."""
+        """Return the paths of the marks of an incomplete directory."""
         found = _objects_below(self._place_of_marks(directory))
         return {path for path in found if not is_dropping(path.rpartition("/")[2])}
 
@@ -119,10 +119,10 @@ class ObjectDirectories(Directories["UPath"]):
         return str(mark.path)
 
     def _upload(self, new: Path, directory: UPath) -> object:
-        """Write the new objects, then delete what the new day does not have.
+        """Write the new objects, then delete those that the new day does not have.
 
-        A mark stands as long as the directory is neither the old one nor the new one, and stays
-        when the process dies in between: readers heed it, and the next upload clears it.
+        A mark exists while the directory is neither old nor new, and stays if the process dies in
+        between: readers respect it, and the next upload clears it.
 
         Returns:
             The `state` of the new day.
@@ -139,14 +139,14 @@ class ObjectDirectories(Directories["UPath"]):
                     self._delete((directory / name).path)
                 found = _listing(directory)
         except Exception as error:
-            # A client of a store fails in any way.
+            # A storage client may raise any error.
             raise TornDayError(
                 f"{directory} may hold files of the old day and of the new one, since its upload "
                 f"failed ({shown(repr(error), 300)}): materialize it again; readers refuse it "
                 "until then"
             ) from error
         marks = self._marks(directory)
-        # A run that started later has set a mark, or one that started earlier has cleared ours.
+        # A later run has set a mark, or an earlier one has cleared ours.
         if own not in marks or marks - before - {own}:
             self._set_mark(directory)
             raise TornDayError(f"{directory} was written by two runs at the same time: run again")
@@ -160,10 +160,10 @@ class ObjectDirectories(Directories["UPath"]):
 
 
 def _local_root() -> Path:
-    """Where files wait for their upload, each user's apart.
+    """Return the directory for files to upload, one per user.
 
     Raises:
-        PublishError: Somebody else has made it, who could change the files.
+        PublishError: Another user owns it, and could change the files.
     """
     own = Path(tempfile.gettempdir()) / f"sales_assets-{os.getuid()}"
     with suppress(FileExistsError):
@@ -179,7 +179,7 @@ def _listing(directory: UPath) -> dict[str, tuple[object, ...]]:
 
 
 def _versions(found: Mapping[str, Mapping[str, object]]) -> dict[str, tuple[object, ...]]:
-    """What tells one version of the files in a directory from another, by name."""
+    """Return identifiers of the versions of the files in a directory, by name."""
     return {
         name: tuple(info.get(key) for key in ("size", "ETag", "created"))
         for path, info in found.items()
@@ -190,12 +190,12 @@ def _versions(found: Mapping[str, Mapping[str, object]]) -> dict[str, tuple[obje
 def _objects_below(directory: UPath) -> dict[str, dict[str, object]]:
     """List the objects in a directory in one request, as they are now.
 
-    `find` of the directory itself makes two more requests to learn whether one without objects is a
-    file. The empty object that a console keeps for a folder is left out.
+    `find` on the directory itself makes two more requests to check whether one without objects is a
+    file. The empty object that a console creates for a folder is left out.
     """
     own = directory.path.strip("/")
     directory.fs.invalidate_cache(own)
     bucket, _, key = own.partition("/")
     found = directory.fs.find(bucket, prefix=f"{key}/", detail=True)
-    # A file system that knows no prefix gives all it has.
+    # A file system without prefix support returns everything.
     return {path: info for path, info in found.items() if path.strip("/").startswith(f"{own}/")}

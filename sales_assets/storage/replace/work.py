@@ -1,8 +1,8 @@
 """Places to work in: `ROOT/.work/ID/`, locked (flock) by the process that works there.
 
-What a killed process left is swept up by the next one that works below the same root; a directory
-that was just being replaced in two steps is put back. What cannot be deleted stays, and what is not
-ours is never touched; neither stops anybody.
+The next process that works below the same root sweeps the leftovers of a killed one; a directory
+that was being replaced in two steps is restored. Undeletable leftovers stay, and foreign files are
+never touched; neither blocks anyone.
 """
 
 import errno
@@ -29,9 +29,9 @@ _SECONDS_IN_SILENCE = 5.0
 _OLD = "old"
 _ID = re.compile(r"[0-9a-f]{32}")
 _one_at_a_time = threading.Lock()
-"""Threads of one process wait here, which takes less than to wait for the lock of a file."""
+"""Lock between the threads of this process, which is cheaper than waiting for a file lock."""
 _living: set[str] = set()
-"""Places of this process, which a sweep need not try the lock of."""
+"""Work directories of this process, whose locks a sweep need not try."""
 
 
 def root_for(base: Path, directory: Path) -> Path:
@@ -51,7 +51,7 @@ def roots_below(base: Path) -> list[Path]:
     roots = [base / WORK]
     for pattern in ("*", "*/*"):
         roots += [path / WORK for path in sorted(base.glob(pattern))]
-    # Not along a symlink: what it leads to is of somebody else.
+    # Without following symlinks: their targets are not ours.
     real = base.resolve()
     return [
         root for root in roots if root.is_dir() and root.resolve() == real / root.relative_to(base)
@@ -60,26 +60,26 @@ def roots_below(base: Path) -> list[Path]:
 
 @contextmanager
 def place(root: Path) -> Iterator[Path]:
-    """Give an empty directory below `root` for as long as it lasts.
+    """Provide an empty directory below `root` during a `with` block.
 
     Args:
-        root: A directory named `.work`; it is made if need be.
+        root: A directory named `.work`; created if necessary.
 
     Raises:
         PublishError: `root` is a symlink, or its file system has no locks.
-        OSError: `root` cannot be written to.
+        OSError: `root` is not writable.
     """
     if root.is_symlink():
         raise PublishError(f"{root} is a symlink: remove it, and run again")
     mine = root / uuid.uuid4().hex
     with ExitStack() as stack:
         make(root)
-        # The lock on the root keeps a sweeper away from a place that has no lock yet.
+        # The lock on the root keeps sweeps away from a directory that has no lock yet.
         with _one_at_a_time, locked(root):
             _sweep(root)
             _living.add(mine.name)
             stack.callback(_living.discard, mine.name)
-            # Others of the group may have to clear it away.
+            # Other group members may have to delete it.
             make_directory(mine)
             stack.enter_context(locked(mine))
         try:
@@ -89,21 +89,21 @@ def place(root: Path) -> Iterator[Path]:
 
 
 def aside(mine: Path, directory: Path) -> Path:
-    """Give the path, in a place to work in, of a directory that is replaced in two steps.
+    """Return the path in a work directory for a directory that is replaced in two steps.
 
-    It is found again by whoever sweeps, below the parent of the root.
+    A sweep finds it again, below the parent of the root.
     """
     return mine / _OLD / quote(str(directory.relative_to(mine.parents[1])), safe="")
 
 
 def is_aside(root: Path, directory: Path) -> bool:
-    """Tell whether somebody, dead or alive, has put a directory aside below `root`."""
+    """Return whether a process, dead or alive, has put a directory aside below `root`."""
     pattern = str(aside(root / "*", directory).relative_to(root))
     return any(root.glob(pattern))
 
 
 def sweep(root: Path) -> None:
-    """Clear away what dead processes left below `root`, as far as that is possible."""
+    """Delete what dead processes left below `root`, as far as possible."""
     with suppress(OSError), locked(root):
         _sweep(root)
 
@@ -117,14 +117,14 @@ def left_in(root: Path) -> Iterator[Path]:
 
 
 def strangers_in(root: Path) -> list[Path]:
-    """List what lies below `root` and is not a place to work in."""
+    """List the entries of `root` that are not work directories."""
     ours = set(_places(root))
     return sorted(path for path in root.iterdir() if path not in ours)
 
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the lock of a directory, waiting for it; it is gone with the process at the latest.
+    """Wait for the lock of a directory and hold it; it ends with the process at the latest.
 
     Raises:
         PublishError: The file system has no locks.
@@ -146,7 +146,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """Open a file or a directory, but not what a symlink leads to."""
+    """Open a file or a directory, without following symlinks."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         yield descriptor
@@ -155,10 +155,10 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def make(root: Path) -> None:
-    """Make a root with its parents, all of them durable; it has the mode of what is above it."""
+    """Create a root with its parents, all durable, with the mode of the directory above."""
     missing = [path for path in (root, *root.parents) if not path.exists()]
     for path in reversed(missing):
-        # Somebody else may be at it, too.
+        # Another process may be creating it, too.
         with suppress(FileExistsError):
             path.mkdir()
             if path == root:
@@ -168,9 +168,9 @@ def make(root: Path) -> None:
 
 
 def _volume(path: Path) -> object:
-    """Give what differs where nothing can be renamed across: the device, and on Linux the mount.
+    """Return an id of what renames cannot cross: the device, and on Linux the mount.
 
-    A volume of a container often lies on the same device as what it is mounted in.
+    A container volume is often on the same device as the directory it is mounted in.
     """
     device, flags = path.stat().st_dev, getattr(os, "O_PATH", None)
     if flags is None:
@@ -219,14 +219,14 @@ def _sweep(root: Path) -> None:
     for left in _places(root):
         if left.name in _living:
             continue
-        # A place may go at any moment, when its living owner has finished with it.
+        # A directory may vanish at any moment, when its live owner is done with it.
         with suppress(OSError), opened(left) as descriptor:
             if _lock_now(descriptor):
                 _clear(left)
 
 
 def _clear(left: Path) -> None:
-    """Put back what was aside and has not been replaced, then clear away what there is."""
+    """Restore directories put aside but not replaced, then delete the rest."""
     for old in (left / _OLD).iterdir() if (left / _OLD).is_dir() else ():
         name = Path(unquote(old.name))
         target = left.parents[1] / name
