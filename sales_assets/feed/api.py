@@ -26,7 +26,7 @@ from sales_assets.feed.paging import (
 from sales_assets.feed.places import InvalidResponseError, Where, total_of
 from sales_assets.feed.proof import proven, require_unknown
 from sales_assets.feed.schema import RowSchema
-from sales_assets.feed.stream import DayStream, EveryDayFailsError, Facts
+from sales_assets.feed.stream import DayStream, EveryDayFailsError, StreamResult
 from sales_assets.feed.styles import (
     CursorPages,
     DayParameter,
@@ -116,7 +116,7 @@ class DailyApi(HttpApi):
             # Shared by all readings of the day, as they have one deadline.
             return self._paging(day, lambda: retries.append(None))
 
-        def read() -> Generator[Page, None, Facts]:
+        def read() -> Generator[Page, None, StreamResult]:
             self.require_ready()
             is_unknown = False
             try:
@@ -129,7 +129,7 @@ class DailyApi(HttpApi):
                 found = {"ended": "404 on page 1, taken for a day without rows"}
                 is_unknown = True
             known = {"source": self.source, "retries": len(retries), **found}
-            return Facts(known, keeps_rows=is_unknown)
+            return StreamResult(known, keeps_rows=is_unknown)
 
         return DayStream(read)
 

@@ -75,7 +75,7 @@ class Contract:
                     f"{day}: page {number} is not a complete JSON list ({error}): materialize the "
                     "raw asset of this day again"
                 ) from None
-        judgement.close(day, good_rows)
+        judgement.require_within_limit(day, good_rows)
 
     def plain_rows(
         self, part: Part, number: int, date: datetime.date, judgement: Judgement

@@ -20,7 +20,7 @@ from sales_assets.feed.page import Page
 from sales_assets.feed.paging import NoSuchDayError
 from sales_assets.feed.remedy import config_json
 from sales_assets.feed.schema import RowSchema
-from sales_assets.feed.stream import DayStream, Facts, PagesByDay, RowsByDay
+from sales_assets.feed.stream import DayStream, PagesByDay, RowsByDay, StreamResult
 from sales_assets.feed.summary import PAGE_ROWS, Summary, page_rows
 
 _PULLS, _CONVERSIONS = 16, 4
@@ -103,7 +103,7 @@ def pages_by_day(
     def described(day: str) -> DayStream[Page]:
         pages = api.pages(day, allow_empty=config.allow_empty_day)
 
-        def read() -> Generator[Page, None, Facts]:
+        def read() -> Generator[Page, None, StreamResult]:
             reading = pages.reading()
             summary = Summary(sum_of, key)
             counts: list[int] = []
@@ -117,7 +117,7 @@ def pages_by_day(
                 # On a line of its own, so that alerts do not truncate it.
                 raise NoSuchDayError(f"{error}:\n  {config_of_run}") from None
             found = reading.result
-            return Facts(
+            return StreamResult(
                 {**summary.metadata(), PAGE_ROWS: page_rows(counts), **found.metadata},
                 keeps_rows=found.keeps_rows and not config.replace_rows,
             )
@@ -141,14 +141,14 @@ def rows_by_day(
     asset = context.asset_key.to_user_string()
 
     def judged(day: str, stream: DayStream[Page]) -> DayStream[dict[str, Any]]:
-        def read() -> Generator[dict[str, Any], None, Facts]:
+        def read() -> Generator[dict[str, Any], None, StreamResult]:
             summary = Summary(sum_of)
             judgement = Judgement(asset, config.max_rejected_rows)
             stored = stream.reading()
             for rows in contract.rows(stored, day, judgement):
                 summary.add(rows)
                 yield from rows
-            return Facts(
+            return StreamResult(
                 {
                     **summary.metadata(),
                     **stored.result.metadata,

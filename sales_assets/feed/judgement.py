@@ -98,7 +98,7 @@ class Judgement:
         if seen or len(self._unknown) < _NAMED_FIELDS:
             self._unknown[name] = first, seen + 1
 
-    def close(self, day: str, good_rows: int) -> None:
+    def require_within_limit(self, day: str, good_rows: int) -> None:
         """Finish the day; raise InvalidRowsError if more rows are invalid than the run allows."""
         if self._invalid_rows <= self._limit:
             return

@@ -34,7 +34,7 @@ class TornDayError(dg.Failure):
 
 
 @dataclass(frozen=True)
-class Facts:
+class StreamResult:
     """What is known about a day once all of its items have been read.
 
     Attributes:
@@ -74,15 +74,17 @@ class DayStream(Generic[T]):
     """The items of one day in order; can be read repeatedly.
 
     Attributes:
-        made_from: Recorded SHA-256 of the upstream day; empty if there is none, or if it was never
+        made_from: Record SHA-256 of the upstream day; empty if there is none, or if it was never
             recorded.
     """
 
-    def __init__(self, read: Callable[[], Generator[T, None, Facts]], made_from: str = "") -> None:
+    def __init__(
+        self, read: Callable[[], Generator[T, None, StreamResult]], made_from: str = ""
+    ) -> None:
         self._read = read
         self.made_from = made_from
 
-    def reading(self) -> Reading[T, Facts]:
+    def reading(self) -> Reading[T, StreamResult]:
         """Start a pass over the day."""
         return Reading(self._read())
 

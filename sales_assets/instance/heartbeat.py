@@ -23,7 +23,7 @@ from dagster._core.storage.runs.schema import KeyValueStoreTable
 BEAT_SECONDS = 3.0
 """The time between two heartbeats."""
 
-LOOKS = 5
+LOOKS_UNTIL_DEAD = 5
 """A run is dead after so many looks in a row without a new heartbeat: its process may be busy or
 cut off for a moment. At one look every 5 s, that takes half a minute."""
 
@@ -95,7 +95,7 @@ class WatchingLauncher(RunLauncher):
 
     def looks(self, run: dg.DagsterRun) -> int:
         """Tell after how many looks without a new heartbeat a run is dead."""
-        return LOOKS
+        return LOOKS_UNTIL_DEAD
 
 
 class _Heartbeat(threading.Thread):

@@ -19,7 +19,7 @@ from sales_assets.instance.heartbeat import WatchingLauncher
 BACKFILLS_WAIT_VARIABLE = "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"
 """If set, a backfill waits for a code location that is down; otherwise it fails for good."""
 
-PATIENCE = 5
+SECONDS_TO_ANSWER = 5
 """Seconds to wait for a code server's response."""
 
 LOOKS_AT_NO_SOCKET = 16
@@ -49,7 +49,7 @@ class WatchfulRunLauncher(WatchingLauncher, DefaultRunLauncher):
         if client is None:
             return super().looks(run)
         try:
-            client.get_server_id(PATIENCE)
+            client.get_server_id(SECONDS_TO_ANSWER)
         except DagsterUserCodeUnreachableError:
             return LOOKS_AT_NO_SOCKET if client.socket else LOOKS_AT_NO_SERVER
         return super().looks(run)

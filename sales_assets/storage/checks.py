@@ -16,7 +16,7 @@ from sales_assets.feed.summary import PAGE_ROWS, page_rows
 from sales_assets.storage.comparison import content_differences, source_differences
 from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.evaluation import Evaluations, Finding, evaluate
-from sales_assets.storage.recorded import Recorded
+from sales_assets.storage.recorded import Record
 from sales_assets.storage.stored_day import describe
 
 _WEEKS = 4
@@ -183,7 +183,7 @@ def _asset_and_days(context: dg.AssetCheckExecutionContext) -> tuple[dg.AssetKey
 
 def _checked(
     context: dg.AssetCheckExecutionContext, storage: DayDirectories
-) -> tuple[dg.AssetKey, Sequence[str], Mapping[str, Recorded]]:
+) -> tuple[dg.AssetKey, Sequence[str], Mapping[str, Record]]:
     """Return the days to check, and their records."""
     key, days = _asset_and_days(context)
     return key, days, storage.known(context.instance, key, days)

@@ -13,7 +13,7 @@ from dagster._core.events import DagsterEventBatchMetadata
 
 from sales_assets.feed.daily import knowingly
 from sales_assets.storage.day_directories import DayDirectories
-from sales_assets.storage.recorded import MATERIALIZATION, Recorded
+from sales_assets.storage.recorded import MATERIALIZATION, Record
 
 Evaluations = Iterator[dg.DagsterEvent | dg.Output[None]]
 """The results of a check for Dagster."""
@@ -83,7 +83,7 @@ def daily_check(
 def evaluate(
     context: dg.AssetCheckExecutionContext,
     days: Sequence[str],
-    recorded: Mapping[str, Recorded],
+    recorded: Mapping[str, Record],
     judge: Callable[[str], Finding],
 ) -> Evaluations:
     """Judge each day, and return an evaluation for each.

@@ -14,8 +14,8 @@ from sales_assets.feed.days import NoPartitionsError
 from sales_assets.feed.remedy import command, say_what_to_run, text_of
 from sales_assets.feed.stream import (
     DayStream,
-    Facts,
     StaleDayError,
+    StreamResult,
     StreamsByDay,
     TornDayError,
     UpstreamDayError,
@@ -25,10 +25,10 @@ from sales_assets.storage.changes import change, require_no_rows
 from sales_assets.storage.comparison import content_differences
 from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.location import BASE_DIR_TAG, require_storage
-from sales_assets.storage.progress import Progress
+from sales_assets.storage.progress import Progress, advise_on_events
 from sales_assets.storage.recorded import MADE_FROM, STAMP, next_stamp
 from sales_assets.storage.replace import ReplacedError
-from sales_assets.storage.standing import Standing
+from sales_assets.storage.run_guard import RunGuard
 from sales_assets.storage.stored_day import describe
 
 _READINGS = 3
@@ -67,15 +67,15 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         downstream = sorted(child.to_user_string() for child in graph.get(key).child_keys)
         upstream = sorted(parent.to_user_string() for parent in graph.get(key).parent_keys)
         batch = DayBatch(asset, days, downstream, upstream)
-        standing = Standing(step.instance, context.run_id)
+        guard = RunGuard(step.instance, context.run_id)
         states: dict[str, object] = {}
 
         def store(day: str) -> dict[str, Any]:
-            metadata, states[day] = self._store(key, day, obj[day], batch, standing)
+            metadata, states[day] = self._store(key, day, obj[day], batch, guard)
             return metadata
 
         def to_record() -> Iterator[tuple[str, dict[str, Any]]]:
-            standing.require()
+            guard.require()
             before = self.recorded(step.instance, key, batch.stored)
             for day, metadata in sorted(batch.stored.items()):
                 known = before.get(day)
@@ -84,6 +84,9 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                 stamp = next_stamp(known) if stored else 0.0
                 yield day, {**(stored or metadata), STAMP: dg.MetadataValue.timestamp(stamp)}
 
+        # Once a run: by the asset that the others are made from.
+        if not any(stream.made_from for stream in obj.values()):
+            advise_on_events(context.log, step.instance, days)
         progress = Progress(asset, days, context.log)
         try:
             batch.run(store, obj.side_by_side, progress)
@@ -136,10 +139,10 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                 found = "; ".join(content_differences(latest.get(day, recorded[day]), stored))
             return found
 
-        def reader(day: str) -> Callable[[], Generator[Any, None, Facts]]:
+        def reader(day: str) -> Callable[[], Generator[Any, None, StreamResult]]:
             directory = self.directory(key, day)
 
-            def read() -> Generator[Any, None, Facts]:
+            def read() -> Generator[Any, None, StreamResult]:
                 with self.version(key, day) as (files, state):
                     stored = yield from self.format.read_and_describe(files)
                 if wrong := problem(day, stored):
@@ -148,7 +151,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                         "that stores it is still under way, run this one again after that"
                     )
                 unknown = {} if day in recorded else {"never_recorded": str(directory)}
-                return Facts(
+                return StreamResult(
                     {MADE_FROM: stored["sha256"], **unknown},
                     is_current=lambda: self.directories.state(directory) == state,
                 )
@@ -168,7 +171,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         day: str,
         stream: DayStream[Any],
         batch: DayBatch,
-        standing: Standing,
+        guard: RunGuard,
     ) -> tuple[dict[str, Any], object]:
         """Store a day; return its metadata, and the `state` of its directory."""
         directory, stem = self.place(key, day)
@@ -183,7 +186,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                     raise ReplacedError(
                         f"{day}: what {directory} is made from was replaced: run again"
                     )
-                standing.require(lately=True)
+                guard.require(lately=True)
 
             with self.directories.replacing(*places) as replacement:
                 new = replacement.new[-1]

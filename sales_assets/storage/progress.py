@@ -6,9 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import dagster as dg
+from dagster._core.storage.event_log import SqliteEventLogStorage
+
 from sales_assets.storage.changes import FIRST, UNCHANGED
 
 _SECONDS_BETWEEN_LINES = 5.0
+
+_LONG_RANGE = 30
 
 Stored = Mapping[str, Mapping[str, Any]]
 
@@ -61,6 +66,20 @@ class Progress:
             f"{self._asset}: {len(stored)} days stored "
             f"({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}), "
             f"{_rows(stored):,} rows, {time.monotonic() - self._started:.1f} s"
+        )
+
+
+def advise_on_events(
+    log: logging.Logger, instance: dg.DagsterInstance, days: Sequence[str]
+) -> None:
+    """Say what speeds up a long range in a Dagster home that stores events one by one."""
+    if len(days) >= _LONG_RANGE and type(instance.event_log_storage) is SqliteEventLogStorage:
+        log.info(
+            "this Dagster home stores events one by one, so a long range takes several times as "
+            "long. To store them in batches, add to its dagster.yaml:\n"
+            "event_log_storage:\n"
+            "  module: sales_assets.instance.event_log\n"
+            "  class: BatchedSqliteEventLogStorage"
         )
 
 

@@ -32,7 +32,7 @@ MATERIALIZATION = "materialization"
 _STORED_AT = "stored_at"
 """Orders the records of earlier versions: wall-clock time when the day was stored."""
 
-Recorded = Mapping[str, Any]
+Record = Mapping[str, Any]
 
 
 def recorded_days(
@@ -94,7 +94,7 @@ def tried_days(
     return found
 
 
-def next_stamp(before: Recorded | None) -> float:
+def next_stamp(before: Record | None) -> float:
     """Return the stamp of a record that replaces another, in seconds since 1970.
 
     This is the send rule of a hybrid logical clock (Kulkarni et al. 2014,
@@ -108,7 +108,7 @@ def next_stamp(before: Recorded | None) -> float:
     return max(now, math.nextafter(before[STAMP], math.inf)) if before else now
 
 
-def is_made_from(made: Recorded, source: Recorded) -> bool:
+def is_made_from(made: Record, source: Record) -> bool:
     """Return whether a day was made from its current upstream day.
 
     Status, checks, `verify` and the automation all use this.
@@ -159,7 +159,7 @@ _OURS_OR_NOTHING: Mapping[str, type] = {
 }
 
 
-def _is_ours(metadata: Recorded) -> bool:
+def _is_ours(metadata: Record) -> bool:
     return (
         all(isinstance(metadata.get(name), kind) for name, kind in _OURS.items())
         and all(

@@ -14,7 +14,7 @@ import fastavro
 
 from sales_assets.feed.daily import StgConfig
 from sales_assets.feed.page import Page
-from sales_assets.feed.stream import DayStream, Facts, PagesByDay
+from sales_assets.feed.stream import DayStream, PagesByDay, StreamResult
 from sales_assets.sales.assets import stg_sales
 from sales_assets.sales.sale import SALE
 from sales_assets.sample.sales import PAGE_SIZE, sample_page
@@ -50,9 +50,9 @@ def convert_unchecked(raw: Path, out: Path) -> None:
 def convert_checked(raw: Path, out: Path) -> None:
     """Convert a day the way `stg_sales` does."""
 
-    def read() -> Generator[Page, None, Facts]:
+    def read() -> Generator[Page, None, StreamResult]:
         yield from JsonPages().read(JsonPages().files(raw, "sales"))
-        return Facts()
+        return StreamResult()
 
     pages = PagesByDay({str(FIRST): DayStream(read)})
     streams = stg_sales(context=dg.build_asset_context(), config=StgConfig(), raw_sales=pages)

@@ -4,18 +4,18 @@ from collections.abc import Generator
 
 import pytest
 
-from sales_assets.feed.stream import DayStream, Facts
+from sales_assets.feed.stream import DayStream, StreamResult
 
 
 def counted() -> DayStream[int]:
     """A day whose items say which reading they are of."""
     readings: list[None] = []
 
-    def read() -> Generator[int, None, Facts]:
+    def read() -> Generator[int, None, StreamResult]:
         readings.append(None)
         number = len(readings)
         yield from [number] * 2
-        return Facts({"reading": number})
+        return StreamResult({"reading": number})
 
     return DayStream(read)
 

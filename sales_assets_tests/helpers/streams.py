@@ -7,7 +7,7 @@ from typing import Any
 from sales_assets.feed.contract import Contract
 from sales_assets.feed.judgement import Judgement
 from sales_assets.feed.page import Page
-from sales_assets.feed.stream import DayStream, Facts
+from sales_assets.feed.stream import DayStream, StreamResult
 from sales_assets.sales.sale import SALE, SALE_CONTRACT
 from sales_assets_tests.helpers.rows import DAY
 
@@ -17,10 +17,10 @@ def stream_of(
 ) -> DayStream[Page]:
     """Make a stream of these pages, which are iterated anew at each reading."""
 
-    def read() -> Generator[Page, None, Facts]:
+    def read() -> Generator[Page, None, StreamResult]:
         for body in bodies:
             yield Page(body)
-        return Facts(metadata or {})
+        return StreamResult(metadata or {})
 
     return DayStream(read)
 

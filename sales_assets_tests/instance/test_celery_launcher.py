@@ -9,7 +9,7 @@ pytest.importorskip("dagster_celery")
 
 from dagster._core.errors import DagsterUserCodeUnreachableError
 
-from sales_assets.instance.heartbeat import LOOKS
+from sales_assets.instance.heartbeat import LOOKS_UNTIL_DEAD
 from sales_assets_tests.helpers.workers import Redis, Workers
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ def test_a_worker_that_is_told_to_stop_keeps_its_run(workers: Workers) -> None:
     run, next_one = workers.launch(), workers.launch()
     workers.wait_until(run, STARTED)
     worker.terminate()
-    for _ in range(2 * LOOKS):
+    for _ in range(2 * LOOKS_UNTIL_DEAD):
         workers.wait_for_a_beat(run)
         assert workers.is_alive(run)
     workers.release()
@@ -49,7 +49,7 @@ def test_a_run_whose_worker_was_killed_is_dead_even_if_that_is_back(workers: Wor
     workers.wait_until(run, STARTED)
     workers.kill(worker)
     workers.start("one")
-    assert not all(workers.is_alive(run) for _ in range(LOOKS + 1))
+    assert not all(workers.is_alive(run) for _ in range(LOOKS_UNTIL_DEAD + 1))
 
 
 def test_a_run_does_not_need_redis(workers: Workers, redis: Redis) -> None:
@@ -57,7 +57,7 @@ def test_a_run_does_not_need_redis(workers: Workers, redis: Redis) -> None:
     run = workers.launch()
     workers.wait_until(run, STARTED)
     redis.kill()
-    for _ in range(2 * LOOKS):
+    for _ in range(2 * LOOKS_UNTIL_DEAD):
         workers.wait_for_a_beat(run)
         assert workers.is_alive(run)
     workers.release()

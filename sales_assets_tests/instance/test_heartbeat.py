@@ -15,7 +15,7 @@ from dagster._core.launcher import WorkerStatus
 from dagster._core.test_utils import create_run_for_test
 
 from sales_assets.instance import heartbeat
-from sales_assets.instance.heartbeat import LOOKS
+from sales_assets.instance.heartbeat import LOOKS_UNTIL_DEAD
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.waiting import wait_for
 
@@ -91,14 +91,14 @@ def test_a_run_is_alive_as_long_as_it_beats_wherever_it_is(
     shipped: dg.DagsterInstance, before: tuple[str, ...]
 ) -> None:
     with hanging(shipped, *before) as (process, run):
-        for _ in range(2 * LOOKS):
+        for _ in range(2 * LOOKS_UNTIL_DEAD):
             wait_for_a_beat(shipped, run)
             assert is_alive(shipped, run)
         process.send_signal(signal.SIGKILL)
         process.wait()
     # The last heartbeat may be one that nobody has seen yet.
-    alive = [is_alive(shipped, run) for _ in range(LOOKS + 1)]
-    assert alive[: LOOKS - 1] == [True] * (LOOKS - 1)
+    alive = [is_alive(shipped, run) for _ in range(LOOKS_UNTIL_DEAD + 1)]
+    assert alive[: LOOKS_UNTIL_DEAD - 1] == [True] * (LOOKS_UNTIL_DEAD - 1)
     assert not alive[-1]
 
 
@@ -107,13 +107,15 @@ def test_a_dead_run_is_marked_as_failed_within_half_a_minute(
 ) -> None:
     assert shipped.run_monitoring_enabled
     assert shipped.run_launcher.supports_check_run_worker_health
-    assert shipped.run_monitoring_poll_interval_seconds * (LOOKS + 1) <= 30
-    assert shipped.run_monitoring_poll_interval_seconds * LOOKS > heartbeat.BEAT_SECONDS * 3
+    assert shipped.run_monitoring_poll_interval_seconds * (LOOKS_UNTIL_DEAD + 1) <= 30
+    assert (
+        shipped.run_monitoring_poll_interval_seconds * LOOKS_UNTIL_DEAD > heartbeat.BEAT_SECONDS * 3
+    )
 
 
 def test_a_run_that_never_beat_is_left_alone(shipped: dg.DagsterInstance) -> None:
     run: dg.DagsterRun = create_run_for_test(shipped, status=dg.DagsterRunStatus.STARTED)
-    assert all(is_alive(shipped, run) for _ in range(2 * LOOKS))
+    assert all(is_alive(shipped, run) for _ in range(2 * LOOKS_UNTIL_DEAD))
 
 
 @pytest.mark.parametrize("ended", [dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE])

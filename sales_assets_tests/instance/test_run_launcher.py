@@ -21,7 +21,7 @@ from dagster._grpc.__generated__.dagster_api_pb2_grpc import (
 )
 
 from sales_assets.instance import heartbeat, run_launcher
-from sales_assets.instance.heartbeat import LOOKS
+from sales_assets.instance.heartbeat import LOOKS_UNTIL_DEAD
 from sales_assets.instance.run_launcher import LOOKS_AT_NO_SERVER, LOOKS_AT_NO_SOCKET
 from sales_assets_tests.helpers.postgres_server import free_port
 
@@ -96,13 +96,13 @@ def test_a_run_is_not_dead_before_the_daemon_has_looked_for_its_code_location_ag
 def test_a_run_that_no_code_server_has_launched_is_dead_after_some_looks(
     shipped: dg.DagsterInstance,
 ) -> None:
-    assert looks(shipped, silent(shipped, {})) == LOOKS
+    assert looks(shipped, silent(shipped, {})) == LOOKS_UNTIL_DEAD
 
 
 def test_a_code_server_is_not_believed_that_a_silent_run_is_alive(
     shipped: dg.DagsterInstance, server: CodeServer
 ) -> None:
-    assert looks(shipped, silent(shipped, server.tags)) == LOOKS
+    assert looks(shipped, silent(shipped, server.tags)) == LOOKS_UNTIL_DEAD
 
 
 def test_a_run_whose_server_is_gone_with_its_socket_is_dead(
@@ -110,7 +110,7 @@ def test_a_run_whose_server_is_gone_with_its_socket_is_dead(
 ) -> None:
     server = CodeServer(socket=str(tmp_path / "socket"))
     server.stop()
-    assert looks(shipped, silent(shipped, server.tags)) == LOOKS_AT_NO_SOCKET > LOOKS
+    assert looks(shipped, silent(shipped, server.tags)) == LOOKS_AT_NO_SOCKET > LOOKS_UNTIL_DEAD
 
 
 @pytest.mark.parametrize("slow", [False, True], ids=["gone", "slow"])
@@ -121,7 +121,7 @@ def test_a_server_at_a_port_has_ten_minutes_to_come_back(
     slow: bool,
 ) -> None:
     if slow:
-        monkeypatch.setattr(run_launcher, "PATIENCE", 0.01)
+        monkeypatch.setattr(run_launcher, "SECONDS_TO_ANSWER", 0.01)
         server.held.clear()
     else:
         server.stop()

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from sales_assets.feed.daily import knowingly
 from sales_assets.feed.page import Page
-from sales_assets.feed.stream import DayStream, Facts, PagesByDay
+from sales_assets.feed.stream import DayStream, PagesByDay, StreamResult
 from sales_assets.status import status
 from sales_assets.storage.automation import follows_its_source
 from sales_assets.storage.day_directories import Layer
@@ -82,19 +82,21 @@ class Installation:
 
         return [raw_things, stg_things]
 
-    def _pull(self) -> Generator[Page, None, Facts]:
+    def _pull(self) -> Generator[Page, None, StreamResult]:
         self._versions += 1
         yield Page(b'[{"version": %d}]' % self._versions)
         self._turns.wait()
-        return Facts({"dagster/row_count": 1})
+        return StreamResult({"dagster/row_count": 1})
 
     def _converted(self, stream: DayStream[Page]) -> DayStream[Page]:
-        def read() -> Generator[Page, None, Facts]:
+        def read() -> Generator[Page, None, StreamResult]:
             reading = stream.reading()
             yield from reading
             self._turns.wait()
             facts = reading.result
-            return Facts({**facts.metadata, "dagster/row_count": 1}, is_current=facts.is_current)
+            return StreamResult(
+                {**facts.metadata, "dagster/row_count": 1}, is_current=facts.is_current
+            )
 
         return DayStream(read, stream.made_from)
 

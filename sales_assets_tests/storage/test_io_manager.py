@@ -17,9 +17,9 @@ from sales_assets.feed.remedy import FailedDaysError, command
 from sales_assets.feed.stream import (
     DayStream,
     EveryDayFailsError,
-    Facts,
     PagesByDay,
     StaleDayError,
+    StreamResult,
 )
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager, UnlikeRecordedError
@@ -260,13 +260,13 @@ def test_a_day_whose_source_is_replaced_before_it_is_stored_is_made_again(
     source = open_day(str(tmp_path), instance)
     seen: list[list[bytes]] = []
 
-    def made_from() -> Generator[Page, None, Facts]:
+    def made_from() -> Generator[Page, None, StreamResult]:
         reading = source.reading()
         seen.append([page.body for page in reading])
         yield from map(Page, seen[-1])
         if len(seen) == 1:
             store_things(tmp_path, instance, {DAY: [b"[2]"]})
-        return Facts(is_current=reading.result.is_current)
+        return StreamResult(is_current=reading.result.is_current)
 
     with knowingly():
 

@@ -1,12 +1,14 @@
 """What is said of an asset while it is stored, and in the end."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 
-from sales_assets.storage.progress import Progress
+from sales_assets.storage.progress import Progress, advise_on_events
 
 LOG = logging.getLogger("test_progress")
 DAYS = ("2022-08-09", "2022-08-10", "2022-08-11", "2022-08-12")
@@ -57,3 +59,21 @@ def test_a_range_says_how_many_of_its_days_changed(caplog: pytest.LogCaptureFixt
     Progress("raw_sales", DAYS, LOG).end(days)
     [line] = caplog.messages
     assert line.startswith("raw_sales: 4 days stored (2 changed, 1 new, 1 unchanged), 1,338 rows, ")
+
+
+def test_a_long_range_in_a_home_that_stores_events_one_by_one_is_told_what_to_add(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    days = [f"2022-08-{day:02}" for day in range(1, 31)]
+
+    def told(instance: dg.DagsterInstance, days: list[str]) -> list[str]:
+        caplog.clear()
+        advise_on_events(LOG, instance, days)
+        return [record.getMessage() for record in caplog.records if record.name == LOG.name]
+
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as plain:
+        assert told(plain, days[:2]) == []
+        [text] = told(plain, days)
+    added = yaml.safe_load(text.partition("dagster.yaml:\n")[2])
+    with dg.instance_for_test(overrides=added) as instance:
+        assert told(instance, days) == []

@@ -59,7 +59,7 @@ class LocalDirectories(Directories[Path]):
         """See `Directories.exists`; a day lost between two renames is restored first."""
         if not os.path.lexists(directory):
             root = self._root_for(directory)
-            if work.is_aside(root, directory):
+            if work.has_backup(root, directory):
                 work.sweep(root)
         return os.path.lexists(directory)
 
@@ -226,7 +226,7 @@ def _rename_exchange(new: Path, parent: int, name: str) -> bool:
 
 def _move_in_two_steps(new: Path, parent: int, target: Path) -> None:
     """Replace without a swap; a sweep repairs the result of a crash in between."""
-    old = work.aside(new.parent, target)
+    old = work.backup_path(new.parent, target)
     if not old.parent.exists():
         make_directory(old.parent)
     os.rename(target.name, old, src_dir_fd=parent)

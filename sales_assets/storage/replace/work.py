@@ -88,7 +88,7 @@ def place(root: Path) -> Iterator[Path]:
             _clear(mine)
 
 
-def aside(mine: Path, directory: Path) -> Path:
+def backup_path(mine: Path, directory: Path) -> Path:
     """Return the path in a work directory for a directory that is replaced in two steps.
 
     A sweep finds it again, below the parent of the root.
@@ -96,9 +96,9 @@ def aside(mine: Path, directory: Path) -> Path:
     return mine / _OLD / quote(str(directory.relative_to(mine.parents[1])), safe="")
 
 
-def is_aside(root: Path, directory: Path) -> bool:
+def has_backup(root: Path, directory: Path) -> bool:
     """Return whether a process, dead or alive, has put a directory aside below `root`."""
-    pattern = str(aside(root / "*", directory).relative_to(root))
+    pattern = str(backup_path(root / "*", directory).relative_to(root))
     return any(root.glob(pattern))
 
 

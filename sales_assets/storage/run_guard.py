@@ -18,7 +18,7 @@ class GivenUpRunError(EveryDayFailsError):
     """Dagster has ended the run, but its process is still running."""
 
 
-class Standing:
+class RunGuard:
     """The status of a run of this process in the instance; safe to share between threads."""
 
     def __init__(self, instance: dg.DagsterInstance, run_id: str) -> None:

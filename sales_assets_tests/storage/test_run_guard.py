@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from sales_assets.feed.remedy import FailedDaysError
-from sales_assets.storage.standing import GivenUpRunError
+from sales_assets.storage.run_guard import GivenUpRunError
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.pipeline import DAYS
 from sales_assets_tests.helpers.things import THINGS, store_things, times_recorded
@@ -47,7 +47,7 @@ def test_a_run_that_was_given_up_stores_and_records_nothing(
 def test_a_range_that_is_given_up_in_its_middle_records_none_of_its_days(
     tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sales_assets.storage.standing.SECONDS", 0)
+    monkeypatch.setattr("sales_assets.storage.run_guard.SECONDS", 0)
     store_things(tmp_path, instance, dict.fromkeys(DAYS, OLD), FIRST, LAST)
     pages = {FIRST: NEW, SECOND: GivenUp(instance), LAST: NEW}
     with pytest.raises((GivenUpRunError, FailedDaysError)) as raised:
