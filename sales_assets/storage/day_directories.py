@@ -21,8 +21,8 @@ from sales_assets.storage.quarantine import Quarantine
 from sales_assets.storage.recorded import recorded_days, tried_days
 from sales_assets.storage.replace import directories_of
 
-_Known: TypeAlias = dict[tuple[dg.AssetKey, int | None], dict[str, dict[str, Any] | None]]
-"""The records of days, by asset and the id of its latest record; None for a day without one."""
+_Known: TypeAlias = dict[dg.AssetKey, tuple[int | None, dict[str, dict[str, Any] | None]]]
+"""By asset: the ID of its latest record, and the records of days; None for a day without one."""
 
 
 class MissingPartitionError(UpstreamDayError):
@@ -79,7 +79,10 @@ class DayDirectories:
         """
         found = instance.get_asset_records([asset_key])
         latest = found[0].asset_entry.last_materialization_storage_id if found else None
-        records = self._known.setdefault(instance, {}).setdefault((asset_key, latest), {})
+        known = self._known.setdefault(instance, {})
+        if asset_key not in known or known[asset_key][0] != latest:
+            known[asset_key] = latest, {}
+        records = known[asset_key][1]
         missing = {day for day in days if day not in records}
         records |= dict.fromkeys(missing)
         records |= self.recorded(instance, asset_key, missing)
