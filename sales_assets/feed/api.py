@@ -49,7 +49,7 @@ class NotSetUpError(FeedApiError, EveryDayFailsError):
 
 
 class RefusedTokenError(FeedApiError, ApiAuthError, EveryDayFailsError):
-    """The API refuses the token."""
+    """The API rejects the token."""
 
 
 DayStyle = DayParameter | DayRange
@@ -61,7 +61,7 @@ class InvalidApiError(TypeError):
 
 
 class DailyApi(HttpApi):
-    """Client of the API of a daily feed.
+    """Client for the API of a daily feed.
 
     Attributes:
         path: The path below the address.
@@ -85,13 +85,13 @@ class DailyApi(HttpApi):
     auth_error = RefusedTokenError
 
     day_timeout: float = Field(
-        default=6 * 3600, gt=0, description="Seconds for a day, however often it is read."
+        default=6 * 3600, gt=0, description="Seconds to fetch a day, including repeated reads."
     )
     max_pages: int = Field(
-        default=1_000_000, ge=1, description="Pages after which a day is taken to have no end."
+        default=1_000_000, ge=1, description="Maximum number of pages; a day with more fails."
     )
     settled_days: float = Field(
-        default=3, ge=0, description="A day that ended less than so many days ago is read twice."
+        default=3, ge=0, description="A day that ended less than this many days ago is read twice."
     )
 
     def pages(self, day: str, *, allow_empty: bool = False) -> DayStream[Page]:
@@ -126,7 +126,7 @@ class DailyApi(HttpApi):
                     raise
                 require_unknown(paging())
                 yield Page.empty(self.rows_at)
-                found = {"ended": "404 on page 1, taken for a day without rows"}
+                found = {"ended": "404 on page 1, treated as a day without rows"}
                 is_unknown = True
             known = {"source": self.source, "retries": len(retries), **found}
             return StreamResult(known, keeps_rows=is_unknown)
@@ -165,7 +165,7 @@ class DailyApi(HttpApi):
     def _connect(self, address: str, auth: TokenAuth | None) -> None:
         if address.endswith(f"/{self.path}"):
             raise NotSetUpError(
-                f"{self.address_variable} ends in /{self.path}, which is added to it: set it to "
+                f"{self.address_variable} ends in /{self.path}, which is always added: set it to "
                 f"{address.removesuffix(f'/{self.path}')}"
             )
         super()._connect(address, auth)
@@ -185,8 +185,8 @@ class DailyApi(HttpApi):
             raise self.refusal(answer)
         if answer.age:
             raise answer.transient_error(
-                f"the response has been in a cache for {answer.age} s (its header Age), and proves "
-                "nothing about the day as it is now"
+                f"the response has been in a cache for {answer.age} s (header Age), so it does not "
+                "prove the current day"
             )
         if answer.status == 404:
             if number == 1 and answer.body and not _is_json(answer.body):
@@ -229,7 +229,7 @@ class DailyApi(HttpApi):
         if "" in names:
             raise InvalidApiError(f"{cls.__name__} has a parameter without a name")
         if twice := [name for name, count in names.items() if count > 1]:
-            raise InvalidApiError(f"{cls.__name__}: two parameters are called {twice[0]!r}")
+            raise InvalidApiError(f"{cls.__name__}: two parameters are named {twice[0]!r}")
         if cls.rows_at and not all(cls.rows_at.split(".")):
             raise InvalidApiError(f"{cls.__name__}.rows_at is {cls.rows_at!r}: a key is empty")
 

@@ -1,4 +1,4 @@
-"""A column of a row: what its field in the Avro schema says, and how JSON becomes its value.
+"""A column of a row: its field in the Avro schema, and how its value is converted from JSON.
 
 A field that is not fully supported, or that other Avro readers reject, is rejected by name.
 """
@@ -26,7 +26,7 @@ def exact(value: T, bits: int = 53) -> T:
     if isinstance(value, int) and abs(value) > 2**bits:
         raise PydanticCustomError(
             "inexact",
-            f"Input should be a number that a float holds exactly: an integer up to 2^{bits}",
+            f"Input should be a number that a float can hold exactly: an integer up to 2^{bits}",
         )
     return value
 
@@ -93,7 +93,7 @@ class Column(NamedTuple):
 
 
 # A date stays text until `convert`: even strict pydantic parses "1660003200" as a date.
-_DATE = Type("date", StrictStr, True, parse_day, "a date of the form 2022-08-09")
+_DATE = Type("date", StrictStr, True, parse_day, "a date such as 2022-08-09")
 _PLAIN = {
     "string": Type("string", StrictStr, is_text=True),
     "int": Type("int", _Int),
@@ -119,21 +119,21 @@ def column_of(field: Any, record: str) -> Column:
     unit of a numeric timestamp: `seconds`, `milliseconds` or `microseconds` since 1970.
     """
     if not isinstance(field, Mapping):
-        raise InvalidSchemaError(f"{record}: a field is an object, not {_json(field)}")
+        raise InvalidSchemaError(f"{record}: a field must be an object, not {_json(field)}")
     name = field.get("name")
     place = f"{record}: field {name!r}"
     require_name(name, place)
     if not field.get("doc"):
-        raise InvalidSchemaError(f"{place} needs a doc that says what it means")
+        raise InvalidSchemaError(f"{place} needs a doc that describes it")
     if "logicalType" in field:
         whole = {key: field.get(key) for key in ("type", "logicalType")}
         raise InvalidSchemaError(
-            f"{place} has its logicalType beside the type, where Avro ignores it: write "
+            f"{place} has its logicalType next to the type, where Avro ignores it: write "
             f'"type": {_json(whole)}'
         )
     key = field.get("json", name)
     if not isinstance(key, str) or not key.isprintable():
-        raise InvalidSchemaError(f"{place} has the JSON key {key!r}, which is not valid text")
+        raise InvalidSchemaError(f"{place} has an invalid JSON key: {key!r}")
     return Column(str(name), key, *_type_of(field, place), "default" in field, str(field["doc"]))
 
 
@@ -141,8 +141,8 @@ def require_name(name: Any, place: str) -> None:
     """Require a name that all Avro readers accept."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidSchemaError(
-            f"{place} needs a name that Avro has: ASCII letters, digits and _, and no digit first "
-            '(the key in JSON may be another one: "json")'
+            f"{place} needs a valid Avro name: ASCII letters, digits and _, not starting with a "
+            'digit (for a different key in JSON, add "json")'
         )
 
 
@@ -154,19 +154,19 @@ def _type_of(field: Mapping[str, Any], place: str) -> tuple[Type, bool]:
     found = _branch(values[0], field.get("epoch"), place) if len(values) == 1 else None
     if found is None or len(branches) > 2:
         raise InvalidSchemaError(
-            f"{place} has the type {_json(declared)}; a feed can hold {_SUPPORTED}, or a union of "
+            f"{place} has the type {_json(declared)}; supported are {_SUPPORTED}, or a union of "
             "null and one of them"
         )
     if isinstance(declared, list) and len(branches) == 1:
         raise InvalidSchemaError(
-            f"{place} is a union of one type, which other readers refuse: write "
+            f"{place} is a union of one type, which other readers reject: write "
             f'"type": {_json(values[0])}'
         )
     # In Avro, a default has the first type of a union
     # (https://avro.apache.org/docs/1.12.0/specification/#complex-types).
     if "default" in field and (field["default"] is not None or not _is_null(branches[0])):
         raise InvalidSchemaError(
-            f"{place} has the default {_json(field['default'])}; other readers take none but null, "
+            f"{place} has the default {_json(field['default'])}; other readers accept only null, "
             f'and only if null comes first: write "type": ["null", {_json(values[0])}], '
             '"default": null'
         )
@@ -184,7 +184,7 @@ def _branch(branch: Any, epoch: Any, place: str) -> Type | None:
     name = next((name for name, written in _LOGICAL.items() if written == branch), None)
     if epoch is not None and (name not in PRECISION or epoch not in EPOCH_UNITS):
         raise InvalidSchemaError(
-            f"{place} has the epoch {_json(epoch)}; it is for a timestamp in JSON numbers, and one "
+            f"{place} has the epoch {_json(epoch)}; it requires a timestamp type, and must be one "
             f"of {', '.join(EPOCH_UNITS)}"
         )
     if isinstance(branch, str):
@@ -200,17 +200,17 @@ def _enum(branch: Mapping[str, Any], place: str) -> Type:
     require_name(branch.get("name"), f"{place}: its enum")
     symbols = branch.get("symbols")
     if not isinstance(symbols, list) or not symbols or len({*map(str, symbols)}) < len(symbols):
-        raise InvalidSchemaError(f"{place}: its enum needs a list of symbols, each there once")
+        raise InvalidSchemaError(f"{place}: its enum needs a list of unique symbols")
     for symbol in symbols:
         require_name(symbol, f"{place}: the symbol {symbol!r}")
     if "default" in branch:
-        raise InvalidSchemaError(f"{place}: its enum has a default, and no value is ever replaced")
+        raise InvalidSchemaError(f"{place}: its enum has a default, but values are never replaced")
     return Type("enum", Literal[tuple(symbols)], is_text=True)
 
 
 def _timestamp(name: str, epoch: str | None) -> Type:
     digits = PRECISION[name]
-    precise = f"with at most {digits} digits of a second"
+    precise = f"with at most {digits} fractional digits"
     if epoch is None:
         return Type(
             name,
@@ -224,7 +224,7 @@ def _timestamp(name: str, epoch: str | None) -> Type:
         _Long,
         False,
         partial(from_epoch, unit=EPOCH_UNITS[epoch], digits=digits),
-        f"{epoch} since 1970 until the year 9999, {precise}",
+        f"{epoch} since 1970, up to the year 9999, {precise}",
     )
 
 

@@ -184,7 +184,7 @@ class Contract:
                     yield column.key, value, f"Input should be {reason}"
         if isinstance(row, Repeated):
             for field, values in row.values_of.items():
-                yield json.dumps(field)[1:-1], values, f"The field is given {len(values)} times"
+                yield json.dumps(field)[1:-1], values, f"The field appears {len(values)} times"
 
     def _problem_of(self, column: Column, value: Any, day: str) -> str:
         """Return what a value of the right type should be; empty if it is valid."""
@@ -194,7 +194,7 @@ class Contract:
         if column is self._schema.day and (
             converted is None or self._schema.day_of(converted).isoformat() != day
         ):
-            return f"of the day of the partition, {day}"
+            return f"on the day of the partition, {day}"
         return column.type.expected if converted is None else ""
 
 

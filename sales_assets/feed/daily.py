@@ -1,4 +1,4 @@
-"""The two assets of a daily feed, as far as they are the same for any feed.
+"""The part of the two assets that is the same for every daily feed.
 
 The raw asset keeps the pages of a day as the API sent them; the stg asset turns them into typed
 rows. Both map days to lazy streams. There is no path, no HTTP and no file format here.
@@ -73,8 +73,8 @@ class RawConfig(dg.Config):
 
     allow_empty_day: bool = Field(
         default=False,
-        description="Store a day that the API has nothing for (404) as a day without rows, unless "
-        "the stored day has rows.",
+        description="Store a day for which the API returns 404 as a day without rows, unless the "
+        "stored day has rows.",
     )
     replace_rows: bool = Field(
         default=False,
@@ -88,8 +88,8 @@ class StgConfig(dg.Config):
     max_rejected_rows: int = Field(
         default=0,
         ge=0,
-        description="How many bad rows a day may have: they go to the quarantine, and the day is "
-        "stored without them. More than that, and the day fails.",
+        description="Invalid rows that a day may have; they go to quarantine, and the day is "
+        "stored without them. A day with more fails.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Days as texts, `YYYY-MM-DD`: the names of partitions, and what rows hold."""
+"""Days as text, `YYYY-MM-DD`: the keys of partitions, and the dates in rows."""
 
 import datetime
 from typing import Any
@@ -12,8 +12,8 @@ class NoPartitionsError(dg.Failure):
 
     def __init__(self, asset: str) -> None:
         super().__init__(
-            f"{asset}: no day is selected. Choose a day, or a range from its first day to its last "
-            "one, up to yesterday (UTC): --partition 2022-08-09, or --partition-range "
+            f"{asset}: no day is selected. Choose a day, or a range from the first to the last "
+            "day, up to yesterday (UTC): --partition 2022-08-09, or --partition-range "
             "2022-08-09...2022-09-08"
         )
 
@@ -35,8 +35,8 @@ class DailyPartitions(dg.DailyPartitionsDefinition):
             if not self.has_partition_key(partition_key):
                 last = self.get_last_partition_key()
                 raise UnknownDayError(
-                    f"there is no partition {partition_key}: the days are {self.start:%Y-%m-%d} to "
-                    f"{last} (yesterday, UTC), written as in --partition {last} or "
+                    f"there is no partition {partition_key}; valid days are "
+                    f"{self.start:%Y-%m-%d} to {last} (yesterday, UTC): --partition {last}, or "
                     f"--partition-range {self.start:%Y-%m-%d}...{last}"
                 )
 

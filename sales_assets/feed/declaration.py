@@ -1,4 +1,4 @@
-"""The declaration of a daily feed, from which `definitions` makes all that belongs to it.
+"""The declaration of a daily feed, from which `definitions` derives the rest.
 
 Resources, storage, layers, freshness, job, schedule, the stg that follows its raw, late-day alerts,
 `verify`, `status` and source links are derived from it, but not here.
@@ -44,11 +44,11 @@ class Feed:
         problems = {
             "the raw asset is named raw_NAME": layer == "raw" and bool(name),
             f"the stg asset is named stg_{name}": self.stg.key.path[-1] == f"stg_{name}",
-            "the stg asset takes the raw asset": self.raw.key in self.stg.dependency_keys,
-            f"the raw asset takes {name}_api": f"{name}_api" in self.raw.required_resource_keys,
+            "the stg asset depends on the raw asset": self.raw.key in self.stg.dependency_keys,
+            f"the raw asset requires {name}_api": f"{name}_api" in self.raw.required_resource_keys,
             "the raw asset has daily partitions": isinstance(days, dg.DailyPartitionsDefinition),
             "both assets have the same partitions": days == self.stg.partitions_def,
-            "the checks are of its assets": checked <= {self.raw.key, self.stg.key},
+            "all checks are on these assets": checked <= {self.raw.key, self.stg.key},
         }
         if missing := [expected for expected, holds in problems.items() if not holds]:
             raise InvalidFeedError(f"feed {name or self.raw.key}: expected: {'; '.join(missing)}")

@@ -1,4 +1,4 @@
-"""The rows in a page of JSON, found leniently in everything but its completeness.
+"""Finds the rows in a page of JSON; lenient about everything but its completeness.
 
 pydantic's parser is fast, but it rejects a whole page for one lone surrogate, one byte that is not
 UTF-8 or one number with thousands of digits, and it hides duplicate keys. This module distinguishes
@@ -152,7 +152,7 @@ def _rows_at(
         return (yield from _elements(text, place, decoder))
     if not text.startswith("{", place):
         kind = kind_of(_value_at(text, place, _PARSE)[0])
-        raise NoRowsError(f"{kind} where an object with {path[0]!r} should be")
+        raise NoRowsError(f"got {kind} instead of an object with {path[0]!r}")
     found = False
     place = _after_space(text, place + 1)
     has_members = not text.startswith("}", place)
@@ -168,7 +168,7 @@ def _rows_at(
             if decode is _PARSE:
                 around[key] = value
         elif found:
-            raise NoRowsError(f"{key!r} is there twice")
+            raise NoRowsError(f"{key!r} appears twice")
         else:
             found = True
             inner = around[key] = {}
@@ -178,7 +178,7 @@ def _rows_at(
             break
         place = _after(",", text, place)
     if not found:
-        raise NoRowsError(f"an object without {path[0]!r}")
+        raise NoRowsError(f"there is no {path[0]!r}")
     return place + 1
 
 
@@ -186,7 +186,7 @@ def _elements(text: str, place: int, decoder: json.JSONDecoder) -> Generator[_Pl
     """Yield the positions of the elements of the list at `place`; return the end of the list."""
     if not text.startswith("[", place):
         kind = kind_of(_value_at(text, place, _PARSE)[0])
-        raise NoRowsError(f"{kind} where a list of rows should be")
+        raise NoRowsError(f"got {kind} instead of a list of rows")
     place = _after_space(text, place + 1)
     if text.startswith("]", place):
         return place + 1
@@ -221,7 +221,7 @@ def _after(mark: str, text: str, place: int) -> int:
 
 def _require_end(text: str, place: int) -> None:
     if (place := _after_space(text, place)) != len(text):
-        raise InvalidPageError(f"more after the end of the JSON, at character {place}")
+        raise InvalidPageError(f"unexpected data after the JSON, at character {place}")
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

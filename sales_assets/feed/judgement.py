@@ -1,4 +1,4 @@
-"""What was found in the rows of a day beside its good ones, and whether the run allows it."""
+"""The invalid rows and unknown fields of a day, and whether the run allows them."""
 
 import json
 from typing import Any, NamedTuple
@@ -114,7 +114,7 @@ class Judgement:
             config = config_json(self._asset, max_rejected_rows=self._invalid_rows)
             lines.append(f"  to store the day without its invalid rows, run with {config}")
         else:
-            lines.append("  most rows are invalid: compare the contract with what the API sends")
+            lines.append("  most rows are invalid: compare the contract with what the API returns")
         raise InvalidRowsError("\n".join(lines))
 
 

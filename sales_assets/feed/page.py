@@ -1,4 +1,4 @@
-"""A page of a feed: its bytes as they came, and the rows in them.
+"""A page of a feed: its bytes as received, and the rows in them.
 
 Rows are parsed when they are needed. Only those of small pages are kept, as rows take many times
 the memory of their text.

@@ -1,4 +1,4 @@
-"""The pages of a day, read in order: by their numbers, or each by what the one before it says.
+"""Reads the pages of a day in order: by number, or from each page to the next.
 
 `styles` declares the request for each page; `proof` verifies that the pages are the whole day. Rows
 are not validated here.
@@ -25,7 +25,7 @@ class FeedApiError(ApiError):
 
 
 class NoSuchDayError(FeedApiError):
-    """The API knows nothing of the day: its first page is a 404."""
+    """The API has no data for the day: its first page is a 404."""
 
 
 class DayChangedError(FeedApiError, StaleDayError):
@@ -76,8 +76,8 @@ class Paging(ABC):
     def _require_known(self, page: PulledPage | None) -> None:
         if page is None:
             raise NoSuchDayError(
-                f"{self.what} has nothing for this day (404 on page 1). A day without rows should "
-                "be an empty list; if this is one all the same, store it with allow_empty_day"
+                f"{self.what} has no data for this day (404 on page 1). A day without rows should "
+                "be an empty list; if this day really has none, store it with allow_empty_day"
             )
 
     def _require_end(self, number: int) -> None:
@@ -112,7 +112,7 @@ class PagesByNumber(Paging):
                 if page is None or (not page.count and number):
                     if is_last is False:
                         raise DayChangedError(
-                            f"{self.what}: page {number} says that more follow, but page "
+                            f"{self.what}: page {number} indicates more pages, but page "
                             f"{number + 1} is missing; run this day again"
                         )
                     break
@@ -120,8 +120,8 @@ class PagesByNumber(Paging):
                 self._require_end(number)
                 if isinstance(self._style, OffsetPages) and rows < (number - 1) * self._style.size:
                     raise FeedApiError(
-                        f"{self.what}: the pages before page {number} have {rows} rows, and not "
-                        f"{self._style.size} each: declare the size that the API keeps to"
+                        f"{self.what}: the pages before page {number} have {rows} rows, not "
+                        f"{self._style.size} each: set size to the page size that the API uses"
                     )
                 rows += page.count
                 is_last = page.is_last
@@ -129,7 +129,7 @@ class PagesByNumber(Paging):
                     full = max(full, page.count)
                 yield page
                 if is_last:
-                    return f"page {number} says that it is the last one"
+                    return f"page {number} is marked as the last"
                 if not page.count:
                     break
         return f"{'404' if page is None else 'an empty list'} after page {number}"
@@ -161,15 +161,15 @@ class PagesInTurn(Paging):
             self._require_end(number)
             led_here = requested.setdefault(repr(following), number)
             if led_here != number:
-                raise FeedApiError(f"{self.what}: page {number - 1} leads back to page {led_here}")
+                raise FeedApiError(f"{self.what}: page {number - 1} points back to page {led_here}")
             page = self._fetch(number, following).result()
             if number == 1:
                 self._require_known(page)
             if page is None:
                 raise DayChangedError(
-                    f"{self.what}: page {number - 1} says that more follow, but page {number} is "
+                    f"{self.what}: page {number - 1} indicates more pages, but page {number} is "
                     "missing; run this day again"
                 )
             following = cast("Request | None", page.following)
             yield page
-        return f"page {number} says that it is the last one"
+        return f"page {number} is marked as the last"

@@ -1,4 +1,4 @@
-"""Where a response says something beside its rows: in the body, in a header, in the last row."""
+"""Where a response has values other than its rows: in the body, a header or the last row."""
 
 import re
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ def total_of(where: Where, answer: HttpAnswer, page: PulledPage) -> int:
         return int(total)
     if type(total) is int and total >= 0:
         return total
-    raise InvalidResponseError(f"no total number of rows ({where})")
+    raise InvalidResponseError(f"there is no total row count ({where})")
 
 
 def is_last(more: Where | None, answer: HttpAnswer, page: PulledPage) -> bool | None:
@@ -95,4 +95,4 @@ def is_last(more: Where | None, answer: HttpAnswer, page: PulledPage) -> bool | 
     goes_on = more.of(answer, page)
     if goes_on in (True, "true", False, "false"):
         return goes_on in (False, "false")
-    raise InvalidResponseError(f"it does not say whether there are more pages ({more})")
+    raise InvalidResponseError(f"it does not indicate whether more pages follow ({more})")

@@ -1,6 +1,6 @@
-"""The proof that the pages that came are the whole day, and one and the same version of it.
+"""Proves that the pages received are the whole day, in one version.
 
-An API can return inconsistent pages: rows come and go while the day is read, a page is briefly
+An API can return inconsistent pages: rows change while the day is read, a page is briefly
 missing, a response belongs to another request. A day that may still change is therefore read twice
 in full; for an older day, the first and last pages are read again, if possible. If the pages do not
 mark the end, two pages past it are tried. If the API reports a total, the row count must match.
@@ -15,8 +15,8 @@ from sales_assets.feed.paging import DayChangedError, FeedApiError, NoSuchDayErr
 from sales_assets.feed.stream import Reading
 from sales_assets.feed.styles import Request
 
-READ_TWICE = "read twice in full, both times the same"
-ENDS_AGAIN = "the first and the last page, read again, were the same"
+READ_TWICE = "read twice in full; both reads agree"
+ENDS_AGAIN = "first and last page read again; both unchanged"
 
 
 def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict[str, object]]:
@@ -63,7 +63,7 @@ def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict
     _require_none(paging, problem)
     proof = ENDS_AGAIN if ends_again else READ_TWICE
     if None not in totals:
-        proof += f"; {rows} rows, as the API reports"
+        proof += f"; {rows} rows, as reported by the API"
     return {"ended": reading.result, "proof": proof}
 
 
@@ -71,7 +71,7 @@ def require_unknown(paging: Paging) -> None:
     """Raise DayChangedError if the API now knows the day."""
     again = paging.fetch({1: paging.request(1), **paging.beyond(0, 0)})
     found = next((number for number, page in again.items() if page is not None), None)
-    _require_none(paging, "" if found is None else f"page {found} was missing, and is there now")
+    _require_none(paging, "" if found is None else f"page {found} was missing but is there now")
 
 
 def _require_none(paging: Paging, problem: str) -> None:
@@ -81,10 +81,10 @@ def _require_none(paging: Paging, problem: str) -> None:
 
 def _wrong_total(totals: set[int | None], rows: int) -> str:
     if len(totals) > 1:
-        return f"the number of rows that the API reports changed: {', '.join(map(str, totals))}"
+        return f"the API reports different row counts: {', '.join(map(str, totals))}"
     [total] = totals
     if total not in (None, rows):
-        return f"{rows} rows came, and the API reports {total}"
+        return f"received {rows} rows, but the API reports {total}"
     return ""
 
 
@@ -98,12 +98,12 @@ def _difference_at_the_ends(
     for number in ends:
         page = again[number]
         if page is None or page.digest != digests[number - 1]:
-            return f"page {number} changed while the day was read"
+            return f"page {number} changed while the day was being read"
     for number in beyond:
         page = again[number]
         if page is not None and page.count:
             if number == last + 1:
-                return f"page {number} was missing, and has rows now"
+                return f"page {number} was missing but now has rows"
             return f"page {last + 1} is missing, but page {number} has rows"
     return ""
 
@@ -114,9 +114,9 @@ def _difference_in_full(paging: Paging, digests: Sequence[bytes]) -> str:
         with closing(paging.read()) as pages:
             for number, page in enumerate(pages, 1):
                 if number > len(digests) or page.digest != digests[number - 1]:
-                    return f"page {number} changed while the day was read"
+                    return f"page {number} changed while the day was being read"
     except NoSuchDayError:
         number = 0
     if number < len(digests):
-        return f"it had {len(digests)} pages, and {number} when it was read again"
+        return f"the first read found {len(digests)} pages, the second {number}"
     return ""

@@ -52,11 +52,9 @@ class FailedDaysError(dg.Failure):
         errors = _different([failed[day] for day in sorted(failed)])
         lines += [indent(text, "  ") for text in errors[:_SHOWN]]
         if len(errors) > _SHOWN:
-            lines.append(
-                f"  ... and {len(errors) - _SHOWN} more errors; each partition has its own"
-            )
+            lines.append(f"  ... and {len(errors) - _SHOWN} more errors; see each partition")
         if left:
-            lines.append(f"{_days(len(left))} more {_were(len(left))} not tried after that")
+            lines.append(f"{_days(len(left))} more {_were(len(left))} not attempted")
         if stored:
             not_run = " and ".join([*downstream, f"the checks of {asset}"])
             lines.append(
@@ -82,12 +80,15 @@ def steps(
     if stored and downstream:
         names = " and ".join(downstream)
         yield (
-            f"{names} of the stored days: made by the sensor {FOLLOWING_SENSOR} while a daemon "
-            "runs, or by:"
+            f"for the stored days, the sensor {FOLLOWING_SENSOR} materializes {names} while a "
+            "daemon runs; without one, run:"
         )
         yield from _commands(downstream, stored)
     every = [*assets, *downstream]
-    yield f"the missing days (in the UI: {' and '.join(every)}, Materialize, {boxes(missing)}):"
+    yield (
+        f"to run the missing days (in the UI: {' and '.join(every)}, Materialize, "
+        f"{boxes(missing)}):"
+    )
     yield from _commands(every, missing)
 
 
@@ -152,7 +153,7 @@ def _commands(assets: Sequence[str], days: Sequence[str]) -> Iterator[str]:
         yield f"  {command(assets, first, last)}"
     if len(found) > _SHOWN:
         # One range over all of them would rerun the days in between.
-        yield f"  ... and {len(found) - _SHOWN} more, as in the UI"
+        yield f"  ... and {len(found) - _SHOWN} more, as listed for the UI"
 
 
 def _days(count: int) -> str:

@@ -1,4 +1,4 @@
-"""The one declaration of a row: its Avro schema, and what follows from it.
+"""The one declaration of a row: its Avro schema, and everything derived from it.
 
 The schema determines the types that pydantic validates a row against, the columns that Dagster
 shows, and the schema that fastavro writes. `columns` defines what a field may declare.
@@ -47,10 +47,10 @@ class RowSchema:
     def __init__(self, avro: Mapping[str, Any], day_field: str, zone: str = "UTC") -> None:
         written = json.dumps(avro, default=str)
         if not isinstance(avro, Mapping) or avro.get("type") != "record":
-            raise InvalidSchemaError(f"an Avro record is expected, not {written}")
+            raise InvalidSchemaError(f"expected an Avro record, not {written}")
         name, fields = avro.get("name"), avro.get("fields")
         if not isinstance(fields, list) or not fields:
-            raise InvalidSchemaError(f"{name}: an Avro record with a list of fields is expected")
+            raise InvalidSchemaError(f"{name}: expected an Avro record with a list of fields")
         for part in [name, *str(avro.get("namespace", "_")).split(".")]:
             require_name(part, f"the record {name!r}")
         self.avro = dict(avro)
@@ -60,20 +60,20 @@ class RowSchema:
         for column in self.columns:
             if names[column.name.lower()] > 1 or keys[column.key] > 1:
                 raise InvalidSchemaError(
-                    f"{name}: field {column.name!r} is there twice, or differs from another field "
-                    "only in case, which other readers do not tell apart: rename one of them"
+                    f"{name}: field {column.name!r} appears twice, or differs from another field "
+                    "only in case, which other readers ignore: rename one of them"
                 )
         day = next((column for column in self.columns if column.name == day_field), None)
         if day is None or day.type.name not in _DAYS or day.nullable:
             raise InvalidSchemaError(
-                f"{name}: the day is in {day_field!r}, which has to be a field of the type date or "
-                "a timestamp, and not null"
+                f"{name}: day_field is {day_field!r}, but must be a date or timestamp field that "
+                "cannot be null"
             )
         self.day = day
         try:
             self._zone = zoneinfo.ZoneInfo(zone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
-            raise InvalidSchemaError(f"{name}: there is no time zone {zone!r}") from error
+            raise InvalidSchemaError(f"{name}: unknown time zone {zone!r}") from error
         row = self._type()
         self.row: Callable[[Any], Any] = TypeAdapter(row).validate_python
         # All errors of a page without a valid row would take many times its memory.

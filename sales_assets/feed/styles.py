@@ -1,4 +1,4 @@
-"""What an API is like, in the words of its declaration: classes for the attributes of a `DailyApi`.
+"""Classes that describe an API: values for the attributes of a `DailyApi`.
 
     class OrdersApi(DailyApi):
         day = DayRange("from", "to")
@@ -136,8 +136,8 @@ class OffsetPages:
         page.is_last = is_last(self.more, answer, page)
         if page.count > self.size or (page.is_last is False and page.count < self.size):
             raise InvalidResponseError(
-                f"a page of {page.count} rows, where {self.limit} is {self.size}: declare the size "
-                "that the API keeps to"
+                f"the page has {page.count} rows, while {self.limit} is {self.size}: set size to "
+                "the page size that the API uses"
             )
 
 
@@ -162,10 +162,10 @@ class CursorPages:
         cursor = self.cursor.of(answer, page)
         if cursor in (None, "", False):
             if self.more is not None:
-                raise InvalidResponseError(f"there are more pages, and no cursor ({self.cursor})")
+                raise InvalidResponseError(f"more pages follow, but no cursor ({self.cursor})")
             return
         if not isinstance(cursor, (str, int)) or cursor is True:
-            raise InvalidResponseError("a cursor that is neither a text nor a number")
+            raise InvalidResponseError("the cursor is neither a string nor a number")
         page.following = Request({self.parameter: str(cursor)})
 
 
@@ -181,7 +181,7 @@ class LinkedPages:
         if address in (None, "", False):
             return
         if not isinstance(address, str):
-            raise InvalidResponseError("the address of the next page is not a text")
+            raise InvalidResponseError("the address of the next page is not a string")
         try:
             page.following = Request(address=urljoin(answer.address, address))
         except ValueError:

@@ -5,7 +5,7 @@ from sales_assets.sales.sale import SALE
 
 
 class SalesApi(DailyApi):
-    """Client of the sales API. Its token is read from AUTH_TOKEN when a run starts."""
+    """Client for the sales API. Its token is read from AUTH_TOKEN when a run starts."""
 
     title = "sales API"
     path = "sales"

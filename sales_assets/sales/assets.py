@@ -28,7 +28,7 @@ SALES_SOURCE = dg.AssetSpec(
     kinds={"api"},
     owners=_OWNERS,
     tags=_TAGS,
-    description="What the sales API answers: the sales of a day, page by page. Not stored here.",
+    description="The pages of sales that the sales API returns for a day. Not stored here.",
 )
 
 
@@ -48,10 +48,9 @@ SALES_SOURCE = dg.AssetSpec(
 def raw_sales(
     context: dg.AssetExecutionContext, config: RawConfig, sales_api: SalesApi
 ) -> PagesByDay:
-    """All sales of a day, byte for byte as the pages of the sales API brought them.
+    """All sales of a day: the pages of the sales API, byte for byte.
 
-    A day is stored once all of its pages have been read and proven to be the whole day. It replaces
-    what was there before.
+    A day is stored once its pages are proven to be the whole day. It replaces existing data.
     """
     return pages_by_day(context, config, sales_api, sum_of="price")
 
@@ -71,9 +70,9 @@ def raw_sales(
 def stg_sales(
     context: dg.AssetExecutionContext, config: StgConfig, raw_sales: PagesByDay
 ) -> RowsByDay:
-    """The sales of a day as typed rows, one Avro file.
+    """The sales of a day as typed rows in one Avro file.
 
-    Every row is checked against the contract. A row that breaks it is never changed to fit: unless
-    the run allows for bad rows, the day is not stored, and if it does, they are put aside.
+    Every row is validated against the contract; values are never coerced. A day with invalid rows
+    is not stored, unless the run allows them; they then go to quarantine.
     """
     return rows_by_day(context, config, raw_sales, SALE_CONTRACT, sum_of="price")

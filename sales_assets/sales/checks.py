@@ -1,4 +1,4 @@
-"""The asset checks of the sales; how a check looks at days is shared by all feeds."""
+"""The asset checks for sales; the code that evaluates them is shared by all feeds."""
 
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.checks import (
@@ -15,7 +15,7 @@ SALES_CHECKS = [
         raw_sales,
         is_as_recorded,
         name="is_as_recorded",
-        description="The pages are numbered without gaps, and their content is as recorded.",
+        description="The pages are numbered without gaps, and their content matches the record.",
         blocking=True,
     ),
     # It does not block: a page that is not full may be missing rows, but is no proof.
@@ -29,8 +29,8 @@ SALES_CHECKS = [
         stg_sales,
         is_as_recorded,
         name="is_as_recorded",
-        description="The content is as recorded, and has the rows of the raw_sales that is stored, "
-        "without the rejected ones.",
+        description="The content matches the record and has the rows of the stored raw_sales, "
+        "except for the rejected ones.",
         blocking=True,
     ),
     daily_check(
@@ -43,21 +43,21 @@ SALES_CHECKS = [
             odd={"with a price that is not positive": lambda row, _: row["price"] <= 0},
         ),
         name="rows_are_sales_of_the_day",
-        description="Every sale is of its day, with a client and a product; a price that is not "
-        "positive warns.",
+        description="Every sale is of its day and has a client and a product. Warns about prices "
+        "that are not positive.",
         blocking=True,
     ),
     daily_check(
         stg_sales,
         row_count_is_usual,
         name="row_count_is_usual",
-        description="The number of rows is not far off those of the same weekday in the four weeks "
-        "before.",
+        description="The row count is close to that of the same weekday in the previous four "
+        "weeks.",
     ),
     daily_check(
         stg_sales,
         no_unknown_fields,
         name="has_no_unknown_fields",
-        description="The API sends no field that is not in the contract (raw_sales keeps them).",
+        description="The API sends no field that is not in the contract. raw_sales keeps them all.",
     ),
 ]

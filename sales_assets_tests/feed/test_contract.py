@@ -86,13 +86,13 @@ def test_a_field_that_may_be_null_has_to_be_there() -> None:
 
 @pytest.mark.parametrize("sent", ["20220811", "2022-02-30", "2022-08-11T00:00:00", "soon", ""])
 def test_a_date_of_another_form_is_refused(sent: str) -> None:
-    with pytest.raises(InvalidRowsError, match=r"sent = .*a date of the form 2022-08-09"):
+    with pytest.raises(InvalidRowsError, match=r"sent = .*a date such as 2022-08-09"):
         wide(sent=sent)
 
 
 def test_a_key_that_comes_twice_is_refused_though_its_values_are_good() -> None:
     body = page(sale()).replace(b'"price": 900', b'"price": 900, "pric\\u0065": 901')
-    with pytest.raises(InvalidRowsError, match=r"price = \[900, 901\]: .*given 2 times"):
+    with pytest.raises(InvalidRowsError, match=r"price = \[900, 901\]: .*appears 2 times"):
         judged([body])
 
 
@@ -167,11 +167,11 @@ def test_timestamps_enums_and_other_keys_become_what_avro_has(number: str) -> No
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"at": "2022-08-09T00:30:00"}, "at = .*of the day of the partition, 2022-08-09"),
-        ({"at": "2022-08-09T22:30:00Z"}, "at = .*of the day of the partition, 2022-08-09"),
+        ({"at": "2022-08-09T00:30:00"}, "at = .*on the day of the partition, 2022-08-09"),
+        ({"at": "2022-08-09T22:30:00Z"}, "at = .*on the day of the partition, 2022-08-09"),
         ({"at": 1660003200}, "at = .*valid string"),
         ({"paid": "2022-08-09T00:30:00Z"}, "paid = .*valid integer"),
-        ({"paid": 2**62}, "paid = .*seconds since 1970 until the year 9999"),
+        ({"paid": 2**62}, "paid = .*seconds since 1970, up to the year 9999"),
         ({"state": "OPEN"}, "state = .*'open' or 'paid'"),
         ({"state": "\ud800"}, "state = .*a unicode string"),
         ({"order-id": None}, "order-id = null: .*valid string"),

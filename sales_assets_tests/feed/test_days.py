@@ -1,4 +1,4 @@
-"""Days as texts."""
+"""Days as text."""
 
 import datetime
 
@@ -23,5 +23,5 @@ def test_a_partition_that_does_not_exist_is_refused_and_those_that_do_are_named(
     days = DailyPartitions("2022-08-09", end_date="2022-08-12")
     with dg.partition_loading_context() as context:
         days.validate_partition_key("2022-08-11", context)
-        with pytest.raises(UnknownDayError, match="the days are 2022-08-09 to 2022-08-11"):
+        with pytest.raises(UnknownDayError, match="valid days are 2022-08-09 to 2022-08-11"):
             days.validate_partition_key(key, context)

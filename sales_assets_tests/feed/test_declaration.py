@@ -27,8 +27,11 @@ def stg_sales() -> None: ...
     [
         ({"raw": driver_statistics}, "expected: the raw asset is named raw_NAME"),
         ({"stg": driver_statistics}, "feed sales: expected: the stg asset is named stg_sales"),
-        ({"stg": stg_sales}, "feed sales: expected: the stg asset takes the raw asset"),
-        ({"checks": [distances_are_plausible]}, "feed sales: expected: the checks are of its"),
+        ({"stg": stg_sales}, "feed sales: expected: the stg asset depends on the raw asset"),
+        (
+            {"checks": [distances_are_plausible]},
+            "feed sales: expected: all checks are on",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_feed(change: dict[str, Any], missing: str) -> None:

@@ -43,7 +43,7 @@ def test_values_of_a_key_that_comes_twice_are_all_kept() -> None:
     ],
 )
 def test_complete_json_that_is_no_list_is_named_in_the_words_of_json(body: str, kind: str) -> None:
-    with pytest.raises(NoRowsError, match=f"^{kind} where a list of rows should be$"):
+    with pytest.raises(NoRowsError, match=f"^got {kind} instead of a list of rows$"):
         values_of_page(body.encode())
 
 
@@ -122,11 +122,11 @@ def test_rows_are_found_in_an_envelope_as_they_were_sent(
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ('{"b": []}', "an object without 'a'"),
-        ("[]", "a list where an object with 'a' should be"),
-        ('{"a": null}', "null where a list of rows should be"),
-        ('{"a": [], "a": []}', "'a' is there twice"),
-        ('{"a": {"b": []}}', "an object where a list of rows should be"),
+        ('{"b": []}', "there is no 'a'"),
+        ("[]", "got a list instead of an object with 'a'"),
+        ('{"a": null}', "got null instead of a list of rows"),
+        ('{"a": [], "a": []}', "'a' appears twice"),
+        ('{"a": {"b": []}}', "got an object instead of a list of rows"),
     ],
 )
 def test_an_envelope_without_rows_is_complete_and_named(body: str, says: str) -> None:

@@ -1,4 +1,4 @@
-"""Where a response says something beside its rows."""
+"""Where a response has values other than its rows."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def test_a_value_is_found_where_it_was_declared_to_be(place: Where, value: Any) 
 def test_a_total_is_a_number_or_digits() -> None:
     assert total_of(InBody("meta.total"), answer_with(), PAGE) == 7
     for place in (InBody("meta.bad"), InBody("meta.next"), InBody("nothing")):
-        with pytest.raises(InvalidResponseError, match="no total number of rows"):
+        with pytest.raises(InvalidResponseError, match="no total row count"):
             total_of(place, answer_with(), PAGE)
 
 
@@ -55,7 +55,7 @@ def test_a_total_is_a_number_or_digits() -> None:
 def test_a_flag_says_whether_more_pages_follow(flag: str, last: bool) -> None:
     assert is_last(InHeader("X-More"), answer_with(**{"X-More": flag}), PAGE) is last
     assert is_last(None, answer_with(), PAGE) is None
-    with pytest.raises(InvalidResponseError, match="does not say whether there are more pages"):
+    with pytest.raises(InvalidResponseError, match="does not indicate whether more pages follow"):
         is_last(InHeader("X-More"), answer_with(**{"X-More": "7"}), PAGE)
 
 

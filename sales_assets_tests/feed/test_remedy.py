@@ -41,7 +41,7 @@ def test_a_day_alone_is_a_partition() -> None:
 def test_each_span_of_neighbors_has_a_command_of_its_own() -> None:
     missing = ["2022-08-20", "2022-08-22", "2022-08-23"]
     assert [*steps(["raw_sales"], missing, [], [])] == [
-        "the missing days (in the UI: raw_sales, Materialize, 2022-08-20, "
+        "to run the missing days (in the UI: raw_sales, Materialize, 2022-08-20, "
         "[2022-08-22...2022-08-23]):",
         f"  {LAUNCH} raw_sales --partition 2022-08-20",
         f"  {LAUNCH} raw_sales --partition-range 2022-08-22...2022-08-23",
@@ -52,7 +52,7 @@ def test_no_command_runs_a_day_again_that_is_stored() -> None:
     missing = [f"2022-08-{day:02}" for day in range(1, 30, 2)]
     [_, *commands, rest] = steps(["raw_sales"], missing, [], [])
     assert commands == [f"  {LAUNCH} raw_sales --partition {day}" for day in missing[:10]]
-    assert rest == "  ... and 5 more, as in the UI"
+    assert rest == "  ... and 5 more, as listed for the UI"
 
 
 def test_what_fails_every_day_is_said_once() -> None:
@@ -69,11 +69,11 @@ def test_the_error_of_a_day_ends_with_its_command() -> None:
 
 def test_what_is_downstream_runs_for_the_days_that_were_stored_too() -> None:
     assert [*steps(["raw_sales"], [DAYS[1]], [DAYS[0], DAYS[2]], ["stg_sales"])] == [
-        "stg_sales of the stored days: made by the sensor stg_follows_raw while a daemon runs, or "
-        "by:",
+        "for the stored days, the sensor stg_follows_raw materializes stg_sales while a daemon "
+        "runs; without one, run:",
         f"  {LAUNCH} stg_sales --partition {DAYS[0]}",
         f"  {LAUNCH} stg_sales --partition {DAYS[2]}",
-        f"the missing days (in the UI: raw_sales and stg_sales, Materialize, {DAYS[1]}):",
+        f"to run the missing days (in the UI: raw_sales and stg_sales, Materialize, {DAYS[1]}):",
         f"  {LAUNCH} raw_sales,stg_sales --partition {DAYS[1]}",
     ]
 
@@ -107,7 +107,7 @@ def test_of_a_range_in_which_many_days_fail_ten_are_named() -> None:
     failed = {f"2022-09-{day:02}": dg.Failure(f"{day}: broken") for day in range(1, 31)}
     text = str(FailedDaysError("raw_things", failed, [], [], ["raw_things"], []))
     assert len(text.splitlines()) == 14
-    assert "... and 20 more errors; each partition has its own" in text
+    assert "... and 20 more errors; see each partition" in text
 
 
 def test_the_configuration_of_a_run_is_json() -> None:

@@ -174,7 +174,7 @@ def test_a_day_of_a_well_known_api_is_read_byte_for_byte_and_proven(
     queries = [path.partition("?")[2] for path in canned.requests]
     assert queries[: len(known.answers)] == [*known.answers]
     assert bodies == [canned.answer(f"/sales?{query}", {}).body for query in known.answers]
-    assert ("3 rows, as the API reports" in facts_of(day)["proof"]) == bool(known.api.total)
+    assert ("3 rows, as reported by the API" in facts_of(day)["proof"]) == bool(known.api.total)
 
 
 def failure_of(canned: CannedApi, api: type[DailyApi], body: Any) -> str:
@@ -197,36 +197,40 @@ def test_pages_that_lead_back_fail(canned: CannedApi) -> None:
         {},
     )
     body = {"count": 3, "next": f"?{DATE}&page=2", "results": ROWS[:2]}
-    assert "page 2 leads back to page 2" in failure_of(canned, NextInBody, body)
+    assert "page 2 points back to page 2" in failure_of(canned, NextInBody, body)
 
 
 def test_a_cursor_that_stays_the_same_fails_though_its_pages_are_empty(canned: CannedApi) -> None:
     body = {"results": [], "paging": {"next": {"after": "2"}}}
     canned.answers[f"{DATE}&after=2"] = (body, {})
-    assert "page 2 leads back to page 2" in failure_of(canned, NextAfter, body)
+    assert "page 2 points back to page 2" in failure_of(canned, NextAfter, body)
 
 
 def test_a_next_page_that_is_missing_fails(canned: CannedApi) -> None:
     body = {"count": 3, "next": f"URL/sales?{DATE}&page=3", "results": ROWS[:2]}
     error = failure_of(canned, NextInBody, body)
-    assert "page 1 says that more follow, but page 2 is missing" in error
+    assert "page 1 indicates more pages, but page 2 is missing" in error
 
 
 @pytest.mark.parametrize(
     ("api", "body", "says"),
     [
-        (NextInBody, {"next": None, "results": ROWS}, "no total number of rows"),
-        (NextInBody, {"count": True, "next": None, "results": ROWS}, "no total number of rows"),
-        (NextInBody, {"count": 4, "next": None, "results": ROWS}, "3 rows came, .* reports 4"),
-        (NextInBody, {"count": 3, "next": 7, "results": ROWS}, "next page is not a text"),
+        (NextInBody, {"next": None, "results": ROWS}, "no total row count"),
+        (NextInBody, {"count": True, "next": None, "results": ROWS}, "no total row count"),
+        (NextInBody, {"count": 4, "next": None, "results": ROWS}, "received 3 rows, .* reports 4"),
+        (NextInBody, {"count": 3, "next": 7, "results": ROWS}, "next page is not a string"),
         (NextInBody, {"count": 3, "next": "http://[", "results": ROWS}, "is malformed"),
-        (NextInBody, {"count": 3, "next": None, "items": ROWS}, "an object without 'results'"),
-        (NextInBody, ROWS, "a list where an object with 'results' should be"),
-        (HasMore, {"data": ROWS}, "does not say whether there are more"),
-        (HasMore, {"data": ROWS, "has_more": 2}, "does not say whether there are more"),
-        (HasMore, {"data": [sale()], "has_more": True}, "more pages, and no cursor"),
-        (NextAfter, {"results": ROWS, "paging": {"next": {"after": {}}}}, "neither a text"),
-        (OffsetAndTotal, {"items": ROWS, "total": 3}, "a page of 3 rows, where limit is 2"),
+        (NextInBody, {"count": 3, "next": None, "items": ROWS}, "there is no 'results'"),
+        (NextInBody, ROWS, "got a list instead of an object with 'results'"),
+        (HasMore, {"data": ROWS}, "does not indicate whether more"),
+        (HasMore, {"data": ROWS, "has_more": 2}, "does not indicate whether more"),
+        (
+            HasMore,
+            {"data": [sale()], "has_more": True},
+            "more pages follow, but no cursor",
+        ),
+        (NextAfter, {"results": ROWS, "paging": {"next": {"after": {}}}}, "neither a string"),
+        (OffsetAndTotal, {"items": ROWS, "total": 3}, "the page has 3 rows, while limit is 2"),
     ],
 )
 def test_a_response_that_does_not_say_what_was_declared_is_named(
@@ -242,7 +246,7 @@ class Unflagged(SalesApi):
 
 
 @pytest.mark.parametrize(
-    ("rows", "says"), [(2, "page 2 was missing, and has rows now"), (4, "declare the size")]
+    ("rows", "says"), [(2, "page 2 was missing but now has rows"), (4, "set size to")]
 )
 def test_an_api_that_returns_fewer_rows_than_the_limit_loses_none(
     canned: CannedApi, rows: int, says: str

@@ -71,7 +71,7 @@ def test_a_run_that_fails_is_posted_to_the_webhook(
     run_id = dev.launch(partition=day)
     text = wait_for("the alert", lambda: [text for text in webhook.texts if run_id in text])[0]
     assert text.startswith(f"Failed: raw_sales, stg_sales, {day}\n")
-    assert f"{day}: {sample.url}/sales has nothing for this day" in text
+    assert f"{day}: {sample.url}/sales has no data for this day" in text
 
 
 def test_assets_that_were_materialized_today_are_on_time(dev: DagsterUi) -> None:

@@ -23,7 +23,7 @@ ORDER = RowSchema(
         "type": "record",
         "name": "Order",
         "fields": [
-            {"name": "order_id", "json": "order-id", "type": "string", "doc": "Names the order."},
+            {"name": "order_id", "json": "order-id", "type": "string", "doc": "ID of the order."},
             {
                 "name": "placed_at",
                 "type": {"type": "long", "logicalType": "timestamp-millis"},
@@ -32,7 +32,7 @@ ORDER = RowSchema(
             {
                 "name": "state",
                 "type": {"type": "enum", "name": "State", "symbols": ["open", "paid"]},
-                "doc": "How far it is.",
+                "doc": "Its status.",
             },
             {"name": "total", "json": "total-cents", "type": "long", "doc": "Price, in cents."},
         ],
@@ -45,7 +45,7 @@ ORDER_DAYS = dg.DailyPartitionsDefinition("2022-08-09")
 
 
 class OrdersApi(DailyApi):
-    """Client of the orders API."""
+    """Client for the orders API."""
 
     title = "orders API"
     address_variable = "ORDERS_API_URL"
@@ -63,7 +63,7 @@ class OrdersApi(DailyApi):
 def raw_orders(
     context: dg.AssetExecutionContext, config: RawConfig, orders_api: OrdersApi
 ) -> PagesByDay:
-    """All orders of a day, as the pages of the API brought them."""
+    """All orders of a day: the pages of the API, byte for byte."""
     return pages_by_day(context, config, orders_api, sum_of="total")
 
 
@@ -81,16 +81,16 @@ ORDER_CHECKS = [
             asset,
             is_as_recorded,
             name="is_as_recorded",
-            description="The content is as recorded, and complete.",
+            description="The content matches the record and is complete.",
             blocking=True,
         )
         for asset in (raw_orders, stg_orders)
     ),
     daily_check(
         stg_orders,
-        rows_are(wrong={"that cost less than nothing": lambda row, _: row["total"] < 0}, odd={}),
+        rows_are(wrong={"with a negative total": lambda row, _: row["total"] < 0}, odd={}),
         name="totals_are_prices",
-        description="No order costs less than nothing.",
+        description="No order has a negative total.",
     ),
 ]
 

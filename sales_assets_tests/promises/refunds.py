@@ -21,7 +21,7 @@ REFUND = RowSchema(
         "name": "Refund",
         "doc": "Money that was paid back.",
         "fields": [
-            {"name": "refund_id", "type": "string", "doc": "Names the refund."},
+            {"name": "refund_id", "type": "string", "doc": "ID of the refund."},
             {"name": "day", "type": DATE, "doc": "Day of the refund, and of the partition."},
             {"name": "amount", "type": "double", "doc": "Paid back, in euros."},
             {"name": "approved", "type": "boolean", "doc": "Whether somebody has looked at it."},
@@ -34,7 +34,7 @@ REFUND_DAYS = dg.DailyPartitionsDefinition("2022-08-09")
 
 
 class RefundsApi(DailyApi):
-    """Client of the refunds API."""
+    """Client for the refunds API."""
 
     title = "refunds API"
     path = "refunds"
@@ -47,7 +47,7 @@ class RefundsApi(DailyApi):
 def raw_refunds(
     context: dg.AssetExecutionContext, config: RawConfig, refunds_api: RefundsApi
 ) -> PagesByDay:
-    """All refunds of a day, as the pages of the API brought them."""
+    """All refunds of a day: the pages of the API, byte for byte."""
     return pages_by_day(context, config, refunds_api, sum_of="amount")
 
 
@@ -65,7 +65,7 @@ REFUND_CHECKS = [
             asset,
             is_as_recorded,
             name="is_as_recorded",
-            description="The content is as recorded, and complete.",
+            description="The content matches the record and is complete.",
             blocking=True,
         )
         for asset in (raw_refunds, stg_refunds)
@@ -77,7 +77,7 @@ REFUND_CHECKS = [
             odd={"that nobody has approved": lambda row, _: not row["approved"]},
         ),
         name="amounts_are_positive",
-        description="Every refund pays something back; one that nobody has approved warns.",
+        description="Every refund pays something back. Warns about refunds that nobody approved.",
     ),
     daily_check(
         stg_refunds,
