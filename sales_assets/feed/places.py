@@ -7,8 +7,9 @@ from typing import Any, Protocol, runtime_checkable
 from sales_assets.feed.page import PulledPage
 from sales_assets.http.client import HttpAnswer
 
-_LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^=;,\s]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^",;\s]*))*)')
-_PARAMETER = re.compile(r';\s*([^=;,\s]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",;\s]*))')
+_VALUE = r'("(?:[^"\\]|\\.)*"|[^,;\s]*)'
+_LINK = re.compile(rf"<([^<>]*)>((?:\s*;(?:\s*[^=;,\s]+(?:\s*=\s*{_VALUE})?)?)*)")
+_PARAMETER = re.compile(rf";\s*([^=;,\s]+)\s*=\s*{_VALUE}")
 
 
 class InvalidResponseError(ValueError):
@@ -55,8 +56,11 @@ class InLastRow:
     key: str
 
     def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Return its value."""
-        return page.last_row.get(self.key)
+        """Return its value; raise InvalidResponseError if a row lacks it."""
+        value = page.last_row.get(self.key)
+        if value is None and page.count:
+            raise InvalidResponseError(f"the last row has no {self.key!r}")
+        return value
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,14 @@ class InLink:
     rel: str = "next"
 
     def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Return the address."""
-        for address, parameters in _LINK.findall(answer.headers.get("Link", "")):
-            for name, quoted, plain in _PARAMETER.findall(parameters):
-                if name.lower() == "rel" and self.rel in (quoted or plain).lower().split():
-                    return address
+        """Return the address; raise InvalidResponseError rather than overlook one."""
+        header = answer.headers.get("Link", "")
+        if _LINK.sub("", header).strip(", \t"):
+            raise InvalidResponseError("the header Link is malformed")
+        for address, parameters, _ in _LINK.findall(header):
+            for name, value in _PARAMETER.findall(parameters):
+                if name.lower() == "rel" and self.rel in value.strip("\"'").lower().split():
+                    return address.strip()
         return None
 
 

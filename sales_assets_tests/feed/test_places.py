@@ -1,5 +1,6 @@
 """Where a response has values other than its rows."""
 
+import time
 from typing import Any
 
 import pytest
@@ -37,11 +38,16 @@ def answer_with(**headers: str) -> HttpAnswer:
         (InHeader("X-Next"), "h"),
         (InHeader("X-Other"), None),
         (InLastRow("id"), 2),
-        (InLastRow("other"), None),
     ],
 )
 def test_a_value_is_found_where_it_was_declared_to_be(place: Where, value: Any) -> None:
     assert place.of(answer_with(**{"X-Next": "h"}), PAGE) == value
+
+
+def test_a_last_row_without_its_key_is_not_taken_for_the_end() -> None:
+    with pytest.raises(InvalidResponseError, match="the last row has no 'other'"):
+        InLastRow("other").of(answer_with(), PAGE)
+    assert InLastRow("other").of(answer_with(), PulledPage(b"[]", ["id"])) is None
 
 
 def test_a_total_is_a_number_or_digits() -> None:
@@ -68,9 +74,20 @@ def test_a_flag_says_whether_more_pages_follow(flag: str, last: bool) -> None:
         ('<a>; title="x, <y>; rel=next"; rel="prev", <b>; REL=Next', "b"),
         ('<a,b;c>; rel="next"', "a,b;c"),
         ('<a>; rel="prev"', None),
+        ('<a>; crossorigin; rel="next"', "a"),
+        ("<a>; rel='next'; x=y'z", "a"),
+        ('<a>;; title=6"; rel="next', "a"),
+        (' < a >\t; rel="next" ,, <b>;', "a"),
         ("", None),
-        ("nonsense", None),
     ],
 )
 def test_the_header_link_is_read_as_rfc_8288_has_it(header: str, address: str | None) -> None:
     assert InLink().of(answer_with(Link=header), PAGE) == address
+
+
+@pytest.mark.parametrize("header", ['a; rel="next"', '<a> rel="next"', "nonsense", "<" * 60_000])
+def test_a_header_link_that_cannot_be_read_is_not_taken_for_the_end(header: str) -> None:
+    begin = time.process_time()
+    with pytest.raises(InvalidResponseError, match="header Link is malformed"):
+        InLink().of(answer_with(Link=header), PAGE)
+    assert time.process_time() - begin < 1

@@ -224,11 +224,8 @@ def test_a_next_page_that_is_missing_fails(canned: CannedApi) -> None:
         (NextInBody, ROWS, "got a list instead of an object with 'results'"),
         (HasMore, {"data": ROWS}, "does not indicate whether more"),
         (HasMore, {"data": ROWS, "has_more": 2}, "does not indicate whether more"),
-        (
-            HasMore,
-            {"data": [sale()], "has_more": True},
-            "more pages follow, but no cursor",
-        ),
+        (HasMore, {"data": [sale()], "has_more": True}, "the last row has no 'id'"),
+        (HasMore, {"data": [], "has_more": True}, "more pages follow, but no cursor"),
         (NextAfter, {"results": ROWS, "paging": {"next": {"after": {}}}}, "neither a string"),
         (OffsetAndTotal, {"items": ROWS, "total": 3}, "the page has 3 rows, while limit is 2"),
     ],
