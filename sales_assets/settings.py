@@ -232,7 +232,7 @@ def secrets() -> tuple[str, ...]:
 
 def _passwords(address: str) -> Iterator[str]:
     """Give what may be the password in `scheme://user:password@host?password=...`."""
-    rest = address.partition("://")[2]
+    rest = address.partition("://")[2] or address
     # A `@` may be in the password, as well as in what comes after the host.
     for user, at, _ in (rest.rpartition("@"), rest.partition("@")):
         if at:

@@ -80,6 +80,7 @@ def test_the_secrets_of_libraries_are_known(monkeypatch: pytest.MonkeyPatch) -> 
         "postgresql://me:p@ss@host/dagster",
         "postgresql://me:p%40ss@host/dagster?application_name=a@b",
         "postgresql://host/dagster?user=me&password=p%40ss",
+        "me:p%40ss@host:5432",
     ],
 )
 def test_a_password_in_an_address_is_a_secret(

@@ -23,10 +23,21 @@ def proxy_for(address: str) -> str:
     # No proxy can reach this machine's loopback.
     if is_loopback(urlsplit(address).hostname or ""):
         return ""
-    proxy = select_proxy(address, get_environ_proxies(address)) or ""
-    if "://" in proxy and not proxy.lower().startswith(("http://", "https://")):
-        raise HttpError(address, "the proxy that the environment names is not one for HTTP")
-    return proxy
+    try:
+        proxy = select_proxy(address, get_environ_proxies(address)) or ""
+        if not proxy:
+            return ""
+        proxy = proxy if "://" in proxy else f"http://{proxy}"
+        parts = urllib3.util.parse_url(proxy)
+        if parts.scheme in ("http", "https") and parts.host:
+            return proxy
+    except ValueError:
+        """Its text may show a password."""
+    raise HttpError(
+        address,
+        "the proxy in the environment is not of the form http://[user:password@]host[:port] "
+        "(in passwords, write %2F for /, and so on): correct or unset https_proxy and the like",
+    )
 
 
 def trusted(address: str) -> ssl.SSLContext:

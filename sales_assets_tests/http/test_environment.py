@@ -24,7 +24,10 @@ def test_this_machine_is_never_asked_through_a_proxy(
     assert proxy.connections == 0
 
 
-def test_a_proxy_gets_its_password_and_no_error_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scheme", ["http://", "HTTP://", ""])
+def test_a_proxy_gets_its_password_and_no_error_shows_it(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     requests: list[bytes] = []
 
     def speak(connection: socket.socket) -> None:
@@ -32,11 +35,31 @@ def test_a_proxy_gets_its_password_and_no_error_shows_it(monkeypatch: pytest.Mon
         connection.sendall(answer(b"", status="407 made-up-password"))
 
     with RawServer(speak) as proxy:
-        monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//me:made-up-password@"))
+        url = proxy.url.removeprefix("http://")
+        monkeypatch.setenv("http_proxy", f"{scheme}me:made-up-password@{url}")
         with client_of("http://sales.example") as client:
             refused = client.get("/", {}, as_it_is).error()
     assert base64.b64encode(b"me:made-up-password") in requests[0]
     assert str(refused) == "http://sales.example/: HTTP 407 ***"
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        *("socks5://SECRET@host", "'http://host'", "http://", "http:host", "http://host:SECRET"),
+        *("http://[::1", "http://me:SE/CRET@host", "http://me:SE#CRET@host", "http://host "),
+        *("me:SECRET@host:x", "host:99999", ":3128", "//host"),
+    ],
+)
+@pytest.mark.parametrize("address", ["http://sales.example", "https://sales.example"])
+def test_what_cannot_be_a_proxy_is_refused_and_not_shown(
+    proxy: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, proxy)
+    with pytest.raises(HttpError, match="the proxy in the environment") as error, client_of(address):
+        """Made at all."""
+    assert "SE" not in str(error.value)
 
 
 @pytest.mark.parametrize("variable", CA_VARIABLES)
