@@ -3,12 +3,14 @@
 This module reads only what is common to all HTTP APIs. Callers decide what a status means to them.
 """
 
+import datetime
 import email.utils
 import math
 import re
 import time
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
 
@@ -21,6 +23,8 @@ _LONGEST_REASON = 200
 _SLICE = 1 << 13
 _UNIX_TIME = 1_000_000_000
 """From here on, a number of seconds is a Unix timestamp."""
+_EXHAUSTED = re.compile(r"\b(?:remaining|r)=0\s*[;,]\s*(?:reset|t)=(\d+)", re.ASCII)
+"""The reset of a limit in the header `RateLimit`, as older and newer drafts of the IETF have it."""
 _GZIP_OR_ZLIB, _WITHOUT_HEADER = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
 _UNPACKED = {"gzip", "x-gzip", "deflate"}
 _OTHER_CODINGS = {"compress", "x-compress", "br", "zstd", "dcb", "dcz"}
@@ -85,16 +89,22 @@ class HttpAnswer:
     @property
     def retry_after(self) -> float | None:
         """Whole seconds that the server asks to wait; None if it does not."""
-        names = ["Retry-After"]
+        values = [self.headers.get("Retry-After", "")]
         if self.status == 429 or (self.status in (403, 503) and self._remaining in ("", "0")):
-            names += ["RateLimit-Reset", "X-RateLimit-Reset"]
-        waits = (_seconds(self.headers.get(name, "")) for name in names)
-        return next((wait for wait in waits if wait is not None), None)
+            values += [self._reset, *self._limits("Reset")]
+        return next((wait for wait in map(_seconds, values) if wait is not None), None)
 
     @property
     def _remaining(self) -> str:
-        names = ("RateLimit-Remaining", "X-RateLimit-Remaining")
-        return next((self.headers[name].strip() for name in names if name in self.headers), "")
+        return "0" if self._reset else next((one.strip() for one in self._limits("Remaining")), "")
+
+    @property
+    def _reset(self) -> str:
+        return ",".join(_EXHAUSTED.findall(self.headers.get("RateLimit", "")))
+
+    def _limits(self, what: str) -> list[str]:
+        names = (f"{start}-{what}" for start in ("RateLimit", "X-RateLimit", "X-Rate-Limit"))
+        return [self.headers[name] for name in names if name in self.headers]
 
     def error(self, reason: str = "") -> HttpError:
         """Return the error for an unusable response."""
@@ -129,15 +139,19 @@ def _origin(address: str) -> tuple[str, str | None, int | None]:
 
 
 def _seconds(value: str) -> float | None:
-    """Parse a pause: seconds, a Unix timestamp, or a date; rounded up."""
-    if re.fullmatch(r"\d{1,12}(\.\d*)?", value.strip()):
-        seconds = float(value)
-        return float(math.ceil(seconds - (time.time() if seconds >= _UNIX_TIME else 0)))
-    try:
-        then = email.utils.parsedate_to_datetime(value).timestamp()
-    except (ValueError, OverflowError, TypeError):
-        return None
-    return float(math.ceil(then - time.time()))
+    """Parse a pause: seconds, a Unix timestamp, or a date; rounded up, the longest of several."""
+    now = time.time()
+    found = [one for one in value.split(",") if re.fullmatch(r"\s*[0-9]{1,15}(\.[0-9]*)?\s*", one)]
+    # Some APIs give a timestamp in milliseconds.
+    numbers = [one if one < 1000 * _UNIX_TIME else one / 1000 for one in map(float, found)]
+    if numbers:
+        return float(math.ceil(max(one - now if one >= _UNIX_TIME else one for one in numbers)))
+    for parse in (email.utils.parsedate_to_datetime, datetime.datetime.fromisoformat):
+        with suppress(ValueError, OverflowError, TypeError):
+            then = parse(value.strip().replace("Z", "+00:00"))
+            then = then if then.tzinfo else then.replace(tzinfo=datetime.timezone.utc)
+            return float(math.ceil(then.timestamp() - now))
+    return None
 
 
 def unpacked(answer: HttpAnswer, most: int) -> HttpAnswer:

@@ -5,6 +5,7 @@ import gzip
 import re
 import time
 import zlib
+from collections.abc import Iterator
 
 import pytest
 from requests.structures import CaseInsensitiveDict
@@ -81,8 +82,15 @@ def test_the_age_of_an_answer_is_told(value: str, age: int) -> None:
         ({"retry_after": "soon"}, None),
         ({"ratelimit_reset": "20"}, 20),
         ({"x_ratelimit_reset": "20.1"}, 21),
+        ({"x_rate_limit_reset": "20"}, 20),
         ({"retry_after": "7", "x_ratelimit_reset": "20"}, 7),
         ({"retry_after": "soon", "x_ratelimit_reset": "20"}, 20),
+        ({"retry_after": "20, 30"}, 30),
+        ({"retry_after": "20, soon"}, 20),
+        ({"ratelimit": "limit=100, remaining=0, reset=20"}, 20),
+        ({"ratelimit": '"minute";r=0;t=20, "day"; r=9; t=30'}, 20),
+        ({"ratelimit": '"minute";r=0;t=20, "day"; r=0; t=30'}, 30),
+        ({"ratelimit": '"minute";r=0', "x_ratelimit_reset": "20"}, 20),
         ({}, None),
     ],
 )
@@ -90,10 +98,26 @@ def test_a_pause_is_read_in_whatever_form(headers: dict[str, str], pause: float 
     assert answer_of(status=429, **headers).retry_after == pause
 
 
+@pytest.fixture
+def _far_from_utc() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
+
+
 @pytest.mark.parametrize("name", ["retry_after", "x_ratelimit_reset", "ratelimit_reset"])
+@pytest.mark.usefixtures("_far_from_utc")
 def test_a_pause_may_end_at_a_point_in_time(name: str) -> None:
     then = int(time.time()) + 3600
-    for value in (str(then), f"{then - 0.5}", email.utils.formatdate(then, usegmt=True)):
+    in_utc = time.gmtime(then)
+    for value in (
+        *(str(then), f"{then - 0.5}", f"{then * 1000}", f"soon, {then}"),
+        email.utils.formatdate(then, usegmt=True),
+        *(time.strftime("%A, %d-%b-%y %H:%M:%S GMT", in_utc), time.asctime(in_utc)),
+        *(time.strftime(f"%Y-%m-%dT%H:%M:%S{end}", in_utc) for end in ("Z", "+00:00")),
+    ):
         before = time.time()
         pause = answer_of(status=429, **{name: value}).retry_after
         assert pause is not None

@@ -136,7 +136,15 @@ def test_what_may_pass_is_asked_for_again(status: int) -> None:
 LIMITED = "403 Forbidden"
 
 
-@pytest.mark.parametrize("header", ["Retry-After: 0", "X-RateLimit-Remaining: 0"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Retry-After: 0",
+        *(f"{name}-Remaining: 0" for name in ("RateLimit", "X-RateLimit", "X-Rate-Limit")),
+        "RateLimit: limit=9, remaining=0, reset=0",
+        'RateLimit: "day";r=0;t=0',
+    ],
+)
 def test_a_403_that_is_a_rate_limit_is_tried_again(header: str) -> None:
     replies = in_turn(answer(b"", header, status=LIMITED), answer(b"[]"))
     assert asked(replies, max_attempts=2).body == b"[]"

@@ -57,7 +57,10 @@ def test_what_cannot_be_a_proxy_is_refused_and_not_shown(
 ) -> None:
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, proxy)
-    with pytest.raises(HttpError, match="the proxy in the environment") as error, client_of(address):
+    with (
+        pytest.raises(HttpError, match="the proxy in the environment") as error,
+        client_of(address),
+    ):
         """Made at all."""
     assert "SE" not in str(error.value)
 
