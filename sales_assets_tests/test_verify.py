@@ -291,7 +291,7 @@ def test_a_directory_that_cannot_be_read_is_named_and_the_rest_is_compared(
             differences = found(stored, fix=True)
     finally:
         unreadable.chmod(0o755)
-    named = {one.where for one in differences if "let this user read it" in one.detail}
+    named = {one.where for one in differences if "give this user read access" in one.detail}
     assert named <= places
     assert named
     if name != "stg/sales":

@@ -33,7 +33,7 @@ class SourceIsOther(dg.AutomationCondition[dg.AssetKey]):
     @property
     @override
     def description(self) -> str:
-        return f"Not made from {self._source.name} as it is stored now"
+        return f"Not made from the current {self._source.name}"
 
     @override
     def evaluate(
@@ -111,5 +111,5 @@ def following_sensor() -> dg.AutomationConditionSensorDefinition:
             target=dg.AssetSelection.all(),
             use_user_code_server=True,
             default_status=dg.DefaultSensorStatus.RUNNING,
-            description="Make each day of stg once raw has it, or has another content.",
+            description="Materializes each stg day once its raw day is stored or changes.",
         )

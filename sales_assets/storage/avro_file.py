@@ -1,4 +1,4 @@
-"""The rows of a day as one Avro file, deflated; the same rows always give the same bytes."""
+"""The rows of a day as one Avro file, deflated; the same rows always produce the same bytes."""
 
 import hashlib
 import itertools
@@ -23,7 +23,7 @@ _MARKER_BYTES = 16
 
 
 class AvroFile(PartitionFormat[dict[str, Any]]):
-    """All rows in one Avro file, deflated; the same rows always give the same bytes."""
+    """All rows in one Avro file, deflated; the same rows always produce the same bytes."""
 
     streams = RowsByDay
 
@@ -65,7 +65,7 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
         """Return the one file."""
         file = directory / f"{stem}.avro"
         if not file.exists():
-            raise InvalidPartitionError(f"{directory} does not hold {file.name}: {REPAIR}")
+            raise InvalidPartitionError(f"{directory} does not contain {file.name}: {REPAIR}")
         return [file]
 
     def read(self, files: Sequence[Location]) -> Iterator[dict[str, Any]]:

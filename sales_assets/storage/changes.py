@@ -1,4 +1,4 @@
-"""What a new version of a day changes against the one that it replaces.
+"""What a new version of a day changes compared to the one that it replaces.
 
 Rows are compared regardless of order. When one version replaces another does not belong here.
 """
@@ -31,9 +31,9 @@ class KeptRowsError(dg.Failure):
     def __init__(self, asset: str, day: str) -> None:
         config = config_json(asset, allow_empty_day=True, replace_rows=True)
         super().__init__(
-            f"{day}: the API has nothing for this day, but the stored day has rows, which were "
-            "kept: allow_empty_day does not replace rows by itself. If this day really has no rows "
-            f"any more, configure the run: {config}"
+            f"{day}: the API has no data for this day, but the stored day has rows, which were "
+            "kept: allow_empty_day alone does not replace rows. If this day really has no rows "
+            f"anymore, configure the run: {config}"
         )
 
 
@@ -109,7 +109,7 @@ def changes(old: Iterable[Any], new: Iterable[Any]) -> dict[str, Any]:
             return {"change": f"more than {_MOST:,} rows changed or moved"}
     added = sum(number for number in surplus.values() if number > 0)
     removed = -sum(number for number in surplus.values() if number < 0)
-    change = f"+{added} -{removed} rows" if added or removed else "same rows, other bytes"
+    change = f"+{added} -{removed} rows" if added or removed else "same rows, different bytes"
     return {"change": change, "rows_added": added, "rows_removed": removed}
 
 

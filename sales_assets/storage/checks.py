@@ -1,4 +1,4 @@
-"""What the checks of any daily feed look for: whether its stored days are whole, and usual.
+"""The checks that daily feeds share: whether stored days are complete and usual.
 
 A check reads the records of all its days in one query, and reads files only if it must. Each
 function checks the days of one asset; a feed supplies what is specific to its rows.
@@ -85,7 +85,7 @@ def pages_are_full(context: dg.AssetCheckExecutionContext, storage: DayDirectori
             problem = f"page {odd['page']} has {odd['rows']} rows, page 1 has {rows['first']}"
             return Finding(problem, facts)
         pages = f"{rows['pages']} pages" if rows["pages"] != 1 else "1 page"
-        return Finding("", facts, f"{pages} of {rows['first']} rows, the last of {rows['last']}")
+        return Finding("", facts, f"{pages} of {rows['first']} rows; the last has {rows['last']}")
 
     return evaluate(context, days, recorded, judge)
 
@@ -166,10 +166,10 @@ def no_unknown_fields(
             return Finding(_NEVER_RECORDED, {})
         fields = recorded[day].get("unknown_fields", {})
         texts = [
-            f"{name} (first in {seen['first']}; {seen['rows']} rows)"
+            f"{name} (first in {seen['first']}; rows: {seen['rows']})"
             for name, seen in fields.items()
         ]
-        compared = f"{recorded[day]['dagster/row_count']:,} rows without an unknown field"
+        compared = f"{recorded[day]['dagster/row_count']:,} rows without unknown fields"
         facts = {"fields": ", ".join(fields)}
         return Finding(", ".join(texts), facts, compared, only_a_warning=True)
 

@@ -1,4 +1,4 @@
-"""How a day differs from what was recorded of it, and from the day that it is made from.
+"""How a day differs from its record, and from the upstream day that it is made from.
 
 Checks, readers and `verify` use these functions. How to handle a difference does not belong here.
 """
@@ -64,12 +64,12 @@ def content_differences(recorded: Metadata, stored: Metadata) -> Iterator[str]:
     """
     if recorded["sha256"] != stored["sha256"]:
         yield (
-            "the content is not what was recorded "
+            "the content differs from the record "
             f"({stored['bytes']} bytes with SHA-256 {stored['sha256'][:12]}..., recorded "
             f"{recorded.get('bytes')} with {recorded['sha256'][:12]}...)"
         )
     elif recorded.get("sizes_sha256", stored["sizes_sha256"]) != stored["sizes_sha256"]:
-        yield "the content is not what was recorded (bytes have moved from one file to another)"
+        yield "the content differs from the record (bytes moved from one file to another)"
 
 
 def source_differences(
@@ -87,7 +87,10 @@ def source_differences(
     if recorded and source and not is_made_from(recorded, source):
         yield Kind.OUTDATED, f"made from an older version of {name}"
     elif rows != source_rows:
-        yield Kind.ROWS_DIFFER, f"{rows} rows, rejected ones included, but {name} has {source_rows}"
+        yield (
+            Kind.ROWS_DIFFER,
+            f"{rows} rows, including rejected, but {name} has {source_rows}",
+        )
 
 
 def compare_layer(
@@ -101,7 +104,7 @@ def compare_layer(
     except MissingPartitionError:
         if recorded is None:
             return None, []
-        return None, [Difference(layer.name, Kind.MISSING, "recorded, but not stored")]
+        return None, [Difference(layer.name, Kind.MISSING, "recorded but not stored")]
     except ReplacedError as error:
         return None, [Difference(layer.name, Kind.LEFTOVERS, str(error))]
     except PublishError as error:
@@ -116,7 +119,7 @@ def compare_layer(
         return None, [Difference(layer.name, Kind.DAMAGED, detail)]
     found = [stranger(layer.name, path, "not a file of this day") for path in strangers]
     if recorded is None:
-        detail = "stored, but never recorded: --fix records it"
+        detail = "stored but never recorded: record it with --fix"
         return stored, [*found, Difference(layer.name, Kind.UNRECORDED, detail)]
     return stored, found + [
         Difference(layer.name, Kind.CHANGED, f"{one}: materialize it again")
@@ -145,27 +148,27 @@ def compare_quarantine(
         return 0, [Difference(name, Kind.DAMAGED, detail)]
     found = [stranger(name, path, "not ours") for path in paths if path.name != place.file.name]
     if not stored and expected:
-        detail = f"{expected} rejected rows are recorded, but not stored: materialize it again"
+        detail = f"{expected} rejected rows are recorded but not stored: materialize it again"
         found.append(Difference(name, Kind.MISSING, detail))
     elif stored and not expected and (recorded is not None or not day_is_stored):
-        detail = f"{lines} rows that no record of the day mentions: materialize it again"
+        detail = f"{lines} rows that are not recorded: materialize it again"
         found.append(Difference(name, Kind.LEFTOVERS, detail))
     elif recorded is not None and recorded.get("quarantine_sha256") != stored.get(
         "quarantine_sha256"
     ):
-        detail = f"{lines} rows, but not those that were recorded: materialize it again"
+        detail = f"{lines} rows that differ from the recorded ones: materialize it again"
         found.append(Difference(name, Kind.CHANGED, detail))
     return lines, found
 
 
 def unreadable(where: str, error: OSError) -> Difference:
     """Return the difference for a path that this user cannot read."""
-    return Difference(where, Kind.DAMAGED, f"cannot be read ({error}): let this user read it")
+    return Difference(where, Kind.DAMAGED, f"cannot be read ({error}): give this user read access")
 
 
 def stranger(where: str, path: Location, what: str) -> Difference:
     """Return the difference for a foreign file; files of the operating system are harmless."""
     if is_dropping(path.name):
-        detail = f"{path} is of the operating system, and does no harm"
+        detail = f"{path} was created by the operating system and is harmless"
         return Difference(where, Kind.SYSTEM, detail)
     return Difference(where, Kind.FOREIGN, f"{path} is {what}: move it away")

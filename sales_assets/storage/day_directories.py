@@ -1,4 +1,4 @@
-"""Where the days of assets lie, and what is stored and recorded of them.
+"""Where the days of assets are stored, and what is stored and recorded for them.
 
 The asset `LAYER_NAME` keeps its days in `BASE_DIR/LAYER/NAME/DAY/`, and `PREFIX/LAYER_NAME` in
 `BASE_DIR/LAYER/PREFIX/NAME/DAY/`. `io_manager` and `replace` put it there.
@@ -115,7 +115,7 @@ class DayDirectories:
         with self.directories.reading(directory) as state:
             if state is None:
                 raise MissingPartitionError(
-                    f"{asset_key.to_user_string()} has no {day} ({directory} does not exist): "
+                    f"{asset_key.to_user_string()} has no day {day} ({directory} does not exist): "
                     "materialize it first"
                 )
             yield self.format.files(directory, stem), state
@@ -198,6 +198,6 @@ def kept_apart(layers: Sequence[Layer]) -> Sequence[Layer]:
         for inner, outer in itertools.product(one.parents, other.parents):
             if outer in (inner, *inner.parents):
                 raise SharedDirectoryError(
-                    f"{one.name} and {other.name} would both keep days in {outer}: rename one"
+                    f"{one.name} and {other.name} would both store days in {outer}: rename one"
                 )
     return layers

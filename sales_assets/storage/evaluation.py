@@ -1,4 +1,4 @@
-"""Asset checks over days: each day is judged by itself, and has an evaluation of its own.
+"""Asset checks over days: each day is checked separately, and has its own evaluation.
 
 What a check looks for, and where, does not belong here.
 """
@@ -40,7 +40,7 @@ class Finding(NamedTuple):
 
 
 class FailedCheckError(dg.Failure):
-    """A blocking check failed for some days; nothing is made from them."""
+    """A blocking check failed for some days; downstream assets are blocked."""
 
 
 def daily_check(
@@ -136,12 +136,12 @@ def evaluate(
 
 def _text(spec: dg.AssetCheckSpec, wrong: Mapping[str, str], count: int) -> str:
     lines = [
-        f"{spec.asset_key.to_user_string()}: {spec.name} fails for {len(wrong)} of {count} days; "
-        "nothing is made from them"
+        f"{spec.asset_key.to_user_string()}: {spec.name} failed for {len(wrong)} of {count} days; "
+        "downstream assets are blocked"
     ]
     lines += [indent(f"{day}: {wrong[day]}", "  ") for day in [*wrong][:_NAMED_DAYS]]
     if len(wrong) > _NAMED_DAYS:
-        lines.append(f"  and {len(wrong) - _NAMED_DAYS} more days; each partition says why")
+        lines.append(f"  and {len(wrong) - _NAMED_DAYS} more days; see each partition")
     return "\n".join(lines)
 
 

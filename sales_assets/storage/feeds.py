@@ -1,4 +1,4 @@
-"""The storage of feeds: the IO managers of their assets, and the layers that these make."""
+"""The storage of feeds: the IO managers of their assets, and their layers."""
 
 from collections.abc import Iterable
 
@@ -33,8 +33,8 @@ def storage_of(feeds: Iterable[Feed], base_dir: str) -> Storage:
             feed.rows_key in storage
         ):
             raise InvalidFeedError(
-                f"feed {feed.name}: another feed has the IO manager {pages} with rows elsewhere in "
-                f"a page, or {feed.rows_key}: give its assets an io_manager_key of their own"
+                f"feed {feed.name}: another feed uses the IO manager {pages} with another rows_at, "
+                f"or uses {feed.rows_key}: give its assets their own io_manager_key"
             )
         storage[pages] = PartitionDirectoryIOManager(base_dir, JsonPages(feed.api.rows_at))
         storage[feed.rows_key] = PartitionDirectoryIOManager(

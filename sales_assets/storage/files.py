@@ -86,6 +86,6 @@ def read_file(path: Location) -> bytes:
 
 def _irregular(path: Path) -> InvalidPartitionError:
     return InvalidPartitionError(
-        f"{path} is not a regular file (a link, a pipe, a directory or the like): move it away, "
+        f"{path} is not a regular file (it may be a link, a pipe or a directory): move it away, "
         "and materialize this partition again"
     )

@@ -127,7 +127,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         if unknown := [day for day in days if day not in recorded]:
             context.log.warning(
                 f"{key.to_user_string()}: {len(unknown)} of {len(days)} days were never recorded; "
-                f"they are taken as they are: {', '.join(unknown[:_NAMED_DAYS])}"
+                f"using them as they are: {', '.join(unknown[:_NAMED_DAYS])}"
                 + (" and more" if len(unknown) > _NAMED_DAYS else "")
             )
 
@@ -148,7 +148,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                 if wrong := problem(day, stored):
                     raise UnlikeRecordedError(
                         f"{day}: {key.to_user_string()}: {wrong}: materialize it again; if a run "
-                        "that stores it is still under way, run this one again after that"
+                        "is still storing it, rerun this one afterwards"
                     )
                 unknown = {} if day in recorded else {"never_recorded": str(directory)}
                 return StreamResult(
@@ -183,10 +183,8 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
 
             def check() -> None:
                 if not reading.result.is_current():
-                    raise ReplacedError(
-                        f"{day}: what {directory} is made from was replaced: run again"
-                    )
-                guard.require(lately=True)
+                    raise ReplacedError(f"{day}: the source of {directory} was replaced: run again")
+                guard.require(recent=True)
 
             with self.directories.replacing(*places) as replacement:
                 new = replacement.new[-1]

@@ -35,7 +35,7 @@ class JsonPages(PartitionFormat[Page]):
         for number, page in enumerate(items, 1):
             (directory / f"{stem}_{number}.json").write_bytes(page.body)
         if number == 0:
-            raise InvalidPartitionError(f"{stem} has no page; a day without rows is a page `[]`")
+            raise InvalidPartitionError(f"{stem} has no pages; a day without rows is a page `[]`")
         if number == 1:
             (directory / f"{stem}_1.json").rename(directory / f"{stem}.json")
 

@@ -1,4 +1,4 @@
-"""Where files lie: below a local directory, or in an object store.
+"""Where files are stored: below a local directory, or in an object store.
 
 Both kinds of path have the same methods. A local one is a plain `pathlib.Path`, since importing
 `upath` and `fsspec` takes about as long as storing ten days.
@@ -35,8 +35,8 @@ _OBJECTS = re.compile(
 )
 _EXPECTED = (
     "a local path (./a:b for a name with a colon), file:///path, or an address of an object store "
-    "(s3, gs, az, abfs) such as s3://bucket/prefix, without `?`, `#`, user name and password: "
-    "those are in variables of the store, such as AWS_SECRET_ACCESS_KEY"
+    "(s3, gs, az, abfs) such as s3://bucket/prefix, without `?`, `#`, user name or password: "
+    "set those in the store's own variables, such as AWS_SECRET_ACCESS_KEY"
 )
 
 
@@ -86,7 +86,6 @@ def require_storage(tags: Mapping[str, str], base: Location) -> None:
     root = tags.get(BASE_DIR_TAG)
     if root is not None and not leads_to(str(location(root)), base):
         raise OtherStorageError(
-            f"this run is for the storage below {root} (its tag {BASE_DIR_TAG} says so), and "
-            f"BASE_DIR is {base}: send the request to the HTTP job again, or start a new run for "
-            "BASE_DIR"
+            f"this run is for the storage below {root} (tag {BASE_DIR_TAG}), but BASE_DIR is "
+            f"{base}: send the HTTP request again, or start a new run for BASE_DIR"
         )

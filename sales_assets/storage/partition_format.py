@@ -1,4 +1,4 @@
-"""What a partition directory holds, as the IO manager sees it.
+"""What a partition directory contains, as the IO manager sees it.
 
 A format writes a stream into an empty local directory and reads it back from any file system. It
 knows the names of its files, but not where the directory is or how it gets there.

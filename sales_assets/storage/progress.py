@@ -1,4 +1,4 @@
-"""What a person reads of an asset while it is stored: how far it has come, and how it ended."""
+"""What users read in the log while an asset is stored: its progress, and the result."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""Where the records lie that a day was stored without: `BASE_DIR/quarantine/NAME/DAY/`.
+"""The invalid records that a day was stored without: `BASE_DIR/quarantine/NAME/DAY/`.
 
 One file of JSON lines, which exists only if it has records. This module does not know what makes a
 record invalid.

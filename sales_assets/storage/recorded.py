@@ -1,4 +1,4 @@
-"""What a Dagster instance has recorded of the days of an asset, and which of the records counts.
+"""The records that a Dagster instance has of an asset's days, and which of them is current.
 
 Days are read together: one query returns a thousand records, and a query per day would make a year
 slow. How the records are used does not belong here.

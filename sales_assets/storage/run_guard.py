@@ -1,4 +1,4 @@
-"""Whether a run still counts: one that was given up stores and records nothing more.
+"""Whether a run still counts: one that Dagster has ended stores and records nothing more.
 
 A run whose worker is cut off for a while is considered dead and restarted elsewhere. When the
 worker is back, it continues alongside its successor, without noticing it.
@@ -11,7 +11,7 @@ import dagster as dg
 from sales_assets.feed.stream import EveryDayFailsError
 
 SECONDS = 1.0
-"""Maximum age of a recent answer."""
+"""Maximum age of a recent result."""
 
 
 class GivenUpRunError(EveryDayFailsError):
@@ -27,23 +27,23 @@ class RunGuard:
         self._run_id = run_id
         self._asked = float("-inf")
 
-    def require(self, lately: bool = False) -> None:
+    def require(self, recent: bool = False) -> None:
         """Require that the run still counts.
 
         Args:
-            lately: Accept an answer up to a second old; querying the instance takes longer than
+            recent: Accept a result up to a second old; querying the instance takes longer than
                 storing a small day.
 
         Raises:
             GivenUpRunError: Dagster has ended the run.
         """
         asked = time.monotonic()
-        if lately and asked - self._asked < SECONDS:
+        if recent and asked - self._asked < SECONDS:
             return
         run = self._instance.get_run_by_id(self._run_id)
         if run and run.is_finished:
             raise GivenUpRunError(
-                f"run {self._run_id} is {run.status.value} for Dagster, which has given it up: it "
-                "stores and records nothing more; look at the run that was started in its place"
+                f"Dagster has already marked run {self._run_id} as {run.status.value}: it stores "
+                "and records nothing more; look at the run that replaced it"
             )
         self._asked = asked

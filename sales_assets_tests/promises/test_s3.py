@@ -281,6 +281,6 @@ def test_a_temporary_directory_of_somebody_else_is_refused(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"sales_assets-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(PublishError, match="is not a directory of this user"):
+    with pytest.raises(PublishError, match="is not a directory owned by this user"):
         publish(base, {"1": b"new"})
     assert not any((tmp_path / "elsewhere").iterdir())

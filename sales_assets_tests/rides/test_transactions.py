@@ -47,7 +47,7 @@ def test_a_wait_for_another_process_of_ours_is_said_once(
             wait_for("the warning", lambda: caplog.messages)
         assert storing.result()
     [said] = caplog.messages
-    assert f"waiting for the lock of {path.parent}, which another process holds" in said
+    assert f"waiting for the lock on {path.parent}, held by another process" in said
 
 
 def test_a_file_that_is_taken_away_in_the_middle_of_a_transaction_gets_it_again(

@@ -62,6 +62,6 @@ def test_a_field_that_is_not_in_the_contract_is_a_warning_that_names_it(
 ) -> None:
     api.days[DAY] = [page(sale(), sale(unknown_field="red"), sale(unknown_field=None))]
     evaluation = pipeline.run()["stg_sales_has_no_unknown_fields"][DAY]
-    assert evaluation.description == "unknown_field (first in page 1, row 2; 2 rows)"
+    assert evaluation.description == "unknown_field (first in page 1, row 2; rows: 2)"
     assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert pipeline.stg().exists()

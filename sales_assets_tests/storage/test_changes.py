@@ -31,7 +31,7 @@ def test_the_same_rows_in_another_order_say_so(pipeline: Pipeline) -> None:
     pipeline.api.days[DAY] = [page(sale(price=1), sale(price=2))]
     said(pipeline)
     pipeline.api.days[DAY] = [page(sale(price=2), sale(price=1))]
-    assert said(pipeline) == [("same rows, other bytes", 0, 0)] * 2
+    assert said(pipeline) == [("same rows, different bytes", 0, 0)] * 2
 
 
 def test_a_day_that_cannot_be_read_is_replaced_all_the_same(pipeline: Pipeline) -> None:

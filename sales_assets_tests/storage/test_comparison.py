@@ -13,8 +13,8 @@ STORED = {"bytes": 4, "sha256": "1" * 64, "sizes_sha256": "2" * 64}
     ("recorded", "expected"),
     [
         ({}, None),
-        ({"sha256": "3" * 64}, "the content is not what was recorded"),
-        ({"sizes_sha256": "3" * 64}, "bytes have moved from one file to another"),
+        ({"sha256": "3" * 64}, "the content differs from the record"),
+        ({"sizes_sha256": "3" * 64}, "bytes moved from one file to another"),
     ],
     ids=["the same", "other bytes", "bytes that moved"],
 )

@@ -62,7 +62,7 @@ def test_two_layers_of_one_directory_are_refused(
         Layer(dg.AssetKey(["a", "b", "raw_things"]), days, storage),
     ]
     assert kept_apart(layers) == layers
-    with pytest.raises(SharedDirectoryError, match=r"would both keep days in .*: rename one"):
+    with pytest.raises(SharedDirectoryError, match=r"would both store days in .*: rename one"):
         kept_apart([*layers, Layer(dg.AssetKey(other), days, more)])
 
 
@@ -73,7 +73,7 @@ def test_a_stored_day_is_described_with_its_place(days: DayDirectories, tmp_path
 
 
 def test_a_day_that_was_never_stored_is_named(days: DayDirectories) -> None:
-    with pytest.raises(MissingPartitionError, match=r"raw_things has no 2022-08-10 .*materialize"):
+    with pytest.raises(MissingPartitionError, match=r"raw_things has no day 2022-08-10 .*materialize"):
         days.describe(KEY, "2022-08-10")
 
 

@@ -26,7 +26,7 @@ def test_a_damaged_day_of_a_range_fails_and_the_others_do_not(pipeline: Pipeline
     page.write_bytes(page.read_bytes().replace(b"TV", b"PC"))
     days = pipeline.check(DAYS[0], DAYS[-1])["raw_sales_is_as_recorded"]
     assert [one.passed for one in days.values()] == [True, False, True]
-    assert "is not what was recorded" in (days[DAYS[1]].description or "")
+    assert "differs from the record" in (days[DAYS[1]].description or "")
 
 
 @pytest.mark.parametrize("last", [DAYS[0], DAYS[-1]])
@@ -121,7 +121,7 @@ def test_a_check_that_blocks_fails_the_run_and_its_error_names_the_days() -> Non
     assert error
     assert error.user_failure_data
     assert error.user_failure_data.description == (
-        "things: are_right fails for 3 of 3 days; nothing is made from them\n"
+        "things: are_right failed for 3 of 3 days; downstream assets are blocked\n"
         "  2022-08-09: bad\n"
         "  2022-08-10: bad\n"
         "  2022-08-11: bad"

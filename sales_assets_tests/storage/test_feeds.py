@@ -33,7 +33,7 @@ class Enveloped(RefundsApi):
 
 def test_feeds_that_use_one_key_for_what_differs_are_refused(tmp_path: Path) -> None:
     other = replace(refunds.FEED, api=Enveloped)
-    with pytest.raises(InvalidFeedError, match="feed refunds: another feed has the IO manager"):
+    with pytest.raises(InvalidFeedError, match="feed refunds: another feed uses the IO manager"):
         storage_of([FEED, other], str(tmp_path))
 
 

@@ -54,7 +54,7 @@ def test_a_range_says_how_many_of_its_days_changed(caplog: pytest.LogCaptureFixt
         **stored(DAYS[0], 338, "first version"),
         **stored(DAYS[1], 300, "unchanged"),
         **stored(DAYS[2], 300, "+3 -1 rows"),
-        **stored(DAYS[3], 400, "same rows, other bytes"),
+        **stored(DAYS[3], 400, "same rows, different bytes"),
     }
     Progress("raw_sales", DAYS, LOG).end(days)
     [line] = caplog.messages

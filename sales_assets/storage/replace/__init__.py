@@ -1,4 +1,4 @@
-"""A finished directory takes the place of an old one: whole, or not at all.
+"""A finished directory replaces an old one, entirely or not at all.
 
 On a local file system, the new and the old directory are swapped in one step (`local`). Object
 stores have no rename: the new files overwrite the old ones, and the rest of the old day is deleted

@@ -106,7 +106,7 @@ class Directories(ABC, Generic[L]):
                 at the end, even if the body fails.
             PublishError: `directory` is not a directory, or is not below the root.
         """
-        message = f"{directory} was replaced while it was read: run again"
+        message = f"{directory} was replaced while it was being read: run again"
         with self._version(directory) as (state, is_same):
             try:
                 yield state

@@ -18,18 +18,18 @@ def explained(error: OSError, base: Path) -> str:
     """Return what a disk error means for a storage, and what to do."""
     if error.errno == errno.EXDEV:
         return (
-            f"{base} cannot be replaced in one step, since parts of it lie on another file system "
+            f"{base} cannot be replaced in one step, since parts of it are on another file system "
             "or in a lower layer of an overlay (a directory of an image): put all of BASE_DIR on "
             f"one volume ({error})"
         )
     if error.errno == errno.EBUSY:
         return (
-            f"a day of {base} is a volume of its own, which cannot be replaced: unmount it, or "
+            f"a day in {base} is a separate volume, which cannot be replaced: unmount it, or "
             f"mount its parent instead ({error})"
         )
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
         return (
-            f"BASE_DIR {base} cannot be written to, since a link or a file lies where a directory "
-            f"should: move it away, and run again ({error})"
+            f"BASE_DIR {base} cannot be written to, since a link or a file is where a directory "
+            f"should be: move it away, and run again ({error})"
         )
     return f"BASE_DIR {base} cannot be written to: {error}"

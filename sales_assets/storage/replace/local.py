@@ -104,7 +104,7 @@ class LocalDirectories(Directories[Path]):
                 # While it is open, no other directory can get its inode.
                 descriptor = stack.enter_context(work.opened(directory))
             except FileNotFoundError as error:
-                raise ReplacedError(f"{directory} is not there any more: run again") from error
+                raise ReplacedError(f"{directory} no longer exists: run again") from error
 
             def is_same() -> bool:
                 with suppress(FileNotFoundError):
@@ -129,7 +129,7 @@ class LocalDirectories(Directories[Path]):
             raise PublishError(f"{target} is not a directory: move it away, and run again")
         if ".." in target.parts or not target.resolve().is_relative_to(self.base.resolve()):
             raise PublishError(
-                f"{target} leads out of BASE_DIR {self.base}: remove the link or the `..`"
+                f"{target} points outside BASE_DIR {self.base}: remove the link or the `..`"
             )
 
     def _put_in_place(

@@ -91,8 +91,8 @@ class ObjectDirectories(Directories["UPath"]):
             # Marks first: a run that has cleared its mark has written everything listed later.
             if self._marks(directory):
                 raise ReplacedError(
-                    f"{directory} is being replaced, or that was cut off: run again, and if this "
-                    "does not pass, materialize it again"
+                    f"{directory} is being replaced, or its replacement was interrupted: run "
+                    "again; if the error persists, materialize it again"
                 )
             return _listing(directory) == state
 
@@ -141,9 +141,9 @@ class ObjectDirectories(Directories["UPath"]):
         except Exception as error:
             # A storage client may raise any error.
             raise TornDayError(
-                f"{directory} may hold files of the old day and of the new one, since its upload "
-                f"failed ({shown(repr(error), 300)}): materialize it again; readers refuse it "
-                "until then"
+                f"{directory} may contain files of both the old and the new day, since its upload "
+                f"failed ({shown(repr(error), 300)}): materialize it again; until then, reading it "
+                "fails"
             ) from error
         marks = self._marks(directory)
         # A later run has set a mark, or an earlier one has cleared ours.
@@ -170,7 +170,7 @@ def _local_root() -> Path:
         own.mkdir(mode=0o700)
     info = own.lstat()
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
-        raise PublishError(f"{own} is not a directory of this user: remove it, or set TMPDIR")
+        raise PublishError(f"{own} is not a directory owned by this user: remove it, or set TMPDIR")
     return own / work.WORK
 
 

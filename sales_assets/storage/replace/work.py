@@ -1,4 +1,4 @@
-"""Places to work in: `ROOT/.work/ID/`, locked (flock) by the process that works there.
+"""Work directories: `ROOT/.work/ID/`, each locked (flock) by the process that uses it.
 
 The next process that works below the same root sweeps the leftovers of a killed one; a directory
 that was being replaced in two steps is restored. Undeletable leftovers stay, and foreign files are
@@ -136,9 +136,9 @@ def locked(directory: Path) -> Iterator[None]:
         except OSError as error:
             if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
                 raise PublishError(
-                    f"the file system of {directory} has no locks (flock: {error.strerror}), and "
-                    "without them runs would get in each other's way: put BASE_DIR on another one, "
-                    "or mount this one with locks"
+                    f"the file system of {directory} has no locks (flock: {error.strerror}), "
+                    "without which runs would interfere with each other: put BASE_DIR on another "
+                    "one, or mount this one with locks"
                 ) from error
             raise
         yield
@@ -205,7 +205,7 @@ def _lock_now(descriptor: int) -> bool:
 
 
 def _wait_for_lock(descriptor: int, directory: Path) -> None:
-    told = "waiting for the lock of %s, which another process holds; if it hangs, end it"
+    told = "waiting for the lock on %s, held by another process; if that hangs, kill it"
     timer = threading.Timer(_SECONDS_IN_SILENCE, _log.warning, (told, directory))
     timer.daemon = True
     timer.start()

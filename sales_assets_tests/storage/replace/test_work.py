@@ -60,4 +60,4 @@ def test_a_wait_for_a_lock_that_somebody_else_holds_is_logged(
             published.result()
     finally:
         logging.getLogger(work.__name__).removeHandler(handler)
-    assert text.startswith(f"waiting for the lock of {tmp_path / WORK}, which another process")
+    assert text.startswith(f"waiting for the lock on {tmp_path / WORK}, held by another process")
