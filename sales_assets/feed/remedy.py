@@ -54,7 +54,8 @@ class FailedDaysError(dg.Failure):
         if len(errors) > _SHOWN:
             lines.append(f"  ... and {len(errors) - _SHOWN} more errors; see each partition")
         if left:
-            lines.append(f"{_days(len(left))} more {_were(len(left))} not attempted")
+            days = "day was" if len(left) == 1 else "days were"
+            lines.append(f"{len(left)} more {days} not attempted")
         if stored:
             not_run = " and ".join([*downstream, f"the checks of {asset}"])
             lines.append(

@@ -28,7 +28,7 @@ def test_what_fails_every_day_stops_the_range_at_once() -> None:
         return {}
 
     batch = DayBatch("raw_things", DAYS)
-    with pytest.raises(FailedDaysError, match="3 days more were not attempted") as failure:
+    with pytest.raises(FailedDaysError, match="3 more days were not attempted") as failure:
         run(batch, action)
     assert "--partition-range 2022-08-10...2022-08-13" in str(failure.value)
     assert [*batch.stored] == [DAYS[0]]
