@@ -1,16 +1,18 @@
 """Striking the secrets of this process out of texts: errors, logs, metadata, alerts.
 
 Secrets are the values of the variables that `settings` declares secret, and of all live `Secret`
-objects. They are matched literally and as URLs and JSON quote them, in upper and lower case; other
-encodings, such as Base64, are not detected. A secret of fewer than four characters is ignored, and
-one of fewer than eight must match a whole word: redacting every `a` would leave no readable text.
+objects. They are matched literally and as URLs, JSON and HTML quote them, in upper and lower case;
+other encodings, such as Base64, are not detected. A secret of fewer than four characters is
+ignored, and one of fewer than eight must match a whole word: redacting every `a` would leave no
+readable text.
 """
 
 import functools
+import html
 import json
 import re
 import weakref
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 from sales_assets import settings
 
@@ -84,7 +86,7 @@ def shown(value: object, limit: int = 80) -> str:
 def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
     values = {part for secret in secrets for part in _parts(secret) if len(part) >= _SHORTEST}
     # Longest first: one secret may contain another.
-    forms = [form for value in sorted(values, key=len, reverse=True) for form in _forms(value)]
+    forms = list(map(_form, sorted(values, key=len, reverse=True)))
     return re.compile("|".join(forms), re.IGNORECASE) if forms else None
 
 
@@ -106,17 +108,20 @@ def _parts(secret: str) -> list[str]:
     return [secret, *(part for part, least in ((path, 8), (last, 12)) if len(part) >= least)]
 
 
-def _forms(value: str) -> list[str]:
-    """Return patterns for a value as it is, and as URLs and JSON quote it."""
-    written = {
-        *(
-            quoted(value, errors="replace")
-            for quoted in (quote, functools.partial(quote, safe=""), quote_plus)
-        ),
-        *(json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]),
+def _form(value: str) -> str:
+    """Return a pattern for a value as it is, and as URLs, JSON and HTML quote it."""
+    form = "".join(map(_character, value))
+    return form if len(value) >= _SHORTEST_ANYWHERE else rf"(?<![^\W_]){form}(?![^\W_])"
+
+
+def _character(one: str) -> str:
+    if one.isascii() and one.isalnum():
+        return one
+    bytes_in_url = "".join(f"%{byte:02x}" for byte in one.encode(errors="replace"))
+    spellings = {
+        *(one, quote_plus(one, errors="replace"), bytes_in_url),
+        *(f"\\{one}", f"\\u{ord(one):04x}", json.dumps(one)[1:-1]),
+        *(html.escape(one), f"&#{ord(one)};", f"&#x{ord(one):x};"),
     }
     # Longest first, since one may be a prefix of another.
-    forms = map(re.escape, sorted({value, *written}, key=len, reverse=True))
-    if len(value) >= _SHORTEST_ANYWHERE:
-        return [*forms]
-    return [rf"(?<![^\W_]){form}(?![^\W_])" for form in forms]
+    return f"(?:{'|'.join(map(re.escape, sorted(spellings, key=len, reverse=True)))})"

@@ -1,5 +1,6 @@
 """Secrets are struck out of texts, however they are written."""
 
+import html
 import json
 from urllib.parse import quote, quote_plus
 
@@ -27,6 +28,10 @@ SPELLINGS = {
     "URL": quote(TOKEN),
     "URL, all of it": quote(TOKEN, safe=""),
     "form": quote_plus(TOKEN).lower(),
+    "JSON of PHP": json.dumps(TOKEN)[1:-1].replace("/", r"\/"),
+    "JSON of .NET": json.dumps(TOKEN)[1:-1].replace("+", r"\u002B").replace("&", r"\u0026"),
+    "HTML": html.escape(TOKEN).replace("/", "&#x2F;").replace("+", "&#43;"),
+    "URL, and dashes": quote(TOKEN, safe="").replace("-", "%2D"),
 }
 
 
