@@ -81,14 +81,22 @@ class HttpClient:
             failure: Makes the error to raise from that of the last attempt.
 
         Raises:
-            HttpError: The address has another origin, which must not receive the token.
+            HttpError: The address has another origin, which must not receive the token, or is not
+                valid Unicode.
         """
         is_below = path.startswith("/")
         address = f"{self._address}{path}" if is_below else path
         if not is_below and not same_origin(address, self._address):
             raise HttpError(path, f"is not at {self._address}, and is not requested")
-        if params:
-            address += f"{'&' if '?' in address else '?'}{urlencode(params)}"
+        try:
+            query = urlencode(params)
+            address.encode()
+        except UnicodeEncodeError:
+            raise HttpError(
+                f"{path} {params}", "is not valid Unicode, and is not requested"
+            ) from None
+        if query:
+            address += f"{'&' if '?' in address else '?'}{query}"
         return Question(self, address, accept, deadline, on_retry, failure)
 
     def get(self, path: str, params: Mapping[str, str], accept: Callable[[HttpAnswer], T]) -> T:

@@ -11,9 +11,10 @@ library's error, whose text may contain either: Dagster records the whole chain.
 
 import dagster as dg
 
-from sales_assets.http.secrets import redacted, shown
+from sales_assets.http.secrets import shown
 
 _LONGEST_REASON = 500
+_LONGEST_ADDRESS = 2000
 
 
 class HttpError(Exception):
@@ -29,7 +30,7 @@ class HttpError(Exception):
     """
 
     def __init__(self, address: str, reason: str) -> None:
-        self.address = printable(redacted(address))
+        self.address = printable(shown(address, _LONGEST_ADDRESS))
         self.reason = printable(shown(reason, _LONGEST_REASON))
         super().__init__(f"{self.address}: {self.reason}")
 

@@ -119,7 +119,13 @@ class Transport:
             finally:
                 response.close()
             reason = ""
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        # http.client raises a ValueError for the chunk size -1.
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            OSError,
+            ValueError,
+        ) as error:
             reason = _in_words(error, *self._timeouts)
         if reason:
             raise TransientHttpError(address, reason, slow_down=True)

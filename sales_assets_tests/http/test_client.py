@@ -226,6 +226,19 @@ def test_an_error_says_the_address_and_the_reason() -> None:
     assert str(error.value) == f"{asked_for}: HTTP 408 Slow"
 
 
+@pytest.mark.parametrize(("path", "value"), [("/\ud800", "a"), ("/", "\ud800"), ("URL/\ud800", "")])
+def test_an_address_that_is_not_unicode_is_not_asked(path: str, value: str) -> None:
+    with RawServer(always(answer(b"[]"))) as server, client_of(server.url) as client:
+        with pytest.raises(HttpError, match=r"\\ud800.*: is not valid Unicode"):
+            client.get(path.replace("URL", server.url), {"a": value}, as_it_is)
+        assert server.connections == 0
+
+
+def test_a_long_address_is_shown_in_short() -> None:
+    error = HttpError(f"http://host/{'x' * 10_000_000}", "no")
+    assert len(str(error)) < 3000
+
+
 def test_an_address_elsewhere_is_not_asked() -> None:
     with (
         RawServer(always(answer(b"[]"))) as server,

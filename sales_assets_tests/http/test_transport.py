@@ -77,6 +77,13 @@ def test_many_headers_are_taken() -> None:
     assert asked(always(answer(b"[]", *(f"X-{n}: {n}" for n in range(500))))).body == b"[]"
 
 
+@pytest.mark.parametrize("size", ["-5", "-", "", "x", "fffffffffffffffffffff", "1_0"])
+def test_a_malformed_size_of_a_chunk_is_asked_for_again(size: str) -> None:
+    head = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+    replies = in_turn(head + f"{size}\r\n[]\r\n0\r\n\r\n".encode(), answer(b"[]"))
+    assert asked(replies, max_attempts=2).body == b"[]"
+
+
 MALFORMED = {
     "no colon": "made up",
     "a blank before the colon": "Made : up",
