@@ -75,7 +75,7 @@ def parts_of_page(
     Args:
         page: JSON.
         path: The keys that lead to the list; empty if the page is the list itself.
-        around: Receives the other values of the objects on that path, except lists.
+        around: Receives the other values of the objects on that path; of a list, only the first.
 
     Raises:
         InvalidPageError: It is not complete JSON, or has no list there.
@@ -134,6 +134,8 @@ def _rows_in(
     text: str, path: Sequence[str], decoder: json.JSONDecoder, around: dict[str, Any]
 ) -> Iterator[_Place]:
     """Yield the positions of the rows; everything else must be complete, too."""
+    if "\0" in text[:4]:
+        raise NoRowsError("got UTF-16 or UTF-32 instead of UTF-8")
     start = _after_space(text, 0)
     try:
         end = yield from _rows_at(text, start, path, decoder, around)
@@ -162,11 +164,10 @@ def _rows_at(
         key, place = _value_at(text, place, _PARSE)
         place = _after(":", text, _after_space(text, place))
         if key != path[0]:
-            # Other lists are left out: they may be as long as the list of rows.
-            decode = _SKIP if text.startswith("[", place) else _PARSE
-            value, place = _value_at(text, place, decode)
-            if decode is _PARSE:
-                around[key] = value
+            # Of other lists, only the first value: they may be as long as the list of rows.
+            is_list = text.startswith("[", place)
+            value, place = _value_at(text, place, _SKIP if is_list else _PARSE)
+            around[key] = value[:1] if is_list else value
         elif found:
             raise NoRowsError(f"{key!r} appears twice")
         else:

@@ -51,7 +51,7 @@ class Page:
         """Yield the list of rows, a large one in several parts; a byte order mark is skipped.
 
         Args:
-            around: Receives the other values in the page, except lists.
+            around: Receives the other values in the page; of a list, only the first.
 
         Raises:
             InvalidPageError: The body is not complete JSON, or has no list there.
@@ -76,7 +76,7 @@ class PulledPage(Page):
     """A page as the API returned it, verified to contain a complete list of objects.
 
     Attributes:
-        around: The values in the page other than the rows, except lists.
+        around: The values in the page other than the rows; of a list, only the first.
         last_row: The last row; empty if there is none.
         total: The row count of the day, if the API reports it.
         following: The next request, if only this page determines it; None after the last page.

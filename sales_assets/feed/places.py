@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from sales_assets.feed.json_rows import kind_of
 from sales_assets.feed.page import PulledPage
 from sales_assets.http.client import HttpAnswer
 
@@ -31,11 +32,15 @@ class InBody:
     path: str
 
     def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Return the value."""
+        """Return the value; an empty list is none. Raise InvalidResponseError for another shape."""
         value: Any = page.around
         for key in self.path.split("."):
-            value = value.get(key) if isinstance(value, dict) else None
-        return value
+            if value and not isinstance(value, dict):
+                raise InvalidResponseError(
+                    f"got {kind_of(value)} instead of an object with {key!r}"
+                )
+            value = value.get(key) if value else None
+        return None if value == [] else value
 
 
 @dataclass(frozen=True)

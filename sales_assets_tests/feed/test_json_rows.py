@@ -47,6 +47,15 @@ def test_complete_json_that_is_no_list_is_named_in_the_words_of_json(body: str, 
         values_of_page(body.encode())
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_json_that_is_not_utf_8_is_named(encoding: str) -> None:
+    for body, path in (('[{"a": 1}]', ()), ('{"a": [{}]}', ("a",))):
+        with pytest.raises(NoRowsError, match="UTF-16 or UTF-32 instead of UTF-8"):
+            values_of_page(
+                b"".join(part.json for part in parts_of_page(body.encode(encoding), path))
+            )
+
+
 @pytest.mark.parametrize(
     "body", ["", "[", "[1", "[1,", "[1,]", "[1 2]", "[] x", '{"data": [', "<html>", "nul"]
 )
@@ -104,10 +113,10 @@ def rows_at(body: str, *path: str) -> tuple[list[bytes], dict[str, Any]]:
         ('{"a": [ {"x" : 1} ]}', ["a"], [b'[{"x" : 1}]'], {"a": {}}),
         ('{"a": []}', ["a"], [], {"a": {}}),
         (
-            ' {"n" : {"t": 3}, "a":{"b":[{},[1]],"c":null} , "l": [1] } ',
+            ' {"n" : {"t": 3}, "a":{"b":[{},[1]],"c":null} , "l": ["x", 1] } ',
             ["a", "b"],
             [b"[{},[1]]"],
-            {"n": {"t": 3}, "a": {"b": {}, "c": None}},
+            {"n": {"t": 3}, "a": {"b": {}, "c": None}, "l": ["x"]},
         ),
         ('{"\\u0061": [{"x": "]"}]}', ["a"], [b'[{"x": "]"}]'], {"a": {}}),
         ('{"a": [{"a": [1]}]}', ["a"], [b'[{"a": [1]}]'], {"a": {}}),

@@ -19,7 +19,8 @@ from sales_assets.feed.places import (
 from sales_assets.http.client import HttpAnswer
 
 PAGE = PulledPage(
-    b'{"rows": [{"id": 1}, {"id": 2}], "meta": {"next": "c", "total": "7", "bad": -1}}',
+    b'{"rows": [{"id": 1}, {"id": 2}], "meta": {"next": "c", "total": "7", "bad": -1}, '
+    b'"links": [{"rel": "next"}], "none": [], "null": null}',
     ["id"],
     "rows",
 )
@@ -33,8 +34,11 @@ def answer_with(**headers: str) -> HttpAnswer:
     ("place", "value"),
     [
         (InBody("meta.next"), "c"),
-        (InBody("meta.next.deeper"), None),
         (InBody("nothing"), None),
+        (InBody("nothing.deeper"), None),
+        (InBody("none"), None),
+        (InBody("none.deeper"), None),
+        (InBody("null.deeper"), None),
         (InHeader("X-Next"), "h"),
         (InHeader("X-Other"), None),
         (InLastRow("id"), 2),
@@ -42,6 +46,14 @@ def answer_with(**headers: str) -> HttpAnswer:
 )
 def test_a_value_is_found_where_it_was_declared_to_be(place: Where, value: Any) -> None:
     assert place.of(answer_with(**{"X-Next": "h"}), PAGE) == value
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("meta.next.deeper", "a string"), ("links.next", "a list")]
+)
+def test_a_value_of_another_shape_is_not_taken_for_the_end(path: str, kind: str) -> None:
+    with pytest.raises(InvalidResponseError, match=f"got {kind} instead of an object with '"):
+        InBody(path).of(answer_with(), PAGE)
 
 
 def test_a_last_row_without_its_key_is_not_taken_for_the_end() -> None:

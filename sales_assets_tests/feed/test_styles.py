@@ -219,6 +219,7 @@ def test_a_next_page_that_is_missing_fails(canned: CannedApi) -> None:
         (NextInBody, {"count": True, "next": None, "results": ROWS}, "no total row count"),
         (NextInBody, {"count": 4, "next": None, "results": ROWS}, "received 3 rows, .* reports 4"),
         (NextInBody, {"count": 3, "next": 7, "results": ROWS}, "next page is not a string"),
+        (NextInBody, {"count": 3, "next": ["x"], "results": ROWS}, "next page is not a string"),
         (NextInBody, {"count": 3, "next": "http://[", "results": ROWS}, "is malformed"),
         (NextInBody, {"count": 3, "next": None, "items": ROWS}, "there is no 'results'"),
         (NextInBody, ROWS, "got a list instead of an object with 'results'"),
