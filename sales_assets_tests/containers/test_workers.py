@@ -145,7 +145,8 @@ def test_workers_that_are_told_to_stop_end_their_runs(containers: Containers, st
         containers.scale["worker"] = 1
         containers.compose("up", "-d", "--no-recreate", "--scale", "worker=1")
 
-    assert backfill_in_which(containers, STOPPED, one_is_enough, 3) == ["SUCCESS"] * 3
+    # Two of the three workers are stopped: at least one of these two runs is on one of them.
+    assert backfill_in_which(containers, STOPPED, one_is_enough, 2) == ["SUCCESS"] * 3
 
 
 def test_runs_that_redis_has_lost_are_put_again(containers: Containers, storm: Storm) -> None:
