@@ -19,11 +19,15 @@ _LONGEST_SHOWN = 200
 _MAY_HOLD_A_SECRET = re.compile(r"[@?#]")
 
 _SCHEME = re.compile(r"(file(?=:/)|[a-z][a-z0-9+._-]*(?=://))", re.IGNORECASE)
-# A scheme without slashes, slashes without a scheme, or another address within the text.
-_MEANT_AS_ADDRESS = re.compile(r"[^/]*:|//.*@|.*://", re.DOTALL)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_QUOTED = re.compile(r"[\"'].*|.*[\"']", re.DOTALL)
-_VARIABLE = re.compile(r"\$[A-Za-z_{(]")
+# A scheme without slashes, slashes without a scheme, another address, or a password by its name.
+_MEANT_AS_ADDRESS = re.compile(
+    r"[^/]*:|.*//.*@|.*://|.*(password|passwd|pwd)\s*=", re.DOTALL | re.IGNORECASE
+)
+# Bytes that are not UTF-8 are lone surrogates.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_QUOTED = re.compile(r"[\"'\u2018-\u201f].*|.*[\"'\u2018-\u201f]", re.DOTALL)
+_NOT_EXPANDED = "no shell has expanded the variable or the command in it"
+_UNEXPANDED = re.compile(r"\$[A-Za-z_{(]|`")
 
 
 class InvalidAddressError(InvalidSettingError):
@@ -53,11 +57,13 @@ def path_or_scheme(value: str, setting: str, expected: str) -> Path | str:
     """
     scheme = scheme_of(value)
     if not value or value != value.strip() or _CONTROL.search(unquote(value)):
-        reason = "it is empty, or has a control character or white space around it"
+        reason = "it is empty, or has a control character, white space around it, or invalid UTF-8"
     elif _QUOTED.fullmatch(value):
         reason = "leave the quotes out"
-    elif _VARIABLE.search(value):
-        reason = "no shell has expanded the variable in it"
+    elif _UNEXPANDED.search(value):
+        reason = _NOT_EXPANDED
+    elif "\\" in value:
+        reason = "it has a backslash: write / between directories, and a blank as it is"
     elif scheme is not None:
         return scheme
     else:
@@ -107,6 +113,8 @@ def _reason(value: str) -> str:
     """Return why a text is not a valid address; empty if it is one."""
     if not _ALLOWED.fullmatch(value):
         return "white space, or a character that no address has"
+    if _UNEXPANDED.search(value):
+        return _NOT_EXPANDED
     try:
         parts = urlsplit(value)
         port = parts.port

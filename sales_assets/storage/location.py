@@ -31,7 +31,8 @@ class OtherStorageError(dg.Failure):
 _FILE = re.compile(r"(?:file|local):(?://(?:localhost)?)?(/(?!/)[^?#]*)", re.IGNORECASE)
 # With a bucket, or container@account.domain; a colon would precede a password.
 _OBJECTS = re.compile(
-    r"(s3a?|gc?s|az|abfss?|memory)://[\w.-]*(@[\w-]+\.[\w.-]+)?(/[^?#]*)?", re.IGNORECASE
+    r"(memory://[\w.-]*|(s3a?|gc?s|az|abfss?)://[\w.-]+(@[\w-]+\.[\w.-]+)?)(/[^?#]*)?",
+    re.IGNORECASE,
 )
 _EXPECTED = (
     "a local path (./a:b for a name with a colon), file:///path, or an address of an object store "

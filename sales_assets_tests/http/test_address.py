@@ -59,6 +59,7 @@ BAD = {
     "https://host/#top": "fragment",
     "https://host#": "fragment",
     "https://host/a b": "white space",
+    "https://host/$STAGE/v1": "no shell has expanded",
     " https://host": "white space",
     "https://host\n": "white space",
     "https://ho\tst": "white space",
@@ -132,6 +133,7 @@ def test_these_are_not(host: str) -> None:
         ("sqlite:////abs", "sqlite"),
         ("file:/a", "file"),
         *((odd, "") for odd in ("s3:/b", "u:pw@h", "//u:pw@h/a", "/a://b", "1://b", "a\n://b")),
+        *((odd, "") for odd in ("s3//u:pw@b", "host=h Password = pw", "Server=h;Pwd=pw")),
     ],
 )
 def test_the_scheme_says_what_a_text_is(text: str, scheme: str | None) -> None:
@@ -153,6 +155,10 @@ def test_a_text_without_a_scheme_is_an_absolute_path(
         "": "it is empty",
         "a ": "white space",
         "'a'": "quotes",
+        "\u201ca\u201d": "quotes",
+        "`pwd`/a": "no shell has expanded",
+        "a\\ b": "a backslash",
+        "a\udcff": "invalid UTF-8",
         "$HOME/a": "no shell has expanded",
         "~nobody-here/a": "no such home",
     }.items(),

@@ -38,6 +38,7 @@ def test_an_address_of_an_object_store_is_taken_whatever_the_case_of_its_scheme(
         *("", " ", "a\n", "/a\r\n", "a ", "\ta", "a\x00b", "a\x85b", "file:///a%0A"),
         *("file://other/a", "file://", "file:///a?b", "file:///a#b", "~nobody-here/a"),
         *('"/a"', "'a'", "'s3://b/x'", "$HOME/a", "${HOME}/a", "/a/$(pwd)"),
+        *("s3://", "s3:///x", "gs:///", "\\\\server\\a", "/a\udcff", "\u2018/a\u2019", "`pwd`/a"),
         *("s3:/b/x", "s3:b", "https://h/x", "simplecache::s3://b", "mysql://h", "C:\\a", "a:b/c"),
     ],
 )
@@ -56,6 +57,8 @@ def test_what_cannot_be_meant_is_refused_with_what_to_do(address: str) -> None:
             "'s3://KEY:SECRET@bucket'",
             "s3://KEY:SECRET@bucket\n",
             "$X://u:SECRET@h",
+            "s3//KEY:SECRET@bucket",
+            "account=KEY;password=SECRET",
             "/://SECRET@h",
         ),
     ],
