@@ -143,7 +143,7 @@ DOWN = '{"resources": {"sales_api": {"config": {"url": "http://127.0.0.1:9", "ba
         (["--partition", DAY], "export AUTH_TOKEN=", f"{AGAIN} {DAY}"),
         (
             ["--partition-range", f"{DAY}...2022-08-15", "AUTH_TOKEN=wrong"],
-            "refuses the token in AUTH_TOKEN",
+            "rejects the token in AUTH_TOKEN",
             f"{AGAIN}-range {DAY}...2022-08-15",
         ),
         (
@@ -238,7 +238,7 @@ def test_a_refused_token_stops_a_range_at_once(api: ScriptedApi, dagster: Comman
     refused = {**settings(api), "AUTH_TOKEN": "no-" + api.token}
     result = dagster(*BOTH, "--partition-range", "2022-08-09...2022-10-08", **refused)
     assert result.returncode == 1
-    assert "refuses the token in AUTH_TOKEN" in result.stderr
+    assert "rejects the token in AUTH_TOKEN" in result.stderr
     assert "--partition-range 2022-08-09...2022-10-08" in result.stderr
     # Those days that were begun, of 61.
     assert len(api.requests) < 50

@@ -1,1 +1,1 @@
-"""Calling an HTTP API: patiently, at its pace, and without leaking a token."""
+"""Calls HTTP APIs: with retries, at their pace, and without leaking a token."""

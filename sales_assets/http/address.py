@@ -1,4 +1,4 @@
-"""What the text of a setting is: a local path, or an address, whose scheme says of what.
+"""Whether the text of a setting is a local path or an address, and of what kind.
 
 An address of an HTTP API is `http[s]://host[:port][/path]`, without any part that could contain a
 secret. The users of other addresses define what those may contain.
@@ -57,20 +57,20 @@ def path_or_scheme(value: str, setting: str, expected: str) -> Path | str:
     """
     scheme = scheme_of(value)
     if not value or value != value.strip() or _CONTROL.search(unquote(value)):
-        reason = "it is empty, or has a control character, white space around it, or invalid UTF-8"
+        reason = "it is empty, or has control characters, white space around it, or invalid UTF-8"
     elif _QUOTED.fullmatch(value):
-        reason = "leave the quotes out"
+        reason = "remove the quotes"
     elif _UNEXPANDED.search(value):
         reason = _NOT_EXPANDED
     elif "\\" in value:
-        reason = "it has a backslash: write / between directories, and a blank as it is"
+        reason = "it has a backslash: write / between directories, and a space as it is"
     elif scheme is not None:
         return scheme
     else:
         try:
             return Path(value).expanduser().absolute()
         except RuntimeError:
-            reason = "there is no such home directory; write ./~... if the name begins with `~`"
+            reason = "there is no such home directory; write ./~... if the name starts with `~`"
     raise InvalidAddressError(setting, value if scheme is None else None, f"{expected} ({reason})")
 
 
@@ -112,7 +112,7 @@ def is_loopback(host: str) -> bool:
 def _reason(value: str) -> str:
     """Return why a text is not a valid address; empty if it is one."""
     if not _ALLOWED.fullmatch(value):
-        return "white space, or a character that no address has"
+        return "it contains white space or a character that addresses cannot have"
     if _UNEXPANDED.search(value):
         return _NOT_EXPANDED
     try:
@@ -121,7 +121,7 @@ def _reason(value: str) -> str:
     except ValueError:
         return "its host or its port is malformed"
     if scheme_of(value) not in ("http", "https"):
-        return "it does not begin with http:// or https://"
+        return "it does not start with http:// or https://"
     if "@" in parts.netloc:
         return "it has a user name or a password"
     if "?" in value:
@@ -129,8 +129,8 @@ def _reason(value: str) -> str:
     if "#" in value:
         return "it has a fragment"
     if port == 0 or parts.netloc.endswith(":"):
-        return "its port is not from 1 to 65535"
-    return "" if _is_host(parts) else "it has no host, or one that is malformed"
+        return "its port is not between 1 and 65535"
+    return "" if _is_host(parts) else "its host is missing or malformed"
 
 
 def _is_host(parts: SplitResult) -> bool:

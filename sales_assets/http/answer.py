@@ -1,4 +1,4 @@
-"""What a response says: its body without compression, how old it is, when to come back.
+"""A response: its decompressed body, its age, and when to retry.
 
 This module reads only what is common to all HTTP APIs. Callers decide what a status means to them.
 """
@@ -169,16 +169,14 @@ def unpacked(answer: HttpAnswer, most: int) -> HttpAnswer:
     codings = answer.headers.get("Content-Encoding", "").lower().split(",")
     for coding in map(str.strip, reversed(codings)):
         if coding in _OTHER_CODINGS:
-            raise answer.error(
-                f"the response is compressed with {coding}, though that was not asked for"
-            )
+            raise answer.error(f"the response is compressed with {coding}, which was not requested")
         if coding not in _UNPACKED or not body:
             continue
         try:
             body = _inflated(body, coding, most)
         except zlib.error as error:
             raise answer.transient_error(
-                f"the response is damaged or cut short ({coding}: {error})"
+                f"the response is damaged or truncated ({coding}: {error})"
             ) from None
         if len(body) > most:
             raise answer.too_large(most)

@@ -1,4 +1,4 @@
-"""How this project calls an HTTP API: patiently, and at its pace.
+"""How this project calls an HTTP API: with retries, and at the API's pace.
 
 Retries with jittered backoff, `Retry-After`, a deadline over all attempts. The users of the client
 decide what to request and what a response means.
@@ -87,13 +87,13 @@ class HttpClient:
         is_below = path.startswith("/")
         address = f"{self._address}{path}" if is_below else path
         if not is_below and not same_origin(address, self._address):
-            raise HttpError(path, f"is not at {self._address}, and is not requested")
+            raise HttpError(path, f"not requested, since it is not at {self._address}")
         try:
             query = urlencode(params)
             address.encode()
         except UnicodeEncodeError:
             raise HttpError(
-                f"{path} {params}", "is not valid Unicode, and is not requested"
+                f"{path} {params}", "not requested, since it is not valid Unicode"
             ) from None
         if query:
             address += f"{'&' if '?' in address else '?'}{query}"
@@ -221,6 +221,6 @@ class Question(Generic[T]):
         if answer.status != 403 or not self.client._has_served:
             return answer
         if self._was_refused:
-            raise answer.error(f"{answer.said}, though the API took the token before")
+            raise answer.error(f"{answer.said}, although the API accepted the token before")
         self._was_refused = True
         raise answer.transient_error()

@@ -1,4 +1,4 @@
-"""What the environment says about connections: proxies, and certificates to trust."""
+"""The proxies and trusted certificates that the environment names."""
 
 import ssl
 from pathlib import Path

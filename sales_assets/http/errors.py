@@ -3,7 +3,7 @@
     HttpError                   a retry cannot help
       TransientHttpError        a retry may succeed
     ApiError (dg.Failure)       the address or the token of an API is misconfigured
-      ApiAuthError              the API refuses the token
+      ApiAuthError              the API rejects the token
 
 Their texts contain no secret of this process and no control character. They are not chained to a
 library's error, whose text may contain either: Dagster records the whole chain.
@@ -67,7 +67,7 @@ class ApiError(dg.Failure):
 
 
 class ApiAuthError(ApiError):
-    """The API refuses the token."""
+    """The API rejects the token."""
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""How many requests at a time an API takes: found out while it is called.
+"""How many concurrent requests an API handles well, found out while it is called.
 
 The rules are those of TCP, which has the same problem. This module makes no requests.
 """

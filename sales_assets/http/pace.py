@@ -1,4 +1,4 @@
-"""The pace at which an API is called: what makes all requests of a client, so many at a time.
+"""The pace at which an API is called: makes all requests of a client, a limited number at a time.
 
 A few long-lived threads make the calls; callers wait for results as long as they choose. A call
 without a result in time is abandoned together with its thread, which ends when the peer lets it: a

@@ -1,4 +1,4 @@
-"""The base of the API resources: what one may set, where its token comes from, when it is open.
+"""The base class of API resources: their settings, their token, and when they are open.
 
 A subclass declares its API in a few lines:
 
@@ -29,16 +29,16 @@ from sales_assets.http.tokens import (
 )
 
 _SENTENCES = {
-    103: "an early hint in place of a response: the gateway in front of the API must not send any",
-    204: "no content, where the API has a list: check whether the address leads to the API",
-    304: "a cache in between calls the response unchanged, though it was not asked to compare",
+    103: "an early hint instead of a response: disable them in the gateway in front of the API",
+    204: "no content instead of a list: check that the address is that of the API",
+    304: "a cache in between returned this, although the request was not conditional",
     421: "the server does not serve this host: check the address, and the proxy if there is one",
 }
 """Explanations of statuses that a working API does not return."""
 
 
 class HttpApi(dg.ConfigurableResource[Any], Limits):
-    """Client of an HTTP API.
+    """Client for an HTTP API.
 
     Its token is read from the environment when a run starts, and is never a field: Dagster shows
     the fields of a resource in the UI and stores them in snapshots.
@@ -50,7 +50,7 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
         token_style: How a request carries the token.
         has_sample: Whether the address may be the word `sample`.
         error: Raised when the address or the token of the API is missing or malformed.
-        auth_error: Raised when the API refuses the token.
+        auth_error: Raised when the API rejects the token.
     """
 
     title: ClassVar[str]
@@ -151,7 +151,7 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
         match answer.status:
             case 401 | 403 if self.token_variable:
                 return self.auth_error(
-                    f"{answer.address}: the {self.title} refuses the token in "
+                    f"{answer.address}: the {self.title} rejects the token in "
                     f"{self.token_variable} (HTTP {answer.status}): set {self.token_variable} to a "
                     "valid token and run again"
                 )
@@ -159,10 +159,10 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
                 return answer.error(f"{answer.said}: {_SENTENCES[status]}")
             case status if answer.target:
                 return answer.error(
-                    f"the {self.title} redirects to {answer.target} (HTTP {status}). A redirect is "
-                    "followed once, and not to another host, which must not see the token: set "
-                    f"{self.address_variable} to the address of the API itself, to which "
-                    f"{answer.address.removeprefix(self._address)} is added"
+                    f"the {self.title} redirects to {answer.target} (HTTP {status}). Only one "
+                    "redirect is followed, and none to another host, which must not receive the "
+                    f"token: set {self.address_variable} to the address of the API itself; "
+                    f"{answer.address.removeprefix(self._address)} is added to it"
                 )
             case _:
                 return answer.error()
@@ -184,10 +184,10 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
         if not token:
             sample = (
                 f", or set {self.address_variable}=sample to use the embedded sample API, which "
-                "needs none"
+                "needs no token"
             )
             raise self.error(
-                f"{self.token_variable} is not set: put the token of the {self.title} into it "
+                f"{self.token_variable} is not set: set it to the token of the {self.title} "
                 f"(`export {self.token_variable}=...`, or a line in .env)"
                 f"{sample if self.has_sample else ''}"
             )

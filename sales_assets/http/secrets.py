@@ -1,4 +1,4 @@
-"""Striking the secrets of this process out of texts: errors, logs, metadata, alerts.
+"""Redacts the secrets of this process in texts: errors, logs, metadata, alerts.
 
 Secrets are the values of the variables that `settings` declares secret, and of all live `Secret`
 objects. They are matched literally and as URLs, JSON and HTML quote them, in upper and lower case;

@@ -1,4 +1,4 @@
-"""What a token may be, and how a request carries it.
+"""What a valid token is, and how a request carries it.
 
 token_style = BearerToken()                Authorization: Bearer TOKEN
 token_style = HeaderToken("X-Api-Key")     X-Api-Key: TOKEN
@@ -89,11 +89,11 @@ def check_token(value: str, variable: str, style: TokenStyle = BARE) -> str:
     # A library would show a token with a line break in its error message.
     if not re.fullmatch(r"[\x21-\x7e]+", value):
         raise InvalidTokenError(
-            f"{variable} holds a character that no token has (white space, a line break, a "
-            "control or a non-ASCII character): set it again, without that"
+            f"{variable} contains a character that tokens cannot have (white space, a line break, "
+            "a control or non-ASCII character): set it again without that"
         )
     if isinstance(style, BasicToken) and ":" not in value:
-        raise InvalidTokenError(f"{variable} has to be USER:PASSWORD, with a colon between them")
+        raise InvalidTokenError(f"{variable} must be USER:PASSWORD, separated by a colon")
     return value
 
 

@@ -41,29 +41,31 @@ _HEADERS = {
 class Limits(BaseModel):
     """Timeouts, retries and size limits of a client."""
 
-    connect_timeout: float = Field(default=5, gt=0, description="Seconds to open a connection.")
-    read_timeout: float = Field(default=30, gt=0, description="Seconds without a byte received.")
-    request_timeout: float = Field(
-        default=120, gt=0, description="Seconds for one request, to the last byte of its response."
+    connect_timeout: float = Field(default=5, gt=0, description="Maximum seconds to connect.")
+    read_timeout: float = Field(
+        default=30, gt=0, description="Maximum seconds without receiving a byte."
     )
-    max_attempts: int = Field(default=6, ge=1, description="How often a request is sent at most.")
+    request_timeout: float = Field(
+        default=120, gt=0, description="Maximum seconds for a request and its whole response."
+    )
+    max_attempts: int = Field(default=6, ge=1, description="Maximum attempts per request.")
     backoff: float = Field(
-        default=0.5, ge=0, description="Seconds of the first pause between attempts; it doubles."
+        default=0.5, ge=0, description="Initial backoff in seconds; it doubles with each attempt."
     )
     retry_after_cap: float = Field(
-        default=120, ge=0, description="Longest Retry-After, in seconds, that is honored."
+        default=120, ge=0, description="Maximum Retry-After to honor, in seconds."
     )
     max_page_bytes: int = Field(
-        default=64 << 20, ge=1, description="Bytes of the largest response that is taken."
+        default=64 << 20, ge=1, description="Maximum size of a response in bytes."
     )
     max_in_flight: int = Field(
         default=32,
         ge=1,
-        description="Most requests at a time, in the whole run. It starts with up to 8 and finds "
-        "out how many the API is fast with; 1 means one after the other.",
+        description="Maximum concurrent requests of a run. It starts with up to 8 and adapts to "
+        "what the API handles well; 1 means one after the other.",
     )
     max_per_second: float | None = Field(
-        default=None, gt=0, description="Most requests a second, in the whole run."
+        default=None, gt=0, description="Maximum requests per second of a run."
     )
 
 
@@ -154,7 +156,7 @@ class Transport:
         message: http.client.HTTPMessage = response.raw._original_response.msg  # type: ignore[union-attr]
         if message.defects:
             line = str(message.get_payload()).partition("\n")[0] or str(message.defects[0])
-            raise answer.error(f"a header of the response is malformed: {line.strip()}")
+            raise answer.error(f"the response has a malformed header: {line.strip()}")
         if not whole:
             return answer
         most = self._most if answer.status == 200 else LARGEST_ERROR

@@ -156,7 +156,7 @@ def test_a_403_after_a_200_is_tried_once_more_and_then_fails_that_request_alone(
     with RawServer(replies) as server, client_of(server.url, max_attempts=6) as client:
         for _ in range(2):
             assert client.get("/", {}, as_it_is).status == 200
-        with pytest.raises(HttpError, match="HTTP 403 Forbidden, though the API took the token"):
+        with pytest.raises(HttpError, match="HTTP 403 Forbidden, although the API accepted"):
             client.get("/", {}, as_it_is)
         assert client.get("/", {}, as_it_is).status == 200
     assert server.connections == 6

@@ -1,4 +1,4 @@
-"""The base of the API resources."""
+"""The base class of API resources."""
 
 import dagster as dg
 import pytest
@@ -60,7 +60,7 @@ def test_a_missing_token_names_its_variable(
     api: ScriptedApi, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REFUNDS_TOKEN")
-    with pytest.raises(ApiError, match="REFUNDS_TOKEN is not set: put the token of the refund"):
+    with pytest.raises(ApiError, match="REFUNDS_TOKEN is not set: set it to the token"):
         RefundsApi(url=api.url).connect()
 
 
@@ -92,11 +92,11 @@ def test_an_address_is_checked_before_the_token(
 @pytest.mark.parametrize(
     ("status", "error", "says"),
     [
-        (401, ApiAuthError, "the refunds API refuses the token in REFUNDS_TOKEN .HTTP 401"),
+        (401, ApiAuthError, "the refunds API rejects the token in REFUNDS_TOKEN .HTTP 401"),
         (403, ApiAuthError, "set REFUNDS_TOKEN to a valid token"),
         (103, HttpError, "HTTP 103.*an early hint"),
         (204, HttpError, "HTTP 204.*no content.*the address"),
-        (302, HttpError, "redirects to https://login.example/.*, to which /sales.*page=1 is added"),
+        (302, HttpError, "redirects to https://login.example/.*; /sales.*page=1 is added"),
         (304, HttpError, "HTTP 304.*cache"),
         (418, HttpError, "HTTP 418"),
         (421, HttpError, "HTTP 421.*does not serve this host"),

@@ -53,13 +53,13 @@ def test_a_user_and_a_password_are_sent_as_basic_and_shown_nowhere() -> None:
     assert base64.b64decode(header.removeprefix("Basic ")) == b"ada:made-up-word"
     assert "made-up" not in redacted("made-up-word")
     assert header[6:-4] not in redacted(header)
-    with pytest.raises(InvalidTokenError, match="REFUNDS_TOKEN has to be USER:PASSWORD"):
+    with pytest.raises(InvalidTokenError, match="REFUNDS_TOKEN must be USER:PASSWORD"):
         check_token("made-up-word", "REFUNDS_TOKEN", BasicToken())
 
 
 @pytest.mark.parametrize("token", ["two\nlines", "two words", "t\u00f6ken", "\x7fword", "word\r"])
 def test_what_no_header_can_carry_is_refused_and_not_shown(token: str) -> None:
-    with pytest.raises(InvalidTokenError, match="REFUNDS_TOKEN holds") as error:
+    with pytest.raises(InvalidTokenError, match="REFUNDS_TOKEN contains") as error:
         check_token(token, "REFUNDS_TOKEN")
     assert token not in str(error.value)
 

@@ -98,7 +98,7 @@ MALFORMED = {
 def test_a_malformed_header_fails_at_once_and_is_named(line: str, before: list[str]) -> None:
     lines = [*before, line, "Transfer-Encoding: chunked"]
     head = "\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode("latin-1")
-    with pytest.raises(HttpError, match=r"a header of the response is malformed: .*(up|down|name)"):
+    with pytest.raises(HttpError, match=r"the response has a malformed header: .*(up|down|name)"):
         asked(in_turn(head + b"2\r\n[]\r\n0\r\n\r\n"), max_attempts=3)
 
 

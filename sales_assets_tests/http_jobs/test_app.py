@@ -203,7 +203,7 @@ def test_a_day_that_is_being_written_is_409_and_others_wait(
 def test_a_failing_api_is_502_with_the_reason_and_the_run_but_not_the_token(
     jobs: HttpJobs, held_api: HeldApi
 ) -> None:
-    for status, reason in ((400, "HTTP 400"), (401, "refuses the token in AUTH_TOKEN")):
+    for status, reason in ((400, "HTTP 400"), (401, "rejects the token in AUTH_TOKEN")):
         held_api.script.append(Answer(status))
         response = jobs.raw("2022-09-12")
         assert reason in message(response, 502)
