@@ -1,1 +1,1 @@
-"""The assets as jobs that are called over HTTP."""
+"""Jobs that materialize the assets over HTTP."""

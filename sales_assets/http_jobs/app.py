@@ -3,8 +3,8 @@
     POST :8081/  {"date", "raw_dir"}               raw_sales
     POST :8082/  {"raw_dir", "stg_dir"[, "date"]}  stg_sales
 
-There is no pipeline logic here: a request is checked and handed to Dagster, and the response says
-what came out.
+There is no pipeline logic here: a request is checked and handed to Dagster, and the response
+reports the result.
 """
 
 import hmac
@@ -35,7 +35,7 @@ def create_app(asset: str, runs: Runs, roots: Sequence[Path], token: str | None 
         asset: What the job materializes.
         runs: Makes the runs; shared by all jobs of the process.
         roots: Absolute paths, below which a request may name directories.
-        token: What a POST has to carry as `Authorization: Bearer TOKEN`; nothing when None.
+        token: A POST must send it as `Authorization: Bearer TOKEN`; None for no token.
     """
     app = Flask(asset, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
@@ -45,7 +45,7 @@ def create_app(asset: str, runs: Runs, roots: Sequence[Path], token: str | None 
     @app.post("/", provide_automatic_options=False)
     def materialize() -> Response:
         if "Origin" in request.headers:
-            raise Forbidden("requests from web pages (with an Origin header) are refused")
+            raise Forbidden("requests from web pages (with an Origin header) are not allowed")
         if token is not None and not _carries(token):
             raise Unauthorized("send Authorization: Bearer SALES_HTTP_TOKEN")
         day = g.day = _requested_day(_body(REQUESTS[asset]), roots)
@@ -94,7 +94,7 @@ def _requested_day(body: RawRequest | StgRequest, roots: Sequence[Path]) -> Stor
         raise BadRequest(f"raw_dir {body.raw_dir!r} does not belong to the date {body.date}")
     if not SALES_DAYS.has_partition_key(day.day):
         raise BadRequest(
-            f"date {day.day} is not a partition: they go from "
+            f"date {day.day} is not a partition; valid dates are "
             f"{SALES_DAYS.get_first_partition_key()} (SALES_START_DATE) to "
             f"{SALES_DAYS.get_last_partition_key()} (yesterday, UTC)"
         )

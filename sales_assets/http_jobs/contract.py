@@ -15,8 +15,8 @@ _DATE = "The partition, YYYY-MM-DD: from SALES_START_DATE to yesterday (UTC)."
 
 def _directory(layer: str) -> Any:
     return Field(
-        description=f"ROOT/{layer}/sales/YYYY-MM-DD, an absolute path; ROOT lies within BASE_DIR "
-        "or a root of SALES_HTTP_ROOTS.",
+        description=f"ROOT/{layer}/sales/YYYY-MM-DD, an absolute path; ROOT is within BASE_DIR "
+        "or a root in SALES_HTTP_ROOTS.",
         # No standard format: it lets tools that send test requests make up their own directories.
         json_schema_extra={"format": f"{layer}-sales-directory"},
     )
@@ -34,7 +34,7 @@ class RawRequest(_Request):
 
 
 class StgRequest(_Request):
-    """Turn the pages in `raw_dir` into one Avro file in `stg_dir`, replacing its content."""
+    """Convert the pages in `raw_dir` into one Avro file in `stg_dir`, replacing its content."""
 
     raw_dir: str = _directory("raw")
     stg_dir: str = _directory("stg")
@@ -49,13 +49,13 @@ REQUESTS: dict[str, type[RawRequest | StgRequest]] = {
 
 
 class Stored(BaseModel):
-    """The day is stored."""
+    """The day was stored."""
 
     message: str
-    run_id: str = Field(description="The run in Dagster.")
+    run_id: str = Field(description="ID of the Dagster run.")
     partition: str = Field(description="The day, YYYY-MM-DD.")
     rows: int
-    files: int = Field(description="How many files the directory holds now.")
+    files: int = Field(description="Number of files now in the directory.")
 
 
 def openapi(asset: str, guarded: bool) -> dict[str, Any]:

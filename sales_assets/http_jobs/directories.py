@@ -74,7 +74,7 @@ def refuse_strangers(day: StoredDay) -> None:
         BadRequest: There is one.
     """
     if os.path.realpath(day.root) != str(day.root):
-        raise BadRequest(f"{day.root} is a symlink, or lies beyond one")
+        raise BadRequest(f"{day.root} is a symlink, or is reached through one")
     nearest = next(path for path in (day.root, *day.root.parents) if os.path.lexists(path))
     if not nearest.is_dir():
         raise BadRequest(f"{nearest} is in the way: it is not a directory")
@@ -107,7 +107,7 @@ def locked_day(day: StoredDay) -> Iterator[None]:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Conflict(
-                f"another request is writing {day}: try again once that request has its response"
+                f"another request is writing {day}: try again when it has finished"
             ) from error
         except (OSError, PublishError) as error:
             raise BadRequest(f"cannot write to {day.root}: {error}") from error
@@ -136,17 +136,17 @@ def _stored_day(layer: str, text: str, roots: Sequence[Path]) -> StoredDay:
         raise BadRequest(f"{field} has a root that cannot be a BASE_DIR: {error}") from error
     longest = max(len(os.fsencode(part)) for part in root.parts)
     if longest > _LONGEST_NAME or len(os.fsencode(root)) > _LONGEST_ROOT:
-        raise BadRequest(f"{field[:100]}... is too long for a path in a storage")
+        raise BadRequest(f"{field[:100]}... is too long for a storage path")
     allowed = [real for real in map(os.path.realpath, roots) if root.is_relative_to(real)]
     if not allowed:
         raise BadRequest(
-            f"{field} is not below an allowed root: allow one with SALES_HTTP_ROOTS when the "
-            "server starts"
+            f"{field} is not below an allowed root: add a root to SALES_HTTP_ROOTS, and restart "
+            "the server"
         )
     own = {name for real in allowed for name in root.relative_to(real).parts} & _OWN
     if own:
         raise BadRequest(
-            f"{field} lies within {' and '.join(sorted(own))}, a storage's own directory"
+            f"{field} is inside {' and '.join(sorted(own))}, which is reserved for the storage"
         )
     return StoredDay(root, path.name)
 

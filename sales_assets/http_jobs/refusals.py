@@ -27,7 +27,7 @@ class Refused(BaseModel):
     """The request was refused, or its run failed."""
 
     message: str = Field(description="What is wrong, and what to do.")
-    run_id: str | None = Field(default=None, description="The run in Dagster, if there was one.")
+    run_id: str | None = Field(default=None, description="ID of the Dagster run, if any.")
 
 
 class Answer(NamedTuple):
@@ -54,35 +54,35 @@ REFUSALS = (
     ),
     Refusal(
         HTTPStatus.UNAUTHORIZED,
-        "SALES_HTTP_TOKEN is set, and the request does not carry it as a bearer token.",
+        "SALES_HTTP_TOKEN is set, but the request does not send it as a bearer token.",
     ),
     Refusal(HTTPStatus.FORBIDDEN, "The request comes from a web page (it has an Origin header)."),
     Refusal(
         HTTPStatus.NOT_FOUND,
-        "The API has no such day, or raw_dir does not hold a complete day.",
+        "The API does not have the day, or raw_dir does not contain a complete day.",
         (NoSuchDayError, MissingPartitionError, InvalidPartitionError, DamagedPageError),
     ),
     Refusal(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive within 30 seconds."),
     Refusal(
         HTTPStatus.CONFLICT,
-        "Another request is writing the same day below the same root; raw_dir differs from what "
-        "was recorded of the day; or a file was deleted while the run needed it.",
+        "Another request is writing the same day below the same root; raw_dir differs from the "
+        "record of the day; or a file was deleted while the run needed it.",
         (ReplacedError, UnlikeRecordedError, FileNotFoundError),
     ),
     Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than 64 KiB."),
     Refusal(
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "The server is at fault: it is not set up (AUTH_TOKEN is missing, say), the process of the "
-        "run was killed, or there is a bug. Its log and the run say more.",
+        "The server is misconfigured (for example, AUTH_TOKEN is missing), the process of the run "
+        "was killed, or there is a bug. See the server log and the run.",
     ),
     Refusal(
         HTTPStatus.BAD_GATEWAY,
-        "The sales API failed, or what it sent is not valid sales of the day.",
+        "The sales API failed, or returned invalid rows.",
         (FeedApiError, InvalidRowsError),
     ),
     Refusal(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "The server is stopping, or 60 requests are waiting already.",
+        "The server is stopping, or 60 requests are already waiting.",
     ),
 )
 """Every status a job refuses with; any other error is a 500."""
@@ -101,15 +101,17 @@ def refusal_of(error: BaseException, run_id: str | None = None) -> Answer:
             status = HTTPStatus(cause.code or 500)
             return refuse(status, cause.description or cause.name, run_id)
         if isinstance(cause, NotSetUpError):
-            message = f"this server is not set up: {cause}. Do that on the server, and restart it"
+            message = (
+                f"the server is misconfigured: {cause}. Fix this there, and restart the server"
+            )
             return refuse(HTTPStatus.INTERNAL_SERVER_ERROR, message, run_id)
         for refusal in REFUSALS:
             if isinstance(cause, refusal.errors):
                 return refuse(refusal.status, str(cause), run_id)
         cause = cause.__cause__
     _log.error("a request failed", exc_info=error)
-    where = f"see run {run_id} in Dagster" if run_id else "see its log"
-    return refuse(HTTPStatus.INTERNAL_SERVER_ERROR, f"this server is at fault: {where}", run_id)
+    where = f"see run {run_id} in Dagster" if run_id else "see the server log"
+    return refuse(HTTPStatus.INTERNAL_SERVER_ERROR, f"internal error: {where}", run_id)
 
 
 def refuse(status: HTTPStatus, message: str, run_id: str | None = None) -> Answer:

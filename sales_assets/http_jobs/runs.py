@@ -1,7 +1,7 @@
-"""The runs of all HTTP jobs of a server, each in a process of its own, so many at a time.
+"""The runs of a server's HTTP jobs, each in its own process, a limited number at a time.
 
 A day has one run at a time; the others wait in the order of their requests; none starts once the
-server was told to stop. HTTP itself is not known here.
+server is stopping. HTTP itself does not belong here.
 
 Each of Dagster's runs needs its own process: it reconfigures `logging` and redirects the file
 descriptors 1 and 2. Importing the definitions takes longer than a run, and it is not safe to fork a
@@ -34,7 +34,7 @@ from sales_assets.http_jobs.directories import StoredDay, locked_day, refuse_str
 from sales_assets.http_jobs.refusals import Answer, refusal_of
 
 MAX_ACCEPTED = 60
-"""How many requests are accepted at a time: those that are running, and those that wait."""
+"""Maximum number of requests that run or wait."""
 
 _SECONDS_TO_KILL = 10
 _ORIGIN, _HOST, _ROOT = (
@@ -86,7 +86,7 @@ class Runs:
         order = _Order(self._instance.get_ref(), str(uuid.uuid4()), asset, day, tags)
         if len(self._accepted) >= MAX_ACCEPTED:
             raise ServiceUnavailable(
-                f"{MAX_ACCEPTED} requests are waiting already: try again later"
+                f"{MAX_ACCEPTED} requests are already waiting: try again later"
             )
         with locked_day(day):
             try:
@@ -98,9 +98,9 @@ class Runs:
                 raise ServiceUnavailable("the server stopped: send the request again") from error
 
     def check_accepting(self) -> None:
-        """Raise `ServiceUnavailable` once the server was told to stop."""
+        """Raise `ServiceUnavailable` once the server is stopping."""
         if self._stopping:
-            raise ServiceUnavailable("the server is stopping: try again once it is back")
+            raise ServiceUnavailable("the server is stopping: try again when it is back up")
 
     def stop(self) -> None:
         """Accept no further requests; those that were accepted carry on."""
@@ -131,7 +131,7 @@ class Runs:
                 if day.root.is_dir():
                     stack.enter_context(locked_day(day))
                 _mark_as_failed(self._instance, run.run_id, "the server was killed with its runs")
-                _log.warning("run %s: a server that was killed left it", run.run_id)
+                _log.warning("run %s: marked as failed, since its server was killed", run.run_id)
 
     def _run(self, order: _Order) -> Answer:
         # The request was checked when it came in, which may be hours ago.
@@ -161,7 +161,7 @@ class Runs:
             ServiceUnavailable("the server stopped before the run ended: send the request again")
             if self._killing
             else InternalServerError(
-                "the process of the run ended before the run did (killed, or out of memory): see "
+                "the process of the run died (killed, or out of memory): see "
                 f"run {order.run_id} in Dagster, and send the request again"
             )
         )

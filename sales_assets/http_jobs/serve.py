@@ -1,4 +1,4 @@
-"""What the command `sales-assets http-jobs` does: serve both jobs until a signal arrives."""
+"""The command `sales-assets http-jobs`: serves both jobs until a signal arrives."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class CannotServeError(Exception):
-    """The jobs cannot be served like this; says what to change."""
+    """The jobs cannot be served like this; the text says what to change."""
 
 
 def serve(
@@ -53,8 +53,8 @@ def serve(
         forkserver.ensure_running()
     except OSError as error:
         raise CannotServeError(
-            f"cannot make a socket in {tempfile.gettempdir()} ({error}): set TMPDIR to a short "
-            "path that can be written to, such as /tmp"
+            f"cannot create a socket in {tempfile.gettempdir()} ({error}): set TMPDIR to a short, "
+            "writable path, such as /tmp"
         ) from error
     from sales_assets.definitions import BASE_DIR
     from sales_assets.http_jobs import server
@@ -86,7 +86,7 @@ def serve(
         server.serve(apps, MAX_ACCEPTED + 4, runs.stop, lambda: runs.close(stop_within))
     if not runs.close(0):
         # Python would wait for the thread of a run that hangs.
-        _log.error("stopped, though a request has no response: its run hangs")
+        _log.error("stopped without responding to a request: its run hangs")
         os._exit(1)
 
 
@@ -117,8 +117,8 @@ def _instance() -> "dg.DagsterInstance":
 
     if not settings.read().dagster_home:
         _log.warning(
-            "DAGSTER_HOME is not set: runs are recorded in a temporary directory, where the UI "
-            "does not see them, and are gone when the server stops"
+            "DAGSTER_HOME is not set: runs are recorded in a temporary directory, which the UI "
+            "does not see, and which is deleted when the server stops"
         )
         return dg.DagsterInstance.local_temp()
     try:

@@ -1,4 +1,4 @@
-"""Serves WSGI applications with Hypercorn, each on a port of its own, until a signal arrives.
+"""Serves WSGI applications with Hypercorn, each on its own port, until a signal arrives.
 
 A connection carries one request. Hypercorn closes those that do not send a whole head in time; the
 body is read here, within limits, before a thread gets the request, so that slow clients use no

@@ -60,10 +60,10 @@ def test_another_name_of_an_allowed_root_is_the_same_storage(root: Path) -> None
         ("ROOT", "form ROOT/raw/sales/YYYY-MM-DD"),
         (f"/raw/sales/{DAY}", "SALES_HTTP_ROOTS"),
         (f"ROOT-not/raw/sales/{DAY}", "SALES_HTTP_ROOTS"),
-        (f"ROOT/raw/sales/{DAY}/raw/sales/{DAY}", "own directory"),
-        (f"ROOT/a/stg/raw/sales/{DAY}", "own directory"),
-        (f"ROOT/.work/x/raw/sales/{DAY}", "own directory"),
-        (f"ROOT/quarantine/sales/{DAY}/raw/sales/{DAY}", "lies within quarantine"),
+        (f"ROOT/raw/sales/{DAY}/raw/sales/{DAY}", "reserved for the storage"),
+        (f"ROOT/a/stg/raw/sales/{DAY}", "reserved for the storage"),
+        (f"ROOT/.work/x/raw/sales/{DAY}", "reserved for the storage"),
+        (f"ROOT/quarantine/sales/{DAY}/raw/sales/{DAY}", "is inside quarantine"),
         (f"ROOT/{'x' * 256}/raw/sales/{DAY}", "too long"),
         (f"ROOT/{'é/' * 400}raw/sales/{DAY}", "too long"),
     ],
@@ -119,7 +119,7 @@ def test_a_file_in_the_way_is_refused(root: Path, file: str) -> None:
 
 def test_a_root_within_two_allowed_ones_keeps_the_rules_of_both(root: Path) -> None:
     inner = root / "raw" / "sales"
-    with pytest.raises(BadRequest, match="lies within raw"):
+    with pytest.raises(BadRequest, match="is inside raw"):
         stored_day({"raw": f"{inner}/raw/sales/{DAY}"}, [inner, root])
 
 

@@ -18,7 +18,7 @@ def test_the_documentation_has_the_same_table() -> None:
     text = (PROJECT / "docs/http-jobs.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d{3}) \| (.+) \|$", text, re.MULTILINE)
     ours = [(str(one.status.value), one.when) for one in REFUSALS]
-    assert [("201", "The day is stored."), *ours] == rows
+    assert [("201", "The day was stored."), *ours] == rows
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_an_error_without_a_name_tells_no_more_than_the_run(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert refusal_of(KeyError("secret"), RUN) == refuse(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "this server is at fault: see run the-run in Dagster", RUN
+        HTTPStatus.INTERNAL_SERVER_ERROR, "internal error: see run the-run in Dagster", RUN
     )
     assert "secret" in caplog.text
 
@@ -53,7 +53,7 @@ def test_an_error_without_a_name_tells_no_more_than_the_run(
 def test_what_the_server_lacks_is_its_own_fault_and_says_what_to_do_there() -> None:
     assert refusal_of(NotSetUpError("AUTH_TOKEN is not set: set it"), RUN) == refuse(
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "this server is not set up: AUTH_TOKEN is not set: set it. Do that on the server, and "
-        "restart it",
+        "the server is misconfigured: AUTH_TOKEN is not set: set it. Fix this there, and "
+        "restart the server",
         RUN,
     )

@@ -75,8 +75,8 @@ def test_a_tmpdir_that_is_too_long_for_sockets_is_named(
     directory.mkdir()
     result = new_python(*START, TMPDIR=str(directory))
     assert result.returncode == 2
-    assert f"cannot make a socket in {directory}" in result.stderr
-    assert "set TMPDIR to a short path" in result.stderr
+    assert f"cannot create a socket in {directory}" in result.stderr
+    assert "set TMPDIR to a short, writable path" in result.stderr
     assert "Traceback" not in result.stderr
 
 
