@@ -26,7 +26,7 @@ _MEANT_AS_ADDRESS = re.compile(
 # Bytes that are not UTF-8 are lone surrogates.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _QUOTED = re.compile(r"[\"'\u2018-\u201f].*|.*[\"'\u2018-\u201f]", re.DOTALL)
-_NOT_EXPANDED = "no shell has expanded the variable or the command in it"
+_NOT_EXPANDED = "it contains a variable or a command that no shell has expanded"
 _UNEXPANDED = re.compile(r"\$[A-Za-z_{(]|`")
 
 

@@ -101,9 +101,7 @@ def refusal_of(error: BaseException, run_id: str | None = None) -> Answer:
             status = HTTPStatus(cause.code or 500)
             return refuse(status, cause.description or cause.name, run_id)
         if isinstance(cause, NotSetUpError):
-            message = (
-                f"the server is misconfigured: {cause}. Fix this there, and restart the server"
-            )
+            message = f"the server is misconfigured: {cause}. Fix it there, and restart the server"
             return refuse(HTTPStatus.INTERNAL_SERVER_ERROR, message, run_id)
         for refusal in REFUSALS:
             if isinstance(cause, refusal.errors):

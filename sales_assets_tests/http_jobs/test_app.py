@@ -252,7 +252,7 @@ def test_a_server_without_its_token_is_500_and_says_what_to_do_there(
     with running_http_jobs(tmp_path, SALES_API_URL=held_api.url) as jobs:
         text = message(jobs.raw("2022-08-09"), 500)
     assert "AUTH_TOKEN is not set" in text
-    assert "Fix this there" in text
+    assert "Fix it there" in text
 
 
 @pytest.mark.parametrize("size", [MAX_BODY + 1, 2 * 1024 * 1024])

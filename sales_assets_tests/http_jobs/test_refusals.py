@@ -53,7 +53,7 @@ def test_an_error_without_a_name_tells_no_more_than_the_run(
 def test_what_the_server_lacks_is_its_own_fault_and_says_what_to_do_there() -> None:
     assert refusal_of(NotSetUpError("AUTH_TOKEN is not set: set it"), RUN) == refuse(
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "the server is misconfigured: AUTH_TOKEN is not set: set it. Fix this there, and "
+        "the server is misconfigured: AUTH_TOKEN is not set: set it. Fix it there, and "
         "restart the server",
         RUN,
     )
