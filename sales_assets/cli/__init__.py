@@ -26,6 +26,8 @@ def main(context: click.Context) -> None:
         load_dotenv(".env", override=True)  # As Dagster's own commands do.
     except ValueError:  # Also of a NUL in a name, which UTF-16 is full of.
         raise click.UsageError(".env is not UTF-8 text: save it as UTF-8") from None
+    except OSError as error:
+        raise click.UsageError(f".env cannot be read ({error.strerror})") from None
     context.obj = settings.read()
     location(context.obj.base_dir)
 

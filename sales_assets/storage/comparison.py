@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
+from sales_assets.http.errors import printable
 from sales_assets.http.secrets import shown
 from sales_assets.storage.day_directories import Layer, MissingPartitionError
 from sales_assets.storage.files import InvalidPartitionError, entries, is_dropping
@@ -52,7 +53,8 @@ class Difference(NamedTuple):
         return not self.fixed and self.kind != Kind.SYSTEM
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.kind.value}{' (fixed)' if self.fixed else ''}: {self.detail}"
+        fixed = " (fixed)" if self.fixed else ""
+        return printable(f"{self.where}: {self.kind.value}{fixed}: {self.detail}")
 
 
 def content_differences(recorded: Metadata, stored: Metadata) -> Iterator[str]:

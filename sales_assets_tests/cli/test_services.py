@@ -34,5 +34,15 @@ def test_an_env_file_of_another_encoding_is_named_in_one_sentence(
     assert "Traceback" not in result.stderr
 
 
+def test_an_env_file_that_cannot_be_read_is_named_in_one_sentence(
+    python: Command, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").symlink_to("/proc/self/mem")
+    result = python(*VERIFY)
+    assert result.returncode == 2
+    assert "Error: .env cannot be read (Input/output error)" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_the_command_knows_its_version(python: Command) -> None:
     assert python(*VERIFY[:2], "--version").stdout.strip().endswith(version("sales_assets"))

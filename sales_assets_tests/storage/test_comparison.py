@@ -1,10 +1,11 @@
 """How a day differs from its record, and from the day that it is made from."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sales_assets.storage.comparison import Kind, content_differences, source_differences
+from sales_assets.storage.comparison import Kind, content_differences, source_differences, stranger
 
 STORED = {"bytes": 4, "sha256": "1" * 64, "sizes_sha256": "2" * 64}
 
@@ -42,3 +43,8 @@ def test_a_day_is_compared_with_what_it_is_made_from(
 ) -> None:
     found = source_differences("raw_things", recorded, source, rows, source_rows=3)
     assert [kind for kind, _ in found] == expected
+
+
+def test_a_foreign_name_shows_no_control_character_and_takes_one_line() -> None:
+    shown = str(stranger("storage", Path("a\nb\x1b[2J\udcff"), "not a day"))
+    assert shown == r"storage: foreign files: a\nb\x1b[2J\udcff is not a day: move it away"
