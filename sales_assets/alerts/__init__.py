@@ -1,1 +1,1 @@
-"""Telling people what went wrong."""
+"""Alerts about what went wrong."""

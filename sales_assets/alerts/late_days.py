@@ -45,17 +45,17 @@ def late_day_alerts(
     Args:
         webhook: Where to post.
         asset_key: The asset that must have the day.
-        stored_days: Tells which of these days an instance has recorded as stored.
+        stored_days: Returns which of these days an instance has recorded as stored.
         first_day: The first partition.
-        due: Tells by when a day must be stored.
-        now: Tells the time.
+        due: Returns when a day must be stored.
+        now: Returns the time.
         name: The name of the sensor.
     """
     asset = asset_key.to_user_string()
 
     @dg.sensor(
         name=name,
-        description="Post each day that is not stored when it is due to SALES_ALERT_URL.",
+        description="Posts each day that is late to SALES_ALERT_URL, and again once it is stored.",
         minimum_interval_seconds=_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
     )
@@ -81,14 +81,14 @@ def late_day_alerts(
         lines = [
             f"Late: {asset} has no {day}, which was due at {due(day):%F %R} UTC" for day in late
         ]
-        lines += [f"Here: {asset} now has {day}" for day in here]
+        lines += [f"Stored: {asset} now has {day}" for day in here]
         result = "no day is late"
         if lines:
             text = "\n".join(lines)
-            webhook.post(text, about="a day is late, or has arrived late")
+            webhook.post(text, about="a day is late, or was stored late")
             result = f"posted an alert: {text}"
         elif reported:
-            result = f"late, and reported: {', '.join(sorted(reported))}"
+            result = f"late, already reported: {', '.join(sorted(reported))}"
         after = _Cursor(settled=late[-1] if late else latest, reported=reported)
         return dg.SensorResult(skip_reason=note + result, cursor=after.model_dump_json())
 

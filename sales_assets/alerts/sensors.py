@@ -28,7 +28,7 @@ def failed_run_alerts(webhook: Webhook) -> dg.SensorDefinition:
 
     @dg.run_failure_sensor(
         name="failed_run_alerts",
-        description="Post each failed run to the webhook in SALES_ALERT_URL.",
+        description="Posts each failed run to the webhook in SALES_ALERT_URL.",
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def sensor(context: dg.RunFailureSensorContext) -> dg.SkipReason:

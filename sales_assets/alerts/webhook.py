@@ -1,4 +1,4 @@
-"""Posts a text to an incoming webhook of Slack, or of any service that takes `{"text": ...}`.
+"""Posts a text to an incoming webhook of Slack, or of any service that accepts `{"text": ...}`.
 
 The address is a secret, since anyone who has it can post: it is in no error, log or repr. What is
 posted, and when, does not belong here.
@@ -69,7 +69,7 @@ class Webhook:
             except HttpError as error:
                 reason = error.reason
         raise AlertError(
-            f"{about}, and the alert could not be posted to SALES_ALERT_URL: {reason}; each tick "
+            f"{about}, but the alert could not be posted to SALES_ALERT_URL: {reason}; each tick "
             "tries again, and later alerts wait"
         )
 
@@ -77,7 +77,7 @@ class Webhook:
 def _accept(answer: HttpAnswer) -> None:
     """Look at the status alone; whatever else the webhook sends is ignored."""
     if 300 <= answer.status < 400:
-        raise answer.error(f"HTTP {answer.status}, and redirects are not followed")
+        raise answer.error(f"HTTP {answer.status}, but redirects are not followed")
     if answer.status >= 400:
         raise answer.error()
 

@@ -1,4 +1,4 @@
-"""The command `sales-assets`: what to run besides Dagster's own commands."""
+"""The command `sales-assets`, in addition to Dagster's own commands."""
 
 import os
 import sys
@@ -17,9 +17,9 @@ from sales_assets.storage.location import location
 @click.version_option(package_name="sales_assets")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Tools of the sales_assets project.
+    """Tools for the sales_assets project.
 
-    For completion in bash, run: eval "$(_SALES_ASSETS_COMPLETE=bash_source sales-assets)"
+    To complete commands in bash, run: eval "$(_SALES_ASSETS_COMPLETE=bash_source sales-assets)"
     """
     _open_standard_streams()
     try:

@@ -19,7 +19,7 @@ Day = datetime.datetime | None
 
 
 def _of_days(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of a report on days."""
+    """Add the options of a report on days to a command."""
     a_day = click.DateTime(["%Y-%m-%d"])
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
@@ -35,10 +35,10 @@ def _of_days(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--fix", is_flag=True, help="Record unrecorded days and remove leftovers.")
 @click.pass_context
 def verify(context: click.Context, first: Day, last: Day, fix: bool, as_json: bool) -> None:
-    """Compare what Dagster has recorded of each day with what is stored.
+    """Compare Dagster's record of each day with what is stored.
 
-    Prints a line for each day that differs. The exit status is 0 only if all days agree, or if
-    everything that differed was fixed. No day is ever deleted.
+    Prints a line for each day that differs. The exit status is 0 only if all days match, or if
+    every difference was fixed. Never deletes a day.
 
     \b
     Examples:
@@ -56,7 +56,7 @@ def verify(context: click.Context, first: Day, last: Day, fix: bool, as_json: bo
         days = verification.days(*_bounds(first, last))
         if not days:
             raise click.ClickException(
-                f"there is nothing to compare: no such day is recorded in {set_to.dagster_home} "
+                f"nothing to compare: no such day is recorded in {set_to.dagster_home} "
                 f"(DAGSTER_HOME) or stored in {BASE_DIR} (BASE_DIR)"
             )
         if sys.stderr.isatty():  # Someone is waiting.
@@ -83,11 +83,11 @@ def verify(context: click.Context, first: Day, last: Day, fix: bool, as_json: bo
 @_of_days
 @click.pass_context
 def status(context: click.Context, first: Day, last: Day, as_json: bool) -> None:
-    """List the days that are missing, failed, not yet converted, or lately changed.
+    """List the days that are missing, failed, not yet converted, or recently changed.
 
     Covers SALES_START_DATE to yesterday unless you give a range. The exit status is 0 only if no
-    day is missing or older than its source. This reads what Dagster has recorded; `verify` reads
-    the files, too.
+    day is missing or older than its source. Reads only Dagster's records; `verify` also reads the
+    files.
 
     \b
     Examples:
@@ -123,10 +123,10 @@ def _history(set_to: Settings, first: Day, last: Day) -> Iterator["DagsterInstan
         UsageError: The range is reversed, or there is no such instance.
     """
     if first and last and first > last:
-        raise click.UsageError(f"--from {first:%Y-%m-%d} comes after --to {last:%Y-%m-%d}")
+        raise click.UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
     if not set_to.dagster_home:
         raise click.UsageError(
-            "DAGSTER_HOME is not set: set it to the directory of the Dagster instance that has "
+            "DAGSTER_HOME is not set: set it to the directory of the Dagster instance that "
             "recorded the days (export DAGSTER_HOME=...)"
         )
     import dagster as dg
@@ -140,5 +140,5 @@ def _history(set_to: Settings, first: Day, last: Day) -> Iterator["DagsterInstan
 
 
 def _bounds(first: Day, last: Day) -> tuple[str, str]:
-    """Give the ends of a range as texts that all days lie between."""
+    """Return the ends of a range as text; all days are between them."""
     return f"{first:%Y-%m-%d}" if first else "", f"{last:%Y-%m-%d}" if last else "9999"

@@ -1,4 +1,4 @@
-"""The command that sets a DAGSTER_HOME up."""
+"""The command that sets up a DAGSTER_HOME."""
 
 import shlex
 from pathlib import Path
@@ -12,12 +12,12 @@ from sales_assets.settings import Settings
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), required=False)
 @click.pass_obj
 def init_home(set_to: Settings, directory: Path | None) -> None:
-    """Set DIRECTORY up as a DAGSTER_HOME: its dagster.yaml, and an empty history.
+    """Set up DIRECTORY (default: $DAGSTER_HOME) as a Dagster home.
 
-    Without DIRECTORY, that of DAGSTER_HOME. A dagster.yaml that differs is left alone.
+    Writes dagster.yaml and creates an empty history. An existing dagster.yaml that differs is kept.
     """
     if directory is None and not set_to.dagster_home:
-        raise click.UsageError("name a directory, or set DAGSTER_HOME to one")
+        raise click.UsageError("pass a directory, or set DAGSTER_HOME to one")
     home = (directory or Path(set_to.dagster_home)).expanduser().absolute()
     target = home / "dagster.yaml"
     ours = Path(__file__).parents[1].joinpath("instance", "dagster.yaml").read_bytes()
@@ -25,7 +25,7 @@ def init_home(set_to: Settings, directory: Path | None) -> None:
         home.mkdir(parents=True, exist_ok=True)
         if target.exists() and target.read_bytes() != ours:
             raise click.ClickException(
-                f"{target} exists, differs, and was left alone: move it away and run this again"
+                f"{target} exists and differs, so it was kept: move it away and run this again"
             )
         target.write_bytes(ours)
     except OSError as error:

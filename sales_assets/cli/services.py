@@ -1,4 +1,4 @@
-"""The commands that serve until they are told to stop."""
+"""The commands that run until they are stopped."""
 
 import logging
 import os
@@ -10,18 +10,18 @@ from sales_assets.settings import Settings
 
 
 @click.command("sample-api")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option(
     "--faults",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="YAML file that says what goes wrong; docs/guide.md shows one.",
+    help="YAML file that describes the faults to inject; see docs/guide.md.",
 )
 @click.pass_obj
 def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> None:
     """Serve the sample API until Ctrl-C.
 
-    Its token is whatever AUTH_TOKEN holds.
+    Requests must carry the value of AUTH_TOKEN as their token.
     """
     from sales_assets.http.tokens import InvalidTokenError, check_token
     from sales_assets.sample.api import SampleApi
@@ -30,8 +30,8 @@ def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> N
     token = set_to.auth_token
     if not token:
         raise click.UsageError(
-            "AUTH_TOKEN is not set: choose a token, set AUTH_TOKEN to it here and where the assets "
-            "run"
+            "AUTH_TOKEN is not set: choose a token, and set AUTH_TOKEN to it here and where the "
+            "assets run"
         )
     _log_to_stderr()
     try:
@@ -47,16 +47,16 @@ def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> N
 
 
 @click.command("http-jobs")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--raw-port", type=click.IntRange(0, 65535), default=8081, show_default=True)
 @click.option("--stg-port", type=click.IntRange(0, 65535), default=8082, show_default=True)
-@click.option("--only", type=click.Choice(["raw", "stg"]), help="Serve one of the jobs.")
+@click.option("--only", type=click.Choice(["raw", "stg"]), help="Serve only one of the two jobs.")
 @click.option(
     "--root",
     "roots",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Absolute path below which requests may name directories, besides BASE_DIR and those of "
+    help="Absolute path below which requests may use directories, in addition to BASE_DIR and "
     "SALES_HTTP_ROOTS.",
 )
 @click.option(
@@ -64,14 +64,14 @@ def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> N
     type=click.IntRange(min=1),
     default=os.cpu_count() or 1,
     show_default="number of cores",
-    help="Runs at a time; the others wait for their turn.",
+    help="Maximum number of concurrent runs; other requests wait.",
 )
 @click.option(
     "--stop-within",
     type=click.FloatRange(min=0),
     default=3600,
     show_default=True,
-    help="Seconds that runs under way get to end after Ctrl-C or SIGTERM.",
+    help="Seconds to let running jobs finish after Ctrl-C or SIGTERM.",
 )
 @click.pass_obj
 def http_jobs(
@@ -86,8 +86,8 @@ def http_jobs(
 ) -> None:
     """Serve raw_sales and stg_sales as HTTP jobs until Ctrl-C or SIGTERM.
 
-    Each request becomes a run, in a process of its own.
-    When SALES_HTTP_TOKEN is set, requests have to carry it as `Authorization: Bearer TOKEN`.
+    Each request becomes a run in its own process. If SALES_HTTP_TOKEN is set, requests must send it
+    as `Authorization: Bearer TOKEN`.
     """
     from sales_assets.http_jobs.serve import CannotServeError, serve
 
@@ -108,12 +108,12 @@ def http_jobs(
     type=click.FloatRange(min=0, max=86400),
     default=5,
     show_default=True,
-    help="Seconds between an answer and the next call.",
+    help="Seconds between a response and the next call.",
 )
 def pull_rides(interval: float) -> None:
     """Pull rides into the database until SIGTERM or Ctrl-C, without a Dagster run.
 
-    Reads RIDES_API_URL and RIDES_DB as the asset `rides` does, and may run beside it.
+    Uses RIDES_API_URL and RIDES_DB, as the asset `rides` does; both may run at the same time.
     """
     import dagster as dg
 

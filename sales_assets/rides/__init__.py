@@ -1,1 +1,1 @@
-"""Taxi rides in SQLite or Postgres, and what each driver has driven."""
+"""Taxi rides in SQLite or Postgres, and the totals of each driver."""

@@ -1,7 +1,7 @@
 """The rides API as a Dagster resource: it is polled, and returns one ride at a time.
 
 `GET /ride` returns a new ride at each call, so a response without a ride is not requested again: it
-is passed on as it is, and the next call gets the next ride. `ride` says what a ride is.
+is passed on as it is, and the next call gets the next ride. `ride` defines a valid ride.
 """
 
 import itertools
@@ -22,31 +22,31 @@ class RidesApiError(ApiError):
 
 
 class NoRide(NamedTuple):
-    """What came instead of a ride: why, and the seconds in `Retry-After`, if any."""
+    """A response without a ride: the reason, and the seconds in `Retry-After`, if any."""
 
     reason: str
     retry_after: float | None = None
 
 
 class RidesApi(HttpApi):
-    """Client of the rides API, which needs no token."""
+    """Client for the rides API, which needs no token."""
 
     title = "rides API"
     address_variable = "RIDES_API_URL"
     has_sample = True
     error = RidesApiError
 
-    read_timeout: float = Field(default=10, gt=0, description="Seconds without a byte received.")
+    read_timeout: float = Field(
+        default=10, gt=0, description="Maximum seconds without receiving a byte."
+    )
     request_timeout: float = Field(
-        default=30,
-        gt=0,
-        description="Seconds for one request, up to the last byte of its response.",
+        default=30, gt=0, description="Maximum seconds for a request and its whole response."
     )
     # Polling retries in the open: each response is counted.
-    max_attempts: int = Field(default=1, ge=1, description="Attempts for one ride.")
-    max_in_flight: int = Field(default=1, ge=1, description="Requests at a time at most.")
+    max_attempts: int = Field(default=1, ge=1, description="Maximum attempts per ride.")
+    max_in_flight: int = Field(default=1, ge=1, description="Maximum concurrent requests.")
     backoff: float = Field(
-        default=0.5, ge=0, description="Shortest pause in seconds after a response without a ride."
+        default=0.5, ge=0, description="Minimum pause in seconds after a response without a ride."
     )
 
     def rides(
@@ -56,7 +56,7 @@ class RidesApi(HttpApi):
         seconds: float | None = None,
         pause: Callable[[float], bool | None] = time.sleep,
     ) -> Iterator[RideAnswer | NoRide]:
-        """Poll for rides, or what comes instead; each call is made when the next one is wanted.
+        """Poll for rides; each call is made when the next result is wanted.
 
         Args:
             interval: Seconds between a response and the next call. After a response without a ride,

@@ -37,7 +37,7 @@ class NoRidesError(dg.Failure):
 class PullConfig(dg.Config):
     """How long to pull; by default, make 12 calls within 50 seconds.
 
-    That takes 3 seconds; done each minute, it gets what a service gets that polls every 5 seconds.
+    That takes 3 seconds; run every minute, it pulls as many rides as polling every 5 seconds.
     """
 
     polls: int | None = Field(default=None, ge=1, description="Number of calls to make.")
@@ -78,7 +78,7 @@ def rides(
 ) -> dg.MaterializeResult[Any]:
     """Taxi rides with their drivers and users, pulled one by one from the rides API.
 
-    A ride is stored before the next is requested, and one that comes again replaces itself. A
+    Each ride is stored before the next is requested; a ride that is returned again is updated. A
     response without a ride is logged, counted and skipped; a run without any ride fails.
     """
     tally = Tally()
@@ -88,7 +88,7 @@ def rides(
         pull(answers, store.store, tally, context.log)
         if not tally.pulled:
             raise NoRidesError(
-                f"{rides_api.source} returned no ride in {tally.skipped} responses; the last one: "
+                f"{rides_api.source} returned no ride in {tally.skipped} responses; last problem: "
                 f"{tally.last_skipped}. Set RIDES_API_URL to the rides API, or run again once it "
                 "is back up"
             )
@@ -117,7 +117,7 @@ def rides(
 def driver_statistics(
     context: dg.AssetExecutionContext, rides_database: RidesDatabase
 ) -> dg.MaterializeResult[Any]:
-    """The distance that each driver has driven over all time, with rides, prices and the average.
+    """All-time totals of each driver: distance, rides, price and average distance.
 
     `updated_at` (UTC) is when a driver's figures last changed.
     """

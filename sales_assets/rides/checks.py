@@ -11,7 +11,7 @@ LONGEST_RIDE = 1000
 
 @dg.asset_check(asset=rides)
 def distances_are_plausible(rides_database: RidesDatabase) -> dg.AssetCheckResult:
-    """No ride has a negative or an absurd distance."""
+    """No ride has a negative or an implausibly long distance."""
     with rides_database.open() as store:
         count = store.count_implausible_rides(LONGEST_RIDE)
     return dg.AssetCheckResult(
@@ -26,9 +26,9 @@ def distances_are_plausible(rides_database: RidesDatabase) -> dg.AssetCheckResul
 
 @dg.asset_check(asset=rides)
 def every_ride_has_its_driver(rides_database: RidesDatabase) -> dg.AssetCheckResult:
-    """The driver and the user of every ride are known.
+    """Every ride has its driver and its user.
 
-    Foreign keys ensure that, but only in programs that switch them on.
+    Foreign keys ensure that, but only in programs that enable them.
     """
     with rides_database.open() as store:
         orphans = store.count_orphans()

@@ -1,7 +1,7 @@
 """The rides database as a Dagster resource: what is written into its tables and read from them.
 
 Every method is one short transaction, so several processes can use one database. Where rides come
-from, and what Dagster shows of them, is not known here.
+from, and what Dagster shows of them, does not matter here.
 """
 
 import logging
@@ -86,7 +86,7 @@ class RidesDatabase(dg.ConfigurableResource[Any]):
         description="The SQLite file, or postgresql://user:password@host/database.", repr=False
     )
     busy_timeout: float = Field(
-        default=30, ge=0, description="Seconds to wait for other processes that use it."
+        default=30, ge=0, description="Seconds to wait while other processes use it."
     )
 
     @contextmanager

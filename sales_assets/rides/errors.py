@@ -1,4 +1,4 @@
-"""What can go wrong with the rides database, judged in one place by the code of the error.
+"""What can go wrong with the rides database, classified in one place by the code of the error.
 
     RidesDatabaseError          the database cannot be used: stop
       RidesDatabaseBusyError    not now, but perhaps later: wait and try again
@@ -23,43 +23,43 @@ class RidesDatabaseError(dg.Failure):
 
 
 class RidesDatabaseBusyError(RidesDatabaseError):
-    """The database is locked or away, and may be usable later."""
+    """The database is locked or unreachable, and may be usable later."""
 
 
 class UnstorableRideError(RidesDatabaseError):
-    """The database cannot hold these values."""
+    """The database cannot store these values."""
 
 
 class UnusableDatabaseError(Exception):
-    """A database that was opened is not fit for rides; the text says why and what to do."""
+    """A database that was opened cannot be used for rides; the text says why and what to do."""
 
 
 _Judgement = tuple[type[RidesDatabaseError], str]
 
 _LOCKED = (
     RidesDatabaseBusyError,
-    "another program uses it; wait for that program or end it, and run again",
+    "another program is using it; wait for that program or stop it, and run again",
 )
-_AWAY = (RidesDatabaseBusyError, "start the server, or set RIDES_DB to an address it accepts")
+_AWAY = (RidesDatabaseBusyError, "start the server, or correct the address in RIDES_DB")
 _UNFIT = (UnstorableRideError, "these values do not fit into its tables")
 _DAMAGED = (RidesDatabaseError, "it is damaged: restore it from a backup, or move it away")
-_FULL = (RidesDatabaseError, "free space on its disk, and run again")
+_FULL = (RidesDatabaseError, "free up space on its disk, and run again")
 _READ_ONLY = (
     RidesDatabaseError,
     "make the file and its directory writable, or set RIDES_DB to another file",
 )
 _NO_FILE = (
     RidesDatabaseError,
-    "RIDES_DB has to name a SQLite file, or a new file in a writable directory",
+    "set RIDES_DB to a SQLite file, or to a new file in a writable directory",
 )
 _OLD_SQLITE = (RidesDatabaseError, "use a Python that was built with SQLite 3.37 or newer")
 _OTHER_TABLES = (
     RidesDatabaseError,
-    "its tables are not those of this sales_assets: restore it from a backup, or set RIDES_DB to "
-    "another database",
+    "its tables are not those of this version of sales_assets: restore it from a backup, or set "
+    "RIDES_DB to another database",
 )
 _FORBIDDEN = (RidesDatabaseError, "grant its user the right to create tables and write to them")
-_UNKNOWN = (RidesDatabaseError, "see the log of the server, or set RIDES_DB to another database")
+_UNKNOWN = (RidesDatabaseError, "see the server log, or set RIDES_DB to another database")
 
 _BY_SQLSTATE: dict[str, _Judgement] = {
     "08": _AWAY,

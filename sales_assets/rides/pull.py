@@ -1,4 +1,4 @@
-"""Pulling: each ride is stored before the next is requested, in a run or until told to stop."""
+"""Pulls rides in a run or until a signal; each is stored before the next is requested."""
 
 import logging
 import signal
@@ -24,12 +24,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Tally:
-    """What became of the responses so far.
+    """Counts the responses so far.
 
     Attributes:
         new: Rides stored for the first time.
-        updated: Rides that were stored already, and have been replaced.
-        skipped: Responses without a ride, or with one that the database cannot hold.
+        updated: Rides that were already stored and have been replaced.
+        skipped: Responses without a ride, or with one that the database cannot store.
         last_skipped: What was wrong with the last of those.
     """
 
@@ -104,13 +104,13 @@ def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
     def work() -> None:
         try:
             with database.open(_log) as rides:
-                _log.info("rides go to %s", rides.address)
+                _log.info("storing rides in %s", rides.address)
                 answers = api.rides(interval, pause=stopping.wait)
                 pull(answers, lambda answer: store_when_back(rides, answer), tally, _log)
         except BaseException as error:
             failures.append(error)
 
-    _log.info("rides come from %s, every %g s", api.source, interval)
+    _log.info("pulling rides from %s every %g s", api.source, interval)
     # In its own thread, since a driver that waits for a lock or a server ignores signals.
     worker = threading.Thread(target=work, name="pull-rides", daemon=True)
     worker.start()
@@ -140,11 +140,11 @@ def store_when_back(
             new = rides.store(answer)
         except RidesDatabaseBusyError as error:
             if not waiting:
-                _log.warning("ride %s waits: %s", ride, error)
+                _log.warning("ride %s is waiting to be stored: %s", ride, error)
             waiting = True
             pause(RETRY_PAUSE)
         else:
             if waiting:
-                _log.info("the rides database %s is back", rides.address)
+                _log.info("the rides database %s is available again", rides.address)
             _log.info("%s ride %s", "new" if new else "updated", ride)
             return new

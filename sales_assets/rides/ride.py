@@ -1,4 +1,4 @@
-"""The ride contract: what a response of the rides API holds, or what is wrong with it.
+"""The ride contract: what a response of the rides API must contain.
 
 A response is validated straight from its bytes, and nothing is ever coerced. `checks` judges
 whether a distance makes sense; what is stored is what the API sent.
@@ -85,8 +85,8 @@ def read_ride(body: bytes) -> RideAnswer:
     ):
         if value != known:
             raise InvalidRideError(
-                f"ride.{field} = {_shown(value)}: Input should be that of the response, "
-                f"{_shown(known)}"
+                f"ride.{field} = {_shown(value)}: Input should match that of the "
+                f"{field.removesuffix('_uuid')}, {_shown(known)}"
             )
     return answer
 
@@ -95,7 +95,7 @@ def _refuse_repeated_names(pairs: Sequence[tuple[str, Any]]) -> None:
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidRideError(f"{_shown(twice)}: a field should occur once")
+        raise InvalidRideError(f"{_shown(twice)}: the field appears more than once")
 
 
 def _shown(value: object) -> str:

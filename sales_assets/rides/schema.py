@@ -59,8 +59,8 @@ rides = sa.Table(
     sa.Column("ride_uuid", _TEXT, primary_key=True, doc="Key of the ride."),
     _column("user_uuid", _TEXT, sa.ForeignKey(users.c.user_uuid), doc="Who took the ride."),
     _column("driver_uuid", _TEXT, sa.ForeignKey(drivers.c.driver_uuid), doc="Who drove it."),
-    _column("distance", _NUMBER, doc="Distance driven, in the unit of the API (not named there)."),
-    _column("price", _NUMBER, doc="Price paid, in the currency of the API (not named there)."),
+    _column("distance", _NUMBER, doc="Distance driven, in the unit of the API (unspecified)."),
+    _column("price", _NUMBER, doc="Price paid, in the currency of the API (unspecified)."),
     sqlite_strict=True,
 )
 driver_statistics = sa.Table(
@@ -103,7 +103,7 @@ def columns_of(table: sa.Table) -> dg.TableSchema:
 
 
 def is_current(connection: sa.Connection) -> bool:
-    """Tell whether a database has the tables of this version; if not, `make_tables` creates them.
+    """Return whether a database has the tables of this version; if not, `make_tables` creates them.
 
     Raises:
         UnusableDatabaseError: It is of a newer version, or of another program.
@@ -112,7 +112,7 @@ def is_current(connection: sa.Connection) -> bool:
     version = _version(connection, tables)
     if version > VERSION:
         raise UnusableDatabaseError(
-            f"its schema version is {version}, and this sales_assets knows versions up to "
+            f"its schema version is {version}, but this sales_assets supports only versions up to "
             f"{VERSION}: install a newer sales_assets, or {_ELSEWHERE}"
         )
     ours = set(_metadata.tables)
@@ -121,8 +121,8 @@ def is_current(connection: sa.Connection) -> bool:
     expected = {1: ours - {driver_statistics.name}, VERSION: ours}.get(version, set())
     if (strange and not expected) or not expected <= tables:
         raise UnusableDatabaseError(
-            f"its tables are not those that sales_assets makes (schema version {version}): restore "
-            f"it from a backup, or {_ELSEWHERE}"
+            f"its tables are not those of sales_assets (schema version {version}): restore it "
+            f"from a backup, or {_ELSEWHERE}"
         )
     return version == VERSION
 
@@ -168,7 +168,7 @@ def _version(connection: sa.Connection, tables: set[str]) -> int:
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     if encoding != "UTF8":
         raise UnusableDatabaseError(
-            f"its encoding is {encoding}, which cannot hold every text: make one with "
+            f"its encoding is {encoding}, which cannot store all text: create one with "
             "`createdb --encoding=UTF8 --template=template0 rides`, and set RIDES_DB to it"
         )
     if _version_of_postgres.name not in tables:
@@ -177,5 +177,5 @@ def _version(connection: sa.Connection, tables: set[str]) -> int:
     if len(versions) == 1 and versions[0].isdecimal():
         return int(versions[0])
     raise UnusableDatabaseError(
-        f"its table alembic_version does not hold a version of the rides: {_ELSEWHERE}"
+        f"its table alembic_version does not contain a version of the rides: {_ELSEWHERE}"
     )

@@ -1,4 +1,4 @@
-"""What each driver has driven, computed from the rides."""
+"""The totals of each driver, computed from the rides."""
 
 import datetime
 import itertools
@@ -16,7 +16,7 @@ _ROWS_AT_A_TIME = 10_000
 
 
 class Figures(NamedTuple):
-    """What the rides of one driver add up to."""
+    """The totals of one driver."""
 
     total_distance: float
     rides: int

@@ -1,8 +1,8 @@
-"""A SQLite file or a Postgres server as the place of the rides, and its transactions.
+"""The SQLite file or Postgres server that stores the rides, and its transactions.
 
 Before and after each transaction, the open database is compared with what is at its address: if a
 file was deleted, moved or replaced, SQLite would go on with the old one, and what is written from
-then on would be lost. What is written is not known here.
+then on would be lost. What is written does not matter here.
 """
 
 import logging
@@ -30,8 +30,8 @@ _EXPECTED = (
     "the form postgresql://user:password@host/database"
 )
 _MALFORMED = (
-    "RIDES_DB is not an address of the form postgresql://user:password@host/database, with the "
-    "password there and nowhere else, and with %40 for a `@` in it"
+    "RIDES_DB must have the form postgresql://user:password@host/database, with the password "
+    "there and nowhere else; write a `@` in the password as %40"
 )
 # Parameters of libpq that hold a password, or a whole address.
 _SECRET = re.compile("pass(word|wd)|dsn|secret|token", re.IGNORECASE)
@@ -75,7 +75,7 @@ class Database:
                 else:
                     if self._identify() == there:
                         return result
-            raise UnusableDatabaseError("it is replaced again and again: leave it where it is")
+            raise UnusableDatabaseError("it keeps being replaced: leave it where it is")
 
     def close(self) -> None:
         """Close the database, if it is open."""
@@ -138,7 +138,7 @@ class SqliteFile(Database):
                 yield
         except PublishError as error:
             raise UnusableDatabaseError(
-                "its file system has no locks (flock): set RIDES_DB to a file on another one"
+                "its file system does not support flock: set RIDES_DB to a file on another one"
             ) from error
 
     def _identify(self) -> tuple[int, int]:
@@ -187,7 +187,7 @@ class PostgresServer(Database):
             raise RidesDatabaseError(_MALFORMED) from None
         except ModuleNotFoundError as error:
             raise RidesDatabaseError(
-                f"RIDES_DB names a Postgres server, which needs the extra `deploy` ({error})"
+                f"RIDES_DB is a Postgres server, which requires the extra `deploy` ({error})"
             ) from error
         if "@" in f"{url.host}{url.database}" or any(map(_SECRET.search, url.query)):
             raise RidesDatabaseError(_MALFORMED)

@@ -72,7 +72,7 @@ def test_a_day_is_not_late_before_it_is_due(mornings: Mornings, webhook: Webhook
 def test_a_late_day_is_reported_once(mornings: Mornings, webhook: WebhookServer) -> None:
     mornings.store("2022-08-09")
     mornings.tick("2022-08-11T04:00")
-    assert mornings.tick("2022-08-11T04:05") == "late, and reported: 2022-08-10"
+    assert mornings.tick("2022-08-11T04:05") == "late, already reported: 2022-08-10"
     assert webhook.texts == [
         "Late: stg_sales has no 2022-08-10, which was due at 2022-08-11 04:00 UTC"
     ]
@@ -85,7 +85,7 @@ def test_a_late_day_that_is_stored_is_reported_once_more(
     mornings.store("2022-08-09")
     mornings.tick("2022-08-10T09:00")
     assert mornings.tick("2022-08-10T09:05") == "no day is late"
-    assert webhook.texts[1:] == ["Here: stg_sales now has 2022-08-09"]
+    assert webhook.texts[1:] == ["Stored: stg_sales now has 2022-08-09"]
 
 
 def test_a_day_that_is_stored_in_time_is_not_reported(
@@ -137,7 +137,7 @@ def test_a_cursor_that_cannot_be_read_is_reset_with_a_message(
     assert (mornings.tick("2022-08-10T04:00") or "").startswith(
         "the cursor could not be read and was reset"
     )
-    assert mornings.tick("2022-08-10T04:05") == "late, and reported: 2022-08-09"
+    assert mornings.tick("2022-08-10T04:05") == "late, already reported: 2022-08-09"
     assert late(webhook) == ["2022-08-09"]
 
 
@@ -173,4 +173,4 @@ def test_a_day_that_is_stored_elsewhere_is_late(
     ended = python("-c", STORED_ELSEWHERE, str(tmp_path / "elsewhere"), here, **settings)
     first, second = ended.stdout.splitlines()
     assert first.startswith("['Late: stg_sales has no 20"), ended.stderr
-    assert "Here: stg_sales now has 20" in second
+    assert "Stored: stg_sales now has 20" in second

@@ -212,7 +212,7 @@ def test_an_alert_that_does_not_get_through_is_posted_by_a_later_tick_and_only_o
 
 
 @pytest.mark.parametrize(
-    ("status", "says"), [(404, "HTTP 404"), (302, "HTTP 302, and redirects are not followed")]
+    ("status", "says"), [(404, "HTTP 404"), (302, "HTTP 302, but redirects are not followed")]
 )
 def test_a_webhook_that_refuses_fails_the_tick_at_once(
     webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance, status: int, says: str

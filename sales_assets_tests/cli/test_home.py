@@ -22,5 +22,5 @@ def test_a_home_that_is_there_is_left_alone(python: Command, tmp_path: Path) -> 
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: true}\n")
     refused = python(*INIT_HOME, DAGSTER_HOME=str(tmp_path))
     assert refused.returncode == 1
-    assert "exists, differs, and was left alone" in refused.stderr
+    assert "exists and differs, so it was kept" in refused.stderr
     assert (tmp_path / "dagster.yaml").read_text() == "telemetry: {enabled: true}\n"

@@ -158,9 +158,9 @@ def test_a_ride_waits_for_a_locked_database_with_pauses_and_says_so_once(
     assert pauses == [RETRY_PAUSE] * 3
     waits, back, new = [record.message for record in caplog.records]
     assert waits.startswith(
-        f"ride of *** waits: the rides database {path} cannot be used (database"
+        f"ride of *** is waiting to be stored: the rides database {path} cannot be used (database"
     )
-    assert (back, new) == (f"the rides database {path} is back", "new ride of ***")
+    assert (back, new) == (f"the rides database {path} is available again", "new ride of ***")
 
 
 def test_a_locked_file_does_not_keep_the_service_from_stopping(
@@ -300,7 +300,7 @@ def test_services_store_in_postgres_all_rides_that_it_can_hold(
     log = "".join(log for _, _, log in ended)
     assert len(re.findall("WARNING skipped .*: Postgres cannot hold text with a NUL", log)) == 1
     assert len(re.findall(r"WARNING skipped .*\(index row .* do not fit", log)) == 1
-    assert "rides go to postgresql://dagster:***@" in log
+    assert "storing rides in postgresql://dagster:***@" in log
     assert "word" not in log
 
 
@@ -321,14 +321,14 @@ def test_a_postgres_that_is_away_is_waited_for_and_both_are_said_once(
     service = pulling.start("--interval", "0", RIDES_DB=postgres)
     until(lambda: len(server.served) >= 5)
     admit(postgres, False)
-    until(lambda: " waits: the rides database" in service.log)
+    until(lambda: " is waiting to be stored: the rides database" in service.log)
     admit(postgres, True)
-    until(lambda: " is back" in service.log)
+    until(lambda: " is available again" in service.log)
     seen = len(server.served)
     until(lambda: len(server.served) >= seen + 5)
     status, _, log = service.end()
     assert status == 0
-    assert (log.count(" waits: "), log.count(" is back")) == (1, 1)
+    assert (log.count(" is waiting to be stored: "), log.count(" is available again")) == (1, 1)
     assert stored(postgres) == set(server.served)
 
 

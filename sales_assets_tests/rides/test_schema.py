@@ -11,8 +11,8 @@ from sales_assets.rides.schema import VERSION
 from sales_assets_tests.helpers.rides_file import OLD_TABLES, compute, sql
 from sales_assets_tests.helpers.rows import ride_answer
 
-_OTHER = "its tables are not those that sales_assets makes .*: restore it .* or set RIDES_DB"
-_NO_VERSION = "alembic_version does not hold a version of the rides: set RIDES_DB"
+_OTHER = "its tables are not those of sales_assets .*: restore it .* or set RIDES_DB"
+_NO_VERSION = "alembic_version does not contain a version of the rides: set RIDES_DB"
 
 
 @pytest.mark.usefixtures("store")
@@ -47,7 +47,7 @@ def opened(place: Path | str) -> str:
         ([], _NO_VERSION),
         (["INSERT INTO {} VALUES ('29b539ebc72a')"], _NO_VERSION),
         (["INSERT INTO {} VALUES ('1'), ('2')"], _NO_VERSION),
-        (["ALTER TABLE {} DROP version_num"], "its tables are not those of this sales_assets"),
+        (["ALTER TABLE {} DROP version_num"], "its tables are not those of this version"),
     ],
 )
 def test_a_database_of_something_else_is_refused_and_left_as_it_is(
@@ -66,7 +66,7 @@ def test_the_database_of_dagster_is_refused(postgres: str) -> None:
     storages = pytest.importorskip("dagster_postgres")
     for storage in (storages.PostgresEventLogStorage, storages.PostgresRunStorage):
         storage.create_clean_storage(postgres).dispose()
-    assert "does not hold a version of the rides: set RIDES_DB" in opened(postgres)
+    assert "does not contain a version of the rides: set RIDES_DB" in opened(postgres)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What each driver has driven."""
+"""The totals of each driver."""
 
 import random
 import time

@@ -28,7 +28,7 @@ def test_a_lock_that_is_held_is_named_and_the_ride_can_be_stored_later(place: st
             other.exec_driver_sql("BEGIN" if postgres else "BEGIN IMMEDIATE")
             if postgres:
                 other.exec_driver_sql("LOCK TABLE rides")
-            with pytest.raises(RidesDatabaseBusyError, match=r"lock.*: another program uses it"):
+            with pytest.raises(RidesDatabaseBusyError, match=r"lock.*: another program is using"):
                 store.store(ride_answer())
             other.exec_driver_sql("ROLLBACK")
         assert store.store(ride_answer())
@@ -79,7 +79,7 @@ def test_a_query_that_fails_since_the_file_is_gone_is_made_again(
 
 
 def test_a_file_that_never_stays_ends_in_an_error(store: RidesStore, path: Path) -> None:
-    with pytest.raises(RidesDatabaseError, match="again and again"):
+    with pytest.raises(RidesDatabaseError, match="keeps being replaced"):
         store._database.run(lambda _: path.unlink())
 
 
