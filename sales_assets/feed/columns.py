@@ -123,7 +123,8 @@ def column_of(field: Any, record: str) -> Column:
     name = field.get("name")
     place = f"{record}: field {name!r}"
     require_name(name, place)
-    if not field.get("doc"):
+    doc = field.get("doc")
+    if not isinstance(doc, str) or not doc.strip() or re.search(r"[\ud800-\udfff]", doc):
         raise InvalidSchemaError(f"{place} needs a doc that describes it")
     if "logicalType" in field:
         whole = {key: field.get(key) for key in ("type", "logicalType")}
@@ -134,7 +135,7 @@ def column_of(field: Any, record: str) -> Column:
     key = field.get("json", name)
     if not isinstance(key, str) or not key.isprintable():
         raise InvalidSchemaError(f"{place} has an invalid JSON key: {key!r}")
-    return Column(str(name), key, *_type_of(field, place), "default" in field, str(field["doc"]))
+    return Column(str(name), key, *_type_of(field, place), "default" in field, doc)
 
 
 def require_name(name: Any, place: str) -> None:

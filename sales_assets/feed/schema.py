@@ -72,7 +72,7 @@ class RowSchema:
         self.day = day
         try:
             self._zone = zoneinfo.ZoneInfo(zone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise InvalidSchemaError(f"{name}: unknown time zone {zone!r}") from error
         row = self._type()
         self.row: Callable[[Any], Any] = TypeAdapter(row).validate_python

@@ -82,6 +82,8 @@ def test_a_value_is_taken_as_it_is_or_refused(kind: Any, good: list[Any], bad: l
         (field(["null", "null", "long"]), "has the type"),
         (field(["string"]), 'union of one type, .*: write "type": "string"$'),
         (field("string", doc=""), "field 'x' needs a doc"),
+        (field("string", doc=["a"]), "field 'x' needs a doc"),
+        (field("string", doc="\ud800"), "field 'x' needs a doc"),
         (
             field("int", logicalType="date"),
             r'write "type": {"type": "int", "logicalType": "date"}',
