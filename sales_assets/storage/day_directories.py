@@ -196,7 +196,8 @@ def kept_apart(layers: Sequence[Layer]) -> Sequence[Layer]:
     """
     for one, other in itertools.permutations(layers, 2):
         for inner, outer in itertools.product(one.parents, other.parents):
-            if outer in (inner, *inner.parents):
+            # Some file systems ignore case.
+            if f"{inner}/".lower().startswith(f"{outer}/".lower()):
                 raise SharedDirectoryError(
                     f"{one.name} and {other.name} would both store days in {outer}: rename one"
                 )

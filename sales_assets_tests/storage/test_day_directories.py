@@ -46,6 +46,7 @@ def test_assets_of_one_name_with_different_prefixes_share_no_directory(tmp_path:
     [
         (["raw_things"], False),
         (["a/b", "raw_things"], False),
+        (["A", "b", "raw_Things"], False),
         (["raw_a"], False),
         (["stg_a/b/things"], True),
         (["quarantine_a/b/things"], False),
