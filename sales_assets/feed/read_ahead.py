@@ -17,7 +17,7 @@ def in_order(
 ) -> Generator[T, None, None]:
     """Yield the results of `question(1)`, `question(2)` and so on, without end.
 
-    After n results, up to n more are requested ahead, as the client allows: most sequences are
+    After n results, up to n - 1 more are requested ahead, as the client allows: most sequences are
     short, and requests past their end are wasted.
 
     Args:
@@ -33,7 +33,7 @@ def in_order(
                 asked += 1
                 ahead.append(question(asked))
             ahead[0].begin()
-            while asked < (2 * taken if likely else 0):
+            while asked < (2 * taken - 1 if likely else 0):
                 following = question(asked + 1)
                 if not following.begin_ahead():
                     break

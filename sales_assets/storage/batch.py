@@ -24,6 +24,7 @@ _SECONDS_TO_STOP = 5.0
 _SECONDS_BETWEEN_LOOKS = 0.05
 _BUSY = 0.8
 """CPU seconds per second beyond which one more thread only slows down the others."""
+_SECONDS_TO_AVERAGE = 1.0
 
 
 class DayBatch:
@@ -123,7 +124,7 @@ class DayBatch:
                         done.put(None)
 
         threads: list[threading.Thread] = []
-        idle = _Idle()
+        idle = Idle()
         waiting = len(self._days)
         try:
             while waiting:
@@ -164,19 +165,31 @@ class DayBatch:
         ) from (None if told else cause)
 
 
-class _Idle:
-    """Whether the CPU has had idle time since the last call."""
+class Idle:
+    """Whether the CPU has had idle time: since it last had, or in the last second.
 
-    def __init__(self) -> None:
-        self._since = time.monotonic(), time.process_time()
+    Args:
+        clock: Returns the time in seconds.
+        cpu: Returns the seconds of CPU time that this process has taken.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.process_time,
+    ) -> None:
+        self._clock = clock
+        self._cpu = cpu
+        self._since = clock(), cpu()
 
     def __call__(self) -> bool:
-        now = time.monotonic(), time.process_time()
+        """Return whether it has."""
+        now = self._clock(), self._cpu()
         elapsed, busy = (a - b for a, b in zip(now, self._since, strict=True))
-        if elapsed < _SECONDS_BETWEEN_LOOKS:
-            return False
-        self._since = now
-        return busy < _BUSY * elapsed
+        is_idle = elapsed >= _SECONDS_BETWEEN_LOOKS and busy < _BUSY * elapsed
+        if is_idle or elapsed > _SECONDS_TO_AVERAGE:
+            self._since = now
+        return is_idle
 
 
 class _StoppedError(Exception):
