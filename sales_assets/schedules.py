@@ -1,4 +1,4 @@
-"""The jobs of the feeds and of the rides, when they run by themselves, and when a day is due."""
+"""The jobs of the feeds and of the rides, their schedules, and when a day is due."""
 
 import datetime
 
@@ -23,9 +23,9 @@ def daily_schedule(feed: Feed, hour: int, lookback: int) -> dg.ScheduleDefinitio
     job = dg.define_asset_job(
         feed.name,
         selection=[feed.raw, feed.stg],
-        description=f"Pull the {feed.name} of a day and turn them into Avro.",
+        description=f"Pulls the {feed.name} of a day and converts them to Avro.",
         # With run_retries on, the daemon retries a run whose process died, but not one that failed,
-        # which would fail again. A retry policy of the asset would take Ctrl-C and SIGTERM for a
+        # which would fail again. A retry policy of the asset would treat Ctrl-C and SIGTERM as a
         # failure and carry on.
         tags={"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "false"},
     )
@@ -35,7 +35,7 @@ def daily_schedule(feed: Feed, hour: int, lookback: int) -> dg.ScheduleDefinitio
         name=f"daily_{feed.name}",
         cron_schedule=f"0 {hour} * * *",
         execution_timezone="UTC",
-        description=f"Materialize yesterday (UTC), and again the {lookback} days before it.",
+        description=f"Materializes yesterday (UTC), and the {lookback} days before it again.",
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )
     def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
@@ -58,7 +58,7 @@ def daily_schedule(feed: Feed, hour: int, lookback: int) -> dg.ScheduleDefinitio
 
 
 def due(day: datetime.date, hour: int) -> datetime.datetime:
-    """Say when a day is due: three hours after the schedule.
+    """Return when a day is due: three hours after the schedule.
 
     Args:
         day: The day.
@@ -90,13 +90,13 @@ rides_job = dg.define_asset_job(
     # Not "rides": Dagster refuses a job and an asset of the same name.
     "pull_rides",
     selection=[rides, driver_statistics],
-    description="Pull rides for a while and sum up what each driver has driven.",
+    description="Pulls rides for a while and updates the driver statistics.",
 )
 
 rides_schedule = dg.ScheduleDefinition(
     name="rides_each_minute",
     job=rides_job,
     cron_schedule="* * * * *",
-    description="Pull rides and update the driver statistics; off until you turn it on.",
+    description="Pulls rides and updates the driver statistics; off until you turn it on.",
     default_status=dg.DefaultScheduleStatus.STOPPED,
 )

@@ -15,32 +15,32 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 
 class InvalidSettingError(click.ClickException):
-    """An environment variable holds an invalid value.
+    """An environment variable has an invalid value.
 
-    Commands show it in one line: ours, and Dagster's, which are made with click, too.
+    Our commands and Dagster's show it in one line, since both use click.
 
     Args:
         name: The variable.
-        value: What it holds; None for a secret, which is not shown.
+        value: Its value; None for a secret, which is not shown.
         expected: What it should be, such as `a day of the form 2022-08-09`.
     """
 
     exit_code = 2
 
     def __init__(self, name: str, value: str | None, expected: str) -> None:
-        held = "" if value is None else f" is {value!r}, which"
-        super().__init__(f"{name}{held} is not {expected}: set it to that, or unset it")
+        held = "invalid" if value is None else repr(value)
+        super().__init__(f"{name} is {held}; expected {expected}: correct or unset it")
 
 
 def _day(value: str) -> str:
-    # From Python 3.11 on, fromisoformat also takes 20220809 and 2022-W32-2.
+    # From Python 3.11 on, fromisoformat also accepts 20220809 and 2022-W32-2.
     if datetime.date.fromisoformat(value).isoformat() != value:
         raise ValueError(value)
     return value
 
 
 def _digits(value: str) -> str:
-    # pydantic would take " 1", "+1" and "1_0", too.
+    # pydantic would also accept " 1", "+1" and "1_0".
     if not value.isdecimal():
         raise ValueError(value)
     return value
@@ -55,7 +55,7 @@ def _setting(default: Any, name: str, expected: str, description: str, **rules: 
 
 
 class Settings(BaseModel):
-    """The settings: a field's title says what its variable may hold; one without repr is secret."""
+    """The settings: a field's title describes valid values; a field without repr is secret."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -95,7 +95,7 @@ class Settings(BaseModel):
         3,
         "SALES_LOOKBACK_DAYS",
         "a whole number from 0 to 366",
-        "how many days before yesterday the schedule materializes again, as some sales arrive late",
+        "days before yesterday that the schedule materializes again, since some sales arrive late",
         ge=0,
         le=366,
     )
@@ -124,7 +124,7 @@ class Settings(BaseModel):
         "file_storage/rides.db",
         "RIDES_DB",
         "a path, or an address of Postgres",
-        "SQLite file of the rides, created on first use, or "
+        "SQLite file for the rides, created on first use, or "
         "`postgresql://user:password@host/database`",
     )
     sales_http_roots: str = _setting(
@@ -137,8 +137,8 @@ class Settings(BaseModel):
         "",
         "SALES_HTTP_TOKEN",
         "a token",
-        "token that requests to the HTTP jobs carry as `Authorization: Bearer ...`; required to "
-        "listen beyond loopback",
+        "token that requests to the HTTP jobs must send as `Authorization: Bearer ...`; required "
+        "to listen beyond loopback",
         repr=False,
     )
     dagster_home: str = _setting(
@@ -224,14 +224,14 @@ def declare_secret(name: str) -> None:
 
 
 def secrets() -> tuple[str, ...]:
-    """Give the secrets in the environment of this process, as they are now."""
+    """Return the secrets in the environment of this process, as they are now."""
     addresses = (variable(name) for name in _WITH_PASSWORD)
     passwords = (password for address in addresses for password in _passwords(address))
     return (*map(variable, _SECRETS), *passwords)
 
 
 def _passwords(address: str) -> Iterator[str]:
-    """Give what may be the password in `scheme://user:password@host?password=...`."""
+    """Yield what may be the password in `scheme://user:password@host?password=...`."""
     rest = address.partition("://")[2] or address
     # A `@` may be in the password, as well as in what comes after the host.
     for user, at, _ in (rest.rpartition("@"), rest.partition("@")):

@@ -1,4 +1,4 @@
-"""Which days are stored, missing, failed, not yet converted, or lately changed.
+"""Which days are stored, missing, failed, not yet converted, or recently changed.
 
 This reads the records alone; `verify` compares them with what is stored.
 """
@@ -27,11 +27,11 @@ class LayerStatus(NamedTuple):
 
     Attributes:
         stored: Days that are stored.
-        missing: Those that are not.
+        missing: Days that are not.
         failed: Days whose latest run failed; an older version of them may be stored.
-        to_convert: Days that its source has, and it has not.
+        to_convert: Missing days that its source has.
         outdated: Days that were made from an older version of their source.
-        changed: What the last look back changed, by day, if it changed something.
+        changed: What the latest lookback changed, by day, if anything.
     """
 
     stored: Sequence[str]
@@ -47,7 +47,7 @@ class LayerStatus(NamedTuple):
         return not (self.missing or self.outdated)
 
     def lines(self, name: str) -> Iterator[str]:
-        """Say it to a person, under the name of the asset."""
+        """Format it for people, under the name of the asset."""
         days = len(self.stored) + len(self.missing)
         of_all = "1 day is" if days == 1 else f"{days} days are"
         yield f"{name}: {len(self.stored)} of {of_all} stored"
@@ -64,19 +64,19 @@ class LayerStatus(NamedTuple):
                 more = ", ..." if len(named) > _NAMED_SPANS else ""
                 yield f"  {len(these)} {what}: {', '.join(named[:_NAMED_SPANS])}{more}"
         for day, change in self.changed.items():
-            yield f"  changed when it was last stored: {day} ({change})"
+            yield f"  changed when last stored: {day} ({change})"
 
 
 def days_between(partitions: dg.PartitionsDefinition[str], low: str, high: str) -> list[str]:
     """List the days of a range, the oldest first.
 
     Raises:
-        NoSuchDaysError: There are none; says which there are.
+        NoSuchDaysError: There are none; the text names the valid days.
     """
     every = partitions.get_partition_keys()
     days = [day for day in every if low <= day <= high]
     if not days:
-        there = f"there are {every[0]} to {every[-1]}" if every else "there are none yet"
+        there = f"valid days are {every[0]} to {every[-1]}" if every else "there are none yet"
         raise NoSuchDaysError(f"no such days: {there}, from SALES_START_DATE to yesterday (UTC)")
     return days
 
@@ -87,13 +87,13 @@ def status(
     days: Sequence[str],
     lookback: int,
 ) -> dict[str, LayerStatus]:
-    """Look up these days, by asset; two queries an asset.
+    """Look up these days, by asset; two queries per asset.
 
     Args:
-        instance: What has recorded them.
-        layers: The assets, each after what it is made from.
+        instance: The instance that recorded them.
+        layers: The assets, each after its source.
         days: The days of interest, the oldest first.
-        lookback: How many days before the last one a look back takes in.
+        lookback: The number of days before the last one that the lookback covers.
     """
     recorded = {
         layer.asset: layer.storage.recorded(instance, layer.asset, days) for layer in layers

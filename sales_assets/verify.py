@@ -1,4 +1,4 @@
-"""Compares what a Dagster instance has recorded of the days with what is in the storage.
+"""Compares the records of days in a Dagster instance with what is in the storage.
 
 A comparison changes nothing in the storage, and a repair changes no day. The command line shows the
 differences.
@@ -28,7 +28,7 @@ from sales_assets.storage.recorded import STAMP, next_stamp
 from sales_assets.storage.replace import ReplacedError
 from sales_assets.storage.replace.work import WORK
 
-_UNDER_WAY = "; a run may be under way that stores it: verify again once it has ended"
+_UNDER_WAY = "; a run may be storing it: verify again when the run has ended"
 _OF_NO_RUN = {Kind.FOREIGN, Kind.SYSTEM}
 """Any other kind may appear only because a run has not yet recorded what it stored."""
 
@@ -67,7 +67,7 @@ class Verification:
         directories = self._layers[0].storage.directories
         try:
             found += [
-                stranger("storage", Path(name), "not ours, and is left alone")
+                stranger("storage", Path(name), "not a work directory")
                 for name in directories.strangers()
             ]
             before = directories.leftovers()
@@ -77,9 +77,9 @@ class Verification:
         except OSError as error:
             return [*found, unreadable("storage", error)]
         return found + [
-            Difference("storage", Kind.LEFTOVERS, f"{left} is left from a killed run")
+            Difference("storage", Kind.LEFTOVERS, f"{left} was left by a killed run")
             if left in after
-            else Difference("storage", Kind.LEFTOVERS, f"{left} was swept up", fixed=True)
+            else Difference("storage", Kind.LEFTOVERS, f"{left} was removed", fixed=True)
             for left in before
         ]
 
@@ -151,7 +151,7 @@ class Verification:
                     # A run has just replaced it, and will record it.
                     whole.discard(layer.name)
         return [
-            one._replace(fixed=True, detail="it was whole, and is recorded now")
+            one._replace(fixed=True, detail="it was complete, and is recorded now")
             if one.kind == Kind.UNRECORDED and one.where in whole
             else one
             for one in found
@@ -181,7 +181,7 @@ class Verification:
     def _places(self) -> tuple[list[Location], list[Difference]]:
         """List the entries of the directories of days, and the places that cannot be read.
 
-        The work directory is skipped; it lies there if that is a separate volume.
+        The work directory is skipped; it is there if that is a separate volume.
         """
         places: list[Location] = []
         found: list[Difference] = []

@@ -29,7 +29,7 @@ def test_a_number_that_does_not_fit_is_refused_by_name(
     monkeypatch.setenv("SALES_SCHEDULE_HOUR", value)
     with pytest.raises(InvalidSettingError) as error:
         settings.read()
-    assert f"SALES_SCHEDULE_HOUR is '{value}', which is not a whole number from 0 to 23" in str(
+    assert f"SALES_SCHEDULE_HOUR is '{value}'; expected a whole number from 0 to 23" in str(
         error.value
     )
 

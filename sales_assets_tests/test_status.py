@@ -68,7 +68,7 @@ def test_a_person_reads_spans_of_days() -> None:
     assert list(lines) == [
         "raw_sales: 1 of 23 days are stored",
         "  22 missing: 2022-08-10...2022-08-31",
-        "  changed when it was last stored: 2022-08-09 (+1 -0 rows)",
+        "  changed when last stored: 2022-08-09 (+1 -0 rows)",
     ]
 
 

@@ -1,4 +1,4 @@
-"""A run launcher that has workers execute the runs, on any machine.
+"""A run launcher that executes runs on workers, on any machine.
 
 Runs wait in Redis, and Celery (`dagster-celery`) takes them to workers; `dagster.workers.yaml` in
 `deploy/` configures both. Backfills have a queue of their own, so that a scheduled run does not

@@ -1,4 +1,4 @@
-"""What the console shows of a run that failed: the error once, and last; the history keeps it all.
+"""Makes the console show the error of a failed run once, and last; the history keeps everything.
 
 Dagster prints an error of ours twice, each time with its own stack, and a line for each step that
 could not run because of it. Errors that are not ours keep their stack.

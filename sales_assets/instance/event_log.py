@@ -60,7 +60,7 @@ class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEven
 
     A batch becomes visible all at once in each of its two databases: first in that of the run, then
     in that of all assets. A process killed between the two leaves a batch of events that the log of
-    the run has and the asset doesn't; with Dagster's own class, that is one event. A batch that
+    the run has and the asset does not; with Dagster's own class, that is one event. A batch that
     fails is rolled back, and Dagster stores its events one by one as far as it can.
     """
 
@@ -97,7 +97,7 @@ class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEven
         super().__init__(str(directory), self._inst_data)
 
     def has_table(self, table_name: str) -> bool:
-        """Tell whether a table exists, which Dagster asks for each event; tables stay."""
+        """Return whether a table exists; Dagster checks that for each event, and tables stay."""
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables

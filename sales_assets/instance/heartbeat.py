@@ -3,7 +3,7 @@
 While a run executes, its process writes a new value to the instance every few seconds. Run
 monitoring sees whether it changes. No clocks, host names or process ids are compared, and no code
 server or queue is trusted, so this works in containers and across machines. In return, the process
-learns that Dagster has ended its run (canceled it, or given it up), and interrupts itself.
+learns that Dagster has ended its run (canceled it, or marked it as failed), and interrupts itself.
 """
 
 import functools
@@ -24,7 +24,7 @@ BEAT_SECONDS = 3.0
 """The time between two heartbeats."""
 
 LOOKS_UNTIL_DEAD = 5
-"""A run is dead after so many looks in a row without a new heartbeat: its process may be busy or
+"""A run is dead after this many looks in a row without a new heartbeat: its process may be busy or
 cut off for a moment. At one look every 5 s, that takes half a minute."""
 
 _ENDS = {
@@ -94,7 +94,7 @@ class WatchingLauncher(RunLauncher):
         )
 
     def looks(self, run: dg.DagsterRun) -> int:
-        """Tell after how many looks without a new heartbeat a run is dead."""
+        """Return the number of looks without a new heartbeat after which a run is dead."""
         return LOOKS_UNTIL_DEAD
 
 

@@ -2,7 +2,7 @@
 
 Run retries restart a run that crashed, but not one with a failed step, which would fail again. But
 a step also fails when Postgres restarts in the middle of a statement, or when the object store is
-down for longer than its client waits. Such a failure says nothing about the data.
+down for longer than its client waits. Such a failure has nothing to do with the data.
 """
 
 import re
@@ -27,7 +27,7 @@ _LOST = re.compile(
 
 
 class RetryingEventLog(SqlEventLogStorage):
-    """Mixed into an event log, it has runs retried that failed because a service was down."""
+    """Mixed into an event log, it retries runs that failed because a service was down."""
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event; tag the run for a retry if a step failed because a service was down."""

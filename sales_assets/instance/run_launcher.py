@@ -43,7 +43,7 @@ class WatchfulRunLauncher(WatchingLauncher, DefaultRunLauncher):
         super().__init__(inst_data)
 
     def looks(self, run: DagsterRun) -> int:
-        """Tell after how many looks a run is dead: only once it can be started again."""
+        """Return the number of looks after which a run is dead: only once it can be restarted."""
         find: Callable[[str], DagsterGrpcClient | None] = self._get_grpc_client_for_termination
         client = find(run.run_id)
         if client is None:

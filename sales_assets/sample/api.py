@@ -77,11 +77,11 @@ class SampleApi(Serving):
         query = {name: values[-1] for name, values in parse_qs(address.query).items()}
         sent = self.shape.token_of(headers, query)
         if not hmac.compare_digest(sent.encode(), self.token.encode()):
-            return _error(HTTPStatus.UNAUTHORIZED, "this is not the token of this API")
+            return _error(HTTPStatus.UNAUTHORIZED, "the token is invalid")
         try:
             day, number = self.shape.asked(query)
         except (KeyError, ValueError):
-            expected = f"{self.shape.day}=YYYY-MM-DD and {self.shape.parameter}=... are expected"
+            expected = f"expected {self.shape.day}=YYYY-MM-DD and {self.shape.parameter}=..."
             return _error(HTTPStatus.BAD_REQUEST, expected)
         fault = self.faults.next(day, number)
         if fault is not None:

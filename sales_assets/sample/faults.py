@@ -35,14 +35,12 @@ class Fault(BaseModel):
 
     date: datetime.date | None = Field(default=None, description="Only requests for this day.")
     page: int | None = Field(default=None, ge=1, description="Only requests for this page.")
-    times: int | None = Field(
-        default=None, ge=1, description="Only the first so many such requests."
-    )
+    times: int | None = Field(default=None, ge=1, description="Maximum number of such requests.")
 
     serve_page: int | None = Field(default=None, ge=1, description="Serve this page in any case.")
-    page_size: int | None = Field(default=None, ge=1, description="Serve pages of so many rows.")
+    page_size: int | None = Field(default=None, ge=1, description="Serve pages of this many rows.")
     shift: int = Field(
-        default=0, ge=0, description="Serve as if so many rows had come in at the front."
+        default=0, ge=0, description="Serve as if this many rows had been added at the front."
     )
 
     status: int | None = Field(default=None, ge=200, le=599, description="Return this status.")
@@ -52,18 +50,16 @@ class Fault(BaseModel):
     bom: bool = Field(default=False, description="Put a UTF-8 byte order mark in front.")
     gzip: bool = Field(default=False, description="Compress the body, requested or not.")
 
-    delay: float = Field(default=0, ge=0, description="Wait so many seconds before responding.")
-    jitter: float = Field(default=0, ge=0, description="Wait up to so many seconds more.")
+    delay: float = Field(default=0, ge=0, description="Seconds to wait before responding.")
+    jitter: float = Field(default=0, ge=0, description="Seconds to wait in addition, at most.")
     cut: int = Field(
-        default=0, ge=0, description="Close before the last so many bytes of the body."
+        default=0, ge=0, description="Close this many bytes before the end of the body."
     )
-    content_length: bool = Field(default=True, description="Announce the length of the whole body.")
+    content_length: bool = Field(default=True, description="Send a Content-Length header.")
     reset: bool = Field(
         default=False, description="Reset the connection in the middle of the body."
     )
-    drip: float = Field(
-        default=0, ge=0, description="Wait so many seconds after each byte of the body."
-    )
+    drip: float = Field(default=0, ge=0, description="Seconds to wait after each byte of the body.")
 
 
 _faults = TypeAdapter(list[Fault])

@@ -1,4 +1,4 @@
-"""How the sample API is served: connections, responses, and how these go wrong on their way.
+"""How the sample API is served: connections, responses, and their faults in transit.
 
 `api` defines the responses.
 """

@@ -148,7 +148,11 @@ def compare_quarantine(
     except (InvalidPartitionError, PublishError, ReplacedError, OSError) as error:
         detail = f"{place.directory} cannot be read ({error}): move it away"
         return 0, [Difference(name, Kind.DAMAGED, detail)]
-    found = [stranger(name, path, "not ours") for path in paths if path.name != place.file.name]
+    found = [
+        stranger(name, path, "not a quarantine file")
+        for path in paths
+        if path.name != place.file.name
+    ]
     if not stored and expected:
         detail = f"{expected} rejected rows are recorded but not stored: materialize it again"
         found.append(Difference(name, Kind.MISSING, detail))

@@ -36,8 +36,8 @@ _OBJECTS = re.compile(
 )
 _EXPECTED = (
     "a local path (./a:b for a name with a colon), file:///path, or an address of an object store "
-    "(s3, gs, az, abfs) such as s3://bucket/prefix, without `?`, `#`, user name or password: "
-    "set those in the store's own variables, such as AWS_SECRET_ACCESS_KEY"
+    "(s3, gs, az, abfs) such as s3://bucket/prefix, without `?`, `#`, user name or password "
+    "(credentials go into the store's own variables, such as AWS_SECRET_ACCESS_KEY)"
 )
 
 

@@ -101,12 +101,14 @@ def test_what_may_be_secret_is_not_shown(value: str) -> None:
 
 
 def test_anything_else_is_shown() -> None:
-    with pytest.raises(InvalidAddressError, match=r"is 'sampel', .*, or the word sample \("):
+    with pytest.raises(InvalidAddressError, match=r"is 'sampel'; .*, or the word sample \("):
         check_address("sampel", "SALES_API_URL", or_else=", or the word sample")
 
 
 def test_a_secret_address_is_not_shown_at_all() -> None:
-    with pytest.raises(InvalidAddressError, match="SALES_ALERT_URL is not an address") as error:
+    with pytest.raises(
+        InvalidAddressError, match="SALES_ALERT_URL is invalid; expected an address"
+    ) as error:
         check_address("https://hooks.example.com/SECRET ", "SALES_ALERT_URL", secret=True)
     assert "hooks" not in str(error.value)
 
@@ -166,5 +168,5 @@ def test_a_text_without_a_scheme_is_an_absolute_path(
 def test_what_is_not_written_as_it_is_meant_is_refused_with_its_reason(
     text: str, reason: str
 ) -> None:
-    with pytest.raises(InvalidAddressError, match=rf"^BASE_DIR is .* not a path \(.*{reason}"):
+    with pytest.raises(InvalidAddressError, match=rf"^BASE_DIR is .*; expected a path .*{reason}"):
         path_or_scheme(text, "BASE_DIR", "a path")

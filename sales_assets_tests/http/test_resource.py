@@ -85,7 +85,7 @@ def test_an_address_is_checked_before_the_token(
     token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REFUNDS_TOKEN")
-    with pytest.raises(ApiError, match=r"REFUNDS_API_URL is 'sampel', which is not an address"):
+    with pytest.raises(ApiError, match=r"REFUNDS_API_URL is 'sampel'; expected an address"):
         RefundsApi(url="sampel").connect()
 
 

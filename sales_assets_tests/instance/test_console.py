@@ -1,4 +1,4 @@
-"""What the console shows of a run that failed."""
+"""What the console shows of a failed run."""
 
 from pathlib import Path
 

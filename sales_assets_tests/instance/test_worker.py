@@ -37,7 +37,7 @@ def test_a_worker_of_an_instance_without_workers_says_what_to_do(tmp_path: Path)
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
-        ({"BASE_DIR": "s3://bucket/line\n"}, "BASE_DIR is not a local path"),
+        ({"BASE_DIR": "s3://bucket/line\n"}, "BASE_DIR is invalid; expected a local path"),
         ({"DAGSTER_CELERY_BROKER": "amqp://somewhere"}, "Redis URL must specify one of"),
         ({}, '"DAGSTER_CELERY_BROKER" which is not set'),
     ],

@@ -144,7 +144,7 @@ def tell(runs: Sequence[Run], order: Sequence[int]) -> None:
             turns.start(partial(there.run, one.asset, days, one.clock))
         for _ in turns.take(order):
             if any(not run.is_finished for run in instance.get_runs()):
-                assert all("a run may be under way" in one for one in there.differences())
+                assert all("a run may be storing it" in one for one in there.differences())
         there.follow()
         assert there.differences() == []
         files = tree(Path(place) / "storage")

@@ -235,7 +235,7 @@ def test_the_service_reads_dot_env_and_says_what_is_wrong_with_its_settings(
     assert "set RIDES_DB to another path" in lost.wait()[2]
     (tmp_path / ".env").write_text("RIDES_API_URL=nowhere\n")
     broken = pulling.start()
-    assert "RIDES_API_URL is 'nowhere', which is not an address" in broken.wait()[2]
+    assert "RIDES_API_URL is 'nowhere'; expected an address" in broken.wait()[2]
     assert (broken.wait()[0], lost.wait()[0]) == (1, 1)
 
 
