@@ -28,8 +28,9 @@ class InvalidSettingError(click.ClickException):
     exit_code = 2
 
     def __init__(self, name: str, value: str | None, expected: str) -> None:
-        held = "invalid" if value is None else repr(value)
-        super().__init__(f"{name} is {held}; expected {expected}: correct or unset it")
+        held = "invalid" if value is None else repr(value) if value else "empty or not set"
+        remedy = "set it" if value == "" else "correct or unset it"
+        super().__init__(f"{name} is {held}; expected {expected}: {remedy}")
 
 
 def _day(value: str) -> str:

@@ -76,8 +76,10 @@ def days_between(partitions: dg.PartitionsDefinition[str], low: str, high: str) 
     every = partitions.get_partition_keys()
     days = [day for day in every if low <= day <= high]
     if not days:
-        there = f"valid days are {every[0]} to {every[-1]}" if every else "there are none yet"
-        raise NoSuchDaysError(f"no such days: {there}, from SALES_START_DATE to yesterday (UTC)")
+        there = f"valid days are {every[0]} to {every[-1]}" if every else "there is no day yet"
+        raise NoSuchDaysError(
+            f"no partition is in this range: {there} (SALES_START_DATE to yesterday, UTC)"
+        )
     return days
 
 

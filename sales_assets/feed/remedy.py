@@ -87,7 +87,7 @@ def steps(
         yield from _commands(downstream, stored)
     every = [*assets, *downstream]
     yield (
-        f"to run the missing days (in the UI: {' and '.join(every)}, Materialize, "
+        f"to run the failed days again (in the UI: {' and '.join(every)}, Materialize, "
         f"{boxes(missing)}):"
     )
     yield from _commands(every, missing)

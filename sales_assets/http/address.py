@@ -55,9 +55,11 @@ def path_or_scheme(value: str, setting: str, expected: str) -> Path | str:
     Raises:
         InvalidAddressError: The value is malformed. The error shows no address.
     """
+    if not value:
+        raise InvalidAddressError(setting, value, expected)
     scheme = scheme_of(value)
-    if not value or value != value.strip() or _CONTROL.search(unquote(value)):
-        reason = "it is empty, or has control characters, white space around it, or invalid UTF-8"
+    if value != value.strip() or _CONTROL.search(unquote(value)):
+        reason = "it has control characters, white space around it, or invalid UTF-8"
     elif _QUOTED.fullmatch(value):
         reason = "remove the quotes"
     elif _UNEXPANDED.search(value):
@@ -94,7 +96,8 @@ def check_address(value: str, setting: str, *, secret: bool = False, or_else: st
         raise InvalidAddressError(
             setting,
             None if secret or _MAY_HOLD_A_SECRET.search(value) else shown(value, _LONGEST_SHOWN),
-            f"an address of the form https://host[:port][/path]{or_else} ({reason})",
+            f"an address of the form https://host[:port][/path]{or_else}"
+            + (f" ({reason})" if value else ""),
         )
     return value if secret else value.rstrip("/")
 

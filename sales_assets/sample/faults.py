@@ -77,12 +77,17 @@ class Faults:
         """Read a YAML fault file.
 
         Raises:
-            InvalidFaultsError: It is not a YAML list of faults; the text names the entry and why.
+            InvalidFaultsError: It is not a YAML list of faults; the text names the first invalid
+                entry (from 0), its key, and why.
         """
         try:
             return cls(_faults.validate_python(yaml.safe_load(path.read_text(encoding="utf-8"))))
-        except (pydantic.ValidationError, yaml.YAMLError) as error:
-            raise InvalidFaultsError(f"{path}: {error}") from error
+        except pydantic.ValidationError as error:
+            wrong = error.errors(include_url=False)[0]
+            place = ".".join(map(str, wrong["loc"])) or "the file"
+            raise InvalidFaultsError(f"{path}: {place}: {wrong['msg']}") from None
+        except yaml.YAMLError as error:
+            raise InvalidFaultsError(f"{path}: {error}") from None
 
     def next(self, day: datetime.date, page: int) -> Fault | None:
         """Return the fault for a request, if any, and count it as used."""

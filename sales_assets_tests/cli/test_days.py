@@ -68,7 +68,7 @@ def test_a_home_that_is_not_there_is_named_without_a_traceback(
 def test_days_that_are_no_partitions_have_no_status(python: Command) -> None:
     result = python(*STATUS, "--from", "9000-01-01")
     assert result.returncode == 2
-    assert "Error: no such days: valid days are 2022-08-09 to " in result.stderr
+    assert "Error: no partition is in this range: valid days are 2022-08-09 to " in result.stderr
 
 
 def test_the_command_says_which_days_are_missing(python: Command) -> None:

@@ -41,7 +41,7 @@ def test_a_day_alone_is_a_partition() -> None:
 def test_each_span_of_neighbors_has_a_command_of_its_own() -> None:
     missing = ["2022-08-20", "2022-08-22", "2022-08-23"]
     assert [*steps(["raw_sales"], missing, [], [])] == [
-        "to run the missing days (in the UI: raw_sales, Materialize, 2022-08-20, "
+        "to run the failed days again (in the UI: raw_sales, Materialize, 2022-08-20, "
         "[2022-08-22...2022-08-23]):",
         f"  {LAUNCH} raw_sales --partition 2022-08-20",
         f"  {LAUNCH} raw_sales --partition-range 2022-08-22...2022-08-23",
@@ -73,7 +73,8 @@ def test_what_is_downstream_runs_for_the_days_that_were_stored_too() -> None:
         "runs; without one, run:",
         f"  {LAUNCH} stg_sales --partition {DAYS[0]}",
         f"  {LAUNCH} stg_sales --partition {DAYS[2]}",
-        f"to run the missing days (in the UI: raw_sales and stg_sales, Materialize, {DAYS[1]}):",
+        "to run the failed days again (in the UI: raw_sales and stg_sales, Materialize, "
+        f"{DAYS[1]}):",
         f"  {LAUNCH} raw_sales,stg_sales --partition {DAYS[1]}",
     ]
 

@@ -1,5 +1,7 @@
 """What an address is, and what is said of something else."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,6 @@ def test_an_address_is_taken_without_a_slash_at_its_end(address: str) -> None:
 
 
 BAD = {
-    "": "https?://",
     "sampel": "https?://",
     "host:80": "https?://",
     "ftp://host": "https?://",
@@ -142,6 +143,12 @@ def test_the_scheme_says_what_a_text_is(text: str, scheme: str | None) -> None:
     assert scheme_of(text) == scheme
 
 
+@pytest.mark.parametrize("read", [check_address, partial(path_or_scheme, expected="a path")])
+def test_an_empty_address_counts_as_not_set(read: Callable[[str, str], object]) -> None:
+    with pytest.raises(InvalidAddressError, match=r"is empty or not set; expected .*: set it$"):
+        read("", "ORDERS_API_URL")
+
+
 @pytest.mark.parametrize("text", ["~/x", "x"])
 def test_a_text_without_a_scheme_is_an_absolute_path(
     text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -154,7 +161,6 @@ def test_a_text_without_a_scheme_is_an_absolute_path(
 @pytest.mark.parametrize(
     ("text", "reason"),
     {
-        "": "it is empty",
         "a ": "white space",
         "'a'": "quotes",
         "\u201ca\u201d": "quotes",

@@ -43,7 +43,7 @@ def test_an_address_of_an_object_store_is_taken_whatever_the_case_of_its_scheme(
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_what_to_do(address: str) -> None:
-    with pytest.raises(InvalidAddressError, match=r"BASE_DIR is .*a local path.*: correct or"):
+    with pytest.raises(InvalidAddressError, match=r"BASE_DIR is .*a local path"):
         location(address)
 
 
