@@ -185,8 +185,8 @@ class DailyApi(HttpApi):
             raise self.refusal(answer)
         if answer.age:
             raise answer.transient_error(
-                f"the response has been in a cache for {answer.age} s (header Age), so it does not "
-                "prove the current day"
+                f"the response has been in a cache for {answer.age} s (header Age), so it proves "
+                "nothing about the current data"
             )
         if answer.status == 404:
             if number == 1 and answer.body and not _is_json(answer.body):

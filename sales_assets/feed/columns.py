@@ -155,8 +155,8 @@ def _type_of(field: Mapping[str, Any], place: str) -> tuple[Type, bool]:
     found = _branch(values[0], field.get("epoch"), place) if len(values) == 1 else None
     if found is None or len(branches) > 2:
         raise InvalidSchemaError(
-            f"{place} has the type {_json(declared)}; supported are {_SUPPORTED}, or a union of "
-            "null and one of them"
+            f"{place} has the type {_json(declared)}; supported types are {_SUPPORTED}, or a "
+            "union of null and one of them"
         )
     if isinstance(declared, list) and len(branches) == 1:
         raise InvalidSchemaError(

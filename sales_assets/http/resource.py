@@ -29,7 +29,7 @@ from sales_assets.http.tokens import (
 )
 
 _SENTENCES = {
-    103: "an early hint instead of a response: disable them in the gateway in front of the API",
+    103: "an early hint instead of a response: disable early hints in the gateway of the API",
     204: "no content instead of a list: check that the address is that of the API",
     304: "a cache in between returned this, although the request was not conditional",
     421: "the server does not serve this host: check the address, and the proxy if there is one",

@@ -6,7 +6,7 @@ directory that a run touches. Storage checks what the files hold.
 
 The rules look at names, at the time of the request and again right before its run. Somebody who
 may write below an allowed root can replace a directory with a symlink after that; docs/http-jobs.md
-says what remains possible.
+describes what remains possible.
 """
 
 import fcntl
@@ -34,7 +34,7 @@ _NAME = "sales"
 _OWN = frozenset({*_LAYERS, QUARANTINE, WORK})
 """Names of the directories that a storage keeps for itself."""
 _LONGEST_ROOT, _LONGEST_NAME = 1024, 255
-"""Bytes; every file system takes the paths that a run makes below such a root."""
+"""Bytes; every file system accepts the paths that a run creates below such a root."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -49,7 +49,7 @@ class StoredDay(NamedTuple):
 
 
 def stored_day(directories: Mapping[str, str], roots: Sequence[Path]) -> StoredDay:
-    """Find out which day of which storage the directories of a request stand for.
+    """Return the day, and its storage, that the directories of a request belong to.
 
     Args:
         directories: Layer (`raw`, `stg`) to the directory that a request names for it.
@@ -68,7 +68,7 @@ def stored_day(directories: Mapping[str, str], roots: Sequence[Path]) -> StoredD
 
 
 def refuse_strangers(day: StoredDay) -> None:
-    """Refuse symlinks, and whatever else takes the place of a directory that a run needs.
+    """Refuse symlinks, and anything else in the place of a directory that a run needs.
 
     Raises:
         BadRequest: There is one.
@@ -87,7 +87,7 @@ def locked_day(day: StoredDay) -> Iterator[None]:
     """Lock a day against all other requests; both of its assets, since one is read for the other.
 
     All servers of a storage see the lock. It ends with the server that holds it, which a run does,
-    too, so it tells whether a run is alive. To the storage it is one more work directory,
+    too, so it shows whether a run is alive. To the storage, it is one more work directory,
     `.work/ID/`, locked with flock; the next run sweeps up what a killed server left.
 
     Raises:

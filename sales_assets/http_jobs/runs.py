@@ -64,7 +64,7 @@ class Runs:
 
     Args:
         instance: Where the runs are recorded.
-        at_a_time: How many go at a time.
+        at_a_time: Maximum number of concurrent runs.
     """
 
     def __init__(self, instance: dg.DagsterInstance, at_a_time: int) -> None:
@@ -80,7 +80,7 @@ class Runs:
 
         Raises:
             HTTPException: Another request writes this day of this storage, or its other asset; the
-                storage is not as it has to be; or no requests are accepted at the moment.
+                storage cannot be used; or no requests are accepted at the moment.
         """
         tags = {_ORIGIN: origin, _HOST: socket.gethostname(), _ROOT: str(day.root)}
         order = _Order(self._instance.get_ref(), str(uuid.uuid4()), asset, day, tags)

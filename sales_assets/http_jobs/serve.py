@@ -35,13 +35,13 @@ def serve(
     """Serve until SIGTERM or Ctrl-C.
 
     Args:
-        host: Where to listen.
+        host: The address to listen on.
         ports: Port by layer (`raw`, `stg`) of the jobs to serve; 0 for any free one.
-        roots: Paths below which requests may name directories, besides `BASE_DIR`.
-        token: What requests have to carry, if anything.
-        at_a_time: How many runs go at a time.
-        stop_within: Seconds that runs in progress get to end.
-        say: Gets a line for each job, with its address.
+        roots: Paths below which requests may use directories, in addition to `BASE_DIR`.
+        token: The token that requests must send, if any.
+        at_a_time: Maximum number of concurrent runs.
+        stop_within: Seconds to let running jobs finish.
+        say: Called with a line for each job, with its address.
 
     Raises:
         CannotServeError: Because of one of these, `TMPDIR` or the instance.

@@ -2,7 +2,7 @@
 
 A connection carries one request. Hypercorn closes those that do not send a whole head in time; the
 body is read here, within limits, before a thread gets the request, so that slow clients use no
-threads. What the applications do is not known here.
+threads. What the applications do does not matter here.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ MAX_BODY = 64 * 1024
 """Bytes that the body of a request may have."""
 
 SECONDS_TO_ARRIVE = 30
-"""How long a client may take to send its head, to send its body, and to take the response."""
+"""How long a client may take to send its head, to send its body, and to read the response."""
 
 _SECONDS_TO_TAKE_ANSWERS = 5
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -59,7 +59,7 @@ def serve(
 
     Args:
         apps: The application of each open port.
-        threads: How many requests each application works on at a time.
+        threads: Maximum number of concurrent requests per application.
         stop: Called when the signal arrives; makes the applications refuse further requests.
         close: Called after that, in a thread; returns once requests have their responses. Until
             then, the applications are still served.

@@ -1,7 +1,7 @@
 """The code server of an installation: `dagster api grpc`, but it exits once it is broken.
 
 Dagster's server watches its runs in a thread. If that thread dies because the database is down, the
-server goes on taking runs, but never notices that one has ended, and ignores SIGTERM.
+server still accepts runs, but never notices that one has ended, and ignores SIGTERM.
 `python -m sales_assets.instance.code_server` takes the same options and exits then, so that it is
 restarted.
 """

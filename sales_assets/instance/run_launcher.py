@@ -1,7 +1,7 @@
 """Dagster's default run launcher, which also reports dead runs.
 
 With Dagster's own, a run that died with its code server, or that nobody watches (command line, HTTP
-jobs), stays started for ever, and its backfill hangs. Run monitoring polls this one and fails the
+jobs), stays STARTED forever, and its backfill hangs. Run monitoring polls this one and fails the
 runs that it reports; run retries start them again.
 """
 

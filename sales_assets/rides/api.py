@@ -60,9 +60,9 @@ class RidesApi(HttpApi):
 
         Args:
             interval: Seconds between a response and the next call. After a response without a ride,
-                the pause is at least `backoff`, and what the server says in `Retry-After`.
-            polls: After how many calls to end; never, unless given.
-            seconds: After how long to make no further call; never, unless given.
+                the pause is at least `backoff`, and what the server requests in `Retry-After`.
+            polls: Number of calls after which to end; no limit unless given.
+            seconds: Seconds after which no further call is made; no limit unless given.
             pause: Waits for some seconds. If it returns true, no further call is made.
         """
         end = None if seconds is None else time.monotonic() + seconds

@@ -97,7 +97,7 @@ class RidesDatabase(dg.ConfigurableResource[Any]):
             log: Gets a warning when the file was deleted, moved or replaced.
 
         Raises:
-            RidesDatabaseError: The database cannot be opened, or belongs to something else.
+            RidesDatabaseError: The database cannot be opened, or belongs to another program.
         """
         # In a run Dagster has replaced the variable with its value; the service has no run.
         variable = self.path

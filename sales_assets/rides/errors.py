@@ -108,7 +108,7 @@ def explained(address: str) -> Iterator[None]:
     except ValueError as error:
         if "NUL" not in str(error):
             raise
-        raise UnstorableRideError("Postgres cannot hold text with a NUL character") from None
+        raise UnstorableRideError("Postgres cannot store text with a NUL character") from None
 
 
 def _judge(error: sa.exc.DBAPIError | OSError) -> _Judgement:

@@ -17,7 +17,7 @@ STOP_GRACE = 5
 """Seconds to receive and store the current ride when the service is to stop."""
 
 RETRY_PAUSE = 1
-"""Seconds between attempts to store a ride while the database is locked or away."""
+"""Seconds between attempts to store a ride while the database is locked or unreachable."""
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
     """Pull until SIGTERM or SIGINT, whose handlers this sets; to be called in the main thread.
 
     The signal ends a pause at once. The current ride gets `STOP_GRACE` seconds to be received and
-    stored. While the database is locked or away, the current ride waits.
+    stored. While the database is locked or unreachable, the current ride waits.
 
     Returns:
         What was pulled.
@@ -128,7 +128,7 @@ def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
 def store_when_back(
     rides: RidesStore, answer: RideAnswer, pause: Callable[[float], object] = time.sleep
 ) -> bool:
-    """Store a ride; while the database is locked or away, wait and try again.
+    """Store a ride; while the database is locked or unreachable, wait and try again.
 
     Returns:
         Whether the ride is new.

@@ -83,11 +83,11 @@ class Database:
         self._opened = None
 
     def _turn(self) -> AbstractContextManager[None]:
-        """Keep others of us away."""
+        """Keep our other processes away."""
         return nullcontext()
 
     def _identify(self) -> object:
-        """Tell what is at the address from anything that may take its place."""
+        """Identify what is at the address, as opposed to what may replace it."""
         return self.address
 
     def _reopen(self) -> None:
@@ -142,7 +142,7 @@ class SqliteFile(Database):
             ) from error
 
     def _identify(self) -> tuple[int, int]:
-        """Make the file if there is none, and tell it from others by device and inode."""
+        """Create the file if there is none; identify it by device and inode."""
         path = Path(self.address)
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):

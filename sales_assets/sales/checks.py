@@ -58,6 +58,6 @@ SALES_CHECKS = [
         stg_sales,
         no_unknown_fields,
         name="has_no_unknown_fields",
-        description="The API sends no field that is not in the contract. raw_sales keeps them all.",
+        description="The API sends no fields outside the contract; raw_sales keeps unknown fields.",
     ),
 ]

@@ -51,7 +51,7 @@ class Fault(BaseModel):
     gzip: bool = Field(default=False, description="Compress the body, requested or not.")
 
     delay: float = Field(default=0, ge=0, description="Seconds to wait before responding.")
-    jitter: float = Field(default=0, ge=0, description="Seconds to wait in addition, at most.")
+    jitter: float = Field(default=0, ge=0, description="Maximum random delay on top, in seconds.")
     cut: int = Field(
         default=0, ge=0, description="Close this many bytes before the end of the body."
     )

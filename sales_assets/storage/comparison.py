@@ -91,7 +91,7 @@ def source_differences(
     elif rows != source_rows:
         yield (
             Kind.ROWS_DIFFER,
-            f"{rows} rows, including rejected, but {name} has {source_rows}",
+            f"{rows} rows, including rejected ones, but {name} has {source_rows}",
         )
 
 

@@ -74,7 +74,7 @@ def test_a_value_is_taken_as_it_is_or_refused(kind: Any, good: list[Any], bad: l
 @pytest.mark.parametrize(
     ("declared", "says"),
     [
-        (field("bytes"), r"field 'x' has the type .bytes.; supported are string, int"),
+        (field("bytes"), r"field 'x' has the type .bytes.; supported types are string, int"),
         (field("date"), r'has the type .date..*"logicalType": "date"'),
         (field({"type": "int", "logicalType": "time-millis"}), "has the type .*time-millis"),
         (field(["string", "long"]), r"a union of null and one of them"),

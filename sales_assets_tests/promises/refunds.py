@@ -83,7 +83,7 @@ REFUND_CHECKS = [
         stg_refunds,
         no_unknown_fields,
         name="has_no_unknown_fields",
-        description="The API sends no field that is not in the contract.",
+        description="The API sends no fields outside the contract.",
     ),
 ]
 

@@ -298,7 +298,7 @@ def test_services_store_in_postgres_all_rides_that_it_can_hold(
     assert [status for status, _, _ in ended] == [0, 0]
     assert stored(postgres) == set(server.served)
     log = "".join(log for _, _, log in ended)
-    assert len(re.findall("WARNING skipped .*: Postgres cannot hold text with a NUL", log)) == 1
+    assert len(re.findall("WARNING skipped .*: Postgres cannot store text with a NUL", log)) == 1
     assert len(re.findall(r"WARNING skipped .*\(index row .* do not fit", log)) == 1
     assert "storing rides in postgresql://dagster:***@" in log
     assert "word" not in log
