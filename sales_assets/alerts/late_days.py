@@ -55,7 +55,7 @@ def late_day_alerts(
 
     @dg.sensor(
         name=name,
-        description="Posts each day that is late to SALES_ALERT_URL, and again once it is stored.",
+        description="Posts to SALES_ALERT_URL when a day is late, and again once it is stored.",
         minimum_interval_seconds=_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
     )

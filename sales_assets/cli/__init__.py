@@ -37,7 +37,7 @@ for _command in (sample_api, http_jobs, pull_rides, verify, status, init_home):
 
 
 def _open_standard_streams() -> None:
-    """Put `/dev/null` in the place of closed standard streams.
+    """Replace closed standard streams with `/dev/null`.
 
     Otherwise the next file that is opened, such as a database, gets their descriptors, and with
     them everything that is printed.

@@ -73,6 +73,6 @@ def stg_sales(
     """The sales of a day as typed rows in one Avro file.
 
     Every row is validated against the contract; values are never coerced. A day with invalid rows
-    is not stored, unless the run allows them; they then go to quarantine.
+    is not stored, unless the run allows them; such rows go to quarantine.
     """
     return rows_by_day(context, config, raw_sales, SALE_CONTRACT, sum_of="price")

@@ -43,8 +43,8 @@ SALES_CHECKS = [
             odd={"with a price that is not positive": lambda row, _: row["price"] <= 0},
         ),
         name="rows_are_sales_of_the_day",
-        description="Every sale is of its day and has a client and a product. Warns about prices "
-        "that are not positive.",
+        description="Every sale has the partition's date, a client and a product. Warns about "
+        "prices that are not positive.",
         blocking=True,
     ),
     daily_check(
