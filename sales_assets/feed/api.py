@@ -183,10 +183,10 @@ class DailyApi(HttpApi):
         """Parse a response into a page; None for the 404 that ends a day."""
         if answer.status not in (200, 404):
             raise self.refusal(answer)
-        if answer.age:
+        if answer.cached:
             raise answer.transient_error(
-                f"the response has been in a cache for {answer.age} s (header Age), so it proves "
-                "nothing about the current data"
+                f"the response has been in a cache ({answer.cached}), so it proves nothing about "
+                "the current data"
             )
         if answer.status == 404:
             if number == 1 and answer.body and not _is_json(answer.body):

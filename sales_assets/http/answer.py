@@ -1,4 +1,4 @@
-"""A response: its decompressed body, its age, and when to retry.
+"""A response: its decompressed body, whether a cache kept it, and when to retry.
 
 This module reads only what is common to all HTTP APIs. Callers decide what a status means to them.
 """
@@ -23,6 +23,18 @@ _LONGEST_REASON = 200
 _SLICE = 1 << 13
 _UNIX_TIME = 1_000_000_000
 """From here on, a number of seconds is a Unix timestamp."""
+_OF_CACHES = [
+    "Age",
+    "X-Cache",
+    "X-Cache-Status",
+    "X-Proxy-Cache",
+    "Cache-Status",
+    "CF-Cache-Status",
+]
+_KEPT = re.compile(
+    r"age: .*[1-9]|[a-z-]*cache[a-z-]*: ((stale|updating)\b|.*(?<![a-z])(?<!refresh_)hit\b)",
+    re.IGNORECASE,
+)
 _EXHAUSTED = re.compile(r"\b(?:remaining|r)=0\s*[;,]\s*(?:reset|t)=(\d+)", re.ASCII)
 """The reset of a limit in the header `RateLimit`, as older and newer drafts of the IETF have it."""
 _GZIP_OR_ZLIB, _WITHOUT_HEADER = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
@@ -61,9 +73,10 @@ class HttpAnswer:
         return f"{status}: {shown(text, _LONGEST_REASON)}"
 
     @property
-    def age(self) -> int:
-        """Age in seconds of a cached response; 0 for one straight from the API."""
-        return max(map(int, re.findall(r"\d{1,9}", self.headers.get("Age", ""))), default=0)
+    def cached(self) -> str:
+        """The header that says that a cache has kept this response; empty if there is none."""
+        found = (f"{name}: {self.headers[name]}" for name in _OF_CACHES if name in self.headers)
+        return next(filter(_KEPT.match, found), "")
 
     @property
     def target(self) -> str:

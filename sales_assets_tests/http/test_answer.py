@@ -65,12 +65,35 @@ def test_a_coding_that_nobody_knows_changes_nothing(coding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "age"),
-    [("0", 0), ("1", 1), ("86400", 86400), ("0, 7", 7), ("soon", 0), ("", 0), ("9" * 5000, 10**9)],
+    "header",
+    [
+        *(
+            "Age: 1",
+            "Age: 86400",
+            "Age: 0, 7",
+            f"Age: {'9' * 5000}",
+            "X-Cache: Hit from cloudfront",
+        ),
+        *("X-Cache: MISS, HIT", "X-Cache: TCP_MEM_HIT", "X-Cache-Status: STALE"),
+        *("X-Proxy-Cache: HIT", "CF-Cache-Status: updating", "Cache-Status: x; hit; ttl=5"),
+    ],
 )
-def test_the_age_of_an_answer_is_told(value: str, age: int) -> None:
-    assert answer_of(age=value).age == pytest.approx(age)
-    assert answer_of().age == 0
+def test_a_response_that_a_cache_has_kept_is_told(header: str) -> None:
+    name, _, value = header.partition(": ")
+    assert answer_of(b"", 200, **{name: value}).cached == header
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("Age: 0", "Age: soon", "Age: ", "X-Cache: MISS", "X-Cache: RefreshHit from cloudfront"),
+        *("X-Cache: TCP_REFRESH_HIT", "X-Cache-Status: REVALIDATED", "Cache-Status: x; fwd=stale"),
+        *("CF-Cache-Status: DYNAMIC", "X-Cache: white", "X-Cache-Hits: 7"),
+    ],
+)
+def test_any_other_response_is_new(header: str) -> None:
+    name, _, value = header.partition(": ")
+    assert answer_of(b"", 200, **{name: value}).cached == ""
 
 
 @pytest.mark.parametrize(
