@@ -1,7 +1,7 @@
 """Why requests are refused: one table of statuses, when each is sent, and for which errors.
 
-The responses, their OpenAPI description and the table in docs/http-jobs.md follow it. This package
-raises the errors of werkzeug; those of other packages are named here, and nowhere else.
+The responses, their OpenAPI description and the table in docs/http-jobs.md come from it. This
+package raises the errors of werkzeug; those of other packages are named here, and nowhere else.
 """
 
 import logging

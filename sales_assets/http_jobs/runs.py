@@ -108,9 +108,9 @@ class Runs:
         self._turns.shutdown(wait=False)
 
     def close(self, within: float) -> bool:
-        """Stop, and wait for what was accepted; return whether all of it has ended.
+        """Stop, and wait for accepted requests; return whether all of them have ended.
 
-        After `within` seconds runs are killed, and those that wait for their turn are given up.
+        After `within` seconds, runs are killed, and waiting requests are canceled.
         """
         self.stop()
         if not wait(self._accepted, within).not_done:
@@ -122,7 +122,7 @@ class Runs:
         return not wait(self._accepted, _SECONDS_TO_KILL).not_done
 
     def mark_what_was_left(self) -> None:
-        """Mark runs as failed that a server of this host left when it was killed with them."""
+        """Mark runs as failed that were killed together with their server on this host."""
         tags = {_HOST: socket.gethostname()}
         for run in self._instance.get_runs(dg.RunsFilter(tags=tags, statuses=_UNFINISHED)):
             day = StoredDay(Path(run.tags[_ROOT]), run.tags["dagster/partition"])
@@ -177,7 +177,7 @@ def log_to_stderr() -> None:
 
 
 def _work(order: _Order, server: Connection) -> None:
-    """Be the process of a run; `server` takes the answer, and is readable once that is gone."""
+    """Execute a run in its process; `server` receives the answer, and is readable once gone."""
     os.setsid()  # Ctrl-C in a terminal is meant for the server, which lets its runs end.
     log_to_stderr()
     threading.Thread(target=_end_with, args=(server, order), daemon=True).start()
@@ -211,7 +211,7 @@ def _execute(order: _Order, instance: dg.DagsterInstance) -> Answer:
 
 
 def _end_with(server: Connection, order: _Order) -> None:
-    """End the run once the server is gone, at any moment: its day keeps what it had."""
+    """End the run as soon as the server is gone: existing data is kept."""
     multiprocessing.connection.wait([server])
     with dg.DagsterInstance.from_ref(order.instance) as instance:
         _mark_as_failed(instance, order.run_id, "the server was killed")

@@ -118,7 +118,7 @@ async def _serve(
 
 
 def _log_in_a_line(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what happens to single connections, such as one whose client takes no response."""
+    """Log what happens to single connections, such as one whose client reads no response."""
     if not isinstance(context.get("exception"), asyncio.CancelledError):  # Given up at the end.
         _log.warning("%s: %r", context["message"], context.get("exception"))
 
@@ -126,7 +126,7 @@ def _log_in_a_line(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
 def _bounded(app: WSGIApp, threads: int) -> Any:
     """Make an ASGI application that hands `app` requests with complete bodies.
 
-    Of a body that is too long `app` gets the beginning, and has to refuse it.
+    If a body is too long, `app` gets its beginning, and must refuse it.
     """
     wsgi: Any = WSGIMiddleware(app, workers=threads)
 

@@ -55,7 +55,7 @@ class PullConfig(dg.Config):
     )
 
     def limits(self) -> tuple[int | None, float | None]:
-        """Return the greatest number of calls and of seconds; None is no limit."""
+        """Return the maximum number of calls and of seconds; None for no limit."""
         if self.polls is None and self.seconds is None:
             return 12, 50.0
         return self.polls, self.seconds

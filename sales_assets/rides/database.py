@@ -41,7 +41,7 @@ class RidesStore:
             Whether the ride is new.
 
         Raises:
-            UnstorableRideError: The database cannot hold these values.
+            UnstorableRideError: The database cannot store these values.
         """
         ride = answer["ride"]
         user = {**answer["user"], "is_driver": int(answer["user"]["is_driver"])}

@@ -1,4 +1,4 @@
-"""The tables of the rides database, and which databases get them.
+"""The tables of the rides database, and the databases that may have them.
 
 A SQLite file has its version in `PRAGMA user_version`, a Postgres database in the table
 `alembic_version`, where earlier versions of sales_assets put it. Nothing is written into the tables
@@ -130,7 +130,7 @@ def is_current(connection: sa.Connection) -> bool:
 def make_tables(connection: sa.Connection) -> None:
     """Create the tables that a database lacks; if several processes try, one does it.
 
-    In SQLite, the transaction of the connection has to be the only one.
+    In SQLite, the transaction of the connection must be the only one.
     """
     in_file = connection.dialect.name == "sqlite"
     if not in_file:

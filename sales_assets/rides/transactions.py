@@ -109,7 +109,7 @@ class Database:
 
 
 class SqliteFile(Database):
-    """A SQLite file, made when it is first used.
+    """A SQLite file, created when it is first used.
 
     It has a rollback journal and no write-ahead log, so it can be moved alone between transactions.
     In return our own processes take turns, and a writer waits for programs that read.
@@ -200,7 +200,7 @@ def database_at(place: str, busy_timeout: float, log: logging.Logger) -> Databas
 
     Args:
         place: The path of a file, or the address of a Postgres server.
-        busy_timeout: Seconds to wait for others that use it.
+        busy_timeout: Seconds to wait while others use it.
         log: Gets a warning when the file was deleted, moved or replaced.
 
     Raises:
