@@ -120,6 +120,13 @@ def test_backfills_leave_slots_to_other_runs_here_and_on_kubernetes() -> None:
     assert queue["tagConcurrencyLimits"] == runs["tag_concurrency_limits"]
 
 
+@pytest.mark.parametrize("home", ["dagster_home", "deploy"])
+def test_the_pool_of_the_api_has_a_limit_that_a_killed_run_cannot_use_up(home: str) -> None:
+    # With granularity op, a killed run keeps its slot until a daemon frees it.
+    pools = load(f"{home}/dagster.yaml")["concurrency"]["pools"]
+    assert pools == {"granularity": "run", "default_limit": 4}
+
+
 def test_an_installation_with_workers_differs_in_what_workers_need() -> None:
     one, many = load("deploy/dagster.yaml"), load("deploy/dagster.workers.yaml")
     assert {part for part in one if one[part] != many[part]} == {
