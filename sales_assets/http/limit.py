@@ -11,6 +11,10 @@ _ROUND = 16
 """The minimum number of calls to learn from."""
 _LITTLE, _MUCH = 3, 6
 _SECONDS_TO_FORGET = 60
+_BUSY = 0.8
+"""CPU seconds per second beyond which one more thread only slows down the others."""
+_SECONDS_TO_AVERAGE = 1.0
+_SECONDS_TO_TELL = 0.05
 
 
 class Limit:
@@ -23,21 +27,29 @@ class Limit:
     stays, with more than six it shrinks. As in Linux, `fastest` is the fastest call ever, and `now`
     the fastest of the round: single calls may be slow for other reasons, but a queue delays them
     all. A refusal resets the level to the last one that worked, or halves it if that is refused
-    (AIMD). As a refusal often costs a pause of seconds, the level then stays for a minute.
+    (AIMD). As a refusal often costs a pause of seconds, the level then stays for a minute. It does
+    not grow while this process keeps the CPU busy.
 
     Args:
         ceiling: The highest level.
         clock: Returns the time in seconds.
+        has_idle_time: Returns whether the CPU could handle more calls.
 
     Attributes:
         level: The current limit of concurrent calls.
     """
 
-    def __init__(self, ceiling: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        ceiling: int,
+        clock: Callable[[], float] = time.monotonic,
+        has_idle_time: Callable[[], bool] | None = None,
+    ) -> None:
         self.level = self._good = min(FIRST_LEVEL, ceiling)
         self._first = self.level
         self._ceiling = ceiling
         self._clock = clock
+        self._has_idle_time = has_idle_time or Idle()
         self._grows_at = clock()
         self._fastest = self._now = float("inf")
         self._calls = 0
@@ -57,7 +69,8 @@ class Limit:
             self.level = self._good = max(min(self._first, self.level), self.level - 1)
         elif waiting < _LITTLE:
             self._good = max(self._good, self.level)
-            self._grow()
+            if self._has_idle_time():
+                self._grow()
         self._begin_round()
 
     def refused(self) -> None:
@@ -78,3 +91,30 @@ class Limit:
     def _begin_round(self) -> None:
         self._calls = 0
         self._now = float("inf")
+
+
+class Idle:
+    """Whether the CPU has had idle time: since it last had, or in the last second.
+
+    Args:
+        clock: Returns the time in seconds.
+        cpu: Returns the seconds of CPU time that this process has taken.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.process_time,
+    ) -> None:
+        self._clock = clock
+        self._cpu = cpu
+        self._since = clock(), cpu()
+
+    def __call__(self) -> bool:
+        """Return whether it has."""
+        now = self._clock(), self._cpu()
+        elapsed, busy = (a - b for a, b in zip(now, self._since, strict=True))
+        is_idle = elapsed >= _SECONDS_TO_TELL and busy < _BUSY * elapsed
+        if is_idle or elapsed > _SECONDS_TO_AVERAGE:
+            self._since = now
+        return is_idle

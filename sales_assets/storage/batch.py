@@ -16,15 +16,13 @@ import dagster as dg
 
 from sales_assets.feed.remedy import FailedDaysError
 from sales_assets.feed.stream import EveryDayFailsError, UpstreamDayError
+from sales_assets.http.limit import Idle
 from sales_assets.storage.progress import Progress
 
 T = TypeVar("T")
 
 _SECONDS_TO_STOP = 5.0
 _SECONDS_BETWEEN_LOOKS = 0.05
-_BUSY = 0.8
-"""CPU seconds per second beyond which one more thread only slows down the others."""
-_SECONDS_TO_AVERAGE = 1.0
 
 
 class DayBatch:
@@ -163,33 +161,6 @@ class DayBatch:
             self.to_run_after(errors),
             self._downstream,
         ) from (None if told else cause)
-
-
-class Idle:
-    """Whether the CPU has had idle time: since it last had, or in the last second.
-
-    Args:
-        clock: Returns the time in seconds.
-        cpu: Returns the seconds of CPU time that this process has taken.
-    """
-
-    def __init__(
-        self,
-        clock: Callable[[], float] = time.monotonic,
-        cpu: Callable[[], float] = time.process_time,
-    ) -> None:
-        self._clock = clock
-        self._cpu = cpu
-        self._since = clock(), cpu()
-
-    def __call__(self) -> bool:
-        """Return whether it has."""
-        now = self._clock(), self._cpu()
-        elapsed, busy = (a - b for a, b in zip(now, self._since, strict=True))
-        is_idle = elapsed >= _SECONDS_BETWEEN_LOOKS and busy < _BUSY * elapsed
-        if is_idle or elapsed > _SECONDS_TO_AVERAGE:
-            self._since = now
-        return is_idle
 
 
 class _StoppedError(Exception):

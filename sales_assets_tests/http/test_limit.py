@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sales_assets.http.limit import FIRST_LEVEL, Limit
+from sales_assets.http.limit import FIRST_LEVEL, Idle, Limit
 
 
 class Api:
@@ -23,7 +23,8 @@ class Api:
         self.latency = latency
         self.most = most
         self.now = 0.0
-        self.limit = Limit(ceiling, clock=lambda: self.now)
+        self.is_idle = True
+        self.limit = Limit(ceiling, lambda: self.now, lambda: self.is_idle)
         self.levels: list[int] = []
         self.refused = 0
 
@@ -115,3 +116,17 @@ def test_it_never_loses_to_a_fixed_eight_but_for_the_pause_after_a_refusal(
     fixed = calls * with_workers(workers)(8) / 8
     assert api.now - api.refused <= 1.01 * fixed
     assert api.refused <= 1 + api.now / 60
+
+
+def test_no_more_calls_are_made_while_the_processor_is_busy() -> None:
+    api = Api(with_workers(1000))
+    api.is_idle = False
+    assert api.call(300)[-1] == FIRST_LEVEL
+
+
+def test_the_processor_has_had_idle_time_only_if_it_has_for_a_while() -> None:
+    seconds = iter([0.0, 0.04, 0.1, 0.2, 0.5, 1.3, 1.4])
+    of_cpu = iter([0.0, 0.0, 0.1, 0.12, 0.5, 1.3, 1.31])
+    idle = Idle(lambda: next(seconds), lambda: next(of_cpu))
+    # Too early to tell; busy; idle for a while; busy since then, even after a second; idle again.
+    assert [idle() for _ in range(6)] == [False, False, True, False, False, True]

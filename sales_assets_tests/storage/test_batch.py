@@ -9,7 +9,7 @@ import pytest
 
 from sales_assets.feed.remedy import FailedDaysError
 from sales_assets.feed.stream import EveryDayFailsError
-from sales_assets.storage.batch import DayBatch, Idle
+from sales_assets.storage.batch import DayBatch
 from sales_assets.storage.progress import Progress
 
 DAYS = tuple(f"2022-08-{day:02}" for day in range(9, 14))
@@ -87,11 +87,3 @@ def test_days_that_wait_are_done_side_by_side() -> None:
     batch = DayBatch("raw_things", DAYS)
     run(batch, action, side_by_side=len(DAYS))
     assert [*batch.failed] == []
-
-
-def test_another_day_begins_only_once_the_processor_has_had_idle_time() -> None:
-    seconds = iter([0.0, 0.04, 0.1, 0.2, 0.5, 1.3, 1.4])
-    of_cpu = iter([0.0, 0.0, 0.1, 0.12, 0.5, 1.3, 1.31])
-    idle = Idle(lambda: next(seconds), lambda: next(of_cpu))
-    # Too early to tell; busy; idle for a while; busy since then, even after a second; idle again.
-    assert [idle() for _ in range(6)] == [False, False, True, False, False, True]
