@@ -120,7 +120,7 @@ def rows_are(
                 if count
             )
             only_a_warning = not any(counts[what] for what in wrong)
-            compared = f"none of {rows:,} rows is {' or '.join(looked_for)}"
+            compared = f"{rows:,} rows, none of them {', '.join(looked_for)}"
             return Finding(problem, counts, compared, only_a_warning)
 
         return evaluate(context, days, recorded, judge)
