@@ -127,7 +127,9 @@ class LocalDirectories(Directories[Path]):
         """
         if target.is_symlink() or (target.exists() and not target.is_dir()):
             raise PublishError(f"{target} is not a directory: move it away, and run again")
-        if ".." in target.parts or not target.resolve().is_relative_to(self.base.resolve()):
+        # Path.resolve raises an error of its own for a symlink to itself.
+        real = Path(os.path.realpath(target))
+        if ".." in target.parts or not real.is_relative_to(os.path.realpath(self.base)):
             raise PublishError(
                 f"{target} points outside BASE_DIR {self.base}: remove the link or the `..`"
             )

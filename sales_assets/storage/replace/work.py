@@ -52,7 +52,7 @@ def roots_below(base: Path) -> list[Path]:
     for pattern in ("*", "*/*"):
         roots += [path / WORK for path in sorted(base.glob(pattern))]
     # Without following symlinks: their targets are not ours.
-    real = base.resolve()
+    real = Path(os.path.realpath(base))
     return [
         root for root in roots if root.is_dir() and root.resolve() == real / root.relative_to(base)
     ]

@@ -80,6 +80,17 @@ def test_a_symlink_on_the_way_to_the_directory_is_refused(
     assert tree(elsewhere) == {"sales/D/mine": b"mine"}
 
 
+@pytest.mark.parametrize("link", ["", "raw", "raw/sales", ".work"])
+def test_a_symlink_to_itself_is_named(tmp_path: Path, link: str) -> None:
+    place = tmp_path / "base" / link
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(place)
+    with pytest.raises(
+        PublishError, match=r"a link or a file is where a directory should be|is a symlink"
+    ):
+        publish(tmp_path / "base", NEW)
+
+
 def test_a_base_with_two_dots_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     with pytest.raises(PublishError, match="points outside BASE_DIR"):
