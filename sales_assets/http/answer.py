@@ -91,8 +91,11 @@ class HttpAnswer:
 
     @property
     def is_limit(self) -> bool:
-        """Whether a 403 is a rate limit rather than a refusal."""
-        return self.status == 403 and ("Retry-After" in self.headers or self._remaining == "0")
+        """Whether a 4xx is a rate limit or the like rather than a refusal."""
+        asks_to_wait = 400 <= self.status < 500 and self.status not in (401, 404)
+        return (asks_to_wait and "Retry-After" in self.headers) or (
+            self.status == 403 and self._remaining == "0"
+        )
 
     @property
     def is_transient(self) -> bool:

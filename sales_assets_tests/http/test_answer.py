@@ -158,6 +158,17 @@ def test_the_reset_of_a_limit_counts_only_where_that_was_reached(
     assert answer_of(status=status, **headers).retry_after == pause
 
 
+@pytest.mark.parametrize("status", [403, 409, 413, 420, 423, 430])
+def test_a_refusal_that_says_when_to_retry_is_transient(status: int) -> None:
+    assert answer_of(status=status, retry_after="5").is_transient
+    assert not answer_of(status=status).is_transient
+
+
+@pytest.mark.parametrize("status", [200, 202, 301, 401, 404])
+def test_what_says_something_else_is_not_transient(status: int) -> None:
+    assert not answer_of(status=status, retry_after="5").is_transient
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
