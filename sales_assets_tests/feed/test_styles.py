@@ -188,7 +188,7 @@ def failure_of(canned: CannedApi, api: type[DailyApi], body: Any) -> str:
 def test_the_address_of_a_next_page_elsewhere_is_not_requested(canned: CannedApi) -> None:
     body = {"count": 3, "next": "http://example.com/sales?page=2", "results": ROWS[:2]}
     error = failure_of(canned, NextInBody, body)
-    assert "could not fetch page 2: http://example.com/sales?page=2: is not at" in error
+    assert "page 2: http://example.com/sales?page=2: not requested, since it is not at" in error
 
 
 def test_pages_that_lead_back_fail(canned: CannedApi) -> None:
