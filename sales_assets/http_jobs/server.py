@@ -102,6 +102,7 @@ async def _serve(
     config.keep_alive_timeout = SECONDS_TO_ARRIVE
     # Requests are rare, and a client that sends many at once would delay others.
     config.keep_alive_max_requests = 1
+    config.h2_max_concurrent_streams = 1  # Of HTTP/2.
     config.include_server_header = False
     config.loglevel = "WARNING"
     serving = asyncio.create_task(

@@ -239,6 +239,23 @@ def test_a_connection_is_good_for_one_request() -> None:
         assert received.count(b"ok 0") <= 1
 
 
+def test_a_connection_of_http_2_with_several_requests_at_once_is_closed() -> None:
+    request = b"\x82\x86\x84\x41\x01x"  # GET, http, "/", and the host "x"
+    with small_server() as server:
+        connection = server.connect()
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, b""))
+        connection.sendall(frame(1, 1, request) + frame(1, 3, request))
+        received = b"".join(iter(lambda: connection.recv(1000), b""))
+        assert b"ok 0" not in received
+
+
+def frame(kind: int, stream: int, content: bytes) -> bytes:
+    """Make a frame of HTTP/2; of a request, it is the whole of it."""
+    ends = 5 if kind == 1 else 0
+    head = len(content).to_bytes(3, "big") + bytes([kind, ends]) + stream.to_bytes(4, "big")
+    return head + content
+
+
 def test_a_second_signal_ends_it_at_once() -> None:
     with small_server() as server:
         assert get(server)
