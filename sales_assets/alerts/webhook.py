@@ -6,6 +6,7 @@ posted, and when, does not belong here.
 
 import html
 import json
+import re
 import time
 from contextlib import closing
 
@@ -18,6 +19,9 @@ from sales_assets.http.secrets import Secret
 
 _SECONDS = 30
 """For all attempts: they must end before Dagster gives up on a sensor's tick (60 s)."""
+
+# Some services refuse these, and would refuse the alert at each tick.
+_UNFIT = re.compile("[^\\t\\n -~\\u00a0-\\ud7ff\\ue000-\U0010ffff]")
 
 
 class AlertError(dg.DagsterError):
@@ -87,7 +91,7 @@ def escaped(text: str, most: int) -> str:
 
     The beginning says what failed, the end what to run.
     """
-    kept = most
+    text, kept = _UNFIT.sub("\ufffd", text), most
     while len(shown := html.escape(_without_middle(text, kept), quote=False)) > most:
         kept = kept * 3 // 4
     return shown

@@ -75,6 +75,15 @@ def test_a_failed_day_is_posted_with_its_run_and_our_error(
     assert json.loads(webhook.bodies[0]).keys() == {"text"}
 
 
+def test_no_character_that_a_service_may_refuse_is_posted(
+    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
+) -> None:
+    fail(instance, "\x1b[31mno\x00thing\ud800\tin a 🚕")
+    ticks.next()
+    [text] = webhook.texts
+    assert "ValueError: \ufffd[31mno\ufffdthing\ufffd\tin a 🚕" in text
+
+
 def test_a_failed_range_is_posted_with_the_days_that_are_missing(
     webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
 ) -> None:
