@@ -40,7 +40,7 @@ _LOCKED = (
     RidesDatabaseBusyError,
     "another program is using it; wait for that program or stop it, and run again",
 )
-_AWAY = (RidesDatabaseBusyError, "start the server, or correct the address in RIDES_DB")
+_AWAY = (RidesDatabaseBusyError, "check the server and its settings, and the address in RIDES_DB")
 _UNFIT = (UnstorableRideError, "these values do not fit into its tables")
 _DAMAGED = (RidesDatabaseError, "it is damaged: restore it from a backup, or move it away")
 _FULL = (RidesDatabaseError, "free up space on its disk, and run again")
@@ -66,6 +66,7 @@ _BY_SQLSTATE: dict[str, _Judgement] = {
     "22": _UNFIT,
     "23": _UNFIT,
     "25006": _AWAY,  # read-only, as a standby is until it takes over
+    "3F": _FORBIDDEN,  # no schema that its user may use
     "40": _LOCKED,
     "42": _OTHER_TABLES,
     "42501": _FORBIDDEN,
@@ -81,6 +82,7 @@ _BY_SQLITE_TEXT: dict[str, _Judgement] = {
     'near "STRICT"': _OLD_SQLITE,
     "is locked": _LOCKED,
     "malformed": _DAMAGED,
+    " column": _OTHER_TABLES,
     "not a database": _DAMAGED,
     "no such table": _DAMAGED,
     "disk is full": _FULL,

@@ -178,10 +178,15 @@ class PostgresServer(Database):
 
     def __init__(self, address: str, busy_timeout: float, log: logging.Logger) -> None:
         timeout = max(1, round(busy_timeout))
-        options = {"connect_timeout": timeout, "options": f"-c lock_timeout={timeout * 1000}"}
         try:
             # SQLAlchemy knows only one of the two schemes in use, and we have only one driver.
             url = sa.make_url(f"postgresql+psycopg2://{address.partition('://')[2]}")
+            theirs = " ".join(url.normalized_query.get("options", ()))
+            options = {
+                "connect_timeout": timeout,
+                "client_encoding": "UTF8",
+                "options": f"-c lock_timeout={timeout * 1000} {theirs}",
+            }
             engine = sa.create_engine(url, pool_pre_ping=True, connect_args=options)
         except (sa.exc.ArgumentError, ValueError):
             raise RidesDatabaseError(_MALFORMED) from None

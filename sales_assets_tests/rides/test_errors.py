@@ -119,6 +119,12 @@ def test_a_file_that_may_not_grow_is_named_and_keeps_what_was_stored(tmp_path: P
     assert stored(path) == {"r1"}
 
 
+def test_a_file_that_lacks_a_column_is_named(store: RidesStore, path: Path) -> None:
+    sql(path, "ALTER TABLE users DROP COLUMN surname")
+    with pytest.raises(RidesDatabaseError, match="its tables are not those of this version"):
+        store.store(ride_answer())
+
+
 def test_a_sqlite_that_is_too_old_is_named(store: RidesStore) -> None:
     with pytest.raises(RidesDatabaseError, match=r"STRICT.*built with SQLite 3\.37 or newer"):
         # As one that does not know STRICT says of each of our tables.
@@ -160,12 +166,14 @@ def test_a_ride_that_does_not_fit_into_the_tables_is_at_fault_itself(
         ("22021", UnstorableRideError, "these values do not fit"),
         ("23514", UnstorableRideError, "these values do not fit"),
         ("54000", UnstorableRideError, "these values do not fit"),
-        ("08006", RidesDatabaseBusyError, "start the server"),
-        ("25006", RidesDatabaseBusyError, "start the server"),
+        ("08006", RidesDatabaseBusyError, "check the server"),
+        ("25006", RidesDatabaseBusyError, "check the server"),
         ("40P01", RidesDatabaseBusyError, "another program"),
-        ("53300", RidesDatabaseBusyError, "start the server"),
+        ("53300", RidesDatabaseBusyError, "check the server"),
         ("55P03", RidesDatabaseBusyError, "another program"),
-        ("57P01", RidesDatabaseBusyError, "start the server"),
+        ("57014", RidesDatabaseBusyError, "check the server"),
+        ("57P01", RidesDatabaseBusyError, "check the server"),
+        ("3F000", RidesDatabaseError, "grant its user the right"),
         ("42501", RidesDatabaseError, "grant its user the right"),
         ("42P01", RidesDatabaseError, "its tables are not those of this version"),
         ("53100", RidesDatabaseError, "free up space on its disk"),

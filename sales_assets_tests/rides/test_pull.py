@@ -373,5 +373,5 @@ def test_a_server_that_is_not_there_stops_the_service_and_its_password_stays_sec
     status, _, log = lost.wait()
     assert status == 1
     assert "Error: the rides database postgresql://me:***@127.0.0.1:9/rides cannot be used" in log
-    assert "start the server" in log
+    assert "check the server" in log
     assert "hush" not in log

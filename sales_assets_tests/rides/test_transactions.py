@@ -209,6 +209,21 @@ def test_any_scheme_of_postgres_names_a_server(postgres: str, scheme: str) -> No
 
 
 @pytest.mark.slow
+def test_the_options_of_an_address_count(postgres: str) -> None:
+    sql(postgres, "CREATE SCHEMA mine")
+    with RidesDatabase(path=f"{postgres}?options=-csearch_path%3Dmine").open() as store:
+        store.store(ride_answer())
+    assert sql(postgres, "SELECT ride_uuid FROM mine.rides") == [("r1",)]
+
+
+@pytest.mark.slow
+def test_text_is_stored_as_it_is_whatever_the_encoding_of_the_client(postgres: str) -> None:
+    with RidesDatabase(path=f"{postgres}?client_encoding=LATIN1").open() as store:
+        store.store(ride_answer("Ж🚕"))
+    assert stored(postgres) == {"Ж🚕"}
+
+
+@pytest.mark.slow
 def test_a_connection_that_was_cut_is_made_anew(postgres: str) -> None:
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
     with RidesDatabase(path=postgres).open() as store:
