@@ -20,7 +20,8 @@ _LOST = re.compile(
     r"|psycopg2\.(DatabaseError|InterfaceError|OperationalError)\b"
     r"|psycopg2\.errors\.(AdminShutdown|CannotConnectNow|ConnectionFailure|CrashShutdown)\b"
     r"|botocore\.exceptions\.\w*(Connect|Connection|Timeout|HTTPClient)\w*Error\b"
-    r"|botocore\.exceptions\.ClientError: An error occurred \((500|503|Internal|Service|SlowDown)"
+    r"|botocore\.exceptions\.ClientError: An error occurred \((429|5\d\d|Busy|Internal|RequestLimit"
+    r"|RequestTimeout\b|Service|SlowDown|Throttl|TooMany|XMinioServerNot)"
     r"|aiohttp\.client_exceptions\.(Client(Connector|OS|Payload)|ServerTimeout|ServerDisconnected)"
 )
 """How the text of an error begins when a service is down."""

@@ -1,5 +1,6 @@
 """Which failed runs are started again: those that lost a service."""
 
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 
@@ -14,6 +15,7 @@ from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets_tests.helpers.materialize import range_tags
 from sales_assets_tests.helpers.postgres_server import free_port
+from sales_assets_tests.helpers.raw_server import RawServer, read_request
 from sales_assets_tests.helpers.streams import stream_of
 
 pytestmark = [
@@ -87,6 +89,26 @@ def test_a_run_whose_object_store_was_away_for_too_long_is_started_again(
         UPath("s3://bucket/day", endpoint_url=nobody).write_bytes(b"")
 
     assert will_retry(shipped, write) == "true"
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_run_whose_object_store_refused_for_too_long_is_started_again(
+    shipped: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+
+    def refuse(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status)
+
+    with RawServer(refuse) as proxy:
+
+        def read() -> None:
+            UPath("s3://bucket/day", endpoint_url=proxy.url).read_bytes()
+
+        assert will_retry(shipped, read) == "true"
 
 
 def no_table() -> None:
