@@ -125,6 +125,8 @@ class Runs:
         """Mark runs as failed that were killed together with their server on this host."""
         tags = {_HOST: socket.gethostname()}
         for run in self._instance.get_runs(dg.RunsFilter(tags=tags, statuses=_UNFINISHED)):
+            if run.parent_run_id:  # Started again in Dagster, with the tags of ours.
+                continue
             day = StoredDay(Path(run.tags[_ROOT]), run.tags["dagster/partition"])
             # The server of a run that is alive holds the lock of its day.
             with suppress(Conflict, BadRequest), ExitStack() as stack:

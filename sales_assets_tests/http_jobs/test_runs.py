@@ -16,6 +16,7 @@ from uuid import UUID
 import dagster as dg
 import pytest
 import requests
+from dagster._core.test_utils import create_run_for_test
 
 from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import tree
@@ -206,6 +207,22 @@ def test_what_a_server_left_that_was_killed_with_its_runs_has_failed_at_the_next
             assert again.raw(DAYS[0]).status_code == 201
         release(held_api, DAYS[1])
         assert running.result().status_code == 201
+
+
+def test_a_run_of_the_server_that_was_started_again_in_dagster_is_left_alone(
+    held_api: HeldApi, tmp_path: Path
+) -> None:
+    with running_http_jobs(tmp_path, **api_settings(held_api)) as jobs:
+        assert jobs.raw(DAYS[0]).status_code == 201
+        jobs.stop()
+        with jobs.instance() as instance:
+            [run] = instance.get_runs()
+            first = run.run_id
+            create_run_for_test(
+                instance, status=STARTED, tags=run.tags, parent_run_id=first, root_run_id=first
+            )
+        with running_http_jobs(tmp_path, name="next", **api_settings(held_api)):
+            assert statuses(jobs) == {DAYS[0]: STARTED}
 
 
 def statuses(jobs: HttpJobs) -> dict[str, dg.DagsterRunStatus]:
