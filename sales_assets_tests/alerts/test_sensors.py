@@ -117,7 +117,7 @@ def test_a_blocking_check_that_fails_is_posted(
     pipeline.api.days[DAY] = [page(sale(client=""))]
     pipeline.run()
     ticks.next()
-    assert "rows_are_sales_of_the_day fails for 1 of 1 days" in webhook.texts[0]
+    assert "rows_are_sales_of_the_day failed for 1 of 1 days" in webhook.texts[0]
     assert f"{DAY}: 1 row without client or product" in webhook.texts[0]
 
 
