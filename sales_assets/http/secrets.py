@@ -34,52 +34,22 @@ class Secret:
         return f"Secret({_STRUCK})"
 
 
-class Censor:
-    """Redacts the secrets known at its creation, in any number of texts.
-
-    Collecting the secrets takes longer than searching a short text.
-    """
-
-    def __init__(self) -> None:
-        held = (*settings.secrets(), *(secret.value for secret in list(_living)))
-        self._pattern = _pattern(frozenset(held))
-
-    def redacted(self, text: str) -> str:
-        """Replace each secret with `***`."""
-        return self._pattern.sub(_STRUCK, text) if self._pattern else text
-
-    def shown(self, value: object, limit: int = 80) -> str:
-        """Return a short form of a value: first redacted, then truncated.
-
-        Args:
-            value: A text, or a value to show as JSON; only the necessary part is processed.
-            limit: The maximum length of the result.
-        """
-        text = value if isinstance(value, str) else json.dumps(value, default=str)
-        pattern = self._pattern
-        if pattern is None:
-            return text if len(text) <= limit else f"{text[: limit - 3]}..."
-        parts, length, place = [], 0, 0
-        while length <= limit and place < len(text):
-            # A secret that begins within the limit is matched to its end.
-            found = pattern.search(text, place, place + limit + _longest(pattern))
-            end = found.start() if found else len(text)
-            part = text[place : min(end, place + limit + 1)]
-            parts += [part, _STRUCK] if found and end <= place + limit else [part]
-            length = sum(map(len, parts))
-            place = found.end() if found and end <= place + limit else place + len(part)
-        whole = "".join(parts)
-        return whole if len(whole) <= limit else f"{whole[: limit - 3]}..."
-
-
 def redacted(text: str) -> str:
     """Replace each secret of the process with `***`."""
-    return Censor().redacted(text)
+    held = (*settings.secrets(), *(secret.value for secret in list(_living)))
+    pattern = _pattern(frozenset(held))
+    return pattern.sub(_STRUCK, text) if pattern else text
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """Return a short form of a value, as `Censor.shown` does."""
-    return Censor().shown(value, limit)
+    """Return a short form of a value: first redacted, then truncated.
+
+    Args:
+        value: A text, or a value to show as JSON.
+        limit: The maximum length of the result.
+    """
+    text = redacted(value if isinstance(value, str) else json.dumps(value, default=str))
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 @functools.lru_cache(maxsize=64)
@@ -88,12 +58,6 @@ def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
     # Longest first: one secret may contain another.
     forms = list(map(_form, sorted(values, key=len, reverse=True)))
     return re.compile("|".join(forms), re.IGNORECASE) if forms else None
-
-
-@functools.lru_cache(maxsize=64)
-def _longest(pattern: re.Pattern[str]) -> int:
-    """Return a length that no match exceeds."""
-    return len(pattern.pattern)
 
 
 def _parts(secret: str) -> list[str]:
