@@ -49,15 +49,9 @@ class Limits(BaseModel):
         default=120, gt=0, description="Maximum seconds for a request and its whole response."
     )
     max_attempts: int = Field(default=6, ge=1, description="Maximum attempts per request.")
-    backoff: float = Field(
-        default=0.5, ge=0, description="Initial backoff in seconds; it doubles with each attempt."
-    )
-    retry_after_cap: float = Field(
-        default=120, ge=0, description="Maximum Retry-After to honor, in seconds."
-    )
-    max_page_bytes: int = Field(
-        default=64 << 20, ge=1, description="Maximum size of a response in bytes."
-    )
+    backoff: float = Field(default=0.5, ge=0, description="Initial backoff in seconds; it doubles.")
+    retry_after_cap: float = Field(default=120, ge=0, description="Maximum seconds of Retry-After.")
+    max_page_bytes: int = Field(default=64 << 20, ge=1, description="Maximum bytes of a response.")
     max_in_flight: int = Field(
         default=32,
         ge=1,
@@ -121,13 +115,8 @@ class Transport:
             finally:
                 response.close()
             reason = ""
-        # http.client raises a ValueError for the chunk size -1.
-        except (
-            requests.RequestException,
-            urllib3.exceptions.HTTPError,
-            OSError,
-            ValueError,
-        ) as error:
+        # Those of requests are OSErrors; http.client raises a ValueError for the chunk size -1.
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             reason = _in_words(error, *self._timeouts)
         if reason:
             raise TransientHttpError(address, reason, slow_down=True)
@@ -248,6 +237,8 @@ def _in_words(error: Exception, connect_timeout: float, read_timeout: float) -> 
         # The base class of those above.
         case urllib3.exceptions.ConnectTimeoutError():
             return f"no connection within {connect_timeout:g} s"
+        case urllib3.exceptions.ProtocolError() if isinstance(error.args[-1], Exception):
+            return f"no complete response ({error.args[-1]})"
         case _:
             return f"{type(error).__name__}: {error}"
 

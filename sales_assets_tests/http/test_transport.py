@@ -84,6 +84,19 @@ def test_a_malformed_size_of_a_chunk_is_asked_for_again(size: str) -> None:
     assert asked(replies, max_attempts=2).body == b"[]"
 
 
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (b"", "Remote end closed connection without response"),
+        (HEAD + b"Content-Length: 9\r\n\r\n[", "1 bytes read, 8 more expected"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n[", "IncompleteRead"),
+    ],
+)
+def test_a_response_that_is_cut_off_is_told_in_words(reply: bytes, reason: str) -> None:
+    with pytest.raises(TransientHttpError, match=rf"no complete response \([^'\"]*{reason}"):
+        asked(always(reply), max_attempts=1)
+
+
 MALFORMED = {
     "no colon": "made up",
     "a blank before the colon": "Made : up",
