@@ -264,7 +264,7 @@ def test_the_address_is_in_no_error_and_no_log(
     ],
 )
 def test_a_malformed_address_is_refused_without_being_shown(url: str) -> None:
-    with pytest.raises(InvalidAddressError, match="SALES_ALERT_URL is not") as raised:
+    with pytest.raises(InvalidAddressError, match="SALES_ALERT_URL is invalid") as raised:
         Webhook(url)
     assert "secret" not in str(raised.value)
 
