@@ -30,19 +30,18 @@ def in_child(action: Callable[[], object]) -> int:
     return os.waitpid(fork(action), 0)[1]
 
 
+def all_succeed(*actions: Callable[[], object]) -> bool:
+    """Run all at once, each in such a process."""
+    children = [fork(action) for action in actions]
+    return [os.waitpid(child, 0)[1] for child in children] == [0] * len(children)
+
+
 def killed_at(
     step: int, action: Callable[[], object], files: Collection[str], function: str = ""
 ) -> bool:
-    """Run in such a process, which gets SIGKILL before the `step`-th line of some code.
+    """Run in such a process, killed before the `step`-th line of these files (or of one function).
 
-    Args:
-        step: From 1 on.
-        action: What to run.
-        files: Those of that code.
-        function: The only function of them that counts, if that is given.
-
-    Returns:
-        Whether it came to that; otherwise it has finished before.
+    It gives whether it came to that; otherwise the process has finished before.
     """
     left = step
 

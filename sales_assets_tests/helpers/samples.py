@@ -20,6 +20,7 @@ import pytest
 
 from sales_assets.alerts.sensors import failed_run_alerts
 from sales_assets.alerts.webhook import AlertError, Webhook
+from sales_assets.sales import FEED
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.sales.checks import SALES_CHECKS
 from sales_assets.sample.faults import Faults
@@ -28,7 +29,7 @@ from sales_assets_tests.helpers.commands import run_python, without_settings
 from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.http_jobs_server import running_http_jobs
-from sales_assets_tests.helpers.materialize import BOTH, range_tags, sales_resources
+from sales_assets_tests.helpers.materialize import BOTH, range_tags, resources_of
 from sales_assets_tests.helpers.pipeline import Pipeline
 from sales_assets_tests.helpers.rows import page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
@@ -44,7 +45,6 @@ class Story:
     """A storage, a Dagster home and an API, in which one thing after the other goes wrong."""
 
     def __init__(self, directory: Path, api: ScriptedApi, webhook: WebhookServer) -> None:
-        """Nothing is stored yet, and the API has a week."""
         self.base = directory / "file_storage"
         self.api = api
         self._directory = directory
@@ -77,7 +77,7 @@ class Story:
         job = dg.Definitions(
             assets=BOTH,
             asset_checks=SALES_CHECKS,
-            resources=sales_resources(self.base, self.api.url, backoff=0.001),
+            resources=resources_of(FEED, self.base, self.api.url, backoff=0.001),
         ).resolve_implicit_global_asset_job_def()
         with self.instance as instance:
             result = job.execute_in_process(

@@ -16,7 +16,7 @@ Api = TypeVar("Api", bound=DailyApi)
 
 
 class ScriptedApi(SampleApi):
-    """The sample API with chosen pages, and a memory.
+    """The sample API with chosen pages below any path, and a memory.
 
     Attributes:
         days: Pages by day; a day that is not there has none.
@@ -26,7 +26,6 @@ class ScriptedApi(SampleApi):
     """
 
     def __init__(self, shape: Shape | None = None, token: str | None = None) -> None:
-        """Serve no day yet."""
         super().__init__(token, page=self._page, shape=shape)
         self.days: dict[str, list[bytes]] = {}
         self.script: deque[Answer] = deque()
@@ -41,7 +40,9 @@ class ScriptedApi(SampleApi):
             self.requests.append(path)
             self._under_way += 1
             self.most_at_once = max(self.most_at_once, self._under_way)
-        answer = self.script.popleft() if self.script else super().answer(path, headers)
+        _, asks, query = path.partition("?")
+        known = f"/sales?{query}" if asks else path
+        answer = self.script.popleft() if self.script else super().answer(known, headers)
         with self._lock:
             self._under_way -= 1
         return answer

@@ -9,12 +9,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from sales_assets.sample.api import Answer
 from sales_assets.sample.shapes import Shape
-from sales_assets.storage.feeds import layers_of, storage_of
+from sales_assets.storage.feeds import layers_of
 from sales_assets.verify import Verification
 from sales_assets_tests.helpers.evaluations import evaluations_of, failed
-from sales_assets_tests.helpers.feeds import run_feed
+from sales_assets_tests.helpers.materialize import resources_of, run_feed
 from sales_assets_tests.helpers.rows import DAY, page
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 from sales_assets_tests.promises.orders import FEED
@@ -30,18 +29,10 @@ SHAPE = Shape(
 )
 
 
-class OrdersServer(ScriptedApi):
-    """A real server whose pages are those of orders."""
-
-    def answer(self, path: str, headers: Any) -> Answer:
-        """Serve orders as the sample API does sales."""
-        return super().answer(path.replace("/v2/orders?", "/sales?"), headers)
-
-
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OrdersServer]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedApi]:
     """The orders of a day, on two pages; the first was placed before midnight in UTC."""
-    with OrdersServer(SHAPE) as server:
+    with ScriptedApi(SHAPE) as server:
         monkeypatch.setenv("ORDERS_TOKEN", server.token)
         server.days[DAY] = [
             page(order("o1", "2022-08-09T00:30:00+02:00"), order("o2", "2022-08-09T10:00:00Z")),
@@ -61,10 +52,10 @@ def order(number: str, placed_at: str, **changes: Any) -> dict[str, Any]:
 
 
 def test_a_day_of_orders_is_stored_checked_and_verified(
-    tmp_path: Path, server: OrdersServer, instance: dg.DagsterInstance
+    tmp_path: Path, server: ScriptedApi, instance: dg.DagsterInstance
 ) -> None:
-    storage = storage_of([FEED], str(tmp_path))
-    assert failed(evaluations_of(run_feed(FEED, storage, server.url, instance, DAY))) == {}
+    storage = resources_of(FEED, tmp_path, server.url)
+    assert failed(evaluations_of(run_feed(FEED, storage, instance))) == {}
     first = json.loads((tmp_path / f"raw/orders/{DAY}/orders_{DAY}_1.json").read_bytes())
     assert (first["data"][0]["order-id"], first["meta"]) == ("o1", {"next": "c2", "total": 3})
     rows = storage[FEED.rows_key]

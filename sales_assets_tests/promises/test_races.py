@@ -1,6 +1,5 @@
 """Several processes at the same days at once: no mixture, no loss, no litter."""
 
-import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from sales_assets.storage.io_manager import UnlikeRecordedError
 from sales_assets.storage.replace import ReplacedError
 from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Verification
-from sales_assets_tests.helpers.children import fork
+from sales_assets_tests.helpers.children import all_succeed
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.materialize import materialize, sales_layers
 from sales_assets_tests.helpers.rows import DAY, page, sale
@@ -27,16 +26,8 @@ RANGE = [f"2022-08-{day:02}" for day in range(9, 15)]
 LENGTHS = {"short": 2, "long": 6}
 
 
-def write_raw(base: Path, url: str) -> None:
-    materialize(base, url, assets=[raw_sales], backoff=0.001)
-
-
 def read_raw(base: Path) -> None:
     materialize(base, "http://unused", assets=[stg_sales])
-
-
-def ended_well(children: list[int]) -> bool:
-    return [os.waitpid(child, 0)[1] for child in children] == [0] * len(children)
 
 
 def pages_of(writer: str, day: str) -> list[bytes]:
@@ -53,47 +44,29 @@ def writers_of(day: str, base: Path) -> set[str]:
     return set(clients)
 
 
-def race(base: Path, token: str, rounds: int) -> tuple[int, int]:
-    """Let two processes write a day and one read it, over and over.
-
-    Returns:
-        How often the reader got the day, and how often it was told to run again.
-    """
-    with ScriptedApi() as short, ScriptedApi() as long:
-        servers = {"short": short, "long": long}
-        for writer, server in servers.items():
-            server.token = token
-            server.days[DAY] = pages_of(writer, DAY)
-        write_raw(base, short.url)
-
-        def write(url: str) -> None:
-            for _ in range(rounds):
-                write_raw(base, url)
-
-        children = [fork(lambda url=server.url: write(url)) for server in servers.values()]  # type: ignore[misc]
-        read = replaced = 0
-        for _ in range(rounds):
-            try:
-                read_raw(base)
-            except ReplacedError:
-                replaced += 1
-            else:
-                read += 1
-                assert len(writers_of(DAY, base)) == 1
-        assert ended_well(children)
-        read_raw(base)
-    raw = [name for name in tree(base) if name.startswith("raw")]
-    assert len(raw) == LENGTHS[writers_of(DAY, base).pop()]
-    assert not any((base / WORK).iterdir())
-    return read, replaced
-
-
 @pytest.mark.parametrize("rounds", [5, 30, pytest.param(300, marks=pytest.mark.soak)])
 def test_a_day_written_by_two_and_read_by_a_third_is_never_mixed(
     tmp_path: Path, api: ScriptedApi, rounds: int
 ) -> None:
-    read, replaced = race(tmp_path, api.token, rounds)
-    assert read + replaced == rounds
+    with ScriptedApi(token=api.token) as other:
+        api.days[DAY], other.days[DAY] = (pages_of(writer, DAY) for writer in LENGTHS)
+
+        def write(server: ScriptedApi) -> None:
+            for _ in range(rounds):
+                materialize(tmp_path, server.url, assets=[raw_sales])
+
+        def read() -> None:
+            for _ in range(rounds):
+                with suppress(ReplacedError):
+                    read_raw(tmp_path)
+                    assert len(writers_of(DAY, tmp_path)) == 1
+
+        materialize(tmp_path, api.url, assets=[raw_sales])
+        assert all_succeed(lambda: write(api), lambda: write(other), read)
+    read_raw(tmp_path)
+    raw = [name for name in tree(tmp_path) if name.startswith("raw")]
+    assert len(raw) == LENGTHS[writers_of(DAY, tmp_path).pop()]
+    assert not any((tmp_path / WORK).iterdir())
 
 
 @pytest.mark.parametrize("rounds", [2, 30, pytest.param(300, marks=pytest.mark.soak)])
@@ -103,27 +76,22 @@ def test_ranges_and_single_days_at_once_are_recorded_as_they_lie(
     """One rejects a row, the others do not: it is in the day or in its quarantine."""
     home = shutil.copytree(new_home, tmp_path / "home")
     base, days = tmp_path / "storage", RANGE[:3]
-    with ScriptedApi() as other:
-        other.token = api.token
+    with ScriptedApi(token=api.token) as other:
         for day in days:
             bad, good = (sale(purchase_date=day, price=price) for price in ("1", 1))
             api.days[day] = [page(sale(purchase_date=day), bad)]
             other.days[day] = [page(sale(purchase_date=day)), page(good)]
 
-        def write(url: str, first: str, last: str | None) -> None:
+        def write(url: str, first: str, last: str) -> None:
             with dg.DagsterInstance.from_config(str(home)) as instance:
                 for _ in range(rounds):
                     with suppress(ReplacedError, UnlikeRecordedError, FailedDaysError):
-                        materialize(
-                            base, url, first, last, allowed=1, instance=instance, backoff=0.001
-                        )
+                        materialize(base, url, first, last, allowed=1, instance=instance)
 
-        assert ended_well(
-            [
-                fork(lambda: write(api.url, days[0], days[-1])),
-                fork(lambda: write(other.url, days[1], None)),
-                fork(lambda: write(other.url, days[0], days[1])),
-            ]
+        assert all_succeed(
+            lambda: write(api.url, days[0], days[-1]),
+            lambda: write(other.url, days[1], days[1]),
+            lambda: write(other.url, days[0], days[1]),
         )
     with dg.DagsterInstance.from_config(str(home)) as instance:
         verification = Verification(instance, sales_layers(base))
@@ -137,9 +105,9 @@ def test_overlapping_backfills_leave_every_day_whole(tmp_path: Path, api: Script
 
     def backfill() -> None:
         with suppress(ReplacedError, FailedDaysError):
-            materialize(tmp_path, api.url, RANGE[0], RANGE[-1], backoff=0.001)
+            materialize(tmp_path, api.url, RANGE[0], RANGE[-1])
 
-    assert ended_well([fork(backfill) for _ in range(3)])
+    assert all_succeed(backfill, backfill, backfill)
     for day in RANGE:
         assert len(list((tmp_path / "raw/sales" / day).iterdir())) == LENGTHS["long"]
         assert writers_of(day, tmp_path) == {"long"}
