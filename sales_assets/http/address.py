@@ -6,15 +6,23 @@ secret. The users of other addresses define what those may contain.
 
 import ipaddress
 import re
+from contextlib import suppress
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
 from sales_assets.http.secrets import shown
 from sales_assets.settings import InvalidSettingError
 
-# The characters of RFC 3986, 2: no white space, control character or backslash.
-_ALLOWED = re.compile(r"[\w\-.~:/?#\[\]@!$&'()*+,;=%]*", re.ASCII)
-_LABEL = re.compile(r"[\w-]{1,63}", re.ASCII)
+_API = re.compile(
+    r"https?://([\w-]{1,63}(\.[\w-]{1,63})*\.?|\[[\da-f:.]+\])(:0*[1-9]\d*)?"
+    # The characters of RFC 3986, 2: no white space, control character or backslash.
+    r"(/[\w\-.~:/\[\]@!$&'()*+,;=%]*)?",
+    re.ASCII | re.IGNORECASE,
+)
+_NO_MORE = "no user name, password, query, fragment, white space or other invalid character"
 _LONGEST_SHOWN = 200
 _MAY_HOLD_A_SECRET = re.compile(r"[@?#]")
 
@@ -26,8 +34,8 @@ _MEANT_AS_ADDRESS = re.compile(
 # Bytes that are not UTF-8 are lone surrogates.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _QUOTED = re.compile(r"[\"'\u2018-\u201f].*|.*[\"'\u2018-\u201f]", re.DOTALL)
-_NOT_EXPANDED = "it contains a variable or a command that no shell has expanded"
 _UNEXPANDED = re.compile(r"\$[A-Za-z_{(]|`")
+_NOT_EXPANDED = "it contains a variable or a command that no shell has expanded"
 
 
 class InvalidAddressError(InvalidSettingError):
@@ -77,7 +85,7 @@ def path_or_scheme(value: str, setting: str, expected: str) -> Path | str:
 
 
 def check_address(value: str, setting: str, *, secret: bool = False, or_else: str = "") -> str:
-    """Validate an address and return it.
+    """Validate the address of an HTTP API and return it.
 
     Args:
         value: The value of the setting.
@@ -89,17 +97,20 @@ def check_address(value: str, setting: str, *, secret: bool = False, or_else: st
         The address without a trailing slash; a secret one unchanged.
 
     Raises:
-        InvalidAddressError: It is not a valid address; the text gives the reason, and shows the
-            address unless a part may be secret (user name, password, query, fragment).
+        InvalidAddressError: It is not valid; the text shows it unless a part may be secret.
     """
-    if reason := _reason(value):
-        raise InvalidAddressError(
-            setting,
-            None if secret or _MAY_HOLD_A_SECRET.search(value) else shown(value, _LONGEST_SHOWN),
-            f"an address of the form https://host[:port][/path]{or_else}"
-            + (f" ({reason})" if value else ""),
-        )
-    return value if secret else value.rstrip("/")
+    unexpanded = _UNEXPANDED.search(value)
+    if _API.fullmatch(value) and not unexpanded:
+        with suppress(LocationParseError):
+            # This validates an IPv6 address and the range of the port.
+            parse_url(value)
+            return value if secret else value.rstrip("/")
+    hint = _NOT_EXPANDED if unexpanded else _NO_MORE
+    raise InvalidAddressError(
+        setting,
+        None if secret or _MAY_HOLD_A_SECRET.search(value) else shown(value, _LONGEST_SHOWN),
+        f"an address of the form https://host[:port][/path]{or_else} ({hint})",
+    )
 
 
 def is_loopback(host: str) -> bool:
@@ -110,38 +121,3 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_loopback
-
-
-def _reason(value: str) -> str:
-    """Return why a text is not a valid address; empty if it is one."""
-    if not _ALLOWED.fullmatch(value):
-        return "it contains white space or a character that addresses cannot have"
-    if _UNEXPANDED.search(value):
-        return _NOT_EXPANDED
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError:
-        return "its host or its port is malformed"
-    if scheme_of(value) not in ("http", "https"):
-        return "it does not start with http:// or https://"
-    if "@" in parts.netloc:
-        return "it has a user name or a password"
-    if "?" in value:
-        return "it has a query"
-    if "#" in value:
-        return "it has a fragment"
-    if port == 0 or parts.netloc.endswith(":"):
-        return "its port is not between 1 and 65535"
-    return "" if _is_host(parts) else "its host is missing or malformed"
-
-
-def _is_host(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
-    if "[" in parts.netloc:
-        try:
-            ipaddress.IPv6Address(host)
-        except ValueError:
-            return False
-        return re.fullmatch(r"\[[^\[\]%]+\](:\d+)?", parts.netloc) is not None
-    return len(host) <= 253 and all(map(_LABEL.fullmatch, host.removesuffix(".").split(".")))

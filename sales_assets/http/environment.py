@@ -1,6 +1,7 @@
 """The proxies and trusted certificates that the environment names."""
 
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,16 +24,15 @@ def proxy_for(address: str) -> str:
     # No proxy can reach this machine's loopback.
     if is_loopback(urlsplit(address).hostname or ""):
         return ""
-    try:
-        proxy = select_proxy(address, get_environ_proxies(address)) or ""
+    # Without the context of an error: its text may show a password.
+    with suppress(ValueError):
+        proxy = select_proxy(address, get_environ_proxies(address))
         if not proxy:
             return ""
         proxy = proxy if "://" in proxy else f"http://{proxy}"
         parts = urllib3.util.parse_url(proxy)
         if parts.scheme in ("http", "https") and parts.host:
             return proxy
-    except ValueError:
-        """Its text may show a password."""
     raise HttpError(
         address,
         "the proxy in the environment is not of the form http://[user:password@]host[:port] "
@@ -48,16 +48,13 @@ def trusted(address: str) -> ssl.SSLContext:
     """
     context = urllib3.util.create_urllib3_context()
     name = next(filter(settings.variable, CA_VARIABLES), "")
-    path = settings.variable(name) if name else DEFAULT_CA_BUNDLE_PATH
+    path = settings.variable(name) or DEFAULT_CA_BUNDLE_PATH
     try:
-        if Path(path).is_dir():
-            context.load_verify_locations(capath=path)
-        else:
-            context.load_verify_locations(cafile=path)
+        context.load_verify_locations(**{"capath" if Path(path).is_dir() else "cafile": path})
     except OSError as error:
         problem = error.strerror or "no certificates"
-    else:
-        return context
-    raise HttpError(
-        address, f"{name} is {path!r}, which has no certificates ({problem}): correct or unset it"
-    )
+        raise HttpError(
+            address,
+            f"{name} is {path!r}, which has no certificates ({problem}): correct or unset it",
+        ) from None
+    return context

@@ -8,7 +8,7 @@ and the total time of a request are decided elsewhere.
 
 import http.client
 import logging
-import ssl
+from contextlib import suppress
 from dataclasses import replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -78,46 +78,37 @@ class Transport:
 
     def __init__(self, address: str, auth: requests.auth.AuthBase | None, limits: Limits) -> None:
         proxy = proxy_for(address)
-        schemes = {urlsplit(one).scheme for one in (address, proxy)}
         self._session = _Session()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = _Adapter(address, proxy, trusted(address) if "https" in schemes else None)
-        self._session.mount(f"{urlsplit(address).scheme}://", adapter)
-        # Prepared without the session, which would replace the token with that of .netrc.
+        self._session.trust_env = False
+        self._session.proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._session.mount(f"{urlsplit(address).scheme}://", _Adapter(address, proxy))
         self._prepared = requests.Request("GET", address, headers=_HEADERS).prepare()
         self._auth = auth
-        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
-        self._timeouts = limits.connect_timeout, limits.read_timeout
-        self._most = limits.max_page_bytes
+        self._limits = limits
 
     def ask(self, address: str, body: bytes | None) -> HttpAnswer:
         """Send a request and read the response, as long as the server keeps sending.
 
         Args:
             address: The whole address.
-            body: JSON for a POST; None for a GET.
+            body: JSON for a POST, of whose response only the status is read; None for a GET.
 
         Raises:
             TransientHttpError: The response is incomplete, or has a transient status.
             HttpError: The response is too large, malformed or compressed in an unknown way.
         """
+        request = self._request(address, body)
+        timeouts = self._limits.connect_timeout, self._limits.read_timeout
+        reason = ""
         try:
-            response = self._session.send(
-                self._request(address, body),
-                stream=True,
-                timeout=self._timeouts,
-                allow_redirects=False,
-                proxies=self._proxies,
-            )
-            try:
-                # For a POST, only the status matters.
-                answer = self._read(response, address, whole=body is None)
-            finally:
-                response.close()
-            reason = ""
+            with self._session.send(
+                request, stream=True, timeout=timeouts, allow_redirects=False
+            ) as response:
+                answer = self._read(response, address)
         # Those of requests are OSErrors; http.client raises a ValueError for the chunk size -1.
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            reason = _in_words(error, *self._timeouts)
+            reason = self._in_words(error)
         if reason:
             raise TransientHttpError(address, reason, slow_down=True)
         if answer.is_transient:
@@ -131,38 +122,59 @@ class Transport:
         if self._auth:
             request = self._auth(request)
         if body is not None:
-            request.prepare_method("POST")
+            request.method = "POST"
             request.headers["Content-Type"] = "application/json"
             request.prepare_body(body, None)
         return request
 
-    def _read(self, response: requests.Response, address: str, *, whole: bool) -> HttpAnswer:
-        """Read the body as it arrives, as far as it is useful."""
+    def _read(self, response: requests.Response, address: str) -> HttpAnswer:
+        raw: Any = response.raw
+        # Without its pool, urllib3 closes the connection instead of using it again.
+        raw._pool = None
         answer = HttpAnswer(
             response.status_code, response.reason or "", response.headers, b"", address
         )
         # As requests does for cookies: nothing else keeps the headers that could not be parsed.
-        message: http.client.HTTPMessage = response.raw._original_response.msg  # type: ignore[union-attr]
+        message: http.client.HTTPMessage = raw._original_response.msg
         if message.defects:
             line = str(message.get_payload()).partition("\n")[0] or str(message.defects[0])
             raise answer.error(f"the response has a malformed header: {line.strip()}")
-        if not whole:
+        if response.request.method == "POST":
             return answer
-        most = self._most if answer.status == 200 else LARGEST_ERROR
+        is_error = answer.status != 200
+        most = LARGEST_ERROR if is_error else self._limits.max_page_bytes
         body = bytearray()
-        while chunk := response.raw.read(_CHUNK, decode_content=False):
+        while len(body) <= most and (chunk := raw.read(_CHUNK, decode_content=False)):
             body += chunk
-            if len(body) > most:
-                if answer.status == 200:
-                    raise answer.too_large(most)
-                break
-        answer = replace(answer, body=bytes(body[:most]))
-        try:
-            return unpacked(answer, most)
-        except HttpError:
-            if answer.status == 200:
-                raise
-            return replace(answer, body=b"")
+        if is_error:
+            with suppress(HttpError):
+                return unpacked(replace(answer, body=bytes(body[:most])), most)
+            return answer
+        if len(body) > most:
+            raise answer.too_large(most)
+        return unpacked(replace(answer, body=bytes(body)), most)
+
+    def _in_words(self, error: Exception) -> str:
+        """Return why there is no response; a library's own error text names its objects."""
+        if isinstance(error, requests.RequestException) and error.args:
+            cause = getattr(error.args[0], "reason", error.args[0])
+            error = cause if isinstance(cause, Exception) else error
+        match error:
+            case urllib3.exceptions.ReadTimeoutError():
+                return f"no byte received within {self._limits.read_timeout:g} s"
+            case urllib3.exceptions.ProxyError():
+                return f"no response through the proxy ({self._in_words(error.original_error)})"
+            case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.NameResolutionError():
+                # The system's message, such as "Connection refused", without its number.
+                cause = error.__cause__
+                return f"no connection ({getattr(cause, 'strerror', None) or cause})"
+            # The base class of those above.
+            case urllib3.exceptions.ConnectTimeoutError():
+                return f"no connection within {self._limits.connect_timeout:g} s"
+            case urllib3.exceptions.ProtocolError() if isinstance(error.args[-1], Exception):
+                return f"no complete response ({error.args[-1]})"
+            case _:
+                return f"{type(error).__name__}: {error}"
 
 
 class _Session(requests.Session):
@@ -172,33 +184,16 @@ class _Session(requests.Session):
         """Return None: requests reads a redirect's whole body even when it does not follow it."""
 
 
-class _Closing:
-    """Closes each connection after its response instead of keeping it."""
-
-    def _put_conn(self, conn: Any) -> None:
-        if conn:
-            conn.close()
-
-
-class _PlainConnections(_Closing, urllib3.HTTPConnectionPool):
-    """Connections to `http://`."""
-
-
-class _TlsConnections(_Closing, urllib3.HTTPSConnectionPool):
-    """Connections to `https://`."""
-
-
 class _Adapter(HTTPAdapter):
     """The connections to one server; they share the certificates, which are slow to load."""
 
-    def __init__(self, address: str, proxy: str, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, address: str, proxy: str) -> None:
         super().__init__()
-        manager: urllib3.PoolManager = (
-            self.proxy_manager_for(proxy, ssl_context=tls, proxy_ssl_context=tls)
-            if proxy
-            else urllib3.PoolManager(ssl_context=tls)
-        )
-        manager.pool_classes_by_scheme = {"http": _PlainConnections, "https": _TlsConnections}
+        is_secure = "https" in (urlsplit(address).scheme, urlsplit(proxy).scheme)
+        tls = trusted(address) if is_secure else None
+        manager = urllib3.PoolManager(ssl_context=tls)
+        if proxy:
+            manager = self.proxy_manager_for(proxy, ssl_context=tls, proxy_ssl_context=tls)
         self._pool = manager.connection_from_url(address)
 
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> urllib3.HTTPConnectionPool:
@@ -209,40 +204,11 @@ class _Adapter(HTTPAdapter):
         """Do nothing: the SSL context verifies certificates."""
 
 
-class _Redacting(logging.Filter):
-    """Redacts secrets in a library's log: paths, reasons, headers that it cannot parse."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args, record.exc_info = redacted(record.getMessage()), None, None
-        return True
+def _redact(record: logging.LogRecord) -> bool:
+    """Redact secrets in a library's log: paths, reasons, headers that it cannot parse."""
+    record.msg, record.args, record.exc_info = redacted(record.getMessage()), None, None
+    return True
 
 
 for _name in ("urllib3.connection", "urllib3.connectionpool"):
-    logging.getLogger(_name).addFilter(_Redacting())
-
-
-def _in_words(error: Exception, connect_timeout: float, read_timeout: float) -> str:
-    """Return why there is no response; a library's own error text names its objects."""
-    if isinstance(error, requests.RequestException) and error.args:
-        cause = getattr(error.args[0], "reason", error.args[0])
-        error = cause if isinstance(cause, Exception) else error
-    match error:
-        case urllib3.exceptions.ReadTimeoutError():
-            return f"no byte received within {read_timeout:g} s"
-        case urllib3.exceptions.ProxyError():
-            reason = _in_words(error.original_error, connect_timeout, read_timeout)
-            return f"no response through the proxy ({reason})"
-        case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.NameResolutionError():
-            return f"no connection ({_system_error(error.__cause__)})"
-        # The base class of those above.
-        case urllib3.exceptions.ConnectTimeoutError():
-            return f"no connection within {connect_timeout:g} s"
-        case urllib3.exceptions.ProtocolError() if isinstance(error.args[-1], Exception):
-            return f"no complete response ({error.args[-1]})"
-        case _:
-            return f"{type(error).__name__}: {error}"
-
-
-def _system_error(error: BaseException | None) -> str:
-    """Return the system's message, such as "Connection refused", without its number."""
-    return (isinstance(error, OSError) and error.strerror) or str(error)
+    logging.getLogger(_name).addFilter(_redact)

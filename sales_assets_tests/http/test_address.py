@@ -29,50 +29,32 @@ def test_an_address_is_taken_without_a_slash_at_its_end(address: str) -> None:
     assert check_address(f"{address.rstrip('/')}/", "SALES_API_URL") == address.rstrip("/")
 
 
-BAD = {
-    "sampel": "https?://",
-    "host:80": "https?://",
-    "ftp://host": "https?://",
-    "https:host": "https?://",
-    "https://": "host is missing",
-    "https://:80": "host is missing",
-    "https:///path": "host is missing",
-    "https://a..b": "host is missing",
-    "https://.": "host is missing",
-    f"https://{'a' * 64}.com": "host is missing",
-    "http://host:0": "port",
-    "http://host:": "port",
-    "http://host:65536": "malformed",
-    "http://host:x": "malformed",
-    "http://host:-1": "malformed",
-    "http://[": "malformed",
-    "http://[::1": "malformed",
-    "http://[::zz]": "malformed|host is missing",
-    "http://[127.0.0.1]": "malformed|host is missing",
-    "http://[::1]x": "malformed|host is missing",
-    "http://x[::1]": "malformed|host is missing",
-    "http://[fe80::1%25eth0]": "malformed|host is missing",
-    "https://me:pw@host": "user name",
-    "https://me@host": "user name",
-    "https://host/v1?": "query",
-    "https://host/v1?key=value": "query",
-    "https://host?key": "query",
-    "https://host/#top": "fragment",
-    "https://host#": "fragment",
-    "https://host/a b": "white space",
-    "https://host/$STAGE/v1": "no shell has expanded",
-    " https://host": "white space",
-    "https://host\n": "white space",
-    "https://ho\tst": "white space",
-    "https://host/\x00": "character",
-    "https://host\\@elsewhere": "character",
-    "https://h\u00f6st": "character",
-}
-
-
-@pytest.mark.parametrize(("value", "reason"), BAD.items())
-def test_anything_else_is_refused_with_its_reason(value: str, reason: str) -> None:
-    with pytest.raises(InvalidAddressError, match=rf"SALES_API_URL is .*\(.*({reason})"):
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("sampel", "host:80", "ftp://host", "https:host", "'https://host'"),
+        *(
+            "https://",
+            "https://:80",
+            "https:///path",
+            "https://a..b",
+            "https://.",
+            "https://\u00f6",
+        ),
+        f"https://{'a' * 64}.com",
+        *(f"http://host:{port}" for port in ("", "0", "65536", "x", "-1")),
+        *("http://[", "http://[::1", "http://[::zz]", "http://[127.0.0.1]", "http://[::1]x"),
+        *("http://x[::1]", "http://[fe80::1%25eth0]"),
+        *("https://me:pw@host", "https://me@host"),
+        *("https://host/v1?", "https://host/v1?key=value", "https://host?key"),
+        *("https://host/#top", "https://host#"),
+        *("https://host/a b", " https://host", "https://host\n", "https://ho\tst"),
+        *("https://host/\x00", "https://host\\@elsewhere", "https://host/\u00f6"),
+    ],
+)
+def test_anything_else_is_refused_with_its_reason(value: str) -> None:
+    reason = r"an address of the form https://host\[:port\]\[/path\] \(no user name, password"
+    with pytest.raises(InvalidAddressError, match=f"SALES_API_URL is .*; expected {reason}"):
         check_address(value, "SALES_API_URL")
 
 
