@@ -5,6 +5,8 @@ This module reads only what is common to all HTTP APIs. Callers decide what a st
 
 import datetime
 import email.utils
+import gzip
+import io
 import math
 import re
 import time
@@ -20,24 +22,17 @@ from sales_assets.http.secrets import shown
 LARGEST_ERROR = 1 << 16
 """Maximum number of bytes to read from the body of a response other than 200."""
 _LONGEST_REASON = 200
-_SLICE = 1 << 13
+_PORTS = {"http": 80, "https": 443}
 _UNIX_TIME = 1_000_000_000
 """From here on, a number of seconds is a Unix timestamp."""
-_OF_CACHES = [
-    "Age",
-    "X-Cache",
-    "X-Cache-Status",
-    "X-Proxy-Cache",
-    "Cache-Status",
-    "CF-Cache-Status",
-]
 _KEPT = re.compile(
-    r"age: .*[1-9]|[a-z-]*cache[a-z-]*: ((stale|updating)\b|.*(?<![a-z])(?<!refresh_)hit\b)",
+    r"age: .*[1-9]"
+    r"|((x|cf|x-proxy)-)?cache(-status)?: ((stale|updating)\b|.*(?<![a-z])(?<!refresh_)hit\b)",
     re.IGNORECASE,
 )
+"""A header that says that a cache has kept the response."""
 _EXHAUSTED = re.compile(r"\b(?:remaining|r)=0\s*[;,]\s*(?:reset|t)=(\d+)", re.ASCII)
 """The reset of a limit in the header `RateLimit`, as older and newer drafts of the IETF have it."""
-_GZIP_OR_ZLIB, _WITHOUT_HEADER = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
 _UNPACKED = {"gzip", "x-gzip", "deflate"}
 _OTHER_CODINGS = {"compress", "x-compress", "br", "zstd", "dcb", "dcz"}
 """From https://www.iana.org/assignments/http-parameters; other names are unknown."""
@@ -75,8 +70,8 @@ class HttpAnswer:
     @property
     def cached(self) -> str:
         """The header that says that a cache has kept this response; empty if there is none."""
-        found = (f"{name}: {self.headers[name]}" for name in _OF_CACHES if name in self.headers)
-        return next(filter(_KEPT.match, found), "")
+        lines = (f"{name}: {value}" for name, value in self.headers.items())
+        return next(filter(_KEPT.match, lines), "")
 
     @property
     def target(self) -> str:
@@ -90,37 +85,32 @@ class HttpAnswer:
             return location
 
     @property
-    def is_limit(self) -> bool:
-        """Whether a 4xx is a rate limit or the like rather than a refusal."""
-        asks_to_wait = 400 <= self.status < 500 and self.status not in (401, 404)
-        return (asks_to_wait and "Retry-After" in self.headers) or (
-            self.status == 403 and self._remaining == "0"
-        )
-
-    @property
     def is_transient(self) -> bool:
-        """Whether retrying the request may succeed."""
-        return self.status in (408, 425, 429) or self.status >= 500 or self.is_limit
+        """Whether retrying the request may succeed, as after a 4xx that is a rate limit."""
+        if self.status in (401, 404) or self.status < 400:
+            return False
+        if self.status in (408, 425, 429) or self.status >= 500 or "Retry-After" in self.headers:
+            return True
+        return self.status == 403 and self._rate_limit[0] == "0"
 
     @property
     def retry_after(self) -> float | None:
         """Whole seconds that the server asks to wait; None if it does not."""
-        values = [self.headers.get("Retry-After", "")]
-        if self.status == 429 or (self.status in (403, 503) and self._remaining in ("", "0")):
-            values += [self._reset, *self._limits("Reset")]
-        return next((wait for wait in map(_seconds, values) if wait is not None), None)
+        wait = _seconds(self.headers.get("Retry-After", ""))
+        remaining, reset = self._rate_limit
+        is_limit = self.status == 429 or (self.status in (403, 503) and remaining in ("", "0"))
+        return _seconds(reset) if wait is None and is_limit else wait
 
     @property
-    def _remaining(self) -> str:
-        return "0" if self._reset else next((one.strip() for one in self._limits("Remaining")), "")
+    def _rate_limit(self) -> tuple[str, str]:
+        """What remains of a rate limit, and when it is reset; empty if unknown."""
+        if resets := _EXHAUSTED.findall(self.headers.get("RateLimit", "")):
+            return "0", ",".join(resets)
+        return self._of_rate_limit("Remaining"), self._of_rate_limit("Reset")
 
-    @property
-    def _reset(self) -> str:
-        return ",".join(_EXHAUSTED.findall(self.headers.get("RateLimit", "")))
-
-    def _limits(self, what: str) -> list[str]:
+    def _of_rate_limit(self, what: str) -> str:
         names = (f"{start}-{what}" for start in ("RateLimit", "X-RateLimit", "X-Rate-Limit"))
-        return [self.headers[name] for name in names if name in self.headers]
+        return next((self.headers[name].strip() for name in names if name in self.headers), "")
 
     def error(self, reason: str = "") -> HttpError:
         """Return the error for an unusable response."""
@@ -142,16 +132,14 @@ class HttpAnswer:
 
 def same_origin(one: str, other: str) -> bool:
     """Return whether two addresses have the same scheme, host and port."""
-    return _origin(one) == _origin(other)
-
-
-def _origin(address: str) -> tuple[str, str | None, int | None]:
     try:
-        parts = urlsplit(address)
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        origins = {
+            (parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme))
+            for parts in map(urlsplit, (one, other))
+        }
     except ValueError:
-        return "", address, None
-    return parts.scheme, parts.hostname, port
+        return False
+    return len(origins) == 1
 
 
 def _seconds(value: str) -> float | None:
@@ -189,8 +177,8 @@ def unpacked(answer: HttpAnswer, most: int) -> HttpAnswer:
         if coding not in _UNPACKED or not body:
             continue
         try:
-            body = _inflated(body, coding, most)
-        except zlib.error as error:
+            body = _decompressed(body, coding, most)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise answer.transient_error(
                 f"the response is damaged or truncated ({coding}: {error})"
             ) from None
@@ -199,33 +187,17 @@ def unpacked(answer: HttpAnswer, most: int) -> HttpAnswer:
     return replace(answer, body=body)
 
 
-def _inflated(body: bytes, coding: str, most: int) -> bytes:
+def _decompressed(body: bytes, coding: str, most: int) -> bytes:
+    """Stop just after `most` bytes."""
+    if coding != "deflate":
+        return gzip.GzipFile(fileobj=io.BytesIO(body)).read(most + 1)
+    stream = zlib.decompressobj()
     try:
-        return _streams(body, _GZIP_OR_ZLIB, most)
+        whole = stream.decompress(body, most + 1)
     except zlib.error:
-        if coding != "deflate":
-            raise
-    # Many servers send this as "deflate".
-    return _streams(body, _WITHOUT_HEADER, most)
-
-
-def _streams(body: bytes, window: int, most: int) -> bytes:
-    """Decompress one or more consecutive streams; stop just after `most` bytes.
-
-    Raises:
-        zlib.error: The body is damaged or truncated.
-    """
-    whole = bytearray()
-    place = 0
-    while place < len(body):
-        stream = zlib.decompressobj(window)
-        while not stream.eof:
-            if place == len(body):
-                raise zlib.error("incomplete data")
-            piece = body[place : place + _SLICE]
-            place += len(piece)
-            whole += stream.decompress(piece, most + 1 - len(whole))
-            if len(whole) > most:
-                return bytes(whole)
-        place -= len(stream.unused_data)
-    return bytes(whole)
+        # Many servers leave out the header.
+        stream = zlib.decompressobj(-zlib.MAX_WBITS)
+        whole = stream.decompress(body, most + 1)
+    if len(whole) <= most and not stream.eof:
+        raise zlib.error("incomplete data")
+    return whole
