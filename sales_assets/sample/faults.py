@@ -12,15 +12,17 @@ first entry that matches a request and is not used up applies:
 
 import datetime
 import threading
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import click
 import pydantic
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 
-class InvalidFaultsError(ValueError):
+class InvalidFaultsError(click.UsageError):
     """A fault file cannot be read."""
 
 
@@ -38,38 +40,26 @@ class Fault(BaseModel):
     times: int | None = Field(default=None, ge=1, description="Maximum number of such requests.")
 
     serve_page: int | None = Field(default=None, ge=1, description="Serve this page in any case.")
-    page_size: int | None = Field(default=None, ge=1, description="Serve pages of this many rows.")
-    shift: int = Field(
-        default=0, ge=0, description="Serve as if this many rows had been added at the front."
-    )
-
     status: int | None = Field(default=None, ge=200, le=599, description="Return this status.")
     headers: dict[str, str] = Field(default={}, description="Send these headers, too.")
     body: str | None = Field(default=None, description="Return this body.")
 
-    bom: bool = Field(default=False, description="Put a UTF-8 byte order mark in front.")
     gzip: bool = Field(default=False, description="Compress the body, requested or not.")
 
     delay: float = Field(default=0, ge=0, description="Seconds to wait before responding.")
     jitter: float = Field(default=0, ge=0, description="Maximum random delay on top, in seconds.")
-    cut: int = Field(
-        default=0, ge=0, description="Close this many bytes before the end of the body."
-    )
+    cut: int = Field(default=0, ge=0, description="Close this many bytes before the end.")
     content_length: bool = Field(default=True, description="Send a Content-Length header.")
-    reset: bool = Field(
-        default=False, description="Reset the connection in the middle of the body."
-    )
+    reset: bool = Field(default=False, description="Reset the connection within the body.")
     drip: float = Field(default=0, ge=0, description="Seconds to wait after each byte of the body.")
-
-
-_faults = TypeAdapter(list[Fault])
 
 
 class Faults:
     """The faults of one server, in order, with a count of their uses."""
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
-        self._left = [(fault, [fault.times]) for fault in faults]
+        self._faults = list(faults)
+        self._uses: Counter[int] = Counter()
         self._lock = threading.Lock()
 
     @classmethod
@@ -81,7 +71,8 @@ class Faults:
                 entry (from 0), its key, and why.
         """
         try:
-            return cls(_faults.validate_python(yaml.safe_load(path.read_text(encoding="utf-8"))))
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return cls(TypeAdapter(list[Fault]).validate_python(content))
         except pydantic.ValidationError as error:
             wrong = error.errors(include_url=False)[0]
             place = ".".join(map(str, wrong["loc"])) or "the file"
@@ -92,9 +83,9 @@ class Faults:
     def next(self, day: datetime.date, page: int) -> Fault | None:
         """Return the fault for a request, if any, and count it as used."""
         with self._lock:
-            for fault, left in self._left:
-                if fault.date in (None, day) and fault.page in (None, page) and left[0] != 0:
-                    if left[0] is not None:
-                        left[0] -= 1
+            for place, fault in enumerate(self._faults):
+                is_meant = fault.date in (None, day) and fault.page in (None, page)
+                if is_meant and self._uses[place] != fault.times:
+                    self._uses[place] += 1
                     return fault
         return None

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pydantic import Field
 from typing_extensions import Self
 
+from sales_assets.http.resource import HttpApi
 from sales_assets.http.tokens import TokenAuth
 from sales_assets.rides.api import RidesApi
 from sales_assets.sales.api import SalesApi
@@ -18,44 +19,29 @@ from sales_assets.sample.api import SampleApi
 from sales_assets.sample.rides import sample_ride
 
 
-class SampleSalesApi(SalesApi):
-    """The sales API resource, talking to a sample API that lives as long as the run does."""
-
-    url: str = Field(default="sample", description="The embedded sample API: invented sales.")
+class _Embedded(HttpApi):
+    url: str = Field(default="sample", description="The embedded sample API: invented data.")
 
     @property
     def source(self) -> str:
         """The source, marked as invented."""
-        return "embedded sample API: INVENTED sales, not real ones"
-
-    @contextmanager
-    def open(self, run_id: str | None = None) -> Iterator[Self]:
-        """Start the server with its own token."""
-        with SampleApi() as api:
-            self._connect(api.url, TokenAuth(api.token))
-            try:
-                yield self
-            finally:
-                self.close()
-
-
-class SampleRidesApi(RidesApi):
-    """The rides API resource, talking to a sample API that lives as long as the run does."""
-
-    url: str = Field(default="sample", description="The embedded sample API: invented rides.")
-
-    @property
-    def source(self) -> str:
-        """The source, marked as invented."""
-        return "embedded sample API: INVENTED rides, not real ones"
+        return f"embedded sample API: INVENTED {self.title.removesuffix(' API')}, not real ones"
 
     @contextmanager
     def open(self, run_id: str | None = None) -> Iterator[Self]:
         """Start the server; the seed of its rides is the run id, or a new one."""
         ride = functools.partial(sample_ride, seed=run_id or str(uuid.uuid4()))
         with SampleApi(ride=ride) as api:
-            self._connect(api.url, None)
+            self._connect(api.url, TokenAuth(api.token) if self.token_variable else None)
             try:
                 yield self
             finally:
                 self.close()
+
+
+class SampleSalesApi(_Embedded, SalesApi):
+    """The sales API resource, talking to a sample API that lives as long as the run does."""
+
+
+class SampleRidesApi(_Embedded, RidesApi):
+    """The rides API resource, talking to a sample API that lives as long as the run does."""

@@ -7,11 +7,8 @@ import json
 import random
 import uuid
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from sales_assets.rides.ride import Driver, Ride, User
-
-T = TypeVar("T")
 
 DRIVERS = 40
 USERS = 400
@@ -72,5 +69,5 @@ def _draw(seed: str) -> Callable[[], float]:
     return random.Random(seed).random  # noqa: S311
 
 
-def _one_of(choices: Sequence[T], draw: Callable[[], float]) -> T:
+def _one_of(choices: Sequence[str], draw: Callable[[], float]) -> str:
     return choices[int(draw() * len(choices))]

@@ -1,32 +1,20 @@
 """The shapes in which the sample API can serve its pages: those that `feed.styles` can declare.
 
-A shape reads the requested page from a query, and builds the response with the rows and the link to
-the next page. The rows themselves, and faults, do not belong here.
+A shape reads the requested page from a query, and builds the response around its rows. The rows
+themselves, and faults, do not belong here.
 """
 
 import base64
 import datetime
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
-
-
-class Place(NamedTuple):
-    """A page of a day, by its number from 1; `address` has no query, `total` is that of the day."""
-
-    address: str
-    day: datetime.date
-    number: int
-    is_last: bool
-    total: int
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
 class Shape:
     """The shape of an API; by default, that of the sales API.
-
-    A place is a path in the body, as in `meta.next`, or a header, as in `header X-Next`.
 
     Attributes:
         day: The parameter for the day or its start.
@@ -34,10 +22,9 @@ class Shape:
             from the previous page, or not at all.
         parameter: The parameter for the number, offset or cursor.
         first: The number of the first page.
-        rows_at: The path of the rows.
-        next_at: The place of the cursor or the address of the next page.
-        more_at: The place of the flag that more pages follow.
-        total_at: The place of the total.
+        body: The body, with the words ROWS, NEXT (the cursor or address of the next page), MORE
+            (whether there is one) and TOTAL (the rows of the day) where their values go.
+        headers: Headers, with NEXT or TOTAL; one with NEXT is missing on the last page.
         empty_at_the_end: Whether a page past the end is empty instead of a 404.
         signed: How a request carries the token.
     """
@@ -46,10 +33,8 @@ class Shape:
     pages: Literal["number", "offset", "cursor", "address", "one"] = "number"
     parameter: str = "page"
     first: int = 1
-    rows_at: str = ""
-    next_at: str = ""
-    more_at: str = ""
-    total_at: str = ""
+    body: str = "ROWS"
+    headers: Mapping[str, str] = field(default_factory=dict)
     empty_at_the_end: bool = False
     signed: Literal["bare", "bearer", "header", "parameter", "basic"] = "bare"
 
@@ -65,49 +50,40 @@ class Shape:
             return day, -(-int(query[self.parameter]) // int(query["limit"])) + 1
         return day, int(query.get(self.parameter, "c1").removeprefix("c"))
 
-    def token_of(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
-        """Return the token of a request."""
-        sent = headers.get("Authorization", "")
-        match self.signed:
-            case "bearer":
-                return sent.removeprefix("Bearer ")
-            case "basic":
-                return base64.b64decode(sent.removeprefix("Basic ")).decode()
-            case "header":
-                return headers.get("X-Api-Key", "")
-            case "parameter":
-                return query.get("api_key", "")
-        return sent
+    def is_signed(self, token: str, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
+        """Return whether a request carries the token."""
+        name, value = {
+            "bare": ("Authorization", token),
+            "bearer": ("Authorization", f"Bearer {token}"),
+            "basic": ("Authorization", f"Basic {base64.b64encode(token.encode()).decode()}"),
+            "header": ("X-Api-Key", token),
+            "parameter": ("api_key", token),
+        }[self.signed]
+        return {**headers, **query}.get(name) == value
 
-    def served(self, rows: bytes, place: Place) -> tuple[bytes, dict[str, str]]:
-        """Return the body and headers of a page with these rows."""
-        headers: dict[str, str] = {}
-        around: dict[str, Any] = {}
-        cursor = None if place.is_last else f"c{place.number + 1}"
-        if self.pages == "address" and cursor:
-            query = f"{self.day}={place.day}&{self.parameter}={cursor}"
-            cursor = f"{place.address}?{query}"
-        for at, value in (
-            (self.next_at, cursor),
-            (self.more_at, not place.is_last),
-            (self.total_at, place.total),
-        ):
-            if at == "header Link":
-                headers["Link"] = f'<{cursor}>; rel="next"' if cursor else '<x>; rel="first"'
-            elif at.startswith("header "):
-                if value is not None:
-                    headers[at.removeprefix("header ")] = json.dumps(value).strip('"')
-            elif at:
-                _put(around, at, value)
-        if not self.rows_at:
-            return rows, headers
-        _put(around, self.rows_at, "ROWS")
+    def served(
+        self, rows: bytes, number: int, pages: Sequence[bytes], address: str
+    ) -> tuple[bytes, dict[str, str]]:
+        """Return the body and headers of a page.
+
+        Args:
+            rows: The rows of the page.
+            number: Its number, from 1.
+            pages: The rows of all pages of the day.
+            address: The address of the day.
+        """
+        of_all = [row for page in pages for row in json.loads(page)]
+        if self.pages == "one":
+            rows = json.dumps(of_all).encode()
+        following = f"c{number + 1}" if number < len(pages) else None
+        if following and self.pages == "address":
+            following = f"{address}&{self.parameter}={following}"
+        body = self.body.replace("NEXT", json.dumps(following))
+        body = body.replace("MORE", json.dumps(bool(following))).replace("TOTAL", str(len(of_all)))
+        headers = {
+            name: value.replace("NEXT", following or "").replace("TOTAL", str(len(of_all)))
+            for name, value in self.headers.items()
+            if following or "NEXT" not in value
+        }
         # Keep the rows byte for byte.
-        return json.dumps(around).encode().replace(b'"ROWS"', rows), headers
-
-
-def _put(around: dict[str, Any], path: str, value: Any) -> None:
-    *outer, last = path.split(".")
-    for key in outer:
-        around = around.setdefault(key, {})
-    around[last] = value
+        return body.encode().replace(b"ROWS", rows), headers

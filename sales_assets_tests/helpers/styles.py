@@ -99,10 +99,10 @@ STYLES = {
     "numbers": Style(SalesApi, Shape()),
     "numbers to an empty page": Style(SalesApi, Shape(empty_at_the_end=True)),
     "numbers from 0 in an envelope": Style(
-        FromZero, Shape(parameter="p", first=0, rows_at="data.items", signed="bearer")
+        FromZero, Shape(parameter="p", first=0, body='{"data": {"items": ROWS}}', signed="bearer")
     ),
     "numbers with a flag": Style(
-        Flagged, Shape(rows_at="items", more_at="has_more", signed="header")
+        Flagged, Shape(body='{"items": ROWS, "has_more": MORE}', signed="header")
     ),
     "offset": Style(Offset, Shape(pages="offset", parameter="offset", empty_at_the_end=True)),
     "offset with a total": Style(
@@ -110,7 +110,7 @@ STYLES = {
         Shape(
             pages="offset",
             parameter="skip",
-            total_at="header X-Total-Count",
+            headers={"X-Total-Count": "TOTAL"},
             signed="parameter",
         ),
     ),
@@ -120,20 +120,30 @@ STYLES = {
             day="since",
             pages="cursor",
             parameter="cursor",
-            rows_at="data",
-            next_at="meta.next",
-            total_at="meta.total",
+            body='{"meta": {"next": NEXT, "total": TOTAL}, "data": ROWS}',
         ),
     ),
     "cursor in a header": Style(
         HeaderCursor,
         Shape(
-            day="since", pages="cursor", parameter="after", next_at="header X-Next", signed="basic"
+            day="since",
+            pages="cursor",
+            parameter="after",
+            headers={"X-Next": "NEXT"},
+            signed="basic",
         ),
     ),
-    "link header": Style(Linked, Shape(pages="address", parameter="after", next_at="header Link")),
+    "link header": Style(
+        Linked,
+        Shape(
+            pages="address",
+            parameter="after",
+            headers={"Link": '<x>; rel="first", <NEXT>; rel="next"'},
+        ),
+    ),
     "next address": Style(
-        Addressed, Shape(pages="address", parameter="after", rows_at="results", next_at="next")
+        Addressed,
+        Shape(pages="address", parameter="after", body='{"results": ROWS, "next": NEXT}'),
     ),
 }
 ONE_PAGE = Style(Whole, Shape(pages="one"))

@@ -22,9 +22,7 @@ SHAPE = Shape(
     day="since",
     pages="cursor",
     parameter="cursor",
-    rows_at="data",
-    next_at="meta.next",
-    total_at="meta.total",
+    body='{"data": ROWS, "meta": {"next": NEXT, "total": TOTAL}}',
     signed="bearer",
 )
 

@@ -10,20 +10,12 @@ from sales_assets.sample.faults import Fault, Faults, InvalidFaultsError
 FIRST, SECOND = datetime.date(2022, 8, 9), datetime.date(2022, 8, 10)
 
 
-def test_without_faults_all_is_well() -> None:
-    assert Faults().next(FIRST, 1) is None
-
-
-def test_a_fault_is_for_its_day_and_page_alone() -> None:
-    faults = Faults([Fault(date=FIRST, page=2, status=503)])
-    assert [faults.next(FIRST, 1), faults.next(SECOND, 2)] == [None, None]
-    assert faults.next(FIRST, 2) == Fault(date=FIRST, page=2, status=503)
-
-
-def test_the_first_fault_that_fits_counts_until_it_is_used_up() -> None:
-    faults = Faults([Fault(page=1, status=503, times=2), Fault(status=500)])
+def test_the_first_fault_for_a_day_and_page_counts_until_it_is_used_up() -> None:
+    faults = Faults([Fault(date=FIRST, page=1, status=503, times=2), Fault(page=1, status=500)])
     statuses = [fault.status for _ in range(4) if (fault := faults.next(FIRST, 1))]
     assert statuses == [503, 503, 500, 500]
+    assert faults.next(SECOND, 1) == Fault(page=1, status=500)
+    assert faults.next(SECOND, 2) is None
 
 
 def test_faults_are_read_from_a_file(tmp_path: Path) -> None:
