@@ -5,6 +5,7 @@ import itertools
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +13,7 @@ import dagster as dg
 import pytest
 
 from sales_assets.sales.api import SalesApi
-from sales_assets_tests.helpers.commands import (
-    Command,
-    run_new_python,
-    run_python,
-    without_settings,
-)
+from sales_assets_tests.helpers.commands import SECONDS, Command, run_python, without_settings
 from sales_assets_tests.helpers.pipeline import Pipeline
 from sales_assets_tests.helpers.postgres_server import DATABASE, USER, running_postgres
 from sales_assets_tests.helpers.rides_file import sql
@@ -115,7 +111,15 @@ def new_python(environment: dict[str, str], tmp_path: Path) -> Command:
     """Run `python ...` likewise, in an interpreter that has imported nothing yet."""
 
     def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-        return run_new_python(arguments, tmp_path, {**environment, **variables})
+        return subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env={**environment, **variables},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
 
     return run
 

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from sales_assets_tests.helpers.forkserver import processes
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
-_SECONDS = 120
+SECONDS = 120
+_STREAMS = ("stdout", "stderr")
 _SETTING = re.compile(r"SALES_|RIDES_|DAGSTER_|AUTH_TOKEN$|BASE_DIR$")
 
 
@@ -21,62 +23,41 @@ def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not _SETTING.match(name)}
 
 
+def start_python(
+    arguments: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path
+) -> BaseProcess:
+    """Start `python ARGUMENTS` in a process that has Dagster imported, which saves seconds.
+
+    Modules of ours are imported anew. `stdout` and `stderr` in the directory `output` get what it
+    prints.
+    """
+    process = processes.Process(
+        target=_be_python, args=([*arguments], str(directory), dict(environment), str(output))
+    )
+    process.start()
+    return process
+
+
 def run_python(
     arguments: Sequence[str], directory: Path, environment: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[str]":
-    """Run `python ARGUMENTS` in a process that has Dagster imported, which saves most of its time.
-
-    Modules of ours are imported anew. Use `run_new_python` where imports are what is looked at.
-
-    Args:
-        arguments: `-c CODE ...`, `-m MODULE ...` or `SCRIPT ...`.
-        directory: The working directory.
-        environment: All of the environment.
-
-    Raises:
-        subprocess.TimeoutExpired: It did not end in two minutes.
-    """
+    """Run it so to its end, for two minutes at most."""
     with tempfile.TemporaryDirectory() as temporary:
-        output, errors = Path(temporary, "stdout"), Path(temporary, "stderr")
-        process = processes.Process(
-            target=_be_python,
-            args=(list(arguments), str(directory), dict(environment), str(output), str(errors)),
-        )
-        process.start()
-        process.join(_SECONDS)
+        process = start_python(arguments, directory, environment, Path(temporary))
+        process.join(SECONDS)
+        output, errors = (Path(temporary, name).read_text("utf-8") for name in _STREAMS)
         if process.exitcode is None:
             process.kill()
             process.join()
-            raise subprocess.TimeoutExpired(arguments, _SECONDS, stderr=errors.read_bytes())
-        return subprocess.CompletedProcess(
-            arguments, process.exitcode, output.read_text("utf-8"), errors.read_text("utf-8")
-        )
-
-
-def run_new_python(
-    arguments: Sequence[str], directory: Path, environment: Mapping[str, str]
-) -> "subprocess.CompletedProcess[str]":
-    """Run `python ARGUMENTS` in a new interpreter.
-
-    Raises:
-        subprocess.TimeoutExpired: It did not end in two minutes.
-    """
-    return subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, *arguments],
-        cwd=directory,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        check=False,
-    )
+            raise subprocess.TimeoutExpired(arguments, SECONDS, stderr=errors.encode())
+        return subprocess.CompletedProcess(arguments, process.exitcode, output, errors)
 
 
 def _be_python(
-    arguments: list[str], directory: str, environment: dict[str, str], output: str, errors: str
+    arguments: list[str], directory: str, environment: dict[str, str], output: str
 ) -> None:
-    for path, number in ((output, 1), (errors, 2)):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    for number, name in enumerate(_STREAMS, 1):
+        os.dup2(os.open(Path(output, name), os.O_WRONLY | os.O_CREAT), number)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(directory)

@@ -5,16 +5,18 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sales_assets.sample.api import Answer
-from sales_assets_tests.helpers.forkserver import processes
+from sales_assets_tests.helpers.commands import start_python
 from sales_assets_tests.helpers.rows import ride_answer
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 from sales_assets_tests.helpers.waiting import wait_for
+
+_COMMAND = "from sales_assets.cli import main; main(prog_name='sales-assets')"
 
 
 class RidesServer(ScriptedApi):
@@ -27,13 +29,11 @@ class RidesServer(ScriptedApi):
     """
 
     def __init__(self) -> None:
-        """Answer at once."""
         super().__init__()
         self.served: list[str] = []
         self.last_of: dict[str, str] = {}
         self.gate = threading.Event()
         self.gate.set()
-        self._lock = threading.Lock()
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
         """Answer from the script first."""
@@ -63,12 +63,12 @@ class Service(NamedTuple):
     @property
     def log(self) -> str:
         """What the log holds so far."""
-        return (self.directory / "log").read_text()
+        return (self.directory / "stderr").read_text()
 
     def wait(self) -> tuple[int | None, str, str]:
         """Wait for the end; give the exit status, what was printed, and the log."""
         self.process.join(90)
-        return self.process.exitcode, (self.directory / "output").read_text(), self.log
+        return self.process.exitcode, (self.directory / "stdout").read_text(), self.log
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int | None, str, str]:
         """Send a signal, and wait for the end."""
@@ -77,47 +77,37 @@ class Service(NamedTuple):
 
 
 class Services:
-    """Starts services as a user does; the start of Python and its imports are made once for all."""
+    """Starts services as a user does."""
 
-    def __init__(self, directory: Path, environment: Mapping[str, str], started: ExitStack) -> None:
-        """Start them in a working directory, with these variables."""
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
         self._directory = directory
         self._environment = environment
-        self._started = started
+        self.started: list[Service] = []
 
     def start(self, *arguments: str, **variables: str) -> Service:
         """Start `sales-assets pull-rides ...`."""
-        number = len(list(self._directory.glob("service *")))
-        directory = self._directory / f"service {number}"
-        directory.mkdir()
-        environment = {**self._environment, **variables}
-        process = processes.Process(
-            target=_pull_rides, args=(self._directory, directory, environment, arguments)
+        output = self._directory / f"service {len(self.started)}"
+        output.mkdir()
+        process = start_python(
+            ("-c", _COMMAND, "pull-rides", *arguments),
+            self._directory,
+            {**self._environment, **variables},
+            output,
         )
-        process.start()
-        self._started.callback(process.join)
-        self._started.callback(process.kill)
-        return Service(process, directory)
+        self.started.append(Service(process, output))
+        return self.started[-1]
 
 
 @contextmanager
 def services(directory: Path, environment: Mapping[str, str]) -> Iterator[Services]:
     """Start services, and kill in the end what still runs."""
-    with ExitStack() as started:
-        yield Services(directory, environment, started)
-
-
-def _pull_rides(
-    cwd: Path, directory: Path, environment: dict[str, str], arguments: tuple[str, ...]
-) -> None:
-    for number, name in ((1, "output"), (2, "log")):
-        os.dup2(os.open(directory / name, os.O_CREAT | os.O_WRONLY), number)
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(cwd)
-    from sales_assets.cli import main
-
-    main(["pull-rides", *arguments], prog_name="sales-assets")
+    starting = Services(directory, environment)
+    try:
+        yield starting
+    finally:
+        for service in starting.started:
+            service.process.kill()
+            service.process.join()
 
 
 def until(ready: Callable[[], Any]) -> None:

@@ -1,6 +1,6 @@
 """The sales API in each style that a feed can declare, on the server's side and on the client's."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sales_assets.feed.api import DailyApi
 from sales_assets.feed.places import InBody, InHeader
@@ -18,113 +18,60 @@ from sales_assets.sample.shapes import Shape
 
 
 class Style(NamedTuple):
-    """An API, and what serves it.
-
-    Attributes:
-        api: The declaration.
-        shape: What the server does.
-    """
+    """The declaration of an API, and what its server does."""
 
     api: type[DailyApi]
     shape: Shape
 
 
-class FromZero(SalesApi):
-    """Numbers from 0, and the rows in an envelope."""
-
-    paging = NumberedPages("p", first=0)
-    rows_at = "data.items"
-    token_style = BearerToken()
-
-
-class Flagged(SalesApi):
-    """A flag at the last page."""
-
-    paging = NumberedPages(more=InBody("has_more"))
-    rows_at = "items"
-    token_style = HeaderToken("X-Api-Key")
-
-
-class Offset(SalesApi):
-    """An offset and a limit."""
-
-    paging = OffsetPages()
-
-
-class OffsetWithTotal(SalesApi):
-    """An offset and a limit, and a total in a header."""
-
-    paging = OffsetPages("skip", "limit", size=100)
-    total = InHeader("X-Total-Count")
-    token_style = ParameterToken("api_key")
-
-
-class Cursor(SalesApi):
-    """A cursor in the body."""
-
-    day = DayRange("since", "until")
-    paging = CursorPages(cursor=InBody("meta.next"))
-    rows_at = "data"
-    total = InBody("meta.total")
-
-
-class HeaderCursor(SalesApi):
-    """A cursor in a header."""
-
-    day = DayRange("since", "until", format="%Y-%m-%dT00:00:00Z")
-    paging = CursorPages("after", InHeader("X-Next"))
-    token_style = BasicToken()
-
-
-class Linked(SalesApi):
-    """The address of the next page in the header Link."""
-
-    paging = LinkedPages()
-
-
-class Addressed(SalesApi):
-    """The address of the next page in the body."""
-
-    paging = LinkedPages(InBody("next"))
-    rows_at = "results"
-
-
-class Whole(SalesApi):
-    """The whole day in one page."""
-
-    paging = OnePage()
+def declared(shape: Shape, **attributes: Any) -> Style:
+    """Declare the sales API with other attributes, as the class of a feed does."""
+    return Style(type("Declared", (SalesApi,), attributes), shape)
 
 
 STYLES = {
-    "numbers": Style(SalesApi, Shape()),
-    "numbers to an empty page": Style(SalesApi, Shape(empty_at_the_end=True)),
-    "numbers from 0 in an envelope": Style(
-        FromZero, Shape(parameter="p", first=0, body='{"data": {"items": ROWS}}', signed="bearer")
+    "numbers": declared(Shape()),
+    "numbers to an empty page": declared(Shape(empty_at_the_end=True)),
+    "numbers from 0 in an envelope": declared(
+        Shape(parameter="p", first=0, body='{"data": {"items": ROWS}}', signed="bearer"),
+        paging=NumberedPages("p", first=0),
+        rows_at="data.items",
+        token_style=BearerToken(),
     ),
-    "numbers with a flag": Style(
-        Flagged, Shape(body='{"items": ROWS, "has_more": MORE}', signed="header")
+    "numbers with a flag": declared(
+        Shape(body='{"items": ROWS, "has_more": MORE}', signed="header"),
+        paging=NumberedPages(more=InBody("has_more")),
+        rows_at="items",
+        token_style=HeaderToken("X-Api-Key"),
     ),
-    "offset": Style(Offset, Shape(pages="offset", parameter="offset", empty_at_the_end=True)),
-    "offset with a total": Style(
-        OffsetWithTotal,
+    "offset": declared(
+        Shape(pages="offset", parameter="offset", empty_at_the_end=True),
+        paging=OffsetPages(),
+    ),
+    "offset with a total": declared(
         Shape(
             pages="offset",
             parameter="skip",
             headers={"X-Total-Count": "TOTAL"},
             signed="parameter",
         ),
+        paging=OffsetPages("skip", "limit", size=100),
+        total=InHeader("X-Total-Count"),
+        token_style=ParameterToken("api_key"),
     ),
-    "cursor": Style(
-        Cursor,
+    "cursor": declared(
         Shape(
             day="since",
             pages="cursor",
             parameter="cursor",
             body='{"meta": {"next": NEXT, "total": TOTAL}, "data": ROWS}',
         ),
+        day=DayRange("since", "until"),
+        paging=CursorPages(cursor=InBody("meta.next")),
+        rows_at="data",
+        total=InBody("meta.total"),
     ),
-    "cursor in a header": Style(
-        HeaderCursor,
+    "cursor in a header": declared(
         Shape(
             day="since",
             pages="cursor",
@@ -132,18 +79,22 @@ STYLES = {
             headers={"X-Next": "NEXT"},
             signed="basic",
         ),
+        day=DayRange("since", "until", format="%Y-%m-%dT00:00:00Z"),
+        paging=CursorPages("after", InHeader("X-Next")),
+        token_style=BasicToken(),
     ),
-    "link header": Style(
-        Linked,
+    "link header": declared(
         Shape(
             pages="address",
             parameter="after",
             headers={"Link": '<x>; rel="first", <NEXT>; rel="next"'},
         ),
+        paging=LinkedPages(),
     ),
-    "next address": Style(
-        Addressed,
+    "next address": declared(
         Shape(pages="address", parameter="after", body='{"results": ROWS, "next": NEXT}'),
+        paging=LinkedPages(InBody("next")),
+        rows_at="results",
     ),
 }
-ONE_PAGE = Style(Whole, Shape(pages="one"))
+ONE_PAGE = declared(Shape(pages="one"), paging=OnePage())
