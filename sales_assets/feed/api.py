@@ -7,37 +7,20 @@ neither validates rows nor knows where pages are stored.
 import datetime
 import functools
 import time
-from collections import Counter
-from collections.abc import Callable, Generator, Mapping
-from typing import Any, ClassVar, get_args
+from collections.abc import Generator, Mapping
+from typing import Any, ClassVar
 
 from pydantic import Field
 from pydantic_core import from_json
 
 from sales_assets.feed.json_rows import InvalidPageError, NoRowsError
-from sales_assets.feed.page import Page, PulledPage
-from sales_assets.feed.paging import (
-    FeedApiError,
-    NoSuchDayError,
-    PagesByNumber,
-    PagesInTurn,
-    Paging,
-)
+from sales_assets.feed.page import Page, PulledPage, Request
+from sales_assets.feed.paging import FeedApiError, NoSuchDayError, Paging
 from sales_assets.feed.places import InvalidResponseError, Where, total_of
 from sales_assets.feed.proof import proven, require_unknown
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import DayStream, EveryDayFailsError, StreamResult
-from sales_assets.feed.styles import (
-    CursorPages,
-    DayParameter,
-    DayRange,
-    LinkedPages,
-    NumberedPages,
-    OffsetPages,
-    OnePage,
-    Request,
-    names_in,
-)
+from sales_assets.feed.styles import DayParameter, DayRange, NumberedPages, PageStyle
 from sales_assets.http.client import HttpAnswer, Question
 from sales_assets.http.errors import ApiAuthError, HttpError, TransientHttpError
 from sales_assets.http.resource import HttpApi
@@ -52,8 +35,18 @@ class RefusedTokenError(FeedApiError, ApiAuthError, EveryDayFailsError):
     """The API rejects the token."""
 
 
-DayStyle = DayParameter | DayRange
-PagingStyle = NumberedPages | OffsetPages | CursorPages | LinkedPages | OnePage
+_DECLARED = {
+    "title": str,
+    "address_variable": str,
+    "path": str,
+    "row": RowSchema,
+    "day": DayParameter | DayRange,
+    "paging": PageStyle,
+    "rows_at": str,
+    "total": Where | None,
+    "parameters": Mapping,
+}
+"""The attributes of an API, and what they have to be."""
 
 
 class InvalidApiError(TypeError):
@@ -76,8 +69,8 @@ class DailyApi(HttpApi):
 
     path: ClassVar[str]
     row: ClassVar[RowSchema]
-    day: ClassVar[DayStyle] = DayParameter()
-    paging: ClassVar[PagingStyle] = NumberedPages()
+    day: ClassVar[DayParameter | DayRange] = DayParameter()
+    paging: ClassVar[PageStyle] = NumberedPages()
     rows_at: ClassVar[str] = ""
     total: ClassVar[Where | None] = None
     parameters: ClassVar[Mapping[str, str]] = {}
@@ -109,12 +102,12 @@ class DailyApi(HttpApi):
             NotSetUpError: The address or the token of the API is missing or malformed.
             FeedApiError: The day could not be fetched or proven complete.
         """
-        retries: list[None] = []
+        retries: list[int] = []
 
         @functools.cache
         def paging() -> Paging:
             # Shared by all readings of the day, as they have one deadline.
-            return self._paging(day, lambda: retries.append(None))
+            return self._paging(day, retries)
 
         def read() -> Generator[Page, None, StreamResult]:
             self.require_ready()
@@ -133,7 +126,7 @@ class DailyApi(HttpApi):
 
         return DayStream(read)
 
-    def _paging(self, day: str, on_retry: Callable[[], object]) -> Paging:
+    def _paging(self, day: str, retries: list[int]) -> Paging:
         deadline = time.monotonic() + self.day_timeout
         parameters = {**self.day.parameters(datetime.date.fromisoformat(day)), **self.parameters}
 
@@ -143,19 +136,16 @@ class DailyApi(HttpApi):
                 return self._client.question(
                     request.address or f"/{self.path}",
                     {} if request.address else {**parameters, **request.parameters},
-                    lambda answer: self._read_answer(answer, number),
+                    functools.partial(self._read_answer, number),
                     deadline=deadline,
-                    on_retry=on_retry,
+                    on_retry=lambda: retries.append(number),
                     failure=failure,
                 )
             except HttpError as error:
                 elsewhere = failure(error)
             raise elsewhere
 
-        what = f"{day}: {self.source}/{self.path}"
-        if isinstance(self.paging, (NumberedPages, OffsetPages)):
-            return PagesByNumber(what, fetch, self.max_pages, self.paging)
-        return PagesInTurn(what, fetch, self.max_pages)
+        return Paging(f"{day}: {self.source}/{self.path}", self.paging, fetch, self.max_pages)
 
     def _is_settled(self, day: str) -> bool:
         begin = datetime.datetime.fromisoformat(f"{day}T00:00:00+00:00")
@@ -179,7 +169,7 @@ class DailyApi(HttpApi):
             attempts = f"{error.attempts} attempt{plural} failed; last error: "
         return FeedApiError(f"{day}: could not fetch page {number}{limit}: {attempts}{error}")
 
-    def _read_answer(self, answer: HttpAnswer, number: int) -> PulledPage | None:
+    def _read_answer(self, number: int, answer: HttpAnswer) -> PulledPage | None:
         """Parse a response into a page; None for the 404 that ends a day."""
         if answer.status not in (200, 404):
             raise self.refusal(answer)
@@ -197,7 +187,7 @@ class DailyApi(HttpApi):
             return None
         try:
             page = PulledPage(answer.body, self.row.keys, self.rows_at)
-            self.paging.read(answer, page)
+            page.following = self.paging.following(answer, page)
             page.total = None if self.total is None else total_of(self.total, answer, page)
         except (NoRowsError, InvalidResponseError) as error:
             raise answer.error(f"HTTP 200, but {error}") from None
@@ -209,27 +199,23 @@ class DailyApi(HttpApi):
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
         """Reject an invalid declaration when the feed's module is imported."""
         super().__pydantic_init_subclass__(**options)
-        for name, kinds in {
-            "row": (RowSchema,),
-            "title": (str,),
-            "address_variable": (str,),
-            "path": (str,),
-            "day": get_args(DayStyle),
-            "paging": get_args(PagingStyle),
-            "rows_at": (str,),
-            "parameters": (Mapping,),
-            "total": (Where, type(None)),
-        }.items():
+        for name, kind in _DECLARED.items():
             value = getattr(cls, name, None)
-            if not isinstance(value, kinds):
-                expected = " or ".join(kind.__name__ for kind in kinds)
+            if not isinstance(value, kind):
+                expected = getattr(kind, "__name__", kind)
                 raise InvalidApiError(f"{cls.__name__}.{name} is {value!r}, not {expected}")
-        token = [cls.token_style.name] if isinstance(cls.token_style, ParameterToken) else []
-        names = Counter([*names_in(cls.day), *names_in(cls.paging), *cls.parameters, *token])
-        if "" in names:
-            raise InvalidApiError(f"{cls.__name__} has a parameter without a name")
-        if twice := [name for name, count in names.items() if count > 1]:
-            raise InvalidApiError(f"{cls.__name__}: two parameters are named {twice[0]!r}")
+        styles: list[object] = [cls.day, cls.paging]
+        if isinstance(cls.token_style, ParameterToken):
+            styles.append(cls.token_style)
+        names = [*cls.parameters]
+        for style in styles:
+            texts = {name: value for name, value in vars(style).items() if isinstance(value, str)}
+            names += [value for name, value in texts.items() if "format" not in name]
+        for name in names:
+            if not name:
+                raise InvalidApiError(f"{cls.__name__} has a parameter without a name")
+            if names.count(name) > 1:
+                raise InvalidApiError(f"{cls.__name__}: two parameters are named {name!r}")
         if cls.rows_at and not all(cls.rows_at.split(".")):
             raise InvalidApiError(f"{cls.__name__}.rows_at is {cls.rows_at!r}: a key is empty")
 

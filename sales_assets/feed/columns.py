@@ -1,4 +1,4 @@
-"""A column of a row: its field in the Avro schema, and how its value is converted from JSON.
+"""A column of a row: its field in the Avro schema, and the type of its value in JSON.
 
 A field that is not fully supported, or that other Avro readers reject, is rejected by name.
 """
@@ -6,10 +6,10 @@ A field that is not fully supported, or that other Avro readers reject, is rejec
 import json
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictStr
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
 from sales_assets.feed.days import parse_day
@@ -17,7 +17,6 @@ from sales_assets.feed.timestamps import EPOCH_UNITS, PRECISION, from_epoch, par
 
 T = TypeVar("T")
 
-_INT, _LONG = 2**31, 2**63
 _LARGEST_FLOAT = 3.4028234663852886e38
 
 
@@ -31,40 +30,45 @@ def exact(value: T, bits: int = 53) -> T:
     return value
 
 
+def _converted(convert: Callable[[Any], Any], expected: str) -> AfterValidator:
+    """Convert a valid JSON value to its Avro value; None means that there is none."""
+
+    def converted(value: Any) -> Any:
+        found = convert(value)
+        if found is None:
+            raise PydanticCustomError("unconvertible", f"Input should be {expected}")
+        return found
+
+    return AfterValidator(lru_cache(converted))
+
+
+# With a length, pydantic looks into a Python string, too, and rejects a lone surrogate.
+_Text = Annotated[str, Field(strict=True, min_length=0)]
 # Bounds that do not fit in a long, such as lt=2**63, take pydantic twice as long.
-_Int = Annotated[int, Field(strict=True, ge=-_INT, le=_INT - 1)]
-_Long = Annotated[int, Field(strict=True, ge=-_LONG, le=_LONG - 1)]
-# JSON may write 5.0 as 5. Pydantic's strict float accepts any integer, and changes large ones.
-_Number = Annotated[float, Field(strict=True, allow_inf_nan=False)] | _Long
-_Float = Annotated[
-    _Number,
-    Field(ge=-_LARGEST_FLOAT, le=_LARGEST_FLOAT),
-    BeforeValidator(partial(exact, bits=24)),
-]
-_Double = Annotated[_Number, BeforeValidator(exact)]
+_Long = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
+_CHECKS: dict[str, Any] = {
+    "string": _Text,
+    "int": Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1)],
+    "long": _Long,
+    "float": Annotated[
+        float,
+        Field(strict=True, allow_inf_nan=False, ge=-_LARGEST_FLOAT, le=_LARGEST_FLOAT),
+        BeforeValidator(partial(exact, bits=24)),
+    ],
+    "double": Annotated[float, Field(strict=True, allow_inf_nan=False), BeforeValidator(exact)],
+    "boolean": StrictBool,
+}
+# Even strict pydantic parses "1660003200" as a date.
+_Date = Annotated[_Text, _converted(parse_day, "a date such as 2022-08-09")]
+_SUPPORTED = (
+    f'{", ".join(_CHECKS)}, enum, date ({{"type": "int", "logicalType": "date"}}), '
+    'timestamp-millis ({"type": "long", "logicalType": "timestamp-millis"}), timestamp-micros '
+    "(likewise), or a union of null and one of them"
+)
 
 
 class InvalidSchemaError(ValueError):
     """A feed does not support this schema; the text names the field."""
-
-
-class Type(NamedTuple):
-    """The type of a value.
-
-    Attributes:
-        name: Its name, such as `string` or `timestamp-millis`.
-        check: The type that pydantic validates a JSON value against.
-        is_text: Whether it is a string in JSON.
-        convert: Converts a validated value to its Avro value, or to None if it is invalid; None if
-            there is nothing to convert.
-        expected: What `convert` accepts, in words.
-    """
-
-    name: str
-    check: Any
-    is_text: bool = False
-    convert: Callable[[Any], Any] | None = None
-    expected: str = ""
 
 
 class Column(NamedTuple):
@@ -73,7 +77,9 @@ class Column(NamedTuple):
     Attributes:
         name: The field in Avro.
         key: The key in JSON.
-        type: The type of its value.
+        type: The name of its type, such as `string` or `timestamp-millis`.
+        check: The type that pydantic validates a JSON value against, and converts to Avro.
+        is_text: Whether a value is a string in JSON.
         nullable: Whether it may also be null.
         optional: Whether a row may omit it; it is then null.
         doc: Its meaning.
@@ -81,35 +87,12 @@ class Column(NamedTuple):
 
     name: str
     key: str
-    type: Type
+    type: str
+    check: Any
+    is_text: bool
     nullable: bool
     optional: bool
     doc: str
-
-    @property
-    def check(self) -> Any:
-        """The type that pydantic validates a value against."""
-        return self.type.check | None if self.nullable else self.type.check
-
-
-# A date stays text until `convert`: even strict pydantic parses "1660003200" as a date.
-_DATE = Type("date", StrictStr, True, parse_day, "a date such as 2022-08-09")
-_PLAIN = {
-    "string": Type("string", StrictStr, is_text=True),
-    "int": Type("int", _Int),
-    "long": Type("long", _Long),
-    "float": Type("float", _Float),
-    "double": Type("double", _Double),
-    "boolean": Type("boolean", StrictBool),
-}
-_LOGICAL = {
-    "date": {"type": "int", "logicalType": "date"},
-    **{name: {"type": "long", "logicalType": name} for name in PRECISION},
-}
-_SUPPORTED = ", ".join(
-    [*_PLAIN, "enum", *(f"{name} ({json.dumps(written)})" for name, written in _LOGICAL.items())]
-)
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def column_of(field: Any, record: str) -> Column:
@@ -120,113 +103,114 @@ def column_of(field: Any, record: str) -> Column:
     """
     if not isinstance(field, Mapping):
         raise InvalidSchemaError(f"{record}: a field must be an object, not {_json(field)}")
-    name = field.get("name")
-    place = f"{record}: field {name!r}"
-    require_name(name, place)
-    doc = field.get("doc")
-    if not isinstance(doc, str) or not doc.strip() or re.search(r"[\ud800-\udfff]", doc):
-        raise InvalidSchemaError(f"{place} needs a doc that describes it")
-    if "logicalType" in field:
-        whole = {key: field.get(key) for key in ("type", "logicalType")}
-        raise InvalidSchemaError(
-            f"{place} has its logicalType next to the type, where Avro ignores it: write "
-            f'"type": {_json(whole)}'
-        )
-    key = field.get("json", name)
-    if not isinstance(key, str) or not key.isprintable():
-        raise InvalidSchemaError(f"{place} has an invalid JSON key: {key!r}")
-    return Column(str(name), key, *_type_of(field, place), "default" in field, doc)
+    try:
+        return _column_of(field)
+    except InvalidSchemaError as error:
+        raise InvalidSchemaError(f"{record}: field {field.get('name')!r} {error}") from None
 
 
-def require_name(name: Any, place: str) -> None:
+def require_name(name: Any, subject: str = "") -> None:
     """Require a name that all Avro readers accept."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise InvalidSchemaError(
-            f"{place} needs a valid Avro name: ASCII letters, digits and _, not starting with a "
+            f"{subject}needs a valid Avro name: ASCII letters, digits and _, not starting with a "
             'digit (for a different key in JSON, add "json")'
         )
 
 
-def _type_of(field: Mapping[str, Any], place: str) -> tuple[Type, bool]:
-    """Return the type of a field, and whether it may be null."""
-    declared = field.get("type")
+def _column_of(field: Mapping[str, Any]) -> Column:
+    name, doc, declared = field.get("name"), field.get("doc"), field.get("type")
+    require_name(name)
+    if not isinstance(doc, str) or not doc.strip() or re.search(r"[\ud800-\udfff]", doc):
+        raise InvalidSchemaError("needs a doc that describes it")
+    key = field.get("json", name)
+    if not isinstance(key, str) or not key.isprintable():
+        raise InvalidSchemaError(f"has an invalid JSON key: {key!r}")
+    if "logicalType" in field:
+        whole = {"type": declared, "logicalType": field["logicalType"]}
+        raise InvalidSchemaError(
+            f'has its logicalType next to the type, where Avro ignores it: write "type": '
+            f"{_json(whole)}"
+        )
     branches = declared if isinstance(declared, list) else [declared]
     values = [branch for branch in branches if not _is_null(branch)]
-    found = _branch(values[0], field.get("epoch"), place) if len(values) == 1 else None
-    if found is None or len(branches) > 2:
+    is_one_type = len(values) == 1 and len(branches) <= 2
+    kind, check = _type_of(values[0] if is_one_type else declared)
+    nullable = len(branches) == 2
+    if isinstance(declared, list) and not nullable:
         raise InvalidSchemaError(
-            f"{place} has the type {_json(declared)}; supported types are {_SUPPORTED}, or a "
-            "union of null and one of them"
-        )
-    if isinstance(declared, list) and len(branches) == 1:
-        raise InvalidSchemaError(
-            f"{place} is a union of one type, which other readers reject: write "
-            f'"type": {_json(values[0])}'
+            f'is a union of one type, which other readers reject: write "type": {_json(values[0])}'
         )
     # In Avro, a default has the first type of a union
     # (https://avro.apache.org/docs/1.12.0/specification/#complex-types).
     if "default" in field and (field["default"] is not None or not _is_null(branches[0])):
         raise InvalidSchemaError(
-            f"{place} has the default {_json(field['default'])}; other readers accept only null, "
-            f'and only if null comes first: write "type": ["null", {_json(values[0])}], '
-            '"default": null'
+            f"has the default {_json(field['default'])}; other readers accept only null, and only "
+            f'if null comes first: write "type": ["null", {_json(values[0])}], "default": null'
         )
-    return found, len(branches) == 2
+    epoch = field.get("epoch")
+    if epoch is not None:
+        check = _epoch_check(kind, epoch)
+    return Column(
+        name=str(name),
+        key=key,
+        type=kind,
+        check=check | None if nullable else check,
+        is_text=epoch is None and kind not in ("int", "long", "float", "double", "boolean"),
+        nullable=nullable,
+        optional="default" in field,
+        doc=doc,
+    )
 
 
 def _is_null(branch: Any) -> bool:
     return branch in ("null", {"type": "null"})
 
 
-def _branch(branch: Any, epoch: Any, place: str) -> Type | None:
-    """Return the type of a branch of a union, if it is supported."""
-    if isinstance(branch, Mapping) and branch.keys() == {"type"}:
-        branch = branch["type"]
-    name = next((name for name, written in _LOGICAL.items() if written == branch), None)
-    if epoch is not None and (name not in PRECISION or epoch not in EPOCH_UNITS):
-        raise InvalidSchemaError(
-            f"{place} has the epoch {_json(epoch)}; it requires a timestamp type, and must be one "
-            f"of {', '.join(EPOCH_UNITS)}"
-        )
-    if isinstance(branch, str):
-        return _PLAIN.get(branch)
-    if isinstance(branch, Mapping) and branch.get("type") == "enum":
-        return _enum(branch, place)
-    if name in PRECISION:
-        return _timestamp(name, epoch)
-    return _DATE if name else None
+def _type_of(declared: Any) -> tuple[str, Any]:
+    """Return the name of a type, and what pydantic validates a value against."""
+    match declared:
+        case {"type": inner, **rest} if not rest:
+            return _type_of(inner)
+        case str() if declared in _CHECKS:
+            return declared, _CHECKS[declared]
+        case {"type": "int", "logicalType": "date", **rest} if not rest:
+            return "date", _Date
+        case {"type": "long", "logicalType": str(name), **rest} if name in PRECISION and not rest:
+            digits = PRECISION[name]
+            expected = (
+                "a timestamp such as 2022-08-09T12:30:00Z or 2022-08-09T14:30:00+02:00, with at "
+                f"most {digits} fractional digits"
+            )
+            parse = _converted(partial(parse_timestamp, digits=digits), expected)
+            return name, Annotated[_Text, parse]
+        case {"type": "enum"}:
+            return "enum", Literal[_symbols_of(declared)]
+    raise InvalidSchemaError(f"has the type {_json(declared)}; supported types are {_SUPPORTED}")
 
 
-def _enum(branch: Mapping[str, Any], place: str) -> Type:
-    require_name(branch.get("name"), f"{place}: its enum")
-    symbols = branch.get("symbols")
+def _symbols_of(enum: Mapping[str, Any]) -> tuple[str, ...]:
+    require_name(enum.get("name"), "has an enum that ")
+    symbols = enum.get("symbols")
     if not isinstance(symbols, list) or not symbols or len({*map(str, symbols)}) < len(symbols):
-        raise InvalidSchemaError(f"{place}: its enum needs a list of unique symbols")
+        raise InvalidSchemaError("has an enum that needs a list of unique symbols")
     for symbol in symbols:
-        require_name(symbol, f"{place}: the symbol {symbol!r}")
-    if "default" in branch:
-        raise InvalidSchemaError(f"{place}: its enum has a default, but values are never replaced")
-    return Type("enum", Literal[tuple(symbols)], is_text=True)
+        require_name(symbol, f"has the symbol {symbol!r}, which ")
+    if "default" in enum:
+        raise InvalidSchemaError("has an enum with a default, but values are never replaced")
+    return tuple(symbols)
 
 
-def _timestamp(name: str, epoch: str | None) -> Type:
-    digits = PRECISION[name]
-    precise = f"with at most {digits} fractional digits"
-    if epoch is None:
-        return Type(
-            name,
-            StrictStr,
-            True,
-            partial(parse_timestamp, digits=digits),
-            f"a timestamp such as 2022-08-09T12:30:00Z or 2022-08-09T14:30:00+02:00, {precise}",
+def _epoch_check(kind: str, unit: Any) -> Any:
+    if kind not in PRECISION or unit not in EPOCH_UNITS:
+        raise InvalidSchemaError(
+            f"has the epoch {_json(unit)}; it requires a timestamp type, and must be one of "
+            f"{', '.join(EPOCH_UNITS)}"
         )
-    return Type(
-        name,
-        _Long,
-        False,
-        partial(from_epoch, unit=EPOCH_UNITS[epoch], digits=digits),
-        f"{epoch} since 1970, up to the year 9999, {precise}",
-    )
+    digits = PRECISION[kind]
+    convert = partial(from_epoch, unit=EPOCH_UNITS[unit], digits=digits)
+    expected = f"{unit} since 1970, up to the year 9999, with at most {digits} fractional digits"
+    return Annotated[_Long, _converted(convert, expected)]
 
 
 def _json(value: Any) -> str:

@@ -6,12 +6,11 @@ A page is parsed straight from its bytes; only a page with a problem is read row
 
 import datetime
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import ValidationError
 
-from sales_assets.feed.columns import Column
 from sales_assets.feed.json_rows import InvalidPageError, Part, Repeated, rows_of_page
 from sales_assets.feed.judgement import MISSING, InvalidValue, Judgement
 from sales_assets.feed.page import Page
@@ -33,17 +32,11 @@ class Contract:
     def __init__(self, schema: RowSchema) -> None:
         self._schema = schema
         columns = schema.columns
-        self._keys = frozenset(schema.keys)
-        self._optional = [column.key for column in columns if column.optional]
-        texts = [column for column in columns if column.type.is_text]
+        self._names = frozenset(column.name for column in columns)
+        self._nulls = dict.fromkeys(column.name for column in columns if column.optional)
+        texts = [column for column in columns if column.is_text]
         self._texts = sum(not text.nullable for text in texts)
-        self._maybe_texts = [text.key for text in texts if text.nullable]
-        self._converted = [
-            (column.key, column.type.convert)
-            for column in columns
-            if column.type.convert and (column is not schema.day or column.type.name != "date")
-        ]
-        self._is_renamed = any(column.key != column.name for column in columns)
+        self._maybe_texts = [text.name for text in texts if text.nullable]
 
     def rows(
         self, pages: Iterable[Page], day: str, judgement: Judgement
@@ -65,9 +58,9 @@ class Contract:
         for number, page in enumerate(pages, 1):
             try:
                 for part in page.parts():
-                    rows = self.plain_rows(part, number, date, judgement)
+                    rows = self._plain_rows(part, number, date, judgement)
                     if rows is None:
-                        rows = list(self.judged_rows(part, number, date, judgement))
+                        rows = list(self._judged_rows(part, number, date, judgement))
                     good_rows += len(rows)
                     yield rows
             except InvalidPageError as error:
@@ -77,7 +70,7 @@ class Contract:
                 ) from None
         judgement.require_within_limit(day, good_rows)
 
-    def plain_rows(
+    def _plain_rows(
         self, part: Part, number: int, date: datetime.date, judgement: Judgement
     ) -> list[dict[str, Any]] | None:
         """Parse a page of valid rows fast; None for a page that may contain anything else.
@@ -97,122 +90,54 @@ class Contract:
             texts += sum(row.get(name) is not None for row in rows)
         marks = 2 * (names + texts)
         unknown: list[tuple[str, int]] = []
-        may_have_unknown = self._optional or names != len(self._keys) * len(rows)
-        if may_have_unknown and set().union(*rows) - self._keys:
+        may_have_unknown = self._nulls or names != len(self._names) * len(rows)
+        if may_have_unknown and set().union(*rows) - self._names:
             for place, row in enumerate(rows, part.first):
-                for name in sorted(row.keys() - self._keys):
+                for name in sorted(row.keys() - self._names):
                     marks += _marks(row.pop(name))
                     unknown.append((name, place))
-        if part.json.count(b'"') != marks or not self._convert(rows, date):
+        days = {row[self._schema.day.name] for row in rows}
+        if part.json.count(b'"') != marks or {*map(self._schema.day_of, days)} - {date}:
             return None
         for name, place in unknown:
             judgement.note_unknown(name, number, place)
-        for key in self._optional:
-            for row in rows:
-                row.setdefault(key, None)
-        return self._named(rows)
+        return [{**self._nulls, **row} for row in rows] if self._nulls else rows
 
-    def judged_rows(
+    def _judged_rows(
         self, part: Part, number: int, date: datetime.date, judgement: Judgement
     ) -> Iterator[dict[str, Any]]:
         """Return the valid rows of a page, and reject the others; raises as `rows_of_page` does."""
-        day = date.isoformat()
+        keys = self._schema.keys
         for place, row in enumerate(rows_of_page(part.json), part.first):
-            invalid = [
-                InvalidValue(number, place, *problem) for problem in self._problems(row.value, day)
-            ]
-            if isinstance(row.value, dict):
-                for name in sorted(row.value.keys() - self._keys):
+            known = row.value
+            if isinstance(known, dict):
+                for name in sorted(known.keys() - keys):
                     judgement.note_unknown(name, number, place)
-            if invalid:
-                judgement.reject(row, invalid)
-            else:
-                good = [{key: row.value.get(key) for key in self._schema.keys}]
-                self._convert(good, date)
-                yield from self._named(good)
-
-    def _named(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Rename the keys to the names in Avro."""
-        if not self._is_renamed:
-            return rows
-        columns = self._schema.columns
-        return [{column.name: row[column.key] for column in columns} for row in rows]
-
-    def _convert(self, rows: list[dict[str, Any]], date: datetime.date) -> bool:
-        """Convert JSON values to Avro values in place; False if one is invalid."""
-        for key, convert in self._converted:
-            for row in rows:
-                value = row.get(key)
-                if value is not None:
-                    row[key] = convert(value)
-                    if row[key] is None:
-                        return False
-        day_key, day = self._schema.day.key, date.isoformat()
-        if self._schema.day.type.name != "date":
-            return all(self._schema.day_of(row[day_key]) == date for row in rows)
-        for row in rows:
-            if row[day_key] != day:
-                return False
-            row[day_key] = date
-        return True
-
-    def _problems(self, row: Any, day: str) -> Iterator[tuple[str, Any, str]]:
-        """Find all problems of a row of the day: field, value and reason."""
-        known = row
-        if isinstance(row, dict):
-            known = {key: row[key] for key in self._schema.keys if key in row}
-        seen: set[str] = set()
-        try:
-            self._schema.row(known)
-        except ValidationError as error:
-            for problem in error.errors(include_url=False):
-                field = str(problem["loc"][0]) if problem["loc"] else "(row)"
-                # A union reports one problem for each of its types.
-                if field not in seen:
-                    seen.add(field)
+                known = {key: known[key] for key in keys if key in known}
+            problems: list[tuple[str, Any, str]] = []
+            try:
+                valid = self._schema.row(known, context=date)
+            except ValidationError as error:
+                for problem in error.errors(include_url=False):
+                    field = str(problem["loc"][0]) if problem["loc"] else "(row)"
                     if problem["type"] == "missing":
-                        yield field, MISSING, "missing"
+                        problems.append((field, MISSING, "missing"))
                     else:
-                        yield field, problem["input"], problem["msg"]
-        if not isinstance(row, dict):
-            return
-        for column in self._schema.columns:
-            value = row.get(column.key)
-            if value is not None and column.key not in seen:
-                reason = self._problem_of(column, value, day)
-                if reason:
-                    yield column.key, value, f"Input should be {reason}"
-        if isinstance(row, Repeated):
-            for field, values in row.values_of.items():
-                yield json.dumps(field)[1:-1], values, f"The field appears {len(values)} times"
-
-    def _problem_of(self, column: Column, value: Any, day: str) -> str:
-        """Return what a value of the right type should be; empty if it is valid."""
-        if isinstance(value, str) and not _is_unicode(value):
-            return "valid Unicode"
-        converted = column.type.convert(value) if column.type.convert else value
-        if column is self._schema.day and (
-            converted is None or self._schema.day_of(converted).isoformat() != day
-        ):
-            return f"on the day of the partition, {day}"
-        return column.type.expected if converted is None else ""
+                        problems.append((field, problem["input"], problem["msg"]))
+            if isinstance(row.value, Repeated):
+                for field, values in row.value.values_of.items():
+                    reason = f"The field appears {len(values)} times"
+                    problems.append((json.dumps(field)[1:-1], values, reason))
+            if problems:
+                judgement.reject(row, [InvalidValue(number, place, *one) for one in problems])
+            else:
+                yield {**self._nulls, **valid}
 
 
 def _marks(value: Any) -> int:
     """Count the quotation marks of a value in JSON."""
     if isinstance(value, str):
         return 2
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return 2 * len(value) + sum(map(_marks, value.values()))
-    if isinstance(value, list):
-        return sum(map(_marks, value))
-    return 0
-
-
-def _is_unicode(text: str) -> bool:
-    """Return whether a text has no lone surrogate, which UTF-8 cannot encode."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return sum(map(_marks, value)) if isinstance(value, list) else 0

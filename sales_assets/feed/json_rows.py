@@ -8,7 +8,7 @@ such a page from a truncated one, and returns each row as it was sent. It does n
 import json
 import re
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any, NamedTuple
@@ -64,9 +64,6 @@ class Part(NamedTuple):
     first: int
 
 
-_Place = tuple[Any, int, int]  # A value, and the start and end of its text.
-
-
 def parts_of_page(
     page: bytes, path: Sequence[str] = (), around: dict[str, Any] | None = None
 ) -> Iterator[Part]:
@@ -84,20 +81,15 @@ def parts_of_page(
         yield Part(page, 1)
         return
     text = page.decode("utf-8", "surrogateescape")
-    places = _rows_in(text, path, _SKIP, {} if around is None else around)
+    rows = _Scanner(text, _SKIP).rows(path, {} if around is None else around)
     first = 1
-    while rows := list(islice(places, ROWS_PER_PART)):
-        part = f"[{text[rows[0][1] : rows[-1][2]]}]"
-        yield Part(part.encode("utf-8", "surrogateescape"), first)
-        first += len(rows)
+    while texts := [row.text for row in islice(rows, ROWS_PER_PART)]:
+        yield Part(f"[{','.join(texts)}]".encode("utf-8", "surrogateescape"), first)
+        first += len(texts)
 
 
 def values_of_page(page: bytes) -> list[Any]:
-    """Parse the rows of a page, with the fast parser if possible.
-
-    Raises:
-        InvalidPageError: It is not a complete JSON list.
-    """
+    """Parse the rows of a page, with the fast parser if possible; raises as `rows_of_page` does."""
     with suppress(ValueError):
         rows = from_json(page)
         if isinstance(rows, list):
@@ -112,10 +104,10 @@ def rows_of_page(page: bytes) -> Iterator[SentRow]:
         InvalidPageError: It is not a complete JSON list.
     """
     text = page.decode("utf-8", "surrogateescape")
-    for value, start, end in _rows_in(text, (), _PARSE, {}):
-        if _is_deeper(value, MAX_DEPTH):
+    for row in _Scanner(text, _PARSE).rows((), {}):
+        if _is_deeper(row.value, MAX_DEPTH):
             raise NoRowsError(_TOO_DEEP)
-        yield SentRow(value, text[start:end])
+        yield row
 
 
 def kind_of(value: Any) -> str:
@@ -130,99 +122,95 @@ def kind_of(value: Any) -> str:
     return "a string" if isinstance(value, str) else "a number"
 
 
-def _rows_in(
-    text: str, path: Sequence[str], decoder: json.JSONDecoder, around: dict[str, Any]
-) -> Iterator[_Place]:
-    """Yield the positions of the rows; everything else must be complete, too."""
-    if "\0" in text[:4]:
-        raise NoRowsError("got UTF-16 or UTF-32 instead of UTF-8")
-    start = _after_space(text, 0)
-    try:
-        end = yield from _rows_at(text, start, path, decoder, around)
-    except NoRowsError:
-        # A truncated page may be missing something, too.
-        _require_end(text, _value_at(text, start, _SKIP)[1])
-        raise
-    _require_end(text, end)
+class _Scanner:
+    """Reads JSON from left to right, passing over white space.
 
+    Args:
+        text: The JSON.
+        decoder: Decodes the rows.
+    """
 
-def _rows_at(
-    text: str, place: int, path: Sequence[str], decoder: json.JSONDecoder, around: dict[str, Any]
-) -> Generator[_Place, None, int]:
-    """Yield the positions of the rows in the value at `place`; return the end of the value."""
-    if not path:
-        return (yield from _elements(text, place, decoder))
-    if not text.startswith("{", place):
-        kind = kind_of(_value_at(text, place, _PARSE)[0])
-        raise NoRowsError(f"got {kind} instead of an object with {path[0]!r}")
-    found = False
-    place = _after_space(text, place + 1)
-    has_members = not text.startswith("}", place)
-    while has_members:
-        if not text.startswith('"', place):
-            raise InvalidPageError(f"expected a key at character {place}")
-        key, place = _value_at(text, place, _PARSE)
-        place = _after(":", text, _after_space(text, place))
-        if key != path[0]:
-            # Of other lists, only the first value: they may be as long as the list of rows.
-            is_list = text.startswith("[", place)
-            value, place = _value_at(text, place, _SKIP if is_list else _PARSE)
-            around[key] = value[:1] if is_list else value
-        elif found:
-            raise NoRowsError(f"{key!r} appears twice")
-        else:
-            found = True
-            inner = around[key] = {}
-            place = yield from _rows_at(text, place, path[1:], decoder, inner)
-        place = _after_space(text, place)
-        if text.startswith("}", place):
-            break
-        place = _after(",", text, place)
-    if not found:
-        raise NoRowsError(f"there is no {path[0]!r}")
-    return place + 1
+    def __init__(self, text: str, decoder: json.JSONDecoder) -> None:
+        self._text = text
+        self._decoder = decoder
+        self._continue_at(0)
 
+    def rows(self, path: Sequence[str], around: dict[str, Any]) -> Iterator[SentRow]:
+        """Yield the rows; everything else must be complete, too."""
+        if "\0" in self._text[:4]:
+            raise NoRowsError("got UTF-16 or UTF-32 instead of UTF-8")
+        try:
+            yield from self._rows(path, around)
+        except NoRowsError:
+            # A truncated page may be missing something, too.
+            self._continue_at(0)
+            self._value(_SKIP)
+            self._require_end()
+            raise
+        self._require_end()
 
-def _elements(text: str, place: int, decoder: json.JSONDecoder) -> Generator[_Place, None, int]:
-    """Yield the positions of the elements of the list at `place`; return the end of the list."""
-    if not text.startswith("[", place):
-        kind = kind_of(_value_at(text, place, _PARSE)[0])
-        raise NoRowsError(f"got {kind} instead of a list of rows")
-    place = _after_space(text, place + 1)
-    if text.startswith("]", place):
-        return place + 1
-    while True:
-        value, end = _value_at(text, place, decoder)
-        yield value, place, end
-        place = _after_space(text, end)
-        if text.startswith("]", place):
-            return place + 1
-        place = _after(",", text, place)
+    def _rows(self, path: Sequence[str], around: dict[str, Any]) -> Iterator[SentRow]:
+        mark, expected = ("{", f"an object with {path[0]!r}") if path else ("[", "a list of rows")
+        if not self._is_at(mark):
+            kind = kind_of(self._value(_PARSE).value)
+            raise NoRowsError(f"got {kind} instead of {expected}")
+        if not path:
+            for _ in self._items("[", "]"):
+                yield self._value(self._decoder)
+            return
+        found = False
+        for _ in self._items("{", "}"):
+            key = self._value(_PARSE).value
+            if not isinstance(key, str):
+                raise InvalidPageError(f"expected a key before character {self._place}")
+            self._pass(":")
+            if key != path[0]:
+                value = self._value(_PARSE).value
+                around[key] = value[:1] if isinstance(value, list) else value
+            elif found:
+                raise NoRowsError(f"{key!r} appears twice")
+            else:
+                found = True
+                around[key] = {}
+                yield from self._rows(path[1:], around[key])
+        if not found:
+            raise NoRowsError(f"there is no {path[0]!r}")
 
+    def _items(self, opening: str, closing: str) -> Iterator[None]:
+        """Stop at each item of a list or object, for the caller to read it."""
+        self._pass(opening)
+        if not self._is_at(closing):
+            yield
+            while not self._is_at(closing):
+                self._pass(",")
+                yield
+        self._pass(closing)
 
-def _value_at(text: str, place: int, decoder: json.JSONDecoder) -> tuple[Any, int]:
-    """Parse the value at `place`; return it and its end."""
-    try:
-        return decoder.raw_decode(text, place)
-    except RecursionError:
-        raise NoRowsError(_TOO_DEEP) from None
-    except ValueError as error:
-        raise InvalidPageError(str(error)) from error
+    def _value(self, decoder: json.JSONDecoder) -> SentRow:
+        start = self._place
+        try:
+            value, end = decoder.raw_decode(self._text, start)
+        except RecursionError:
+            raise NoRowsError(_TOO_DEEP) from None
+        except ValueError as error:
+            raise InvalidPageError(str(error)) from error
+        self._continue_at(end)
+        return SentRow(value, self._text[start:end])
 
+    def _is_at(self, mark: str) -> bool:
+        return self._text.startswith(mark, self._place)
 
-def _after_space(text: str, place: int) -> int:
-    return _SPACE.match(text, place).end()  # type: ignore[union-attr]  # it always matches
+    def _pass(self, mark: str) -> None:
+        if not self._is_at(mark):
+            raise InvalidPageError(f"expected {mark} at character {self._place}")
+        self._continue_at(self._place + 1)
 
+    def _continue_at(self, place: int) -> None:
+        self._place = _SPACE.match(self._text, place).end()  # type: ignore[union-attr]
 
-def _after(mark: str, text: str, place: int) -> int:
-    if not text.startswith(mark, place):
-        raise InvalidPageError(f"expected {mark} at character {place}")
-    return _after_space(text, place + 1)
-
-
-def _require_end(text: str, place: int) -> None:
-    if (place := _after_space(text, place)) != len(text):
-        raise InvalidPageError(f"unexpected data after the JSON, at character {place}")
+    def _require_end(self) -> None:
+        if self._place != len(self._text):
+            raise InvalidPageError(f"unexpected data after the JSON, at character {self._place}")
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -1,16 +1,15 @@
 """A page of a feed: its bytes as received, and the rows in them.
 
-Rows are parsed when they are needed. Only those of small pages are kept, as rows take many times
-the memory of their text.
+Rows are parsed when they are needed, and not kept: they take many times the memory of their text.
 """
 
 import codecs
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
@@ -22,9 +21,6 @@ from sales_assets.feed.json_rows import (
     parts_of_page,
     values_of_page,
 )
-
-_SMALL = 1 << 16
-"""Maximum size in bytes of a page whose rows are kept until it is stored."""
 
 
 class Page:
@@ -72,6 +68,13 @@ class Page:
         return f"Page({len(self.body)} bytes)"
 
 
+class Request(NamedTuple):
+    """The request for a page: parameters in addition to those of the day, or a whole address."""
+
+    parameters: Mapping[str, str] = {}
+    address: str = ""
+
+
 class PulledPage(Page):
     """A page as the API returned it, verified to contain a complete list of objects.
 
@@ -79,8 +82,8 @@ class PulledPage(Page):
         around: The values in the page other than the rows; of a list, only the first.
         last_row: The last row; empty if there is none.
         total: The row count of the day, if the API reports it.
-        following: The next request, if only this page determines it; None after the last page.
-        is_last: Whether this page is marked as the last one; None if pages have no such mark.
+        following: The request for the next page, or whether there is one; None if the page does
+            not say.
         digest: Digest of the contract's fields of the rows. It ignores key order, white space and
             other fields, all of which may differ in each response.
 
@@ -98,15 +101,11 @@ class PulledPage(Page):
         self.around: dict[str, Any] = {}
         self.last_row: dict[str, Any] = {}
         self.total: int | None = None
-        self.following: object = None
-        self.is_last: bool | None = None
-        self._rows: list[Any] | None = None
+        self.following: Request | bool | None = None
         self.count = 0
         digest = hashlib.blake2b(digest_size=8)
         for part in self.parts(self.around):
             rows = values_of_page(part.json)
-            if len(body) <= _SMALL:
-                self._rows = rows
             for number, row in enumerate(rows, part.first):
                 if not isinstance(row, dict):
                     raise NoRowsError(f"row {number} is {kind_of(row)}, not an object")
@@ -116,11 +115,6 @@ class PulledPage(Page):
             for start in range(0, len(rows), ROWS_PER_PART):
                 digest.update(_canonical(rows[start : start + ROWS_PER_PART], fields))
         self.digest = digest.digest()
-
-    @property
-    def rows(self) -> Iterator[Any]:
-        """The rows; those of a small page were kept when it was read."""
-        return super().rows if self._rows is None else iter(self._rows)
 
 
 def _canonical(rows: list[Any], fields: Sequence[str]) -> bytes:

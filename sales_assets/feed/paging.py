@@ -4,15 +4,13 @@
 are not validated here.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from typing import cast
 
-from sales_assets.feed.page import PulledPage
+from sales_assets.feed.page import PulledPage, Request
 from sales_assets.feed.read_ahead import in_order, side_by_side
 from sales_assets.feed.stream import StaleDayError
-from sales_assets.feed.styles import NumberedPages, OffsetPages, Request
+from sales_assets.feed.styles import PageStyle
 from sales_assets.http.client import Question
 from sales_assets.http.errors import ApiError
 
@@ -32,40 +30,60 @@ class DayChangedError(FeedApiError, StaleDayError):
     """The pages of a day are inconsistent with each other or with another reading."""
 
 
-class Paging(ABC):
+class Paging:
     """The pages of one day; can be read any number of times.
-
-    Attributes:
-        any_page: Whether a page can be fetched without those before it.
 
     Args:
         what: The day and its source, for errors.
+        style: How pages are requested.
         fetch: Requests a page.
         max_pages: The number of pages after which the day is considered endless.
     """
 
-    any_page: bool
-
-    def __init__(self, what: str, fetch: Fetch, max_pages: int) -> None:
+    def __init__(self, what: str, style: PageStyle, fetch: Fetch, max_pages: int) -> None:
         self.what = what
+        self.style = style
         self._fetch = fetch
         self._max_pages = max_pages
 
-    @abstractmethod
     def read(self) -> Generator[PulledPage, None, str]:
         """Fetch all pages in order; return how the day ended, in words.
 
         Raises:
             FeedApiError: A page is missing or could not be fetched, or the day has no end.
         """
-
-    def request(self, number: int) -> Request:
-        """Return the request for a page, counted from 1; only the first one unless `any_page`."""
-        return Request()
-
-    def beyond(self, pages: int, rows: int) -> dict[int, Request]:
-        """Return requests for pages past the end of the day, if the style allows any."""
-        return {}
+        number = rows = 0
+        following: Request | bool | None = None
+        by_number, size = self.style.any_page, self.style.size
+        with closing(self._by_number() if by_number else self._in_turn()) as pages:
+            for page in pages:
+                if page is None or (by_number and number and not page.count):
+                    break
+                if rows < number * size:
+                    raise FeedApiError(
+                        f"{self.what}: the pages before page {number + 1} have {rows} rows, not "
+                        f"{size} each: set size to the page size that the API uses"
+                    )
+                if number == self._max_pages:
+                    raise FeedApiError(f"{self.what}: no end after {number} pages (max_pages)")
+                number += 1
+                rows += page.count
+                following = page.following
+                yield page
+                if following is False:
+                    return f"page {number} is marked as the last"
+                if by_number and not page.count and not following:
+                    break
+        if number == 0:
+            raise NoSuchDayError(
+                f"{self.what} has no data for this day (404 on page 1). A day without rows should "
+                "be an empty list; if this day really has none, store it with allow_empty_day"
+            )
+        if following:
+            raise self.changed(
+                f"page {number} indicates more pages, but page {number + 1} is missing"
+            )
+        return f"{'404' if page is None else 'an empty list'} after page {number}"
 
     def fetch(self, requests: Mapping[int, Request]) -> Mapping[int, PulledPage | None]:
         """Fetch pages concurrently; None for a missing page."""
@@ -73,103 +91,31 @@ class Paging(ABC):
             {number: self._fetch(number, request) for number, request in requests.items()}
         )
 
-    def _require_known(self, page: PulledPage | None) -> None:
-        if page is None:
-            raise NoSuchDayError(
-                f"{self.what} has no data for this day (404 on page 1). A day without rows should "
-                "be an empty list; if this day really has none, store it with allow_empty_day"
-            )
+    def changed(self, problem: str) -> DayChangedError:
+        """Return the error for a day whose pages are inconsistent."""
+        return DayChangedError(f"{self.what}: {problem}; run this day again")
 
-    def _require_end(self, number: int) -> None:
-        if number > self._max_pages:
-            raise FeedApiError(f"{self.what}: no end after {self._max_pages} pages (max_pages)")
-
-
-class PagesByNumber(Paging):
-    """Pages that can each be requested independently."""
-
-    any_page = True
-
-    def __init__(
-        self, what: str, fetch: Fetch, max_pages: int, style: NumberedPages | OffsetPages
-    ) -> None:
-        super().__init__(what, fetch, max_pages)
-        self._style = style
-
-    def read(self) -> Generator[PulledPage, None, str]:
-        """Fetch all pages; a page that is not full is likely to be the last."""
-        full = 1
-        number = rows = 0
+    def _by_number(self) -> Generator[PulledPage | None, None, None]:
+        full = 0
 
         def goes_on(page: PulledPage | None) -> bool:
-            return page is not None and page.count >= full and not page.is_last
+            # A page with fewer rows than the first one is likely to be the last.
+            nonlocal full
+            if page is None or page.following is False:
+                return False
+            full = full or page.count
+            return 0 < full <= page.count
 
-        is_last: bool | None = None
-        with closing(in_order(self._page, goes_on)) as pages:
-            for page in pages:
-                if number == 0:
-                    self._require_known(page)
-                if page is None or (not page.count and number):
-                    if is_last is False:
-                        raise DayChangedError(
-                            f"{self.what}: page {number} indicates more pages, but page "
-                            f"{number + 1} is missing; run this day again"
-                        )
-                    break
-                number += 1
-                self._require_end(number)
-                if isinstance(self._style, OffsetPages) and rows < (number - 1) * self._style.size:
-                    raise FeedApiError(
-                        f"{self.what}: the pages before page {number} have {rows} rows, not "
-                        f"{self._style.size} each: set size to the page size that the API uses"
-                    )
-                rows += page.count
-                is_last = page.is_last
-                if number == 1:
-                    full = max(full, page.count)
-                yield page
-                if is_last:
-                    return f"page {number} is marked as the last"
-                if not page.count:
-                    break
-        return f"{'404' if page is None else 'an empty list'} after page {number}"
+        return in_order(lambda number: self._fetch(number, self.style.request(number)), goes_on)
 
-    def request(self, number: int) -> Request:
-        """Return the request for a page, counted from 1."""
-        return self._style.request(number)
-
-    def beyond(self, pages: int, rows: int) -> dict[int, Request]:
-        """Return the requests for the two pages past the end."""
-        return {pages + n: self._style.beyond(pages, rows, n) for n in (1, 2)}
-
-    def _page(self, number: int) -> Question[PulledPage | None]:
-        return self._fetch(number, self._style.request(number))
-
-
-class PagesInTurn(Paging):
-    """Pages that each determine the request for the next one."""
-
-    any_page = False
-
-    def read(self) -> Generator[PulledPage, None, str]:
-        """Fetch all pages sequentially."""
-        number = 0
-        following: Request | None = Request()
+    def _in_turn(self) -> Generator[PulledPage | None, None, None]:
+        following: object = self.style.request(1)
         requested: dict[str, int] = {}
-        while following is not None:
-            number += 1
-            self._require_end(number)
+        while isinstance(following, Request):
+            number = len(requested) + 1
             led_here = requested.setdefault(repr(following), number)
             if led_here != number:
                 raise FeedApiError(f"{self.what}: page {number - 1} points back to page {led_here}")
             page = self._fetch(number, following).result()
-            if number == 1:
-                self._require_known(page)
-            if page is None:
-                raise DayChangedError(
-                    f"{self.what}: page {number - 1} indicates more pages, but page {number} is "
-                    "missing; run this day again"
-                )
-            following = cast("Request | None", page.following)
             yield page
-        return f"page {number} is marked as the last"
+            following = page and page.following

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from sales_assets.feed.json_rows import kind_of
 from sales_assets.feed.page import PulledPage
@@ -17,14 +17,6 @@ class InvalidResponseError(ValueError):
     """A response lacks a value that its declaration promises."""
 
 
-@runtime_checkable
-class Where(Protocol):
-    """The location of a value in a response."""
-
-    def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Return the value; None if it is missing."""
-
-
 @dataclass(frozen=True)
 class InBody:
     """A value in the body outside the rows, by the path of its keys, as in `paging.next.after`."""
@@ -32,7 +24,11 @@ class InBody:
     path: str
 
     def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Return the value; an empty list is none. Raise InvalidResponseError for another shape."""
+        """Return the value; None if it is missing or an empty list.
+
+        Raises:
+            InvalidResponseError: A value on the path is not an object.
+        """
         value: Any = page.around
         for key in self.path.split("."):
             if value and not isinstance(value, dict):
@@ -86,6 +82,10 @@ class InLink:
         return None
 
 
+Where = InBody | InHeader | InLastRow | InLink
+"""The location of a value in a response."""
+
+
 def total_of(where: Where, answer: HttpAnswer, page: PulledPage) -> int:
     """Return the row count that the API reports for a day, or raise InvalidResponseError."""
     total = where.of(answer, page)
@@ -96,15 +96,15 @@ def total_of(where: Where, answer: HttpAnswer, page: PulledPage) -> int:
     raise InvalidResponseError(f"there is no total row count ({where})")
 
 
-def is_last(more: Where | None, answer: HttpAnswer, page: PulledPage) -> bool | None:
-    """Return whether a page is marked as the last one; None if no mark is declared.
+def flag_of(where: Where | None, answer: HttpAnswer, page: PulledPage) -> bool | None:
+    """Return whether the page indicates that another one follows; None if no flag is declared.
 
     Raises:
-        InvalidResponseError: The declared mark is missing or invalid.
+        InvalidResponseError: The declared flag is missing or invalid.
     """
-    if more is None:
+    if where is None:
         return None
-    goes_on = more.of(answer, page)
-    if goes_on in (True, "true", False, "false"):
-        return goes_on in (False, "false")
-    raise InvalidResponseError(f"it does not indicate whether more pages follow ({more})")
+    flag = where.of(answer, page)
+    if flag in (True, "true", False, "false"):
+        return flag in (True, "true")
+    raise InvalidResponseError(f"it does not indicate whether more pages follow ({where})")

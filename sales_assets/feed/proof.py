@@ -8,12 +8,11 @@ Pages are compared by the contract's fields.
 """
 
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 
-from sales_assets.feed.page import PulledPage
-from sales_assets.feed.paging import DayChangedError, FeedApiError, NoSuchDayError, Paging
+from sales_assets.feed.page import PulledPage, Request
+from sales_assets.feed.paging import FeedApiError, NoSuchDayError, Paging
 from sales_assets.feed.stream import Reading
-from sales_assets.feed.styles import Request
 
 READ_TWICE = "read twice in full; both reads agree"
 ENDS_AGAIN = "first and last page read again; both unchanged"
@@ -38,7 +37,7 @@ def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict
     numbers: dict[bytes, int] = {}
     rows = 0
     totals: set[int | None] = set()
-    is_last: bool | None = None
+    says_its_end = False
     with closing(paging.read()) as pages:
         reading = Reading(pages)
         for page in reading:
@@ -50,73 +49,59 @@ def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict
                 )
             rows += page.count
             totals.add(page.total)
-            is_last = page.is_last
+            says_its_end = page.following is not None or page.total is not None
             yield page
-    ends_again = settled and paging.any_page
-    problem = _wrong_total(totals, rows)
-    if not problem:
-        says_its_end = is_last is not None or None not in totals
-        beyond = {} if says_its_end else paging.beyond(len(digests), rows)
-        problem = _difference_at_the_ends(paging, digests, ends_again, beyond)
-    if not problem and not ends_again:
-        problem = _difference_in_full(paging, digests)
-    _require_none(paging, problem)
-    proof = ENDS_AGAIN if ends_again else READ_TWICE
-    if None not in totals:
+    if len(totals) > 1:
+        found = ", ".join(map(str, totals))
+        raise paging.changed(f"the API reports different row counts: {found}")
+    [total] = totals
+    if total not in (None, rows):
+        raise paging.changed(f"received {rows} rows, but the API reports {total}")
+    both_ends = settled and paging.style.any_page
+    ends = {1, len(digests)} if both_ends else set()
+    beyond = {} if says_its_end else paging.style.beyond(len(digests), rows)
+    _require_same_ends(paging, digests, ends, beyond)
+    if not both_ends:
+        _require_same_in_full(paging, digests)
+    proof = ENDS_AGAIN if both_ends else READ_TWICE
+    if total is not None:
         proof += f"; {rows} rows, as reported by the API"
     return {"ended": reading.result, "proof": proof}
 
 
 def require_unknown(paging: Paging) -> None:
     """Raise DayChangedError if the API now knows the day."""
-    again = paging.fetch({1: paging.request(1), **paging.beyond(0, 0)})
-    found = next((number for number, page in again.items() if page is not None), None)
-    _require_none(paging, "" if found is None else f"page {found} was missing but is there now")
+    again = paging.fetch({1: paging.style.request(1), **paging.style.beyond(0, 0)})
+    for number, page in again.items():
+        if page is not None:
+            raise paging.changed(f"page {number} was missing but is there now")
 
 
-def _require_none(paging: Paging, problem: str) -> None:
-    if problem:
-        raise DayChangedError(f"{paging.what}: {problem}; run this day again")
-
-
-def _wrong_total(totals: set[int | None], rows: int) -> str:
-    if len(totals) > 1:
-        return f"the API reports different row counts: {', '.join(map(str, totals))}"
-    [total] = totals
-    if total not in (None, rows):
-        return f"received {rows} rows, but the API reports {total}"
-    return ""
-
-
-def _difference_at_the_ends(
-    paging: Paging, digests: Sequence[bytes], both_ends: bool, beyond: Mapping[int, Request]
-) -> str:
-    """Read the ends of the day again; return what is different or missing, in words."""
-    last = len(digests)
-    ends = sorted({1, last}) if both_ends else []
-    again = paging.fetch({number: paging.request(number) for number in ends} | dict(beyond))
-    for number in ends:
+def _require_same_ends(
+    paging: Paging, digests: Sequence[bytes], ends: set[int], beyond: Mapping[int, Request]
+) -> None:
+    """Fetch the ends of the day, and pages past it, at once."""
+    again = paging.fetch({**{number: paging.style.request(number) for number in ends}, **beyond})
+    for number in sorted(ends):
         page = again[number]
         if page is None or page.digest != digests[number - 1]:
-            return f"page {number} changed while the day was being read"
+            raise paging.changed(f"page {number} changed while the day was being read")
+    next_number = len(digests) + 1
     for number in beyond:
         page = again[number]
         if page is not None and page.count:
-            if number == last + 1:
-                return f"page {number} was missing but now has rows"
-            return f"page {last + 1} is missing, but page {number} has rows"
-    return ""
+            raise paging.changed(
+                f"page {number} was missing but now has rows"
+                if number == next_number
+                else f"page {next_number} is missing, but page {number} has rows"
+            )
 
 
-def _difference_in_full(paging: Paging, digests: Sequence[bytes]) -> str:
+def _require_same_in_full(paging: Paging, digests: Sequence[bytes]) -> None:
     number = 0
-    try:
-        with closing(paging.read()) as pages:
-            for number, page in enumerate(pages, 1):
-                if number > len(digests) or page.digest != digests[number - 1]:
-                    return f"page {number} changed while the day was being read"
-    except NoSuchDayError:
-        number = 0
+    with closing(paging.read()) as pages, suppress(NoSuchDayError):
+        for number, page in enumerate(pages, 1):
+            if number > len(digests) or page.digest != digests[number - 1]:
+                raise paging.changed(f"page {number} changed while the day was being read")
     if number < len(digests):
-        return f"the first read found {len(digests)} pages, the second {number}"
-    return ""
+        raise paging.changed(f"the first read found {len(digests)} pages, the second {number}")

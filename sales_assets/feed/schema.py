@@ -7,19 +7,16 @@ shows, and the schema that fastavro writes. `columns` defines what a field may d
 import datetime
 import json
 import zoneinfo
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import dagster as dg
-from pydantic import ConfigDict, FailFast, TypeAdapter, with_config
+from pydantic import AfterValidator, ConfigDict, FailFast, Field, TypeAdapter, ValidationInfo
+from pydantic_core import PydanticCustomError
 from typing_extensions import NotRequired, TypedDict
 
 from sales_assets.feed.columns import InvalidSchemaError, column_of, require_name
-
-_DAYS = ("date", "timestamp-millis", "timestamp-micros")
-
 
 _SHOWN_TYPES = {"long": "int64"}
 """Types that the UI has no icon for, and what it shows instead."""
@@ -32,8 +29,9 @@ class RowSchema:
         avro: The Avro schema, a record.
         columns: Its fields, in order.
         day: The column that holds the day of a row.
-        page: Validates a whole page and returns its rows, including unknown fields.
-        row: Validates one row.
+        page: Validates the JSON of a list of rows, of any day. Returns them with Avro's names and
+            values, and with their unknown fields.
+        row: Validates one row; its context is the day that the row must be of.
 
     Args:
         avro: An Avro record. Its fields have a `doc` and a type that `columns` knows.
@@ -45,49 +43,57 @@ class RowSchema:
     """
 
     def __init__(self, avro: Mapping[str, Any], day_field: str, zone: str = "UTC") -> None:
-        written = json.dumps(avro, default=str)
         if not isinstance(avro, Mapping) or avro.get("type") != "record":
+            written = json.dumps(avro, default=str)
             raise InvalidSchemaError(f"expected an Avro record, not {written}")
         name, fields = avro.get("name"), avro.get("fields")
         if not isinstance(fields, list) or not fields:
             raise InvalidSchemaError(f"{name}: expected an Avro record with a list of fields")
         for part in [name, *str(avro.get("namespace", "_")).split(".")]:
-            require_name(part, f"the record {name!r}")
+            require_name(part, f"the record {name!r} ")
         self.avro = dict(avro)
         self.columns = [column_of(field, str(name)) for field in fields]
-        names = Counter(column.name.lower() for column in self.columns)
-        keys = Counter(column.key for column in self.columns)
+        names = [column.name.lower() for column in self.columns]
         for column in self.columns:
-            if names[column.name.lower()] > 1 or keys[column.key] > 1:
+            if names.count(column.name.lower()) > 1 or self.keys.count(column.key) > 1:
                 raise InvalidSchemaError(
                     f"{name}: field {column.name!r} appears twice, or differs from another field "
                     "only in case, which other readers ignore: rename one of them"
                 )
-        day = next((column for column in self.columns if column.name == day_field), None)
-        if day is None or day.type.name not in _DAYS or day.nullable:
+        days = [column for column in self.columns if column.name == day_field]
+        if not days or not days[0].type.startswith(("date", "timestamp")) or days[0].nullable:
             raise InvalidSchemaError(
                 f"{name}: day_field is {day_field!r}, but must be a date or timestamp field that "
                 "cannot be null"
             )
-        self.day = day
+        self.day = days[0]
         try:
             self._zone = zoneinfo.ZoneInfo(zone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise InvalidSchemaError(f"{name}: unknown time zone {zone!r}") from error
-        row = self._type()
-        self.row: Callable[[Any], Any] = TypeAdapter(row).validate_python
         # All errors of a page without a valid row would take many times its memory.
-        rows: Any = Annotated[list[row], FailFast()]  # type: ignore[valid-type]
-        self.page: Callable[[bytes], list[dict[str, Any]]] = TypeAdapter(rows).validate_json
+        rows: Any = Annotated[list[self._row_type()], FailFast()]  # type: ignore[misc]
+        self.page = TypeAdapter[list[dict[str, Any]]](rows).validate_json
+        # In a page, a call for each row would take long.
+        of_the_day = AfterValidator(self._require_day)
+        self.row = TypeAdapter[dict[str, Any]](self._row_type(of_the_day)).validate_python
 
-    def _type(self) -> Any:
-        fields = {
-            column.key: NotRequired[column.check] if column.optional else column.check
-            for column in self.columns
-        }
-        row = TypedDict("row", fields)  # type: ignore[misc]
+    def _row_type(self, *day_checks: AfterValidator) -> Any:
+        fields: dict[str, Any] = {}
+        for column in self.columns:
+            checks = day_checks if column is self.day else ()
+            check: Any = Annotated[(column.check, Field(alias=column.key), *checks)]
+            fields[column.name] = NotRequired[check] if column.optional else check
+        row: Any = TypedDict("row", fields)  # type: ignore[misc]
         # Unknown fields are kept, to be counted and named.
-        return with_config(ConfigDict(extra="allow"))(row)
+        row.__pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[attr-defined]
+        return row
+
+    def _require_day(self, value: datetime.date, info: ValidationInfo) -> datetime.date:
+        if self.day_of(value) != info.context:
+            message = f"Input should be on the day of the partition, {info.context}"
+            raise PydanticCustomError("other_day", message)
+        return value
 
     @classmethod
     def read(cls, path: Path, day_field: str, zone: str = "UTC") -> "RowSchema":
@@ -129,6 +135,6 @@ class RowSchema:
         columns = []
         for one in self.columns:
             nullable = dg.TableColumnConstraints(nullable=one.nullable)
-            shown = _SHOWN_TYPES.get(one.type.name, one.type.name)
+            shown = _SHOWN_TYPES.get(one.type, one.type)
             columns.append(dg.TableColumn(one.name, shown, one.doc, nullable))
         return dg.TableSchema(columns)

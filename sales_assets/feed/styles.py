@@ -11,13 +11,15 @@ Sending requests and proving a day do not belong here.
 """
 
 import datetime
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import urljoin
 
-from sales_assets.feed.page import PulledPage
-from sales_assets.feed.places import InBody, InLink, InvalidResponseError, Where, is_last
+from typing_extensions import override
+
+from sales_assets.feed.page import PulledPage, Request
+from sales_assets.feed.places import InBody, InLink, InvalidResponseError, Where, flag_of
 from sales_assets.http.client import HttpAnswer
 
 _NEXT_CURSOR, _NEXT_LINK = InBody("next_cursor"), InLink()
@@ -62,23 +64,41 @@ class DayRange:
         }
 
 
-def names_in(style: Any) -> Iterator[str]:
-    """Yield the parameter names that a style declares: its strings, except for formats."""
-    for field in fields(style):
-        value = getattr(style, field.name)
-        if isinstance(value, str) and "format" not in field.name:
-            yield value
+class PageStyle:
+    """How the pages of a day are requested.
 
+    Attributes:
+        any_page: Whether a page can be requested without those before it.
+        size: The rows of each page but the last, if requests depend on it.
+    """
 
-class Request(NamedTuple):
-    """The request for a page: parameters in addition to those of the day, or a whole address."""
+    any_page: ClassVar[bool] = False
+    size: int = 0
 
-    parameters: Mapping[str, str] = {}
-    address: str = ""
+    def request(self, number: int) -> Request:
+        """Return the request for a page, counted from 1; only the first one unless `any_page`."""
+        return Request()
+
+    def beyond(self, pages: int, rows: int) -> Mapping[int, Request]:
+        """Return requests for two pages past the end of the day, if `any_page`."""
+        return {}
+
+    def following(self, answer: HttpAnswer, page: PulledPage) -> Request | bool | None:
+        """Return the value for `PulledPage.following`.
+
+        Raises:
+            InvalidResponseError: The response lacks what is declared.
+        """
+        return False
 
 
 @dataclass(frozen=True)
-class NumberedPages:
+class OnePage(PageStyle):
+    """The whole day is one page."""
+
+
+@dataclass(frozen=True)
+class NumberedPages(PageStyle):
     """Numbered pages, until a 404 or a page without rows.
 
     Attributes:
@@ -87,25 +107,26 @@ class NumberedPages:
         more: Where a page indicates whether another one follows, if it does.
     """
 
+    any_page = True
     parameter: str = "page"
     first: int = 1
     more: Where | None = None
 
+    @override
     def request(self, number: int) -> Request:
-        """Return the request for a page, counted from 1."""
         return Request({self.parameter: str(self.first + number - 1)})
 
-    def beyond(self, pages: int, rows: int, number: int) -> Request:
-        """Return the request for a page past the end, counted from 1."""
-        return self.request(pages + number)
+    @override
+    def beyond(self, pages: int, rows: int) -> Mapping[int, Request]:
+        return {number: self.request(number) for number in (pages + 1, pages + 2)}
 
-    def read(self, answer: HttpAnswer, page: PulledPage) -> None:
-        """Record on the page what follows it."""
-        page.is_last = is_last(self.more, answer, page)
+    @override
+    def following(self, answer: HttpAnswer, page: PulledPage) -> bool | None:
+        return flag_of(self.more, answer, page)
 
 
 @dataclass(frozen=True)
-class OffsetPages:
+class OffsetPages(PageStyle):
     """Pages by offset and limit, until a 404 or a page without rows.
 
     Attributes:
@@ -115,34 +136,37 @@ class OffsetPages:
         more: Where a page indicates whether another one follows, if it does.
     """
 
+    any_page = True
     offset: str = "offset"
     limit: str = "limit"
     size: int = 100
     more: Where | None = None
 
+    @override
     def request(self, number: int) -> Request:
-        """Return the request for a page, counted from 1."""
         return self._from((number - 1) * self.size)
 
-    def beyond(self, pages: int, rows: int, number: int) -> Request:
-        """Return the request for a page past the rows received: an API may return fewer."""
-        return self._from(rows + (number - 1) * self.size)
+    @override
+    def beyond(self, pages: int, rows: int) -> Mapping[int, Request]:
+        # After the rows received: the API may return fewer than the limit.
+        return {pages + 1: self._from(rows), pages + 2: self._from(rows + self.size)}
 
-    def _from(self, offset: int) -> Request:
-        return Request({self.offset: str(offset), self.limit: str(self.size)})
-
-    def read(self, answer: HttpAnswer, page: PulledPage) -> None:
-        """Record on the page what follows it."""
-        page.is_last = is_last(self.more, answer, page)
-        if page.count > self.size or (page.is_last is False and page.count < self.size):
+    @override
+    def following(self, answer: HttpAnswer, page: PulledPage) -> bool | None:
+        goes_on = flag_of(self.more, answer, page)
+        if page.count > self.size or (goes_on and page.count < self.size):
             raise InvalidResponseError(
                 f"the page has {page.count} rows, while {self.limit} is {self.size}: set size to "
                 "the page size that the API uses"
             )
+        return goes_on
+
+    def _from(self, offset: int) -> Request:
+        return Request({self.offset: str(offset), self.limit: str(self.size)})
 
 
 @dataclass(frozen=True)
-class CursorPages:
+class CursorPages(PageStyle):
     """Pages that each have the cursor of the next one, until there is none.
 
     Attributes:
@@ -155,42 +179,31 @@ class CursorPages:
     cursor: Where = _NEXT_CURSOR
     more: Where | None = None
 
-    def read(self, answer: HttpAnswer, page: PulledPage) -> None:
-        """Record on the page what follows it."""
-        if is_last(self.more, answer, page):
-            return
-        cursor = self.cursor.of(answer, page)
+    @override
+    def following(self, answer: HttpAnswer, page: PulledPage) -> Request | bool:
+        goes_on = flag_of(self.more, answer, page)
+        cursor = None if goes_on is False else self.cursor.of(answer, page)
         if cursor in (None, "", False):
-            if self.more is not None:
+            if goes_on:
                 raise InvalidResponseError(f"more pages follow, but no cursor ({self.cursor})")
-            return
+            return False
         if not isinstance(cursor, (str, int)) or cursor is True:
             raise InvalidResponseError("the cursor is neither a string nor a number")
-        page.following = Request({self.parameter: str(cursor)})
+        return Request({self.parameter: str(cursor)})
 
 
 @dataclass(frozen=True)
-class LinkedPages:
+class LinkedPages(PageStyle):
     """Pages that each have the `address` of the next one, until there is none."""
 
     address: Where = _NEXT_LINK
 
-    def read(self, answer: HttpAnswer, page: PulledPage) -> None:
-        """Record on the page what follows it."""
+    @override
+    def following(self, answer: HttpAnswer, page: PulledPage) -> Request | bool:
         address = self.address.of(answer, page)
         if address in (None, "", False):
-            return
-        if not isinstance(address, str):
-            raise InvalidResponseError("the address of the next page is not a string")
+            return False
         try:
-            page.following = Request(address=urljoin(answer.address, address))
-        except ValueError:
+            return Request(address=urljoin(answer.address, address))
+        except (TypeError, ValueError):
             raise InvalidResponseError("the address of the next page is malformed") from None
-
-
-@dataclass(frozen=True)
-class OnePage:
-    """The whole day is one page."""
-
-    def read(self, answer: HttpAnswer, page: PulledPage) -> None:
-        """Do nothing: no page follows."""

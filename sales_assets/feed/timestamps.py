@@ -15,7 +15,7 @@ EPOCH_UNITS = {"seconds": 1_000_000, "milliseconds": 1000, "microseconds": 1}
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _RFC_3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]((?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,18}))?"
-    r"(?:[Zz]|([+-])([0-9]{2}):([0-5][0-9]))"
+    r"(?:[Zz]|([+-][0-9]{2}:[0-5][0-9]))"
 )
 
 
@@ -27,14 +27,13 @@ def parse_timestamp(text: str, digits: int) -> datetime.datetime | None:
     found = _RFC_3339.fullmatch(text)
     if found is None:
         return None
-    date, time, fraction, sign, hours, minutes = found.groups()
-    fraction = (fraction or "").rstrip("0")
-    if len(fraction) > digits or int(hours or 0) > 23:
+    date, time, fraction, offset = found.groups(default="")
+    fraction = fraction.rstrip("0")
+    if len(fraction) > digits:
         return None
-    offset = datetime.timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
     try:
-        local = datetime.datetime.fromisoformat(f"{date}T{time}.{fraction:0<6}+00:00")
-        return local + offset if sign == "-" else local - offset
+        local = datetime.datetime.fromisoformat(f"{date}T{time}.{fraction:0<6}{offset or '+00:00'}")
+        return local.astimezone(datetime.timezone.utc)
     except (ValueError, OverflowError):
         return None
 

@@ -167,7 +167,7 @@ def test_timestamps_enums_and_other_keys_become_what_avro_has(number: str) -> No
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"at": "2022-08-09T00:30:00"}, "at = .*on the day of the partition, 2022-08-09"),
+        ({"at": "2022-08-09T00:30:00"}, "at = .*a timestamp such as 2022-08-09T12:30:00Z"),
         ({"at": "2022-08-09T22:30:00Z"}, "at = .*on the day of the partition, 2022-08-09"),
         ({"at": 1660003200}, "at = .*valid string"),
         ({"paid": "2022-08-09T00:30:00Z"}, "paid = .*valid integer"),

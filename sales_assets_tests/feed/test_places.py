@@ -12,7 +12,7 @@ from sales_assets.feed.places import (
     InLink,
     InvalidResponseError,
     Where,
-    is_last,
+    flag_of,
     total_of,
 )
 from sales_assets.http.client import HttpAnswer
@@ -69,12 +69,12 @@ def test_a_total_is_a_number_or_digits() -> None:
             total_of(place, answer_with(), PAGE)
 
 
-@pytest.mark.parametrize(("flag", "last"), [("true", False), ("false", True)])
-def test_a_flag_says_whether_more_pages_follow(flag: str, last: bool) -> None:
-    assert is_last(InHeader("X-More"), answer_with(**{"X-More": flag}), PAGE) is last
-    assert is_last(None, answer_with(), PAGE) is None
+@pytest.mark.parametrize(("flag", "follows"), [("true", True), ("false", False)])
+def test_a_flag_says_whether_more_pages_follow(flag: str, follows: bool) -> None:
+    assert flag_of(InHeader("X-More"), answer_with(**{"X-More": flag}), PAGE) is follows
+    assert flag_of(None, answer_with(), PAGE) is None
     with pytest.raises(InvalidResponseError, match="does not indicate whether more pages follow"):
-        is_last(InHeader("X-More"), answer_with(**{"X-More": "7"}), PAGE)
+        flag_of(InHeader("X-More"), answer_with(**{"X-More": "7"}), PAGE)
 
 
 @pytest.mark.parametrize(

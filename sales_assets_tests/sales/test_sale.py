@@ -17,7 +17,7 @@ from sales_assets_tests.helpers.streams import judged
         ("price", -(2**63) - 1, "greater than"),
         ("client", 7, "valid string"),
         ("purchase_date", "2022-08-10", "day of the partition, 2022-08-09"),
-        ("purchase_date", "1660003200", "day of the partition"),
+        ("purchase_date", "1660003200", "a date such as 2022-08-09"),
         ("purchase_date", 1660003200, "valid string"),
     ],
 )
