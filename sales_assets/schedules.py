@@ -1,4 +1,7 @@
-"""The jobs of the feeds and of the rides, their schedules, and when a day is due."""
+"""The jobs of the feeds and of the rides, their schedules, and when a day is due.
+
+`hour` is when the schedule of a feed runs, in UTC (0 to 23).
+"""
 
 import datetime
 
@@ -8,17 +11,13 @@ from sales_assets.feed.declaration import Feed
 from sales_assets.rides.assets import driver_statistics, rides
 
 _HOURS_FOR_A_DAY = 3
+_DAY = datetime.timedelta(days=1)
 
 
 def daily_schedule(feed: Feed, hour: int, lookback: int) -> dg.ScheduleDefinition:
     """Materialize yesterday each day, and the days before it again; off until you turn it on.
 
-    Its job is named after the feed.
-
-    Args:
-        feed: What to materialize.
-        hour: When, in UTC (0 to 23).
-        lookback: How many days before yesterday, as some rows arrive late.
+    Its job is named after the feed. It looks back `lookback` days, as some rows arrive late.
     """
     job = dg.define_asset_job(
         feed.name,
@@ -36,21 +35,19 @@ def daily_schedule(feed: Feed, hour: int, lookback: int) -> dg.ScheduleDefinitio
         cron_schedule=f"0 {hour} * * *",
         execution_timezone="UTC",
         description=f"Materializes yesterday (UTC), and the {lookback} days before it again.",
-        default_status=dg.DefaultScheduleStatus.STOPPED,
     )
     def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         # A late tick is still the tick of its day.
         today = context.scheduled_execution_time.astimezone(datetime.timezone.utc).date()
-        yesterday = today - datetime.timedelta(days=1)
+        yesterday = today - _DAY
         start = feed.days.start.date()
         if yesterday < start:
             return dg.SkipReason(f"the first day is {start}")
-        first = max(start, yesterday - datetime.timedelta(days=lookback))
         return dg.RunRequest(
-            run_key=yesterday.isoformat(),
+            run_key=str(yesterday),
             tags={
-                "dagster/asset_partition_range_start": first.isoformat(),
-                "dagster/asset_partition_range_end": yesterday.isoformat(),
+                "dagster/asset_partition_range_start": str(max(start, yesterday - lookback * _DAY)),
+                "dagster/asset_partition_range_end": str(yesterday),
             },
         )
 
@@ -58,14 +55,9 @@ def daily_schedule(feed: Feed, hour: int, lookback: int) -> dg.ScheduleDefinitio
 
 
 def due(day: datetime.date, hour: int) -> datetime.datetime:
-    """Return when a day is due: three hours after the schedule.
-
-    Args:
-        day: The day.
-        hour: When the schedule runs, in UTC (0 to 23).
-    """
+    """Return when a day is due: three hours after the schedule of the next day."""
     midnight = datetime.datetime.combine(day, datetime.time(), datetime.timezone.utc)
-    return midnight + datetime.timedelta(days=1, hours=hour + _HOURS_FOR_A_DAY)
+    return midnight + _DAY + datetime.timedelta(hours=hour + _HOURS_FOR_A_DAY)
 
 
 def daily_freshness(hour: int) -> dg.FreshnessPolicy:
@@ -73,9 +65,6 @@ def daily_freshness(hour: int) -> dg.FreshnessPolicy:
 
     Any materialization since midnight counts, when yesterday ended. Dagster looks at the latest
     materialization of an asset and not at its partition, so one of an older day counts, too.
-
-    Args:
-        hour: When the schedule runs, in UTC (0 to 23).
     """
     deadline = hour + _HOURS_FOR_A_DAY
     return dg.FreshnessPolicy.cron(
@@ -86,17 +75,15 @@ def daily_freshness(hour: int) -> dg.FreshnessPolicy:
     )
 
 
+# Not "rides": Dagster refuses a job and an asset of the same name.
 rides_job = dg.define_asset_job(
-    # Not "rides": Dagster refuses a job and an asset of the same name.
     "pull_rides",
     selection=[rides, driver_statistics],
     description="Pulls rides for a while and updates the driver statistics.",
 )
-
 rides_schedule = dg.ScheduleDefinition(
     name="rides_each_minute",
     job=rides_job,
     cron_schedule="* * * * *",
     description="Pulls rides and updates the driver statistics; off until you turn it on.",
-    default_status=dg.DefaultScheduleStatus.STOPPED,
 )

@@ -12,23 +12,33 @@ from sales_assets.schedules import daily_freshness, daily_schedule, due
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.materialize import range_tags
 
+REPOSITORY = defs.get_repository_def()
 
-def tick(schedule: dg.ScheduleDefinition, at: datetime.datetime) -> dg.RunRequest | str | None:
-    """Evaluate the tick of a time; give what it requests, or why it does not."""
+
+def tick(today: str, lookback: int) -> dg.RunRequest | str | None:
+    """Evaluate the tick of a day; give what it requests, or why it does not."""
+    at = datetime.datetime.fromisoformat(f"{today}T01:00:00+00:00")
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_schedule_context(
-            instance,
-            scheduled_execution_time=at,
-            repository_def=defs.get_repository_def(),
+            instance, scheduled_execution_time=at, repository_def=REPOSITORY
         )
-        result = schedule.evaluate_tick(context)
+        result = daily_schedule(FEED, 1, lookback).evaluate_tick(context)
     return result.run_requests[0] if result.run_requests else result.skip_message
 
 
-def test_the_schedule_is_off_and_runs_in_the_night() -> None:
-    schedule = defs.get_repository_def().get_schedule_def("daily_sales")
+@pytest.mark.parametrize(
+    ("name", "cron", "assets"),
+    [
+        ("daily_sales", "0 1 * * *", {"raw_sales", "stg_sales"}),
+        ("rides_each_minute", "* * * * *", {"rides", "driver_statistics"}),
+    ],
+)
+def test_a_schedule_is_off_and_runs_both_assets(name: str, cron: str, assets: set[str]) -> None:
+    schedule = REPOSITORY.get_schedule_def(name)
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 1 * * *", "UTC")
+    assert (schedule.cron_schedule, schedule.execution_timezone or "UTC") == (cron, "UTC")
+    keys = REPOSITORY.get_job(schedule.job_name).asset_layer.executable_asset_keys
+    assert {key.to_user_string() for key in keys} == assets
 
 
 @pytest.mark.parametrize(
@@ -43,17 +53,14 @@ def test_the_schedule_is_off_and_runs_in_the_night() -> None:
 def test_a_tick_is_one_run_of_yesterday_and_the_days_before_it(
     today: str, lookback: int, first: str, last: str
 ) -> None:
-    at = datetime.datetime.fromisoformat(f"{today}T01:00:00+00:00")
-    request = tick(daily_schedule(FEED, 1, lookback), at)
+    request = tick(today, lookback)
     assert isinstance(request, dg.RunRequest)
     assert (request.run_key, request.partition_key) == (last, None)
     assert request.tags.items() >= range_tags(first, last).items()
 
 
 def test_there_is_nothing_to_materialize_before_the_first_day() -> None:
-    at = datetime.datetime(2022, 8, 9, 1, tzinfo=datetime.timezone.utc)
-    reason = tick(daily_schedule(FEED, 1, 3), at)
-    assert reason == "the first day is 2022-08-09"
+    assert tick("2022-08-09", 3) == "the first day is 2022-08-09"
 
 
 @pytest.mark.parametrize(
@@ -74,27 +81,9 @@ def test_a_day_is_due_three_hours_after_the_schedule(
 def test_the_deadline_of_both_sales_assets_follows_the_schedule(python: Command) -> None:
     code = (
         "from sales_assets.definitions import defs\n"
-        "specs = defs.resolve_all_asset_specs()\n"
-        "print(*sorted((s.key.path[-1], s.freshness_policy and s.freshness_policy.deadline_cron)"
-        " for s in specs), sep='\\n')\n"
+        "for spec in defs.resolve_all_asset_specs():\n"
+        "    if policy := spec.freshness_policy:\n"
+        "        print(spec.key.to_user_string(), policy.deadline_cron)\n"
     )
-    assert python("-c", code, SALES_SCHEDULE_HOUR="5").stdout.splitlines() == [
-        "('driver_statistics', None)",
-        "('raw_sales', '0 8 * * *')",
-        "('ride_answers', None)",
-        "('rides', None)",
-        "('sales_pages', None)",
-        "('stg_sales', '0 8 * * *')",
-    ]
-
-
-def test_the_schedule_of_the_rides_is_off_and_runs_both_assets_each_minute() -> None:
-    repository = defs.get_repository_def()
-    schedule = repository.get_schedule_def("rides_each_minute")
-    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
-    assert schedule.cron_schedule == "* * * * *"
-    job = repository.get_job(schedule.job_name)
-    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == {
-        "rides",
-        "driver_statistics",
-    }
+    lines = python("-c", code, SALES_SCHEDULE_HOUR="5").stdout.splitlines()
+    assert sorted(lines) == ["raw_sales 0 8 * * *", "stg_sales 0 8 * * *"]

@@ -235,10 +235,11 @@ def _name(one: type[BaseException]) -> str:
 def _settings() -> str:
     """A table of all settings."""
     lines = ["| name | holds | meaning | default |\n", "| --- | --- | --- | --- |\n"]
-    for row in settings.settings_table():
-        holds = f"{row.expected}; a secret" if row.secret else row.expected
-        default = f"`{row.default}`" if row.default else "none"
-        lines.append(f"| `{row.name}` | {holds} | {row.description} | {default} |\n")
+    for name, field in settings.Settings.model_fields.items():
+        holds = field.title if field.repr else f"{field.title}; a secret"
+        meaning = (field.description or "").replace("\n", " ")
+        default = "none" if field.default == "" else f"`{field.default}`"
+        lines.append(f"| `{name.upper()}` | {holds} | {meaning} | {default} |\n")
     return "".join(lines)
 
 

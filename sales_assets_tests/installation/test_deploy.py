@@ -15,7 +15,7 @@ import pytest
 import requests
 import yaml
 
-from sales_assets.settings import settings_table
+from sales_assets.settings import Settings
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.image import Image, build, instructions, last
 from sales_assets_tests.helpers.postgres_server import as_user, free_port, running_postgres
@@ -74,7 +74,7 @@ def test_the_token_of_the_api_goes_only_where_it_is_needed() -> None:
 
 
 def test_every_setting_of_the_code_location_reaches_it() -> None:
-    settings = {row.name for row in settings_table() if not row.name.startswith("SALES_HTTP_")}
+    settings = {name.upper() for name in Settings.model_fields if "sales_http_" not in name}
     of_the_image = {"DAGSTER_HOME"}
     assert settings - of_the_image <= services()["code-location"]["environment"].keys()
 
