@@ -1,31 +1,20 @@
 """The rides API as a Dagster resource: it is polled, and returns one ride at a time.
 
-`GET /ride` returns a new ride at each call, so a response without a ride is not requested again: it
-is passed on as it is, and the next call gets the next ride. `ride` defines a valid ride.
+`GET /ride` returns a new ride at each call, so a response without a ride is not requested again:
+its error is passed on, and the next call gets the next ride. `ride` defines a valid ride.
 """
 
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from pydantic import Field
 
 from sales_assets.http.client import HttpAnswer, Limits
-from sales_assets.http.errors import ApiError, HttpError, TransientHttpError
+from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.resource import HttpApi
 from sales_assets.rides.ride import InvalidRideError, RideAnswer, read_ride
-
-
-class RidesApiError(ApiError):
-    """The rides API cannot be called."""
-
-
-class NoRide(NamedTuple):
-    """A response without a ride: the reason, and the seconds in `Retry-After`, if any."""
-
-    reason: str
-    retry_after: float | None = None
 
 
 class RidesApi(HttpApi):
@@ -34,7 +23,6 @@ class RidesApi(HttpApi):
     title = "rides API"
     address_variable = "RIDES_API_URL"
     has_sample = True
-    error = RidesApiError
 
     read_timeout: float = Field(
         default=10, gt=0, description="Maximum seconds without receiving a byte."
@@ -55,7 +43,7 @@ class RidesApi(HttpApi):
         polls: int | None = None,
         seconds: float | None = None,
         pause: Callable[[float], bool | None] = time.sleep,
-    ) -> Iterator[RideAnswer | NoRide]:
+    ) -> Iterator[RideAnswer | HttpError]:
         """Poll for rides; each call is made when the next result is wanted.
 
         Args:
@@ -65,30 +53,24 @@ class RidesApi(HttpApi):
             seconds: Seconds after which no further call is made; no limit unless given.
             pause: Waits for some seconds. If it returns true, no further call is made.
         """
-        end = None if seconds is None else time.monotonic() + seconds
+        end = time.monotonic() + (math.inf if seconds is None else seconds)
         for number in itertools.count(1):
-            answer = self._ask()
-            yield answer
+            answer: RideAnswer | HttpError
             wait = interval
-            if isinstance(answer, NoRide):
-                asked = min(answer.retry_after or 0, self.retry_after_cap)
-                wait = max(interval, self.backoff, asked)
-            if number == polls or (end is not None and time.monotonic() + wait >= end):
-                return
-            if pause(wait):
+            try:
+                answer = self._client.get("/ride", {}, self._read_answer)
+            except HttpError as error:
+                answer = error
+                wait = max(interval, self.backoff)
+                if isinstance(error, TransientHttpError):
+                    wait = max(wait, min(error.retry_after or 0, self.retry_after_cap))
+            yield answer
+            if number == polls or time.monotonic() + wait >= end or pause(wait):
                 return
 
     def _limits(self) -> Limits:
         # All pauses are left to `rides`, where one can be cut short.
         return self.model_copy(update={"retry_after_cap": 0})
-
-    def _ask(self) -> RideAnswer | NoRide:
-        try:
-            return self._client.get("/ride", {}, self._read_answer)
-        except TransientHttpError as error:
-            return NoRide(error.reason, error.retry_after)
-        except HttpError as error:
-            return NoRide(error.reason)
 
     def _read_answer(self, answer: HttpAnswer) -> RideAnswer:
         if answer.status != 200:

@@ -54,12 +54,6 @@ class PullConfig(dg.Config):
         description="Seconds between a response and the next call.",
     )
 
-    def limits(self) -> tuple[int | None, float | None]:
-        """Return the maximum number of calls and of seconds; None for no limit."""
-        if self.polls is None and self.seconds is None:
-            return 12, 50.0
-        return self.polls, self.seconds
-
 
 @dg.asset(
     deps=[RIDES_SOURCE],
@@ -82,7 +76,8 @@ def rides(
     response without a ride is logged, counted and skipped; a run without any ride fails.
     """
     tally = Tally()
-    polls, seconds = config.limits()
+    by_default = config.polls is None and config.seconds is None
+    polls, seconds = (12, 50.0) if by_default else (config.polls, config.seconds)
     with rides_database.open(context.log) as store:
         answers = rides_api.rides(config.interval, polls, seconds)
         pull(answers, store.store, tally, context.log)

@@ -1,26 +1,31 @@
-"""The rides database as a Dagster resource: what is written into its tables and read from them.
+"""The rides database as a Dagster resource: its transactions, and what they write and read.
 
-Every method is one short transaction, so several processes can use one database. Where rides come
-from, and what Dagster shows of them, does not matter here.
+Every method is one short transaction, so several processes can use one database. Before and after
+each, the open database is compared with what is at its address: if a file was deleted, moved or
+replaced, SQLite would go on with the old one, and what is written from then on would be lost.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 import sqlalchemy as sa
 from pydantic import Field
 
 from sales_assets.rides import statistics
+from sales_assets.rides.errors import UnusableDatabaseError, explained
+from sales_assets.rides.place import Place, SqliteFile, place_of
 from sales_assets.rides.ride import RideAnswer
-from sales_assets.rides.schema import drivers, rides, upsert, users
-from sales_assets.rides.transactions import Database, database_at
+from sales_assets.rides.schema import drivers, make_tables, rides, upsert, users
+
+Result = TypeVar("Result")
+
+_MOST_TRIES = 10
+_KNOWN = sa.select(rides.c.ride_uuid).where(rides.c.ride_uuid == sa.bindparam("ride_uuid"))
 
 _log = logging.getLogger(__name__)
-
-_KNOWN = sa.select(rides.c.ride_uuid).where(rides.c.ride_uuid == sa.bindparam("ride_uuid"))
 
 
 class RidesStore:
@@ -30,9 +35,38 @@ class RidesStore:
         address: What names the database: the path of the file, or the address of the server.
     """
 
-    def __init__(self, database: Database) -> None:
-        self.address = database.address
-        self._database = database
+    def __init__(self, place: Place, log: logging.Logger) -> None:
+        self.address = place.address
+        self._place = place
+        self._log = log
+        self._opened: object = None
+
+    def run(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """Write everything that `work` does, or nothing, and return what it returns.
+
+        `work` is called again if the file was replaced before everything was written.
+        """
+        with explained(self.address), self._place.turn():
+            for _ in range(_MOST_TRIES):
+                there = self._place.identify()
+                try:
+                    if self._opened != there:
+                        self._reopen()
+                        # The open connection keeps this file's number from being reused.
+                        self._opened = there
+                    result = self._transact(work)
+                except sa.exc.DBAPIError:
+                    if self._place.identify() == there:
+                        raise
+                else:
+                    if self._place.identify() == there:
+                        return result
+            raise UnusableDatabaseError("it keeps being replaced: leave it where it is")
+
+    def close(self) -> None:
+        """Close the database, if it is open."""
+        self._place.engine.dispose()
+        self._opened = None
 
     def store(self, answer: RideAnswer) -> bool:
         """Write a ride with its driver and its user, replacing what was known of them, or nothing.
@@ -53,11 +87,11 @@ class RidesStore:
             connection.execute(upsert(rides), ride)
             return new
 
-        return self._database.run(write)
+        return self.run(write)
 
     def compute_statistics(self) -> dict[str, float]:
         """Compute `driver_statistics` from the rides, in one transaction; return the totals."""
-        return self._database.run(statistics.compute)
+        return self.run(statistics.compute)
 
     def count_rides(self) -> int:
         """Count all rides."""
@@ -76,7 +110,26 @@ class RidesStore:
 
     def _count(self, condition: sa.ColumnElement[bool]) -> int:
         query = sa.select(sa.func.count()).select_from(rides).where(condition)
-        return self._database.run(lambda connection: connection.execute(query).scalar_one())
+        return self.run(lambda connection: connection.execute(query).scalar_one())
+
+    def _reopen(self) -> None:
+        if self._opened:
+            self._log.warning(
+                "the rides database %s was deleted, moved or replaced: opening what is there now",
+                self.address,
+            )
+        self.close()
+        self._transact(make_tables)
+        if isinstance(self._place, SqliteFile):
+            with self._place.engine.connect() as connection:
+                # Files of earlier versions have a write-ahead log.
+                connection.exec_driver_sql("PRAGMA journal_mode = DELETE")
+
+    def _transact(self, work: Callable[[sa.Connection], Result]) -> Result:
+        with self._place.engine.begin() as connection:
+            for statement in self._place.begin:
+                connection.exec_driver_sql(statement)
+            return work(connection)
 
 
 class RidesDatabase(dg.ConfigurableResource[Any]):
@@ -102,6 +155,6 @@ class RidesDatabase(dg.ConfigurableResource[Any]):
         # In a run Dagster has replaced the variable with its value; the service has no run.
         variable = self.path
         path = variable.get_value() or "" if isinstance(variable, dg.EnvVar) else variable
-        with closing(database_at(path.strip(), self.busy_timeout, log)) as database:
-            database.run(lambda _: None)
-            yield RidesStore(database)
+        with closing(RidesStore(place_of(path.strip(), self.busy_timeout), log)) as store:
+            store.run(lambda _: None)
+            yield store

@@ -34,37 +34,21 @@ class UnusableDatabaseError(Exception):
     """A database that was opened cannot be used for rides; the text says why and what to do."""
 
 
-_Judgement = tuple[type[RidesDatabaseError], str]
-
-_LOCKED = (
-    RidesDatabaseBusyError,
-    "another program is using it; wait for that program or stop it, and run again",
-)
-_AWAY = (RidesDatabaseBusyError, "check the server and its settings, and the address in RIDES_DB")
-_UNFIT = (UnstorableRideError, "these values do not fit into its tables")
-_DAMAGED = (RidesDatabaseError, "it is damaged: restore it from a backup, or move it away")
-_FULL = (RidesDatabaseError, "free up space on its disk, and run again")
-_READ_ONLY = (
-    RidesDatabaseError,
-    "make the file and its directory writable, or set RIDES_DB to another file",
-)
-_NO_FILE = (
-    RidesDatabaseError,
-    "set RIDES_DB to a SQLite file, or to a new file in a writable directory",
-)
-_OLD_SQLITE = (RidesDatabaseError, "use a Python that was built with SQLite 3.37 or newer")
+_LOCKED = "another program is using it; wait for that program or stop it, and run again"
+_AWAY = "check the server and its settings, and the address in RIDES_DB"
+_UNFIT = "these values do not fit into its tables"
+_DAMAGED = "it is damaged: restore it from a backup, or move it away"
+_FULL = "free up space on its disk, and run again"
+_UNWRITABLE = "make the file and its directory writable, or set RIDES_DB to another file"
 _OTHER_TABLES = (
-    RidesDatabaseError,
     "its tables are not those of this version of sales_assets: restore it from a backup, or set "
-    "RIDES_DB to another database",
+    "RIDES_DB to another database"
 )
-_FORBIDDEN = (RidesDatabaseError, "grant its user the right to create tables and write to them")
-_UNKNOWN = (RidesDatabaseError, "see the server log, or set RIDES_DB to another database")
+_FORBIDDEN = "grant its user the right to create tables and write to them"
+_UNKNOWN = "see the server log, or set RIDES_DB to another database"
 
-_BY_SQLSTATE: dict[str, _Judgement] = {
+_BY_SQLSTATE = {
     "08": _AWAY,
-    "22": _UNFIT,
-    "23": _UNFIT,
     "25006": _AWAY,  # read-only, as a standby is until it takes over
     "3F": _FORBIDDEN,  # no schema that its user may use
     "40": _LOCKED,
@@ -76,19 +60,24 @@ _BY_SQLSTATE: dict[str, _Judgement] = {
     "55P03": _LOCKED,
     "57": _AWAY,
 }
-"""A SQLSTATE, or the class of many, which is its first two characters."""
+"""By a SQLSTATE, or by the class of many, which is its first two characters."""
 
-_BY_SQLITE_TEXT: dict[str, _Judgement] = {
-    'near "STRICT"': _OLD_SQLITE,
+_BY_SQLITE_TEXT = {
+    'near "STRICT"': "use a Python that was built with SQLite 3.37 or newer",
     "is locked": _LOCKED,
     "malformed": _DAMAGED,
     " column": _OTHER_TABLES,
     "not a database": _DAMAGED,
     "no such table": _DAMAGED,
     "disk is full": _FULL,
-    "readonly": _READ_ONLY,
 }
 """Python gives SQLite's codes only from 3.11 on; each of these texts is that of one code."""
+
+_KINDS = {
+    _LOCKED: RidesDatabaseBusyError,
+    _AWAY: RidesDatabaseBusyError,
+    _UNFIT: UnstorableRideError,
+}
 
 
 @contextmanager
@@ -104,7 +93,8 @@ def explained(address: str) -> Iterator[None]:
         raise RidesDatabaseError(f"the rides database {address}: {error}") from None
     except (sa.exc.DBAPIError, OSError) as error:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-        kind, remedy = _judge(error)
+        remedy = _remedy(error)
+        kind = _KINDS.get(remedy, RidesDatabaseError)
         reason = shown(" ".join(str(cause).split()), 500)
         raise kind(f"the rides database {address} cannot be used ({reason}): {remedy}") from None
     except ValueError as error:
@@ -113,14 +103,15 @@ def explained(address: str) -> Iterator[None]:
         raise UnstorableRideError("Postgres cannot store text with a NUL character") from None
 
 
-def _judge(error: sa.exc.DBAPIError | OSError) -> _Judgement:
+def _remedy(error: sa.exc.DBAPIError | OSError) -> str:
     if isinstance(error, OSError):
-        return _NO_FILE
+        return _UNWRITABLE
     if isinstance(error, sa.exc.IntegrityError | sa.exc.DataError):
         return _UNFIT
-    text = str(error.orig)
     if isinstance(error.orig, sqlite3.Error):
-        return next((found for part, found in _BY_SQLITE_TEXT.items() if part in text), _NO_FILE)
-    if code := getattr(error.orig, "pgcode", None):
-        return _BY_SQLSTATE.get(code) or _BY_SQLSTATE.get(code[:2], _UNKNOWN)
-    return _AWAY  # There is no SQLSTATE when a connection fails.
+        text = str(error.orig)
+        known = (remedy for part, remedy in _BY_SQLITE_TEXT.items() if part in text)
+        return next(known, _UNWRITABLE)
+    # There is no SQLSTATE when a connection fails.
+    code = getattr(error.orig, "pgcode", None) or "08"
+    return _BY_SQLSTATE.get(code) or _BY_SQLSTATE.get(code[:2], _UNKNOWN)

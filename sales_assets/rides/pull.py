@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from sales_assets.http.errors import HttpError
 from sales_assets.http.secrets import shown
-from sales_assets.rides.api import NoRide, RidesApi
+from sales_assets.rides.api import RidesApi
 from sales_assets.rides.database import RidesDatabase, RidesStore
 from sales_assets.rides.errors import RidesDatabaseBusyError, UnstorableRideError
 from sales_assets.rides.ride import RideAnswer
@@ -51,7 +52,7 @@ class Tally:
 
 
 def pull(
-    answers: Iterable[RideAnswer | NoRide],
+    answers: Iterable[RideAnswer | HttpError],
     store: Callable[[RideAnswer], bool],
     tally: Tally,
     log: logging.Logger,
@@ -65,13 +66,13 @@ def pull(
         log: Gets a warning for each response that is skipped.
     """
     for answer in answers:
-        if isinstance(answer, NoRide):
+        if isinstance(answer, HttpError):
             problem = answer.reason
         else:
             try:
                 new = store(answer)
             except UnstorableRideError as error:
-                problem = f"ride {shown(answer['ride']['ride_uuid'], 80)}: {error}"
+                problem = f"{_name(answer)}: {error}"
             else:
                 tally.new += new
                 tally.updated += not new
@@ -128,23 +129,22 @@ def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
 def store_when_back(
     rides: RidesStore, answer: RideAnswer, pause: Callable[[float], object] = time.sleep
 ) -> bool:
-    """Store a ride; while the database is locked or unreachable, wait and try again.
-
-    Returns:
-        Whether the ride is new.
-    """
-    ride = shown(answer["ride"]["ride_uuid"], 80)
+    """Store a ride and return whether it is new; wait while the database is locked or away."""
     waiting = False
     while True:
         try:
             new = rides.store(answer)
         except RidesDatabaseBusyError as error:
             if not waiting:
-                _log.warning("ride %s is waiting to be stored: %s", ride, error)
+                _log.warning("%s is waiting to be stored: %s", _name(answer), error)
             waiting = True
             pause(RETRY_PAUSE)
-        else:
-            if waiting:
-                _log.info("the rides database %s is available again", rides.address)
-            _log.info("%s ride %s", "new" if new else "updated", ride)
-            return new
+            continue
+        if waiting:
+            _log.info("the rides database %s is available again", rides.address)
+        _log.info("%s %s", "new" if new else "updated", _name(answer))
+        return new
+
+
+def _name(answer: RideAnswer) -> str:
+    return f"ride {shown(answer['ride']['ride_uuid'], 80)}"

@@ -78,15 +78,14 @@ def read_ride(body: bytes) -> RideAnswer:
         value = "" if first["type"] == "missing" else f" = {_shown(first['input'])}"
         raise InvalidRideError(f"{field}{value}: {first['msg']}") from None
     json.loads(body, object_pairs_hook=_refuse_repeated_names, parse_int=str)
-    ride = answer["ride"]
-    for field, value, known in (
-        ("driver_uuid", ride["driver_uuid"], answer["driver"]["driver_uuid"]),
-        ("user_uuid", ride["user_uuid"], answer["user"]["user_uuid"]),
-    ):
-        if value != known:
+    parts: dict[str, Any] = {**answer}
+    for part in ("driver", "user"):
+        name = f"{part}_uuid"
+        own, known = parts["ride"][name], parts[part][name]
+        if own != known:
             raise InvalidRideError(
-                f"ride.{field} = {_shown(value)}: Input should match that of the "
-                f"{field.removesuffix('_uuid')}, {_shown(known)}"
+                f"ride.{name} = {_shown(own)}: Input should match that of the {part}, "
+                f"{_shown(known)}"
             )
     return answer
 

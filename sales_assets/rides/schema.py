@@ -77,10 +77,6 @@ driver_statistics = sa.Table(
 # Holds everything that the statistics need, in the order in which they need it.
 _by_driver = sa.Index("rides_by_driver", rides.c.driver_uuid, rides.c.distance, rides.c.price)
 
-_version_of_postgres = sa.Table(
-    "alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True)
-)
-
 _MAKING_TABLES = 0x72696465
 """The advisory lock, in Postgres, of those who create the tables."""
 
@@ -102,48 +98,45 @@ def columns_of(table: sa.Table) -> dg.TableSchema:
     )
 
 
-def is_current(connection: sa.Connection) -> bool:
-    """Return whether a database has the tables of this version; if not, `make_tables` creates them.
+def make_tables(connection: sa.Connection) -> None:
+    """Create the tables that a database lacks; if several processes try, one does it.
+
+    In SQLite, the transaction of the connection must be the only one.
 
     Raises:
-        UnusableDatabaseError: It is of a newer version, or of another program.
+        UnusableDatabaseError: The database is of a newer version, or of another program.
     """
+    in_file = connection.dialect.name == "sqlite"
+    if not in_file:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING_TABLES)))
     tables = set(sa.inspect(connection).get_table_names())
-    version = _version(connection, tables)
+    version = _version_of_file(connection) if in_file else _version_of_server(connection, tables)
     if version > VERSION:
         raise UnusableDatabaseError(
             f"its schema version is {version}, but this sales_assets supports only versions up to "
             f"{VERSION}: install a newer sales_assets, or {_ELSEWHERE}"
         )
     ours = set(_metadata.tables)
-    # A file is ours alone; a database may hold other tables beside ours.
-    strange = tables if connection.dialect.name == "sqlite" else tables & ours
-    expected = {1: ours - {driver_statistics.name}, VERSION: ours}.get(version, set())
-    if (strange and not expected) or not expected <= tables:
+    expected = {0: set(), 1: ours - {driver_statistics.name}, VERSION: ours}.get(version)
+    # A new file is empty; otherwise there may be other tables beside ours.
+    found = tables if in_file and version == 0 else tables & ours
+    if found != expected:
         raise UnusableDatabaseError(
             f"its tables are not those of sales_assets (schema version {version}): restore it "
             f"from a backup, or {_ELSEWHERE}"
         )
-    return version == VERSION
-
-
-def make_tables(connection: sa.Connection) -> None:
-    """Create the tables that a database lacks; if several processes try, one does it.
-
-    In SQLite, the transaction of the connection must be the only one.
-    """
-    in_file = connection.dialect.name == "sqlite"
-    if not in_file:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING_TABLES)))
-    if is_current(connection):
+    if version == VERSION:
         return
     _metadata.create_all(connection)
     if in_file:
         connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
-    else:
-        _version_of_postgres.create(connection, checkfirst=True)
-        connection.execute(_version_of_postgres.delete())
-        connection.execute(_version_of_postgres.insert(), {"version_num": str(VERSION)})
+        return
+    connection.exec_driver_sql(
+        "CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) PRIMARY KEY);"
+        "DELETE FROM alembic_version"
+    )
+    add = sa.text("INSERT INTO alembic_version VALUES (:version)")
+    connection.execute(add, {"version": str(VERSION)})
 
 
 @functools.cache
@@ -162,18 +155,20 @@ def upsert(table: sa.Table) -> sa.TextClause:
     )
 
 
-def _version(connection: sa.Connection, tables: set[str]) -> int:
-    if connection.dialect.name == "sqlite":
-        return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+def _version_of_file(connection: sa.Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
+def _version_of_server(connection: sa.Connection, tables: set[str]) -> int:
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     if encoding != "UTF8":
         raise UnusableDatabaseError(
             f"its encoding is {encoding}, which cannot store all text: create one with "
             "`createdb --encoding=UTF8 --template=template0 rides`, and set RIDES_DB to it"
         )
-    if _version_of_postgres.name not in tables:
+    if "alembic_version" not in tables:
         return 0
-    versions = [*connection.execute(sa.select(_version_of_postgres)).scalars()]
+    versions = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
     if len(versions) == 1 and versions[0].isdecimal():
         return int(versions[0])
     raise UnusableDatabaseError(

@@ -18,13 +18,11 @@ _ROWS_AT_A_TIME = 10_000
 class Figures(NamedTuple):
     """The totals of one driver."""
 
+    driver_uuid: str
     total_distance: float
     rides: int
     total_price: float
     average_distance: float
-
-
-_FIGURES = [driver_statistics.c[name] for name in Figures._fields]
 
 
 def compute(connection: sa.Connection) -> dict[str, float]:
@@ -36,37 +34,26 @@ def compute(connection: sa.Connection) -> dict[str, float]:
     if connection.dialect.name == "postgresql":
         # As in SQLite: if two compute at once, the second one waits, and sees the later rides.
         connection.execute(sa.text("LOCK TABLE driver_statistics IN SHARE ROW EXCLUSIVE MODE"))
-    computed = {d: found for d, found in _add_up(connection) if not any(map(math.isnan, found))}
-    query = sa.select(driver_statistics.c.driver_uuid, *_FIGURES)
-    before = {driver: Figures(*figures) for driver, *figures in connection.execute(query)}
+    query = sa.select(*(driver_statistics.c[name] for name in Figures._fields))
+    before = {Figures(*row) for row in connection.execute(query)}
+    after = {found for found in _add_up(connection) if not any(map(math.isnan, found[1:]))}
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    changed = [
-        {"driver_uuid": driver, **figures._asdict(), "updated_at": now}
-        for driver, figures in computed.items()
-        if figures != before.get(driver)
-    ]
-    if changed:
+    if changed := [{**figures._asdict(), "updated_at": now} for figures in after - before]:
         connection.execute(upsert(driver_statistics), changed)
-    if gone := [{"gone": driver} for driver in before.keys() - computed.keys()]:
-        key = driver_statistics.c.driver_uuid
-        connection.execute(driver_statistics.delete().where(key == sa.bindparam("gone")), gone)
+    if gone := {row.driver_uuid for row in before} - {row.driver_uuid for row in after}:
+        is_gone = driver_statistics.c.driver_uuid == sa.bindparam("gone")
+        connection.execute(
+            driver_statistics.delete().where(is_gone), [{"gone": driver} for driver in gone]
+        )
     return {
-        "drivers": len(computed),
-        "rides": sum(figures.rides for figures in computed.values()),
-        "distance": round(add([figures.total_distance for figures in computed.values()]), 2),
-        "price": round(add([figures.total_price for figures in computed.values()]), 2),
+        "drivers": len(after),
+        "rides": sum(figures.rides for figures in after),
+        "distance": round(_add([figures.total_distance for figures in after]), 2),
+        "price": round(_add([figures.total_price for figures in after]), 2),
     }
 
 
-def add(values: Sequence[float]) -> float:
-    """Add floats and round once; infinite if a sum on the way is beyond the largest float."""
-    try:
-        return math.fsum(values)
-    except (OverflowError, ValueError):
-        return sum(values)
-
-
-def _add_up(connection: sa.Connection) -> Iterator[tuple[str, Figures]]:
+def _add_up(connection: sa.Connection) -> Iterator[Figures]:
     """Add up the rides driver by driver; memory holds those of one at a time."""
     columns = (rides.c.driver_uuid, rides.c.distance, rides.c.price)
     # In the order of the index. Only a sum that overflows depends on it.
@@ -77,5 +64,13 @@ def _add_up(connection: sa.Connection) -> Iterator[tuple[str, Figures]]:
         for _, distance, price in theirs:
             distances.append(distance)
             prices.append(price)
-        total = add(distances)
-        yield driver, Figures(total, len(distances), add(prices), total / len(distances))
+        total = _add(distances)
+        yield Figures(driver, total, len(distances), _add(prices), total / len(distances))
+
+
+def _add(values: Sequence[float]) -> float:
+    """Add floats and round once; infinite if a sum on the way is beyond the largest float."""
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):
+        return sum(values)

@@ -88,6 +88,7 @@ class Services:
         """Start `sales-assets pull-rides ...`."""
         output = self._directory / f"service {len(self.started)}"
         output.mkdir()
+        (output / "stderr").touch()
         process = start_python(
             ("-c", _COMMAND, "pull-rides", *arguments),
             self._directory,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sales_assets.rides.api import NoRide, RidesApi, RidesApiError
+from sales_assets.http.errors import ApiError, HttpError
+from sales_assets.rides.api import RidesApi
 from sales_assets.sample.api import Answer
 from sales_assets.sample.faults import Fault
 from sales_assets_tests.helpers.raw_server import RawServer, drip, read_request
@@ -51,7 +52,7 @@ def test_an_answer_without_a_ride_is_handed_over_and_not_asked_for_again(
 ) -> None:
     api.script.append(answer)
     skipped, ride = rides_api.rides(0, polls=2)
-    assert isinstance(skipped, NoRide)
+    assert isinstance(skipped, HttpError)
     assert re.search(reason, skipped.reason)
     assert ride == ride_answer("1")
     assert len(api.requests) == 2
@@ -60,7 +61,7 @@ def test_an_answer_without_a_ride_is_handed_over_and_not_asked_for_again(
 def test_a_server_that_is_not_there_gives_no_ride(api: ScriptedApi, rides_api: RidesApi) -> None:
     api.__exit__(None, None, None)
     [skipped] = rides_api.rides(0, polls=1)
-    assert isinstance(skipped, NoRide)
+    assert isinstance(skipped, HttpError)
     assert "Connection refused" in skipped.reason
 
 
@@ -94,7 +95,7 @@ def test_a_pause_that_says_stop_ends_the_polling(rides_api: RidesApi) -> None:
     "url", ["", "ftp://host", "host:80", "https://", "https://me:pw@host", "http://h:x", "http://["]
 )
 def test_a_malformed_address_fails_before_any_request(url: str) -> None:
-    with pytest.raises(RidesApiError, match="RIDES_API_URL"), RidesApi(url=url).open():
+    with pytest.raises(ApiError, match="RIDES_API_URL"), RidesApi(url=url).open():
         pass
 
 
@@ -105,7 +106,7 @@ def test_an_answer_that_drips_in_gives_no_ride(api: ScriptedApi) -> None:
 
     with RawServer(speak) as server, RidesApi(url=server.url, request_timeout=0.3).open() as client:
         [skipped] = client.rides(0, polls=1)
-    assert isinstance(skipped, NoRide)
+    assert isinstance(skipped, HttpError)
     assert "no complete response within" in skipped.reason
 
 
@@ -130,6 +131,6 @@ def test_a_token_that_the_api_sends_back_is_not_shown(
     body = json.dumps(ride_answer(distance=f"{'x' * 70}made-up-word"))
     api.script.append(Answer(body=body.encode()))
     [skipped] = rides_api.rides(0, polls=1)
-    assert isinstance(skipped, NoRide)
+    assert isinstance(skipped, HttpError)
     assert "x***" in skipped.reason
     assert "made" not in skipped.reason

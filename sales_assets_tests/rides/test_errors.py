@@ -41,10 +41,10 @@ def text(path: Path) -> None:
         (Path.mkdir, "it is not a regular file: set RIDES_DB to another path"),
         (os.mkfifo, "it is not a regular file: set RIDES_DB to another path"),
         (lambda path: path.symlink_to("/dev/null"), "it is not a regular file"),
-        (lambda path: path.symlink_to(path), "cannot be used .*set RIDES_DB to a SQLite file"),
+        (lambda path: path.symlink_to(path), "cannot be used .*set RIDES_DB to another file"),
         (
             lambda path: path.symlink_to("no/such"),
-            "cannot be used .*set RIDES_DB to a SQLite file",
+            "cannot be used .*set RIDES_DB to another file",
         ),
     ],
     ids=["text", "directory", "pipe", "device", "link to itself", "link into nowhere"],
@@ -128,7 +128,7 @@ def test_a_file_that_lacks_a_column_is_named(store: RidesStore, path: Path) -> N
 def test_a_sqlite_that_is_too_old_is_named(store: RidesStore) -> None:
     with pytest.raises(RidesDatabaseError, match=r"STRICT.*built with SQLite 3\.37 or newer"):
         # As one that does not know STRICT says of each of our tables.
-        store._database.run(lambda connection: connection.exec_driver_sql("SELECT 1 AS a STRICT"))
+        store.run(lambda connection: connection.exec_driver_sql("SELECT 1 AS a STRICT"))
 
 
 def test_an_error_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

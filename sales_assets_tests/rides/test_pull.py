@@ -293,6 +293,7 @@ def test_services_store_in_postgres_all_rides_that_it_can_hold(
     for ride in ("a\0b", too_long):
         server.script.append(Answer(body=json.dumps(ride_answer(ride)).encode()))
     started = [pulling.start("--interval", "0", RIDES_DB=postgres) for _ in range(2)]
+    until(lambda: all("storing rides in" in service.log for service in started))
     until(lambda: len(server.served) >= 20)
     ended = [service.end() for service in started]
     assert [status for status, _, _ in ended] == [0, 0]
