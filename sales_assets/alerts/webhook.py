@@ -13,7 +13,7 @@ from contextlib import closing
 import dagster as dg
 
 from sales_assets.http.address import check_address
-from sales_assets.http.client import HttpAnswer, HttpClient, Limits
+from sales_assets.http.client import HttpAnswer, HttpClient, Limits, Question
 from sales_assets.http.errors import HttpError
 from sales_assets.http.secrets import Secret
 
@@ -68,7 +68,8 @@ class Webhook:
         body = json.dumps({"text": text}).encode()
         with closing(client):
             try:
-                client.post(body, _accept, deadline=time.monotonic() + _SECONDS)
+                deadline = time.monotonic() + _SECONDS
+                Question(client, "", {}, _accept, deadline, body=body).result()
                 return
             except HttpError as error:
                 reason = error.reason

@@ -110,7 +110,6 @@ class DailyApi(HttpApi):
             return self._paging(day, retries)
 
         def read() -> Generator[Page, None, StreamResult]:
-            self.require_ready()
             is_unknown = False
             try:
                 found = yield from proven(paging(), settled=self._is_settled(day))
@@ -133,7 +132,8 @@ class DailyApi(HttpApi):
         def fetch(number: int, request: Request) -> Question[PulledPage | None]:
             failure = functools.partial(self._failure, day, number)
             try:
-                return self._client.question(
+                return Question(
+                    self._client,
                     request.address or f"/{self.path}",
                     {} if request.address else {**parameters, **request.parameters},
                     functools.partial(self._read_answer, number),

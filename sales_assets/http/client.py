@@ -58,84 +58,64 @@ class HttpClient:
         self._has_served = False
         self._largest = 1
 
-    def question(
-        self,
-        path: str,
-        params: Mapping[str, str],
-        accept: Callable[[HttpAnswer], T],
-        *,
-        deadline: float = float("inf"),
-        on_retry: Callable[[], object] = lambda: None,
-        failure: Callable[[HttpError], Exception] = lambda error: error,
-    ) -> "Question[T]":
-        """Describe a request; nothing is sent yet.
-
-        Args:
-            path: A path below the client's address, or a whole address there, such as a link to
-                the next page.
-            params: The query.
-            accept: Turns a response into a value. It raises `TransientHttpError` to request a
-                retry; any other error is raised to the caller unchanged.
-            deadline: On the clock of `time.monotonic`; no attempt starts or lasts beyond it.
-            on_retry: Called before each retry.
-            failure: Makes the error to raise from that of the last attempt.
-
-        Raises:
-            HttpError: The address has another origin, which must not receive the token, or is not
-                valid Unicode.
-        """
-        is_below = path.startswith("/")
-        address = f"{self._address}{path}" if is_below else path
-        if not is_below and not same_origin(address, self._address):
-            raise HttpError(path, f"not requested, since it is not at {self._address}")
-        try:
-            query = urlencode(params)
-            address.encode()
-        except UnicodeEncodeError:
-            raise HttpError(
-                f"{path} {params}", "not requested, since it is not valid Unicode"
-            ) from None
-        if query:
-            address += f"{'&' if '?' in address else '?'}{query}"
-        return Question(self, address, accept, deadline, on_retry, failure)
-
     def get(self, path: str, params: Mapping[str, str], accept: Callable[[HttpAnswer], T]) -> T:
-        """Send the request until `accept` returns a value for the response."""
-        return self.question(path, params, accept).result()
-
-    def post(self, body: bytes, accept: Callable[[HttpAnswer], T], deadline: float) -> T:
-        """Post JSON to the client's address until `accept` returns a value for the response."""
-        return Question(self, self._address, accept, deadline, body=body).result()
+        """Send a request until `accept` returns a value for the response; see `Question`."""
+        return Question(self, path, params, accept).result()
 
     def close(self) -> None:
         """Stop making requests; those in flight or queued fail at once."""
         self._closed.set()
         self._pace.close()
 
-    def _send(self, address: str, body: bytes | None) -> HttpAnswer:
-        answer = self._transport.ask(address, body)
-        # The token is sent only to the API; a second redirect is not followed.
-        if body is None and answer.target and same_origin(answer.target, self._address):
-            answer = self._transport.ask(answer.target, None)
-        return answer
-
 
 @dataclass(eq=False)
 class Question(Generic[T]):
-    """A request with its retries; created by the client.
+    """A request with its retries, sent when somebody waits for the result, or ahead of that.
 
-    The first attempt is sent when somebody waits for the result, or ahead of that.
+    Attributes:
+        client: Sends it.
+        path: A path below the client's address, or a whole address there, such as a link to the
+            next page.
+        params: The query.
+        accept: Turns a response into a value. It raises `TransientHttpError` to request a retry;
+            any other error is raised to the caller unchanged.
+        deadline: On the clock of `time.monotonic`; no attempt starts or lasts beyond it.
+        on_retry: Called before each retry.
+        failure: Makes the error to raise from that of the last attempt.
+        body: JSON to post; None for a GET.
+
+    Raises:
+        HttpError: The address has another origin, which must not receive the token, or is not
+            valid Unicode.
     """
 
     client: HttpClient
-    address: str
+    path: str
+    params: Mapping[str, str]
     accept: Callable[[HttpAnswer], T]
-    deadline: float
+    deadline: float = float("inf")
     on_retry: Callable[[], object] = lambda: None
     failure: Callable[[HttpError], Exception] = lambda error: error
     body: bytes | None = None
     _begun: Call[HttpAnswer] | None = None
     _was_refused: bool = False
+
+    def __post_init__(self) -> None:
+        base = self.client._address
+        is_below = not self.path or self.path.startswith("/")
+        address = f"{base}{self.path}" if is_below else self.path
+        if not same_origin(address, base):
+            raise HttpError(self.path, f"not requested, since it is not at {base}")
+        try:
+            query = urlencode(self.params)
+            address.encode()
+        except UnicodeEncodeError:
+            raise HttpError(
+                f"{self.path} {self.params}", "not requested, since it is not valid Unicode"
+            ) from None
+        if query:
+            address += f"{'&' if '?' in address else '?'}{query}"
+        self._address = address
 
     def begin(self) -> None:
         """Send the first request."""
@@ -163,64 +143,55 @@ class Question(Generic[T]):
             TransientHttpError: The last attempt, or the last before the deadline, failed too.
             HttpError: The request failed in a way that a retry cannot fix.
         """
+        limits = self.client._limits
         failed: HttpError
         for attempt in itertools.count(1):
             try:
                 return self.accept(self._answer())
-            except TransientHttpError as error:
-                failed = error
-                failed.attempts = attempt
             except HttpError as error:
                 failed = error
+            if not isinstance(failed, TransientHttpError):
                 break
-            if not self._pauses(attempt, failed):
+            failed.attempts = attempt
+            backoff = min(limits.backoff * 2 ** min(attempt, 20), _LONGEST_BACKOFF)
+            # Full jitter: requests that failed together are not retried together.
+            pause = max(random.uniform(0, backoff), self.client._pace.pause)  # noqa: S311
+            if attempt >= limits.max_attempts or time.monotonic() + pause >= self.deadline:
                 break
+            dg.get_dagster_logger(__name__).warning(
+                "%s; attempt %d of %d failed, retrying in %.1f s",
+                failed,
+                attempt,
+                limits.max_attempts,
+                pause,
+            )
+            self.on_retry()
+            self.client._closed.wait(pause)
         # Outside, so that Dagster does not record both errors as a chain.
         raise self.failure(failed)
 
-    def _pauses(self, attempt: int, error: HttpError) -> bool:
-        """Wait for the next attempt; return False if there is none, or no time for one."""
-        limits = self.client._limits
-        backoff = min(limits.backoff * 2 ** min(attempt, 20), _LONGEST_BACKOFF)
-        # Full jitter: requests that failed together are not retried together.
-        pause = max(random.uniform(0, backoff), self.client._pace.pause)  # noqa: S311
-        if attempt >= limits.max_attempts or time.monotonic() + pause >= self.deadline:
-            return False
-        dg.get_dagster_logger(__name__).warning(
-            "%s; attempt %d of %d failed, retrying in %.1f s",
-            error,
-            attempt,
-            limits.max_attempts,
-            pause,
-        )
-        self.on_retry()
-        self.client._closed.wait(pause)
-        return True
-
     def _send(self) -> HttpAnswer:
-        return self.client._send(self.address, self.body)
+        ask = self.client._transport.ask
+        answer = ask(self._address, self.body)
+        # The token is sent only to the API; a second redirect is not followed.
+        if self.body is None and answer.target and same_origin(answer.target, self._address):
+            answer = ask(answer.target, None)
+        return answer
 
     def _answer(self) -> HttpAnswer:
-        pace = self.client._pace
+        client = self.client
         try:
-            call, self._begun = self._begun or pace.begin(self._send), None
-            answer = pace.result(call, self.deadline)
+            call, self._begun = self._begun or client._pace.begin(self._send), None
+            answer = client._pace.result(call, self.deadline)
         except GivenUpError as error:
-            reason = str(error)
-        else:
-            self.client._largest = max(self.client._largest, len(answer.body))
-            return self._unless_refused(answer)
-        if self.client._closed.is_set():
-            raise HttpError(self.address, reason)
-        raise TransientHttpError(self.address, reason)
-
-    def _unless_refused(self, answer: HttpAnswer) -> HttpAnswer:
-        """Treat a 403 as transient if the token worked before: some APIs rate-limit like that."""
-        if answer.status == 200:
-            self.client._has_served = True
-        if answer.status != 403 or not self.client._has_served:
-            return answer
-        if self._was_refused:
-            raise answer.error(f"{answer.said}, although the API accepted the token before")
-        self._was_refused = True
-        raise answer.transient_error()
+            kind = HttpError if client._closed.is_set() else TransientHttpError
+            raise kind(self._address, str(error)) from None
+        client._largest = max(client._largest, len(answer.body))
+        client._has_served = client._has_served or answer.status == 200
+        # Some APIs limit the rate by a 403, although the token worked before.
+        if answer.status == 403 and client._has_served:
+            if self._was_refused:
+                raise answer.error(f"{answer.said}, although the API accepted the token before")
+            self._was_refused = True
+            raise answer.transient_error()
+        return answer

@@ -20,13 +20,7 @@ from sales_assets import settings
 from sales_assets.http.address import InvalidAddressError, check_address
 from sales_assets.http.client import HttpAnswer, HttpClient, Limits
 from sales_assets.http.errors import ApiAuthError, ApiError, HttpError
-from sales_assets.http.tokens import (
-    BARE,
-    InvalidTokenError,
-    TokenAuth,
-    TokenStyle,
-    check_token,
-)
+from sales_assets.http.tokens import BARE, InvalidTokenError, TokenAuth, TokenStyle, check_token
 
 _SENTENCES = {
     103: "an early hint instead of a response: disable early hints in the gateway of the API",
@@ -63,9 +57,9 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
 
     url: str = Field(description="Base address, such as https://api.example.com.")
 
-    _opened: HttpClient = PrivateAttr()
-    _address: str = PrivateAttr()
-    _problem: ApiError | None = PrivateAttr(default=None)
+    _opened: HttpClient | ApiError = PrivateAttr()
+    """The client; the configuration error if there is none."""
+    _address: str = PrivateAttr(default="")
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
@@ -80,19 +74,16 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
         Raises:
             ApiError: The address or the token is missing or malformed.
         """
+        or_else = ", or the word `sample`" if self.has_sample else ""
         try:
-            address = check_address(
-                self.url,
-                self.address_variable,
-                or_else=", or the word `sample`" if self.has_sample else "",
-            )
-        except InvalidAddressError as error:
+            address = check_address(self.url, self.address_variable, or_else=or_else)
+            self._connect(address, self._token())
+        except (InvalidAddressError, InvalidTokenError, HttpError) as error:
             raise self.error(str(error)) from None
-        self._connect(address, self._token())
 
     def close(self) -> None:
         """Stop making requests; those in flight fail at once."""
-        self._opened.close()
+        self._client.close()
 
     @contextmanager
     def open(self, run_id: str | None = None) -> Iterator[Self]:
@@ -114,31 +105,23 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
         """Stay open for the duration of a run.
 
-        `require_ready` raises configuration errors later, in the step that makes requests. If the
-        resource raised them, the run would fail as a whole: no partition would show the failure,
-        and Dagster would retry the run if run retries are enabled.
+        A configuration error is raised later, in the step that makes requests. If the resource
+        raised it, the run would fail as a whole: no partition would show the failure, and Dagster
+        would retry the run if run retries are enabled.
         """
         with ExitStack() as opened:
             try:
                 opened.enter_context(self.open(context.run.run_id if context.run else None))
                 dg.get_dagster_logger(__name__).info("%s: %s", self.title, self.source)
             except ApiError as problem:
-                self._problem = problem
+                self._opened = problem
             yield self
-
-    def require_ready(self) -> None:
-        """Raise the configuration error, if any.
-
-        Raises:
-            ApiError: As for `connect`.
-        """
-        if self._problem:
-            raise self._problem.with_traceback(None)
 
     @property
     def _client(self) -> HttpClient:
         """The client; raises the configuration error, if any."""
-        self.require_ready()
+        if isinstance(self._opened, ApiError):
+            raise self._opened.with_traceback(None)
         return self._opened
 
     @property
@@ -148,51 +131,41 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
 
     def refusal(self, answer: HttpAnswer) -> HttpError | ApiAuthError:
         """Return the error for a response with a status other than 200."""
-        match answer.status:
-            case 401 | 403 if self.token_variable:
-                return self.auth_error(
-                    f"{answer.address}: the {self.title} rejects the token in "
-                    f"{self.token_variable} (HTTP {answer.status}): set {self.token_variable} to a "
-                    "valid token and run again"
-                )
-            case status if status in _SENTENCES:
-                return answer.error(f"{answer.said}: {_SENTENCES[status]}")
-            case status if answer.target:
-                return answer.error(
-                    f"the {self.title} redirects to {answer.target} (HTTP {status}). Only one "
-                    "redirect is followed, and none to another host, which must not receive the "
-                    f"token: set {self.address_variable} to the address of the API itself; "
-                    f"{answer.address.removeprefix(self._address)} is added to it"
-                )
-            case _:
-                return answer.error()
+        status, variable = answer.status, self.token_variable
+        if status in (401, 403) and variable:
+            return self.auth_error(
+                f"{answer.address}: the {self.title} rejects the token in {variable} "
+                f"(HTTP {status}): set {variable} to a valid token and run again"
+            )
+        if status in _SENTENCES:
+            return answer.error(f"{answer.said}: {_SENTENCES[status]}")
+        if answer.target:
+            return answer.error(
+                f"the {self.title} redirects to {answer.target} (HTTP {status}). Only one redirect "
+                "is followed, and none to another host, which must not receive the token: set "
+                f"{self.address_variable} to the address of the API itself; "
+                f"{answer.address.removeprefix(self._address)} is added to it"
+            )
+        return answer.error()
 
     def _connect(self, address: str, auth: TokenAuth | None) -> None:
         self._address = address
-        try:
-            self._opened = HttpClient(address, auth, self._limits())
-        except HttpError as error:
-            raise self.error(str(error)) from None
+        self._opened = HttpClient(address, auth, self._limits())
 
     def _limits(self) -> Limits:
         return self
 
     def _token(self) -> TokenAuth | None:
-        if self.token_variable is None:
+        variable = self.token_variable
+        if variable is None:
             return None
-        token = settings.variable(self.token_variable)
-        if not token:
-            sample = (
-                f", or set {self.address_variable}=sample to use the embedded sample API, which "
-                "needs no token"
-            )
-            raise self.error(
-                f"{self.token_variable} is not set: set it to the token of the {self.title} "
-                f"(`export {self.token_variable}=...`, or a line in .env)"
-                f"{sample if self.has_sample else ''}"
-            )
-        try:
-            check_token(token, self.token_variable, self.token_style)
-        except InvalidTokenError as error:
-            raise self.error(str(error)) from None
-        return TokenAuth(token, self.token_style)
+        if token := settings.variable(variable):
+            return TokenAuth(check_token(token, variable, self.token_style), self.token_style)
+        sample = (
+            f", or set {self.address_variable}=sample to use the embedded sample API, which needs "
+            "no token"
+        )
+        raise self.error(
+            f"{variable} is not set: set it to the token of the {self.title} "
+            f"(`export {variable}=...`, or a line in .env){sample if self.has_sample else ''}"
+        )

@@ -27,7 +27,7 @@ def numbers(bound: int) -> Iterator[tuple[Numbers, list[int]]]:
         connection.sendall(answer(str(number).encode()))
 
     with RawServer(speak) as server, client_of(server.url, max_in_flight=bound) as client:
-        yield lambda n: client.question(f"/{n}", {}, lambda found: n * n // int(found.body)), seen
+        yield lambda n: Question(client, f"/{n}", {}, lambda found: n * n // int(found.body)), seen
 
 
 def always(_: object) -> bool:
@@ -110,7 +110,7 @@ def test_large_responses_are_requested_ahead_in_small_numbers() -> None:
         RawServer(speak) as server,
         client_of(server.url, max_in_flight=32, max_page_bytes=1 << 30) as client,
     ):
-        results = in_order(lambda n: client.question(f"/{n}", {}, lambda _: n), always)
+        results = in_order(lambda n: Question(client, f"/{n}", {}, lambda _: n), always)
         for taken in range(1, 6):
             next(results)
             # No more than 64 MB of them lie ready.

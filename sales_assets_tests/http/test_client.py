@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sales_assets.http.client import HttpAnswer
+from sales_assets.http.client import HttpAnswer, Question
 from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.tokens import TokenAuth
 from sales_assets_tests.helpers.http_client import as_it_is, asked, client_of, closing_after
@@ -55,7 +55,7 @@ def test_a_deadline_of_the_caller_counts_too() -> None:
         client_of(server.url) as client,
         pytest.raises(TransientHttpError, match=r"(no complete response|not sent) in time"),
     ):
-        client.question("/", {}, as_it_is, deadline=time.monotonic() + 0.3).result()
+        Question(client, "/", {}, as_it_is, deadline=time.monotonic() + 0.3).result()
 
 
 def test_a_handshake_that_drips_in_ends_in_time() -> None:
@@ -92,7 +92,7 @@ def test_a_peer_that_drips_does_not_keep_the_next_request_from_its_turn() -> Non
         RawServer(speak) as server,
         client_of(server.url, request_timeout=0.3, max_attempts=100) as client,
     ):
-        unwanted = client.question("/", {}, as_it_is)
+        unwanted = Question(client, "/", {}, as_it_is)
         unwanted.begin()
         assert drips.wait(5)
         assert client.get("/", {}, as_it_is).body == b"[]"
@@ -123,7 +123,7 @@ def test_closing_the_client_ends_the_wait_for_the_next_attempt() -> None:
     ):
         closer = closing_after(refused, client)
         with pytest.raises(HttpError, match="client was closed"):
-            client.question("/", {}, as_it_is, on_retry=refused.set).result()
+            Question(client, "/", {}, as_it_is, on_retry=refused.set).result()
         closer.join()
 
 
@@ -209,7 +209,7 @@ def test_retry_after_beyond_the_deadline_is_not_waited_for() -> None:
         RawServer(always(refused)) as server,
         client_of(server.url, max_attempts=2, retry_after_cap=60) as client,
     ):
-        patient = client.question("/", {}, as_it_is, deadline=time.monotonic() + 5)
+        patient = Question(client, "/", {}, as_it_is, deadline=time.monotonic() + 5)
         with pytest.raises(TransientHttpError, match="HTTP 429"):
             patient.result()
     assert server.connections == 1
