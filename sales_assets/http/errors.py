@@ -20,10 +20,6 @@ _LONGEST_ADDRESS = 2000
 class HttpError(Exception):
     """A request got no usable response, and a retry would not help.
 
-    Args:
-        address: The requested address.
-        reason: Why it failed.
-
     Attributes:
         address: The requested address.
         reason: Why it failed, without the address.
@@ -38,13 +34,9 @@ class HttpError(Exception):
 class TransientHttpError(HttpError):
     """A request got no usable response, but a retry may succeed.
 
-    Args:
-        address: The requested address.
-        reason: Why it failed.
+    Attributes:
         retry_after: Seconds that the server asked to wait; None if it did not.
         slow_down: Whether the server reported overload, or did not respond.
-
-    Attributes:
         attempts: The number of failed attempts once the client has given up; 0 before.
     """
 

@@ -12,7 +12,7 @@ import html
 import json
 import re
 import weakref
-from urllib.parse import quote_plus, urlsplit
+from urllib.parse import quote_plus
 
 from sales_assets import settings
 
@@ -55,30 +55,24 @@ def shown(value: object, limit: int = 80) -> str:
 @functools.lru_cache(maxsize=64)
 def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
     values = {part for secret in secrets for part in _parts(secret) if len(part) >= _SHORTEST}
+    forms = []
     # Longest first: one secret may contain another.
-    forms = list(map(_form, sorted(values, key=len, reverse=True)))
+    for value in sorted(values, key=len, reverse=True):
+        form = "".join(map(_character, value))
+        is_word = len(value) < _SHORTEST_ANYWHERE
+        forms.append(rf"(?<![^\W_]){form}(?![^\W_])" if is_word else form)
     return re.compile("|".join(forms), re.IGNORECASE) if forms else None
 
 
 def _parts(secret: str) -> list[str]:
     """Return a secret; for an address, also its path and the end of the path."""
-    if "://" not in secret:
-        return [secret]
-    try:
-        path = urlsplit(secret).path.rstrip("/")
-    except ValueError:
-        return [secret]
+    path = "/" + secret.partition("://")[2].partition("/")[2].rstrip("/")
     last = path.rpartition("/")[2]
     return [secret, *(part for part, least in ((path, 8), (last, 12)) if len(part) >= least)]
 
 
-def _form(value: str) -> str:
-    """Return a pattern for a value as it is, and as URLs, JSON and HTML quote it."""
-    form = "".join(map(_character, value))
-    return form if len(value) >= _SHORTEST_ANYWHERE else rf"(?<![^\W_]){form}(?![^\W_])"
-
-
 def _character(one: str) -> str:
+    """Return a pattern for a character as it is, and as URLs, JSON and HTML quote it."""
     if one.isascii() and one.isalnum():
         return one
     bytes_in_url = "".join(f"%{byte:02x}" for byte in one.encode(errors="replace"))

@@ -9,7 +9,7 @@ token_style = BasicToken()                 the variable holds USER:PASSWORD
 import base64
 import re
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 import requests
@@ -21,22 +21,11 @@ class InvalidTokenError(ValueError):
     """The value of a variable cannot be a token; the text does not show it."""
 
 
-class TokenStyle(Protocol):
-    """How a request carries a token."""
-
-    def sign(self, request: requests.PreparedRequest, token: str) -> None:
-        """Put the token where the API expects it."""
-
-
 @dataclass(frozen=True)
 class HeaderToken:
     """A header of its own, such as `X-Api-Key`."""
 
     name: str
-
-    def sign(self, request: requests.PreparedRequest, token: str) -> None:
-        """Set the header."""
-        request.headers[self.name] = token
 
 
 @dataclass(frozen=True)
@@ -45,10 +34,6 @@ class BearerToken:
 
     scheme: str = "Bearer"
 
-    def sign(self, request: requests.PreparedRequest, token: str) -> None:
-        """Set the header."""
-        request.headers["Authorization"] = f"{self.scheme} {token}"
-
 
 @dataclass(frozen=True)
 class ParameterToken:
@@ -56,24 +41,14 @@ class ParameterToken:
 
     name: str
 
-    def sign(self, request: requests.PreparedRequest, token: str) -> None:
-        """Add the parameter, unless the address already has it, as the one of a next page may."""
-        if self.name not in parse_qs(urlsplit(request.url or "").query):
-            request.prepare_url(request.url, {self.name: token})
-
 
 @dataclass(frozen=True)
 class BasicToken:
     """User and password, separated by a colon."""
 
-    def sign(self, request: requests.PreparedRequest, token: str) -> None:
-        """Set the header `Authorization`."""
-        request.headers["Authorization"] = f"Basic {_base64(token)}"
 
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
+TokenStyle: TypeAlias = HeaderToken | BearerToken | ParameterToken | BasicToken
+"""How a request carries a token."""
 
 BARE = HeaderToken("Authorization")
 """The token as it is, in the header `Authorization`."""
@@ -114,5 +89,19 @@ class TokenAuth(requests.auth.AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign a request."""
-        self._style.sign(request, self._token.value)
+        token = self._token.value
+        match self._style:
+            case HeaderToken(name):
+                request.headers[name] = token
+            case BearerToken(scheme):
+                request.headers["Authorization"] = f"{scheme} {token}"
+            case BasicToken():
+                request.headers["Authorization"] = f"Basic {_base64(token)}"
+            # The address of a next page may have the parameter already.
+            case ParameterToken(name) if name not in parse_qs(urlsplit(request.url or "").query):
+                request.prepare_url(request.url, {name: token})
         return request
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

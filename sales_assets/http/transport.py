@@ -64,17 +64,7 @@ class Limits(BaseModel):
 
 
 class Transport:
-    """Sends requests to one address; safe to share between threads.
-
-    Args:
-        address: The base address of all requests.
-        auth: Signs each request.
-        limits: Only the connection timeouts and the response size are used.
-
-    Raises:
-        HttpError: The environment names a proxy that is not an HTTP proxy, or certificates that do
-            not exist.
-    """
+    """Sends the requests of one client, which says what it takes; safe to share between threads."""
 
     def __init__(self, address: str, auth: requests.auth.AuthBase | None, limits: Limits) -> None:
         proxy = proxy_for(address)
