@@ -5,7 +5,6 @@ posted, and when, does not belong here.
 """
 
 import html
-import json
 import re
 import time
 from contextlib import closing
@@ -65,11 +64,10 @@ class Webhook:
             max_page_bytes=1 << 16,
         )
         client = HttpClient(self._address.value, None, limits)
-        body = json.dumps({"text": text}).encode()
         with closing(client):
             try:
                 deadline = time.monotonic() + _SECONDS
-                Question(client, "", {}, _accept, deadline, body=body).result()
+                Question(client, "", {}, _accept, deadline, json={"text": text}).result()
                 return
             except HttpError as error:
                 reason = error.reason

@@ -23,7 +23,7 @@ def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> N
 
     Requests must carry the value of AUTH_TOKEN as their token.
     """
-    from sales_assets.http.tokens import InvalidTokenError, check_token
+    from sales_assets.http.tokens import check_token
     from sales_assets.sample.api import SampleApi
     from sales_assets.sample.faults import Faults, InvalidFaultsError
 
@@ -33,11 +33,11 @@ def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> N
             "AUTH_TOKEN is not set: choose a token, and set AUTH_TOKEN to it here and where the "
             "assets run"
         )
+    check_token(token, "AUTH_TOKEN")
     _log_to_stderr()
     try:
-        check_token(token, "AUTH_TOKEN")
         api = SampleApi(token, host=host, port=port, faults=Faults.read(faults) if faults else None)
-    except (InvalidFaultsError, InvalidTokenError) as error:
+    except InvalidFaultsError as error:
         raise click.UsageError(str(error)) from error
     click.echo(f"sample sales (invented) at {api.url}; use it with SALES_API_URL={api.url}")
     try:

@@ -8,7 +8,6 @@ import ipaddress
 import re
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import unquote
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
@@ -22,7 +21,6 @@ _API = re.compile(
     r"(/[\w\-.~:/\[\]@!$&'()*+,;=%]*)?",
     re.ASCII | re.IGNORECASE,
 )
-_NO_MORE = "no user name, password, query, fragment, white space or other invalid character"
 _LONGEST_SHOWN = 200
 _MAY_HOLD_A_SECRET = re.compile(r"[@?#]")
 
@@ -31,11 +29,15 @@ _SCHEME = re.compile(r"(file(?=:/)|[a-z][a-z0-9+._-]*(?=://))", re.IGNORECASE)
 _MEANT_AS_ADDRESS = re.compile(
     r"[^/]*:|.*//.*@|.*://|.*(password|passwd|pwd)\s*=", re.DOTALL | re.IGNORECASE
 )
-# Bytes that are not UTF-8 are lone surrogates.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_QUOTED = re.compile(r"[\"'\u2018-\u201f].*|.*[\"'\u2018-\u201f]", re.DOTALL)
-_UNEXPANDED = re.compile(r"\$[A-Za-z_{(]|`")
-_NOT_EXPANDED = "it contains a variable or a command that no shell has expanded"
+_MISTAKES = {
+    # Bytes that are not UTF-8 are lone surrogates.
+    r"^\s|\s\Z|[\x00-\x1f\x7f-\x9f\ud800-\udfff]|%([01][\da-fA-F]|7[fF])": (
+        "it has control characters, white space around it, or invalid UTF-8"
+    ),
+    r"^[\"'\u2018-\u201f]|[\"'\u2018-\u201f]\Z": "remove the quotes",
+    r"\$[A-Za-z_{(]|`": "it contains a variable or a command that no shell has expanded",
+    r"\\": "it has a backslash: write / between directories, and a space as it is",
+}
 
 
 class InvalidAddressError(InvalidSettingError):
@@ -66,17 +68,10 @@ def path_or_scheme(value: str, setting: str, expected: str) -> Path | str:
     if not value:
         raise InvalidAddressError(setting, value, expected)
     scheme = scheme_of(value)
-    if value != value.strip() or _CONTROL.search(unquote(value)):
-        reason = "it has control characters, white space around it, or invalid UTF-8"
-    elif _QUOTED.fullmatch(value):
-        reason = "remove the quotes"
-    elif _UNEXPANDED.search(value):
-        reason = _NOT_EXPANDED
-    elif "\\" in value:
-        reason = "it has a backslash: write / between directories, and a space as it is"
-    elif scheme is not None:
-        return scheme
-    else:
+    reason = _mistake(value)
+    if not reason:
+        if scheme is not None:
+            return scheme
         try:
             return Path(value).expanduser().absolute()
         except RuntimeError:
@@ -99,18 +94,23 @@ def check_address(value: str, setting: str, *, secret: bool = False, or_else: st
     Raises:
         InvalidAddressError: It is not valid; the text shows it unless a part may be secret.
     """
-    unexpanded = _UNEXPANDED.search(value)
-    if _API.fullmatch(value) and not unexpanded:
+    reason = _mistake(value)
+    if not reason and _API.fullmatch(value):
         with suppress(LocationParseError):
             # This validates an IPv6 address and the range of the port.
             parse_url(value)
             return value if secret else value.rstrip("/")
-    hint = _NOT_EXPANDED if unexpanded else _NO_MORE
+    reason = reason or "no user name, password, query, fragment, port 0 or invalid character"
     raise InvalidAddressError(
         setting,
         None if secret or _MAY_HOLD_A_SECRET.search(value) else shown(value, _LONGEST_SHOWN),
-        f"an address of the form https://host[:port][/path]{or_else} ({hint})",
+        f"an address of the form https://host[:port][/path]{or_else} ({reason})",
     )
+
+
+def _mistake(value: str) -> str:
+    """Return what was probably not meant as it is; empty if there is nothing."""
+    return next((what for mistake, what in _MISTAKES.items() if re.search(mistake, value)), "")
 
 
 def is_loopback(host: str) -> bool:

@@ -19,8 +19,6 @@ from urllib.parse import urljoin, urlsplit
 from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.secrets import shown
 
-LARGEST_ERROR = 1 << 16
-"""Maximum number of bytes to read from the body of a response other than 200."""
 _LONGEST_REASON = 200
 _PORTS = {"http": 80, "https": 443}
 _UNIX_TIME = 1_000_000_000
@@ -79,10 +77,9 @@ class HttpAnswer:
         location = self.headers.get("Location", "")
         if self.status not in (301, 302, 303, 307, 308) or not location:
             return ""
-        try:
-            return urljoin(self.address, location)
-        except ValueError:
-            return location
+        with suppress(ValueError):
+            location = urljoin(self.address, location)
+        return location
 
     @property
     def is_transient(self) -> bool:
@@ -115,10 +112,6 @@ class HttpAnswer:
     def error(self, reason: str = "") -> HttpError:
         """Return the error for an unusable response."""
         return HttpError(self.address, reason or self.said)
-
-    def too_large(self, most: int) -> HttpError:
-        """Return the error for a response of more than `most` bytes."""
-        return self.error(f"the response has more than {most} bytes (max_page_bytes)")
 
     def transient_error(self, reason: str = "") -> TransientHttpError:
         """Return the error for an unusable response that is worth a retry."""
@@ -158,18 +151,18 @@ def _seconds(value: str) -> float | None:
     return None
 
 
-def unpacked(answer: HttpAnswer, most: int) -> HttpAnswer:
-    """Decompress a response, although no compression was requested.
+def unpacked(answer: HttpAnswer, body: bytes, most: int) -> HttpAnswer:
+    """Return a response with its body, decompressed although no compression was requested.
 
     Args:
-        answer: A response with its body as received.
-        most: The maximum size of the body in bytes.
+        answer: The response without its body.
+        body: The body as received.
+        most: The maximum size of the decompressed body in bytes.
 
     Raises:
         TransientHttpError: The body is damaged or truncated.
         HttpError: It is larger, or its compression is not supported.
     """
-    body = answer.body
     codings = answer.headers.get("Content-Encoding", "").lower().split(",")
     for coding in map(str.strip, reversed(codings)):
         if coding in _OTHER_CODINGS:
@@ -182,8 +175,8 @@ def unpacked(answer: HttpAnswer, most: int) -> HttpAnswer:
             raise answer.transient_error(
                 f"the response is damaged or truncated ({coding}: {error})"
             ) from None
-        if len(body) > most:
-            raise answer.too_large(most)
+    if len(body) > most:
+        raise answer.error(f"the response has more than {most} bytes (max_page_bytes)")
     return replace(answer, body=body)
 
 

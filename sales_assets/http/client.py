@@ -82,7 +82,7 @@ class Question(Generic[T]):
         deadline: On the clock of `time.monotonic`; no attempt starts or lasts beyond it.
         on_retry: Called before each retry.
         failure: Makes the error to raise from that of the last attempt.
-        body: JSON to post; None for a GET.
+        json: What to post; None for a GET.
 
     Raises:
         HttpError: The address has another origin, which must not receive the token, or is not
@@ -96,7 +96,7 @@ class Question(Generic[T]):
     deadline: float = float("inf")
     on_retry: Callable[[], object] = lambda: None
     failure: Callable[[HttpError], Exception] = lambda error: error
-    body: bytes | None = None
+    json: object = None
     _begun: Call[HttpAnswer] | None = None
     _was_refused: bool = False
 
@@ -172,9 +172,9 @@ class Question(Generic[T]):
 
     def _send(self) -> HttpAnswer:
         ask = self.client._transport.ask
-        answer = ask(self._address, self.body)
+        answer = ask(self._address, self.json)
         # The token is sent only to the API; a second redirect is not followed.
-        if self.body is None and answer.target and same_origin(answer.target, self._address):
+        if self.json is None and answer.target and same_origin(answer.target, self._address):
             answer = ask(answer.target, None)
         return answer
 

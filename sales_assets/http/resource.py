@@ -17,10 +17,10 @@ from pydantic import Field, PrivateAttr
 from typing_extensions import Self
 
 from sales_assets import settings
-from sales_assets.http.address import InvalidAddressError, check_address
+from sales_assets.http.address import check_address
 from sales_assets.http.client import HttpAnswer, HttpClient, Limits
 from sales_assets.http.errors import ApiAuthError, ApiError, HttpError
-from sales_assets.http.tokens import BARE, InvalidTokenError, TokenAuth, TokenStyle, check_token
+from sales_assets.http.tokens import BARE, TokenAuth, TokenStyle, check_token
 
 _SENTENCES = {
     103: "an early hint instead of a response: disable early hints in the gateway of the API",
@@ -78,7 +78,7 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
         try:
             address = check_address(self.url, self.address_variable, or_else=or_else)
             self._connect(address, self._token())
-        except (InvalidAddressError, InvalidTokenError, HttpError) as error:
+        except (settings.InvalidSettingError, HttpError) as error:
             raise self.error(str(error)) from None
 
     def close(self) -> None:

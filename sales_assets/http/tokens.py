@@ -15,10 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 
 from sales_assets.http.secrets import Secret
-
-
-class InvalidTokenError(ValueError):
-    """The value of a variable cannot be a token; the text does not show it."""
+from sales_assets.settings import InvalidSettingError
 
 
 @dataclass(frozen=True)
@@ -58,18 +55,16 @@ def check_token(value: str, variable: str, style: TokenStyle = BARE) -> str:
     """Validate that a token fits into an HTTP header, and return it.
 
     Raises:
-        InvalidTokenError: It contains white space, a control character or a non-ASCII character,
-            or lacks the colon between user and password.
+        InvalidSettingError: It does not; the text does not show it.
     """
     # A library would show a token with a line break in its error message.
     if not re.fullmatch(r"[\x21-\x7e]+", value):
-        raise InvalidTokenError(
-            f"{variable} contains a character that tokens cannot have (white space, a line break, "
-            "a control or non-ASCII character): set it again without that"
-        )
-    if isinstance(style, BasicToken) and ":" not in value:
-        raise InvalidTokenError(f"{variable} must be USER:PASSWORD, separated by a colon")
-    return value
+        expected = "a token without white space, control and non-ASCII characters"
+    elif isinstance(style, BasicToken) and ":" not in value:
+        expected = "USER:PASSWORD"
+    else:
+        return value
+    raise InvalidSettingError(variable, None, expected)
 
 
 class TokenAuth(requests.auth.AuthBase):

@@ -8,9 +8,10 @@ and the total time of a request are decided elsewhere.
 
 import http.client
 import logging
+import ssl
 from contextlib import suppress
-from dataclasses import replace
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,17 +19,24 @@ import requests
 import urllib3
 from pydantic import BaseModel, Field
 from requests.adapters import HTTPAdapter
-from requests.utils import requote_uri
+from requests.utils import (
+    DEFAULT_CA_BUNDLE_PATH,
+    get_environ_proxies,
+    requote_uri,
+    select_proxy,
+)
 
-from sales_assets.http.answer import LARGEST_ERROR, HttpAnswer, unpacked
-from sales_assets.http.environment import proxy_for, trusted
+from sales_assets import settings
+from sales_assets.http.address import is_loopback
+from sales_assets.http.answer import HttpAnswer, unpacked
 from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.secrets import redacted
 
 # The standard library's 100 are too few for some gateways; the limit per line still applies.
 http.client._MAXHEADERS = 1000  # type: ignore[attr-defined]
 
-_CHUNK = 1 << 16
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_CHUNK = _LARGEST_ERROR = 1 << 16
 _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
@@ -67,28 +75,28 @@ class Transport:
     """Sends the requests of one client, which says what it takes; safe to share between threads."""
 
     def __init__(self, address: str, auth: requests.auth.AuthBase | None, limits: Limits) -> None:
-        proxy = proxy_for(address)
+        proxy = _proxy_for(address)
         self._session = _Session()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.trust_env = False
-        self._session.proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._session.proxies = {"http": proxy, "https": proxy}
         self._session.mount(f"{urlsplit(address).scheme}://", _Adapter(address, proxy))
         self._prepared = requests.Request("GET", address, headers=_HEADERS).prepare()
         self._auth = auth
         self._limits = limits
 
-    def ask(self, address: str, body: bytes | None) -> HttpAnswer:
+    def ask(self, address: str, json: object) -> HttpAnswer:
         """Send a request and read the response, as long as the server keeps sending.
 
         Args:
             address: The whole address.
-            body: JSON for a POST, of whose response only the status is read; None for a GET.
+            json: What to post, in which case only the status is read; None for a GET.
 
         Raises:
             TransientHttpError: The response is incomplete, or has a transient status.
             HttpError: The response is too large, malformed or compressed in an unknown way.
         """
-        request = self._request(address, body)
+        request = self._request(address, json)
         timeouts = self._limits.connect_timeout, self._limits.read_timeout
         reason = ""
         try:
@@ -105,16 +113,15 @@ class Transport:
             raise answer.transient_error()
         return answer
 
-    def _request(self, address: str, body: bytes | None) -> requests.PreparedRequest:
+    def _request(self, address: str, json: object) -> requests.PreparedRequest:
         # Copy a prepared request: preparing a new one takes as long as sending it.
         request = self._prepared.copy()
         request.url = requote_uri(address)
         if self._auth:
             request = self._auth(request)
-        if body is not None:
+        if json is not None:
             request.method = "POST"
-            request.headers["Content-Type"] = "application/json"
-            request.prepare_body(body, None)
+            request.prepare_body(None, None, json)
         return request
 
     def _read(self, response: requests.Response, address: str) -> HttpAnswer:
@@ -131,18 +138,15 @@ class Transport:
             raise answer.error(f"the response has a malformed header: {line.strip()}")
         if response.request.method == "POST":
             return answer
-        is_error = answer.status != 200
-        most = LARGEST_ERROR if is_error else self._limits.max_page_bytes
+        most = self._limits.max_page_bytes if answer.status == 200 else _LARGEST_ERROR
         body = bytearray()
         while len(body) <= most and (chunk := raw.read(_CHUNK, decode_content=False)):
             body += chunk
-        if is_error:
-            with suppress(HttpError):
-                return unpacked(replace(answer, body=bytes(body[:most])), most)
-            return answer
-        if len(body) > most:
-            raise answer.too_large(most)
-        return unpacked(replace(answer, body=bytes(body)), most)
+        if answer.status == 200:
+            return unpacked(answer, bytes(body), most)
+        with suppress(HttpError):
+            answer = unpacked(answer, bytes(body[:most]), most)
+        return answer
 
     def _in_words(self, error: Exception) -> str:
         """Return why there is no response; a library's own error text names its objects."""
@@ -180,7 +184,7 @@ class _Adapter(HTTPAdapter):
     def __init__(self, address: str, proxy: str) -> None:
         super().__init__()
         is_secure = "https" in (urlsplit(address).scheme, urlsplit(proxy).scheme)
-        tls = trusted(address) if is_secure else None
+        tls = _trusted(address) if is_secure else None
         manager = urllib3.PoolManager(ssl_context=tls)
         if proxy:
             manager = self.proxy_manager_for(proxy, ssl_context=tls, proxy_ssl_context=tls)
@@ -192,6 +196,43 @@ class _Adapter(HTTPAdapter):
 
     def cert_verify(self, *_: Any) -> None:
         """Do nothing: the SSL context verifies certificates."""
+
+
+def _proxy_for(address: str) -> str:
+    """Return the proxy that the environment names for an address; empty if there is none."""
+    # No proxy can reach this machine's loopback.
+    if is_loopback(urlsplit(address).hostname or ""):
+        return ""
+    # Without the context of an error: its text may show a password.
+    with suppress(ValueError):
+        proxy = select_proxy(address, get_environ_proxies(address))
+        if not proxy:
+            return ""
+        proxy = proxy if "://" in proxy else f"http://{proxy}"
+        parts = urllib3.util.parse_url(proxy)
+        if parts.scheme in ("http", "https") and parts.host:
+            return proxy
+    raise HttpError(
+        address,
+        "the proxy in the environment is not of the form http://[user:password@]host[:port] "
+        "(in passwords, write %2F for /, and so on): correct or unset https_proxy and the like",
+    )
+
+
+def _trusted(address: str) -> ssl.SSLContext:
+    """Load the trusted certificates: those that the environment names, or those of requests."""
+    context = urllib3.util.create_urllib3_context()
+    name = next(filter(settings.variable, CA_VARIABLES), "")
+    path = settings.variable(name) or DEFAULT_CA_BUNDLE_PATH
+    try:
+        context.load_verify_locations(**{"capath" if Path(path).is_dir() else "cafile": path})
+    except OSError as error:
+        problem = error.strerror or "no certificates"
+        raise HttpError(
+            address,
+            f"{name} is {path!r}, which has no certificates ({problem}): correct or unset it",
+        ) from None
+    return context
 
 
 def _redact(record: logging.LogRecord) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sales_assets import settings
 from sales_assets.http.address import InvalidAddressError, is_loopback
-from sales_assets.http.tokens import InvalidTokenError, check_token
+from sales_assets.http.tokens import check_token
 from sales_assets.storage.location import location
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _check(host: str, roots: Sequence[Path], token: str | None) -> None:
     if token:
         try:
             check_token(token, "SALES_HTTP_TOKEN")
-        except InvalidTokenError as error:
+        except settings.InvalidSettingError as error:
             raise CannotServeError(str(error)) from error
     elif not is_loopback(host):
         raise CannotServeError(

@@ -33,14 +33,14 @@ def answer_of(body: bytes = b"", /, status: int = 200, **headers: str) -> HttpAn
 
 @pytest.mark.parametrize(("coding", "packed"), PACKED.values(), ids=PACKED)
 def test_gzip_and_deflate_are_unpacked_though_not_asked_for(coding: str, packed: bytes) -> None:
-    assert unpacked(answer_of(packed, content_encoding=coding), len(BODY)).body == BODY
+    assert unpacked(answer_of(content_encoding=coding), packed, len(BODY)).body == BODY
 
 
 @pytest.mark.parametrize(("coding", "packed"), PACKED.values(), ids=PACKED)
 @pytest.mark.parametrize("cut", [1, 4, 8, 20])
 def test_a_compressed_answer_must_reach_its_end(coding: str, packed: bytes, cut: int) -> None:
     with pytest.raises(TransientHttpError, match="damaged or truncated"):
-        unpacked(answer_of(packed[:-cut], content_encoding=coding), len(BODY))
+        unpacked(answer_of(content_encoding=coding), packed[:-cut], len(BODY))
 
 
 @pytest.mark.parametrize(("coding", "packed"), PACKED.values(), ids=PACKED)
@@ -48,20 +48,20 @@ def test_what_unpacks_to_too_much_is_refused_and_not_asked_for_again(
     coding: str, packed: bytes
 ) -> None:
     with pytest.raises(HttpError, match=r"more than 13999 bytes") as error:
-        unpacked(answer_of(packed, content_encoding=coding), len(BODY) - 1)
+        unpacked(answer_of(content_encoding=coding), packed, len(BODY) - 1)
     assert not isinstance(error.value, TransientHttpError)
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, br"])
 def test_a_compression_that_is_not_known_here_fails_at_once(coding: str) -> None:
     with pytest.raises(HttpError, match=r"compressed with \w+, which was not requested") as error:
-        unpacked(answer_of(b"[]", content_encoding=coding), 100)
+        unpacked(answer_of(content_encoding=coding), b"[]", 100)
     assert not isinstance(error.value, TransientHttpError)
 
 
 @pytest.mark.parametrize("coding", ["UTF-8", "utf8", "identity", "", "none", "binary"])
 def test_a_coding_that_nobody_knows_changes_nothing(coding: str) -> None:
-    assert unpacked(answer_of(b"[]", content_encoding=coding), 100).body == b"[]"
+    assert unpacked(answer_of(content_encoding=coding), b"[]", 100).body == b"[]"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sales_assets.http.environment import CA_VARIABLES
+from sales_assets.http.transport import CA_VARIABLES
 from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets_tests.helpers.http_client import as_it_is, client_of
 from sales_assets_tests.helpers.raw_server import RawServer, always, answer, read_request
