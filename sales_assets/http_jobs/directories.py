@@ -9,14 +9,12 @@ may write below an allowed root can replace a directory with a symlink after tha
 describes what remains possible.
 """
 
-import fcntl
 import os
 import re
-import shutil
 import stat
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,8 +24,7 @@ from sales_assets.http.address import InvalidAddressError
 from sales_assets.storage.location import location
 from sales_assets.storage.quarantine import LAYER as QUARANTINE
 from sales_assets.storage.replace import PublishError
-from sales_assets.storage.replace.finish import make_directory
-from sales_assets.storage.replace.work import WORK, locked, make, opened
+from sales_assets.storage.replace.work import WORK, place
 
 _LAYERS = ("raw", "stg")
 _NAME = "sales"
@@ -87,36 +84,24 @@ def locked_day(day: StoredDay) -> Iterator[None]:
     """Lock a day against all other requests; both of its assets, since one is read for the other.
 
     All servers of a storage see the lock. It ends with the server that holds it, which a run does,
-    too, so it shows whether a run is alive. To the storage, it is one more work directory,
-    `.work/ID/`, locked with flock; the next run sweeps up what a killed server left.
+    too, so it shows whether a run is alive. To the storage, it is one more work directory; the next
+    run sweeps up what a killed server left.
 
     Raises:
         Conflict: It is locked already.
         BadRequest: The storage cannot be written to.
     """
-    work = day.root / WORK
-    mine = work / uuid.uuid5(uuid.NAMESPACE_URL, f"{_NAME}/{day.day}").hex
+    name = uuid.uuid5(uuid.NAMESPACE_URL, f"{_NAME}/{day.day}").hex
     with ExitStack() as stack:
         try:
-            make(work)
-            # The lock on the work directory keeps sweepers away until this one is locked, too.
-            with locked(work):
-                with suppress(FileExistsError):
-                    make_directory(mine)
-                descriptor = stack.enter_context(opened(mine))
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(place(day.root / WORK, name))
         except BlockingIOError as error:
             raise Conflict(
                 f"another request is writing {day}: try again when it has finished"
             ) from error
         except (OSError, PublishError) as error:
             raise BadRequest(f"cannot write to {day.root}: {error}") from error
-        try:
-            yield
-        finally:
-            # Deleted before it is unlocked, so that nobody locks a directory that is gone.
-            with suppress(OSError), locked(work):
-                shutil.rmtree(mine, ignore_errors=True)
+        yield
 
 
 def _stored_day(layer: str, text: str, roots: Sequence[Path]) -> StoredDay:

@@ -201,7 +201,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                 stored |= change(self, key, day, files, stored["sha256"])
                 if self.has_quarantine:
                     stored |= quarantine.write(reading.result.rejects, replacement.new[0])
-                return stored, replacement.publish(check)[-1]
+                return stored, replacement.publish(check)
 
         again = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((StaleDayError, ReplacedError, TornDayError)),

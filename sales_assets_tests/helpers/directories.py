@@ -15,18 +15,18 @@ DEAD = "0" * 32
 
 def publish(
     base: Location, files: Mapping[str, bytes], aside: Mapping[str, bytes] | None = None
-) -> list[object]:
+) -> object:
     """Replace the directory, and its quarantine if files are given for it, even if there are none.
 
     Returns:
-        The states of both directories, or of the only one.
+        The state of the directory.
     """
     contents = {DAY_DIR: files} if aside is None else {QUARANTINE: aside, DAY_DIR: files}
     with directories_of(base).replacing(*(base / place for place in contents)) as replacement:
         for new, content in zip(replacement.new, contents.values(), strict=True):
             for name, body in content.items():
                 (new / name).write_bytes(body)
-        return [*replacement.publish()]
+        return replacement.publish(lambda: None)
 
 
 def read(base: Location) -> dict[str, bytes]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from sales_assets.storage.location import Location
-from sales_assets.storage.replace.directories import Directories, Replacement
+from sales_assets.storage.replace.directories import Directories
 from sales_assets.storage.replace.errors import PublishError, ReplacedError
 from sales_assets.storage.replace.local import LocalDirectories
 
-__all__ = ["Directories", "PublishError", "ReplacedError", "Replacement", "directories_of"]
+__all__ = ["Directories", "PublishError", "ReplacedError", "directories_of"]
 
 
 def directories_of(base: Location) -> Directories[Any]:

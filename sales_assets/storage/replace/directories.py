@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from sales_assets.storage.location import Location
 from sales_assets.storage.replace.errors import ReplacedError
@@ -12,44 +12,29 @@ from sales_assets.storage.replace.errors import ReplacedError
 L = TypeVar("L", bound=Location)
 
 
-class Publish(Protocol):
-    """Puts new directories in their places."""
-
-    def __call__(self, check: Callable[[], None] = ...) -> Sequence[object]:
-        """Put them in place, and return the `state` of each.
-
-        Args:
-            check: Called right before that, on a local disk with replacements locked; if it
-                raises, nothing is replaced.
-
-        Raises:
-            PublishError: The root is not writable.
-            TornDayError: On an object store, an upload failed, or two runs wrote a directory at the
-                same time.
-        """
-
-
 class Replacement(NamedTuple):
     """New directories, which are not in place yet.
 
     Attributes:
         new: Empty local directories to write to, one for each to replace.
-        publish: Puts them in place.
+        publish: Puts them in place, and returns the `state` of the last one. Right before, on a
+            local disk with replacements locked, it calls its argument; if that raises, nothing is
+            replaced. Raises `PublishError` if the root is not writable; on an object store,
+            `TornDayError` if an upload failed, or two runs wrote a directory at the same time.
     """
 
     new: Sequence[Path]
-    publish: Publish
+    publish: Callable[[Callable[[], None]], object]
 
 
 class Directories(ABC, Generic[L]):
     """The directories below the root of a storage, each replaced as a whole.
 
     Attributes:
-        base: The root.
+        base: The root, which need not exist yet.
     """
 
     def __init__(self, base: L) -> None:
-        """Work below `base`, which need not exist yet."""
         self.base = base
 
     @abstractmethod
@@ -62,21 +47,18 @@ class Directories(ABC, Generic[L]):
         stay unchanged. (On an object store, a process may die while the new files are written;
         readers then refuse the directory until it has been replaced again.)
 
-        Args:
-            directories: The directories to replace, all below the root.
-
         Raises:
             PublishError: One is not a directory or is not below the root, or the root is not
                 writable.
         """
 
     @abstractmethod
-    def exists(self, directory: L) -> bool:
-        """Return whether a directory exists and is not empty."""
-
-    @abstractmethod
     def state(self, directory: L) -> object:
         """Return an identifier of the version of a directory; None if it does not exist."""
+
+    def exists(self, directory: L) -> bool:
+        """Return whether a directory exists; on an object store, whether it has files."""
+        return self.state(directory) is not None
 
     @abstractmethod
     def leftovers(self) -> list[str]:
@@ -96,10 +78,7 @@ class Directories(ABC, Generic[L]):
 
     @contextmanager
     def reading(self, directory: L) -> Iterator[object]:
-        """Make sure that the body reads a single version of `directory`.
-
-        Yields:
-            The `state` of that version; None if the directory does not exist.
+        """Make sure that the body reads a single version of `directory`, and yield its `state`.
 
         Raises:
             ReplacedError: It was replaced in the meantime, or is being replaced. This is checked
@@ -107,12 +86,12 @@ class Directories(ABC, Generic[L]):
             PublishError: `directory` is not a directory, or is not below the root.
         """
         message = f"{directory} was replaced while it was being read: run again"
-        with self._version(directory) as (state, is_same):
+        with self._version(directory) as (state, is_current):
             try:
                 yield state
             except Exception as error:
-                if is_same():
+                if is_current():
                     raise
                 raise ReplacedError(message) from error
-            if not is_same():
+            if not is_current():
                 raise ReplacedError(message)

@@ -14,6 +14,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,78 +41,75 @@ class ObjectDirectories(Directories["UPath"]):
             new = [place / str(number) for number in range(len(directories))]
             for path in new:
                 path.mkdir()
-
-            def publish(check: Callable[[], None] = lambda: None) -> Sequence[object]:
-                filled = [any(path.iterdir()) for path in new]
-                check()
-                states: list[object] = [None] * len(new)
-                # sorted() is stable: only the empty ones move to the end.
-                for number in sorted(range(len(new)), key=lambda number: not filled[number]):
-                    if filled[number] or self.exists(directories[number]):
-                        states[number] = self._upload(new[number], directories[number])
-                return states
-
-            yield Replacement(new, publish)
-
-    def exists(self, directory: UPath) -> bool:
-        """See `Directories.exists`; a day that is neither old nor new also exists."""
-        return bool(_listing(directory) or self._marks(directory))
+            yield Replacement(new, partial(self._put_in_place, new, directories))
 
     @override
     def state(self, directory: UPath) -> object:
-        return _listing(directory) or None
+        return _versions(_objects_below(directory)) or None
 
+    @override
+    def exists(self, directory: UPath) -> bool:
+        # A day that is neither old nor new also exists.
+        return super().exists(directory) or bool(self._marks(directory))
+
+    @override
     def leftovers(self) -> list[str]:
-        """See `Directories.leftovers`; includes the mark of a day that is being written."""
-        self.base.fs.invalidate_cache()
-        prefix = self.base.path.rstrip("/") + "/"
-        found = self.base.fs.find(f"{prefix}{work.WORK}")
-        return sorted(
-            path.removeprefix(prefix) for path in found if not is_dropping(path.rpartition("/")[2])
-        )
+        # This includes the mark of a day that is being written.
+        prefix = self.base.path.strip("/") + "/"
+        found = _objects_below(self.base / work.WORK)
+        return sorted(path.strip("/").removeprefix(prefix) for path in found)
 
+    @override
     def strangers(self) -> list[str]:
-        """See `Directories.strangers`; a mark can have any name."""
-        return []
+        return []  # A mark can have any name.
 
+    @override
     def sweep(self) -> None:
-        """See `Directories.sweep`.
+        """Delete nothing: without its mark, readers would use a day that is neither old nor new.
 
-        Leftovers are marks of days that are neither old nor new. They stay, since without them a
-        reader would use such a day; materializing the day again clears its mark.
+        Materializing the day again clears it.
         """
-        work.sweep(_local_root())
 
     @contextmanager
+    @override
     def _version(self, directory: UPath) -> Iterator[tuple[object, Callable[[], bool]]]:
         found = _objects_below(directory)
         state = _versions(found)
 
-        def is_same() -> bool:
+        def is_current() -> bool:
             # Marks first: a run that has cleared its mark has written everything listed later.
             if self._marks(directory):
                 raise ReplacedError(
                     f"{directory} is being replaced, or its replacement was interrupted: run "
                     "again; if the error persists, materialize it again"
                 )
-            return _listing(directory) == state
+            return _versions(_objects_below(directory)) == state
 
         own = directory.path.strip("/")
         if all(path.rpartition("/")[0] == own for path in found):
             # Readers then get existence and size without further requests.
             directory.fs.dircache[own] = [*found.values()]
         try:
-            yield state or None, is_same
+            yield state or None, is_current
         finally:
             directory.fs.invalidate_cache(own)
+
+    def _put_in_place(
+        self, new: Sequence[Path], directories: Sequence[UPath], check: Callable[[], None]
+    ) -> object:
+        check()
+        pairs = [*zip(new, directories, strict=True)]
+        filled = [pair for pair in pairs if any(pair[0].iterdir())]
+        emptied = [pair for pair in pairs if pair not in filled and self.exists(pair[1])]
+        states = {pair[1].path: self._upload(*pair) for pair in (*filled, *emptied)}
+        return states.get(directories[-1].path)
 
     def _place_of_marks(self, directory: UPath) -> UPath:
         return self.base.joinpath(work.WORK, directory.path.removeprefix(self.base.path).strip("/"))
 
     def _marks(self, directory: UPath) -> set[str]:
         """Return the paths of the marks of an incomplete directory."""
-        found = _objects_below(self._place_of_marks(directory))
-        return {path for path in found if not is_dropping(path.rpartition("/")[2])}
+        return set(_objects_below(self._place_of_marks(directory)))
 
     def _set_mark(self, directory: UPath) -> str:
         mark = self._place_of_marks(directory) / uuid.uuid4().hex
@@ -133,11 +131,11 @@ class ObjectDirectories(Directories["UPath"]):
         try:
             for name in sorted(names):
                 directory.fs.put_file(str(new / name), (directory / name).path)
-            found = _listing(directory)
+            found = _versions(_objects_below(directory))
             if surplus := found.keys() - names:
                 for name in sorted(surplus):
                     self._delete((directory / name).path)
-                found = _listing(directory)
+                found = _versions(_objects_below(directory))
         except Exception as error:
             # A storage client may raise any error.
             raise TornDayError(
@@ -174,21 +172,16 @@ def _local_root() -> Path:
     return own / work.WORK
 
 
-def _listing(directory: UPath) -> dict[str, tuple[object, ...]]:
-    return _versions(_objects_below(directory))
-
-
 def _versions(found: Mapping[str, Mapping[str, object]]) -> dict[str, tuple[object, ...]]:
     """Return identifiers of the versions of the files in a directory, by name."""
     return {
-        name: tuple(info.get(key) for key in ("size", "ETag", "created"))
+        path.rpartition("/")[2]: tuple(info.get(key) for key in ("size", "ETag", "created"))
         for path, info in found.items()
-        if not is_dropping(name := path.rpartition("/")[2])
     }
 
 
 def _objects_below(directory: UPath) -> dict[str, dict[str, object]]:
-    """List the objects in a directory in one request, as they are now.
+    """List the objects in a directory, but no droppings, in one request, as they are now.
 
     `find` on the directory itself makes two more requests to check whether one without objects is a
     file. The empty object that a console creates for a folder is left out.
@@ -197,5 +190,9 @@ def _objects_below(directory: UPath) -> dict[str, dict[str, object]]:
     directory.fs.invalidate_cache(own)
     bucket, _, key = own.partition("/")
     found = directory.fs.find(bucket, prefix=f"{key}/", detail=True)
-    # A file system without prefix support returns everything.
-    return {path: info for path, info in found.items() if path.strip("/").startswith(f"{own}/")}
+    return {
+        path: info
+        for path, info in found.items()
+        # A file system without prefix support returns everything.
+        if path.strip("/").startswith(f"{own}/") and not is_dropping(path.rpartition("/")[2])
+    }

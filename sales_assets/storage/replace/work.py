@@ -18,8 +18,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from sales_assets.storage.replace.disk import make_directories, make_directory, opened
 from sales_assets.storage.replace.errors import PublishError
-from sales_assets.storage.replace.finish import copy_mode, make_directory, sync
 
 WORK = ".work"
 
@@ -28,21 +28,17 @@ _log = logging.getLogger(__name__)
 _SECONDS_IN_SILENCE = 5.0
 _OLD = "old"
 _ID = re.compile(r"[0-9a-f]{32}")
-_one_at_a_time = threading.Lock()
-"""Lock between the threads of this process, which is cheaper than waiting for a file lock."""
-_living: set[str] = set()
-"""Work directories of this process, whose locks a sweep need not try."""
 
 
 def root_for(base: Path, directory: Path) -> Path:
     """Choose where to work: below `base`, or beside a volume that is mounted below it."""
     root = path = base
-    with suppress(FileNotFoundError, NotADirectoryError):
-        volume = _volume(path)
+    # What is missing or unreadable fails later, with its own error.
+    with suppress(OSError):
         for name in directory.relative_to(base).parts[:-1]:
             path = path / name
-            if _volume(path) != volume:
-                root, volume = path, _volume(path)
+            if _volume(path) != _volume(root):
+                root = path
     return root / WORK
 
 
@@ -59,29 +55,31 @@ def roots_below(base: Path) -> list[Path]:
 
 
 @contextmanager
-def place(root: Path) -> Iterator[Path]:
-    """Provide an empty directory below `root` during a `with` block.
+def place(root: Path, name: str = "") -> Iterator[Path]:
+    """Provide a directory below `root`, locked, during a `with` block.
 
     Args:
         root: A directory named `.work`; created if necessary.
+        name: An ID for it; a new one by default.
 
     Raises:
+        BlockingIOError: Somebody else uses the name.
         PublishError: `root` is a symlink, or its file system has no locks.
         OSError: `root` is not writable.
     """
     if root.is_symlink():
         raise PublishError(f"{root} is a symlink: remove it, and run again")
-    mine = root / uuid.uuid4().hex
+    mine = root / (name or uuid.uuid4().hex)
+    make_directories(root, root.parent)
     with ExitStack() as stack:
-        make(root)
         # The lock on the root keeps sweeps away from a directory that has no lock yet.
-        with _one_at_a_time, locked(root):
+        with locked(root):
             _sweep(root)
-            _living.add(mine.name)
-            stack.callback(_living.discard, mine.name)
-            # Other group members may have to delete it.
-            make_directory(mine)
-            stack.enter_context(locked(mine))
+            with suppress(FileExistsError):
+                make_directory(mine)
+            stack.enter_context(locked(mine, wait=not name))
+            if not mine.is_dir():
+                raise BlockingIOError(f"{mine} has just been deleted by its last user")
         try:
             yield mine
         finally:
@@ -96,10 +94,11 @@ def backup_path(mine: Path, directory: Path) -> Path:
     return mine / _OLD / quote(str(directory.relative_to(mine.parents[1])), safe="")
 
 
-def has_backup(root: Path, directory: Path) -> bool:
-    """Return whether a process, dead or alive, has put a directory aside below `root`."""
-    pattern = str(backup_path(root / "*", directory).relative_to(root))
-    return any(root.glob(pattern))
+def restore(root: Path, directory: Path) -> None:
+    """Put a directory back if a process has died while replacing it in two steps."""
+    pattern = backup_path(root / "*", directory).relative_to(root)
+    if any(root.glob(str(pattern))):
+        sweep(root)
 
 
 def sweep(root: Path) -> None:
@@ -109,11 +108,10 @@ def sweep(root: Path) -> None:
 
 
 def left_in(root: Path) -> Iterator[Path]:
-    """Find what dead processes left below `root`."""
+    """Find what dead processes left below `root`; what living ones use is locked."""
     for path in _places(root):
-        with suppress(OSError), opened(path) as descriptor:
-            if _lock_now(descriptor):
-                yield path
+        with suppress(OSError, PublishError), locked(path, wait=False):
+            yield path
 
 
 def strangers_in(root: Path) -> list[Path]:
@@ -123,16 +121,20 @@ def strangers_in(root: Path) -> list[Path]:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Wait for the lock of a directory and hold it; it ends with the process at the latest.
+def locked(directory: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of a directory; it ends with the process at the latest.
 
     Raises:
+        BlockingIOError: Somebody else holds it, and `wait` is false.
         PublishError: The file system has no locks.
     """
     with opened(directory) as descriptor:
         try:
-            if not _lock_now(descriptor):
-                _wait_for_lock(descriptor, directory)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                raise
+            _wait_for_lock(descriptor, directory)
         except OSError as error:
             if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
                 raise PublishError(
@@ -144,27 +146,15 @@ def locked(directory: Path) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[int]:
-    """Open a file or a directory, without following symlinks."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+def _wait_for_lock(descriptor: int, directory: Path) -> None:
+    text = "waiting for the lock on %s, held by another process; if that hangs, kill it"
+    timer = threading.Timer(_SECONDS_IN_SILENCE, _log.warning, (text, directory))
+    timer.daemon = True
+    timer.start()
     try:
-        yield descriptor
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
     finally:
-        os.close(descriptor)
-
-
-def make(root: Path) -> None:
-    """Create a root with its parents, all durable, with the mode of the directory above."""
-    missing = [path for path in (root, *root.parents) if not path.exists()]
-    for path in reversed(missing):
-        # Another process may be creating it, too.
-        with suppress(FileExistsError):
-            path.mkdir()
-            if path == root:
-                copy_mode(path, path.parent, ~0)
-        with suppress(OSError):
-            sync(path.parent)
+        timer.cancel()
 
 
 def _volume(path: Path) -> object:
@@ -172,17 +162,13 @@ def _volume(path: Path) -> object:
 
     A container volume is often on the same device as the directory it is mounted in.
     """
-    device, flags = path.stat().st_dev, getattr(os, "O_PATH", None)
-    if flags is None:
-        return device
-    descriptor = os.open(path, flags | os.O_CLOEXEC)
-    try:
-        info = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii")
-    except OSError:
-        return device
-    finally:
-        os.close(descriptor)
-    return device, [line for line in info.splitlines() if line.startswith("mnt_id:")]
+    with opened(path, follow=True) as descriptor:
+        try:
+            info = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii")
+        except OSError:
+            info = ""
+        mount = [line for line in info.splitlines() if line.startswith("mnt_id:")]
+        return os.fstat(descriptor).st_dev, mount
 
 
 def _places(root: Path) -> list[Path]:
@@ -196,38 +182,16 @@ def _places(root: Path) -> list[Path]:
         return []
 
 
-def _lock_now(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _wait_for_lock(descriptor: int, directory: Path) -> None:
-    told = "waiting for the lock on %s, held by another process; if that hangs, kill it"
-    timer = threading.Timer(_SECONDS_IN_SILENCE, _log.warning, (told, directory))
-    timer.daemon = True
-    timer.start()
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    finally:
-        timer.cancel()
-
-
 def _sweep(root: Path) -> None:
     for left in _places(root):
-        if left.name in _living:
-            continue
-        # A directory may vanish at any moment, when its live owner is done with it.
-        with suppress(OSError), opened(left) as descriptor:
-            if _lock_now(descriptor):
-                _clear(left)
+        # Those in use are locked, and may vanish at any moment.
+        with suppress(OSError), locked(left, wait=False):
+            _clear(left)
 
 
 def _clear(left: Path) -> None:
     """Restore directories put aside but not replaced, then delete the rest."""
-    for old in (left / _OLD).iterdir() if (left / _OLD).is_dir() else ():
+    for old in (left / _OLD).glob("*"):
         name = Path(unquote(old.name))
         target = left.parents[1] / name
         if not (name.is_absolute() or ".." in name.parts or os.path.lexists(target)):

@@ -29,16 +29,16 @@ def test_the_state_of_a_new_directory_is_told_and_lasts_until_that_is_replaced(
 ) -> None:
     publish(base, OLD)
     told = publish(base, NEW, aside={})
-    assert told == [None, directories_of(base).state(base / DAY_DIR)]
+    assert told == directories_of(base).state(base / DAY_DIR)
     publish(base, OLD)
-    assert told[1] != directories_of(base).state(base / DAY_DIR)
+    assert told != directories_of(base).state(base / DAY_DIR)
 
 
 def test_the_state_that_is_told_heeds_what_lies_below_a_directory(tmp_path: Path) -> None:
     # On an object store alone: what a directory does not hold itself is not deleted there.
     base = UPath(f"memory://{tmp_path.name}")
     base.fs.pipe_file(f"{(base / DAY_DIR).path}/below/foreign", b"?")
-    assert publish(base, NEW) == [directories_of(base).state(base / DAY_DIR)]
+    assert publish(base, NEW) == directories_of(base).state(base / DAY_DIR)
 
 
 def test_a_file_in_the_place_of_a_directory_that_stays_empty_fails_nothing(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_what_a_killed_process_left_is_swept_up_and_what_a_living_one_writes_is_
         (living.new[0] / "1").write_bytes(b"living")
         publish(tmp_path, NEW)
         assert not left.exists()
-        living.publish()
+        living.publish(lambda: None)
     assert tree(tmp_path) == {**in_place(NEW), "raw/sales/E/1": b"living"}
 
 
