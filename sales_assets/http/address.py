@@ -21,7 +21,6 @@ _API = re.compile(
     r"(/[\w\-.~:/\[\]@!$&'()*+,;=%]*)?",
     re.ASCII | re.IGNORECASE,
 )
-_LONGEST_SHOWN = 200
 _MAY_HOLD_A_SECRET = re.compile(r"[@?#]")
 
 _SCHEME = re.compile(r"(file(?=:/)|[a-z][a-z0-9+._-]*(?=://))", re.IGNORECASE)
@@ -80,16 +79,13 @@ def path_or_scheme(value: str, setting: str, expected: str) -> Path | str:
 
 
 def check_address(value: str, setting: str, *, secret: bool = False, or_else: str = "") -> str:
-    """Validate the address of an HTTP API and return it.
+    """Validate the address of an HTTP API; return it without a trailing slash unless secret.
 
     Args:
         value: The value of the setting.
         setting: The name of the variable.
         secret: Whether the address itself is a secret, such as that of a webhook.
         or_else: Other valid values, for the error.
-
-    Returns:
-        The address without a trailing slash; a secret one unchanged.
 
     Raises:
         InvalidAddressError: It is not valid; the text shows it unless a part may be secret.
@@ -103,7 +99,7 @@ def check_address(value: str, setting: str, *, secret: bool = False, or_else: st
     reason = reason or "no user name, password, query, fragment, port 0 or invalid character"
     raise InvalidAddressError(
         setting,
-        None if secret or _MAY_HOLD_A_SECRET.search(value) else shown(value, _LONGEST_SHOWN),
+        None if secret or _MAY_HOLD_A_SECRET.search(value) else shown(value, 200),
         f"an address of the form https://host[:port][/path]{or_else} ({reason})",
     )
 

@@ -31,9 +31,6 @@ _KEPT = re.compile(
 """A header that says that a cache has kept the response."""
 _EXHAUSTED = re.compile(r"\b(?:remaining|r)=0\s*[;,]\s*(?:reset|t)=(\d+)", re.ASCII)
 """The reset of a limit in the header `RateLimit`, as older and newer drafts of the IETF have it."""
-_UNPACKED = {"gzip", "x-gzip", "deflate"}
-_OTHER_CODINGS = {"compress", "x-compress", "br", "zstd", "dcb", "dcz"}
-"""From https://www.iana.org/assignments/http-parameters; other names are unknown."""
 
 
 @dataclass(frozen=True)
@@ -125,14 +122,13 @@ class HttpAnswer:
 
 def same_origin(one: str, other: str) -> bool:
     """Return whether two addresses have the same scheme, host and port."""
-    try:
+    with suppress(ValueError):
         origins = {
             (parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme))
             for parts in map(urlsplit, (one, other))
         }
-    except ValueError:
-        return False
-    return len(origins) == 1
+        return len(origins) == 1
+    return False
 
 
 def _seconds(value: str) -> float | None:
@@ -154,23 +150,23 @@ def _seconds(value: str) -> float | None:
 def unpacked(answer: HttpAnswer, body: bytes, most: int) -> HttpAnswer:
     """Return a response with its body, decompressed although no compression was requested.
 
-    Args:
-        answer: The response without its body.
-        body: The body as received.
-        most: The maximum size of the decompressed body in bytes.
-
     Raises:
         TransientHttpError: The body is damaged or truncated.
-        HttpError: It is larger, or its compression is not supported.
+        HttpError: It has more than `most` bytes, or its compression is not supported.
     """
     codings = answer.headers.get("Content-Encoding", "").lower().split(",")
     for coding in map(str.strip, reversed(codings)):
-        if coding in _OTHER_CODINGS:
-            raise answer.error(f"the response is compressed with {coding}, which was not requested")
-        if coding not in _UNPACKED or not body:
-            continue
         try:
-            body = _decompressed(body, coding, most)
+            match coding if body else "":
+                case "gzip" | "x-gzip":
+                    body = gzip.GzipFile(fileobj=io.BytesIO(body)).read(most + 1)
+                case "deflate":
+                    body = _inflated(body, most)
+                # From https://www.iana.org/assignments/http-parameters; other names are unknown.
+                case "compress" | "x-compress" | "br" | "zstd" | "dcb" | "dcz":
+                    raise answer.error(
+                        f"the response is compressed with {coding}, which was not requested"
+                    )
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise answer.transient_error(
                 f"the response is damaged or truncated ({coding}: {error})"
@@ -180,10 +176,8 @@ def unpacked(answer: HttpAnswer, body: bytes, most: int) -> HttpAnswer:
     return replace(answer, body=body)
 
 
-def _decompressed(body: bytes, coding: str, most: int) -> bytes:
-    """Stop just after `most` bytes."""
-    if coding != "deflate":
-        return gzip.GzipFile(fileobj=io.BytesIO(body)).read(most + 1)
+def _inflated(body: bytes, most: int) -> bytes:
+    """Decompress a body; stop just after `most` bytes."""
     stream = zlib.decompressobj()
     try:
         whole = stream.decompress(body, most + 1)

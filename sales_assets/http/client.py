@@ -32,16 +32,10 @@ _LONGEST_BACKOFF = 60
 
 
 class HttpClient:
-    """Calls one API; safe to share between threads.
-
-    Args:
-        address: The base address of all requests.
-        auth: Signs each request.
-        limits: Timeouts, retries and sizes.
+    """Calls the API at a base address within some limits; safe to share between threads.
 
     Raises:
-        HttpError: The environment names a proxy that is not an HTTP proxy, or certificates that do
-            not exist.
+        HttpError: The environment names an invalid proxy, or certificates that do not exist.
     """
 
     def __init__(self, address: str, auth: requests.auth.AuthBase | None, limits: Limits) -> None:
@@ -73,12 +67,8 @@ class Question(Generic[T]):
     """A request with its retries, sent when somebody waits for the result, or ahead of that.
 
     Attributes:
-        client: Sends it.
-        path: A path below the client's address, or a whole address there, such as a link to the
-            next page.
-        params: The query.
-        accept: Turns a response into a value. It raises `TransientHttpError` to request a retry;
-            any other error is raised to the caller unchanged.
+        path: Below the client's address; or a whole address, such as a link to the next page.
+        accept: Turns a response into a value; raises `TransientHttpError` to request a retry.
         deadline: On the clock of `time.monotonic`; no attempt starts or lasts beyond it.
         on_retry: Called before each retry.
         failure: Makes the error to raise from that of the last attempt.
@@ -158,13 +148,8 @@ class Question(Generic[T]):
             pause = max(random.uniform(0, backoff), self.client._pace.pause)  # noqa: S311
             if attempt >= limits.max_attempts or time.monotonic() + pause >= self.deadline:
                 break
-            dg.get_dagster_logger(__name__).warning(
-                "%s; attempt %d of %d failed, retrying in %.1f s",
-                failed,
-                attempt,
-                limits.max_attempts,
-                pause,
-            )
+            tried = f"attempt {attempt} of {limits.max_attempts} failed, retrying in {pause:.1f} s"
+            dg.get_dagster_logger(__name__).warning("%s; %s", failed, tried)
             self.on_retry()
             self.client._closed.wait(pause)
         # Outside, so that Dagster does not record both errors as a chain.

@@ -18,12 +18,7 @@ _LONGEST_ADDRESS = 2000
 
 
 class HttpError(Exception):
-    """A request got no usable response, and a retry would not help.
-
-    Attributes:
-        address: The requested address.
-        reason: Why it failed, without the address.
-    """
+    """A request to an `address` failed for a `reason`, and a retry would not help."""
 
     def __init__(self, address: str, reason: str) -> None:
         self.address = printable(shown(address, _LONGEST_ADDRESS))
@@ -32,7 +27,7 @@ class HttpError(Exception):
 
 
 class TransientHttpError(HttpError):
-    """A request got no usable response, but a retry may succeed.
+    """A request failed, but a retry may succeed.
 
     Attributes:
         retry_after: Seconds that the server asked to wait; None if it did not.

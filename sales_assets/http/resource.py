@@ -34,8 +34,8 @@ _SENTENCES = {
 class HttpApi(dg.ConfigurableResource[Any], Limits):
     """Client for an HTTP API.
 
-    Its token is read from the environment when a run starts, and is never a field: Dagster shows
-    the fields of a resource in the UI and stores them in snapshots.
+    Its token is read from the environment when a run starts, and is never a field, which Dagster
+    would show in the UI and store in snapshots.
 
     Attributes:
         title: The name of the API in errors.
@@ -87,14 +87,7 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
 
     @contextmanager
     def open(self, run_id: str | None = None) -> Iterator[Self]:
-        """Keep the client connected during the `with` block.
-
-        Args:
-            run_id: The Dagster run that makes the requests, if any.
-
-        Raises:
-            ApiError: As for `connect`.
-        """
+        """Stay connected during the `with` block, for a Dagster run if any; see `connect`."""
         self.connect()
         try:
             yield self
@@ -105,9 +98,8 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
         """Stay open for the duration of a run.
 
-        A configuration error is raised later, in the step that makes requests. If the resource
-        raised it, the run would fail as a whole: no partition would show the failure, and Dagster
-        would retry the run if run retries are enabled.
+        A configuration error is raised in the step that makes requests. Raised here, it would fail
+        the run as a whole: no partition would show it, and Dagster might retry the run.
         """
         with ExitStack() as opened:
             try:
@@ -161,11 +153,9 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
             return None
         if token := settings.variable(variable):
             return TokenAuth(check_token(token, variable, self.token_style), self.token_style)
-        sample = (
-            f", or set {self.address_variable}=sample to use the embedded sample API, which needs "
-            "no token"
-        )
-        raise self.error(
-            f"{variable} is not set: set it to the token of the {self.title} "
-            f"(`export {variable}=...`, or a line in .env){sample if self.has_sample else ''}"
-        )
+        problem = f"{variable} is not set: set it to the token of the {self.title} "
+        problem += f"(`export {variable}=...`, or a line in .env)"
+        if self.has_sample:
+            problem += f", or set {self.address_variable}=sample to use the embedded sample API, "
+            problem += "which needs no token"
+        raise self.error(problem)

@@ -30,9 +30,6 @@ class Secret:
         self.value = value
         _living.add(self)
 
-    def __repr__(self) -> str:
-        return f"Secret({_STRUCK})"
-
 
 def redacted(text: str) -> str:
     """Replace each secret of the process with `***`."""
@@ -42,12 +39,7 @@ def redacted(text: str) -> str:
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """Return a short form of a value: first redacted, then truncated.
-
-    Args:
-        value: A text, or a value to show as JSON.
-        limit: The maximum length of the result.
-    """
+    """Return a text, or a value as JSON, first redacted and then truncated."""
     text = redacted(value if isinstance(value, str) else json.dumps(value, default=str))
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 

@@ -68,12 +68,7 @@ def check_token(value: str, variable: str, style: TokenStyle = BARE) -> str:
 
 
 class TokenAuth(requests.auth.AuthBase):
-    """Signs requests with a token; while this object lives, the token is redacted from all texts.
-
-    Args:
-        token: Sent as it is, once `check_token` has passed it.
-        style: How requests carry it.
-    """
+    """Signs requests with a token, which is redacted from all texts while this object lives."""
 
     def __init__(self, token: str, style: TokenStyle = BARE) -> None:
         self._token = Secret(token)

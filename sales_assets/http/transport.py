@@ -18,13 +18,6 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from pydantic import BaseModel, Field
-from requests.adapters import HTTPAdapter
-from requests.utils import (
-    DEFAULT_CA_BUNDLE_PATH,
-    get_environ_proxies,
-    requote_uri,
-    select_proxy,
-)
 
 from sales_assets import settings
 from sales_assets.http.address import is_loopback
@@ -88,9 +81,7 @@ class Transport:
     def ask(self, address: str, json: object) -> HttpAnswer:
         """Send a request and read the response, as long as the server keeps sending.
 
-        Args:
-            address: The whole address.
-            json: What to post, in which case only the status is read; None for a GET.
+        Of the response to a POST, of `json`, only the status is read.
 
         Raises:
             TransientHttpError: The response is incomplete, or has a transient status.
@@ -116,9 +107,8 @@ class Transport:
     def _request(self, address: str, json: object) -> requests.PreparedRequest:
         # Copy a prepared request: preparing a new one takes as long as sending it.
         request = self._prepared.copy()
-        request.url = requote_uri(address)
-        if self._auth:
-            request = self._auth(request)
+        request.url = requests.utils.requote_uri(address)
+        request.prepare_auth(self._auth)
         if json is not None:
             request.method = "POST"
             request.prepare_body(None, None, json)
@@ -178,7 +168,7 @@ class _Session(requests.Session):
         """Return None: requests reads a redirect's whole body even when it does not follow it."""
 
 
-class _Adapter(HTTPAdapter):
+class _Adapter(requests.adapters.HTTPAdapter):
     """The connections to one server; they share the certificates, which are slow to load."""
 
     def __init__(self, address: str, proxy: str) -> None:
@@ -205,7 +195,8 @@ def _proxy_for(address: str) -> str:
         return ""
     # Without the context of an error: its text may show a password.
     with suppress(ValueError):
-        proxy = select_proxy(address, get_environ_proxies(address))
+        proxies = requests.utils.get_environ_proxies(address)
+        proxy = requests.utils.select_proxy(address, proxies)
         if not proxy:
             return ""
         proxy = proxy if "://" in proxy else f"http://{proxy}"
@@ -223,7 +214,7 @@ def _trusted(address: str) -> ssl.SSLContext:
     """Load the trusted certificates: those that the environment names, or those of requests."""
     context = urllib3.util.create_urllib3_context()
     name = next(filter(settings.variable, CA_VARIABLES), "")
-    path = settings.variable(name) or DEFAULT_CA_BUNDLE_PATH
+    path = settings.variable(name) or requests.utils.DEFAULT_CA_BUNDLE_PATH
     try:
         context.load_verify_locations(**{"capath" if Path(path).is_dir() else "cafile": path})
     except OSError as error:
