@@ -15,19 +15,22 @@ from sales_assets.feed.days import is_day
 from sales_assets.storage.comparison import (
     Difference,
     Kind,
-    compare_layer,
+    Metadata,
+    compare_day,
     compare_quarantine,
-    source_differences,
+    source_difference,
     stranger,
     unreadable,
 )
 from sales_assets.storage.day_directories import Layer, MissingPartitionError
 from sales_assets.storage.files import entries
 from sales_assets.storage.location import Location
+from sales_assets.storage.quarantine import LAYER as QUARANTINE
 from sales_assets.storage.recorded import STAMP, next_stamp
 from sales_assets.storage.replace import ReplacedError
 from sales_assets.storage.replace.work import WORK
 
+_STORAGE = "storage"
 _UNDER_WAY = "; a run may be storing it: verify again when the run has ended"
 _OF_NO_RUN = {Kind.FOREIGN, Kind.SYSTEM}
 """Any other kind may appear only because a run has not yet recorded what it stored."""
@@ -61,27 +64,21 @@ class Verification:
             fix: Delete the leftovers of killed runs.
         """
         places, found = self._places()
-        found += [
-            stranger("storage", path, "not a day") for path in places if not is_day(path.name)
-        ]
+        found += [stranger(_STORAGE, path, "a day") for path in places if not is_day(path.name)]
         directories = self._layers[0].storage.directories
         try:
-            found += [
-                stranger("storage", Path(name), "not a work directory")
-                for name in directories.strangers()
-            ]
-            before = directories.leftovers()
+            strangers, leftovers = directories.strangers(), directories.leftovers()
             if fix:
                 directories.sweep()
-            after = directories.leftovers() if fix else before
+            still_there = directories.leftovers()
         except OSError as error:
-            return [*found, unreadable("storage", error)]
-        return found + [
-            Difference("storage", Kind.LEFTOVERS, f"{left} was left by a killed run")
-            if left in after
-            else Difference("storage", Kind.LEFTOVERS, f"{left} was removed", fixed=True)
-            for left in before
-        ]
+            return [*found, unreadable(_STORAGE, error)]
+        found += [stranger(_STORAGE, Path(name), "a work directory") for name in strangers]
+        for left in leftovers:
+            fixed = left not in still_there
+            detail = f"{left} was {'removed' if fixed else 'left by a killed run'}"
+            found.append(Difference(_STORAGE, Kind.LEFTOVERS, detail, fixed))
+        return found
 
     def day(self, day: str, *, fix: bool = False) -> list[Difference]:
         """Compare a day.
@@ -107,70 +104,68 @@ class Verification:
 
     def _compare(self, day: str) -> list[Difference]:
         found: list[Difference] = []
-        rows: dict[dg.AssetKey, int] = {}
+        days: dict[dg.AssetKey, Metadata | None] = {}
         for layer in self._layers:
             recorded = self._recorded[layer.asset].get(day)
-            stored, differences = compare_layer(layer, day, recorded)
+            stored, differences = compare_day(layer, day, recorded)
             found += differences
+            days[layer.asset] = stored
             rejected = 0
             if layer.storage.has_quarantine:
-                rejected, differences = compare_quarantine(layer, day, recorded)
+                is_stored = stored is not None
+                rejected, differences = compare_quarantine(layer, day, recorded, is_stored)
                 found += differences
-            if stored is not None:
-                rows[layer.asset] = stored["dagster/row_count"]
             source = layer.made_from
-            if source is None or source.asset not in rows:
+            source_day = days.get(source.asset) if source else None
+            if source is None or source_day is None:
                 continue
             if stored is not None:
-                found += [
-                    Difference(layer.name, kind, f"{detail}: materialize {layer.name} again")
-                    for kind, detail in source_differences(
-                        source.name,
-                        recorded,
-                        self._recorded[source.asset].get(day),
-                        rows[layer.asset] + rejected,
-                        rows[source.asset],
-                    )
-                ]
+                difference = source_difference(
+                    layer.name,
+                    recorded,
+                    stored["dagster/row_count"] + rejected,
+                    source.name,
+                    self._recorded[source.asset].get(day),
+                    source_day["dagster/row_count"],
+                )
+                found += [difference] if difference else []
             elif recorded is None:
                 detail = f"{source.name} has this day: materialize {layer.name}"
                 found.append(Difference(layer.name, Kind.MISSING, detail))
         return found
 
-    def _fixed(self, day: str, found: list[Difference]) -> list[Difference]:
+    def _fixed(self, day: str, found: Sequence[Difference]) -> list[Difference]:
         """Record data that is whole but was never recorded."""
         broken = {one.where for one in found if one.matters and one.kind != Kind.UNRECORDED}
-        if "quarantine" in broken:
-            broken |= {layer.name for layer in self._layers if layer.storage.has_quarantine}
-        whole = {one.where for one in found if one.kind == Kind.UNRECORDED} - broken
+        unrecorded = {one.where for one in found if one.kind == Kind.UNRECORDED}
+        fixed = set()
         for layer in self._layers:
-            if layer.name in whole:
-                try:
-                    self._record(layer, day)
-                except (ReplacedError, MissingPartitionError):
-                    # A run has just replaced it, and will record it.
-                    whole.discard(layer.name)
+            parts = {layer.name, QUARANTINE} if layer.storage.has_quarantine else {layer.name}
+            if layer.name in unrecorded and not parts & broken and self._record(layer, day):
+                fixed.add(layer.name)
         return [
             one._replace(fixed=True, detail="it was complete, and is recorded now")
-            if one.kind == Kind.UNRECORDED and one.where in whole
+            if one.kind == Kind.UNRECORDED and one.where in fixed
             else one
             for one in found
         ]
 
-    def _record(self, layer: Layer, day: str) -> None:
+    def _record(self, layer: Layer, day: str) -> bool:
+        """Record a day, unless a run has just replaced it, which will record it."""
         before = layer.storage.recorded(self._instance, layer.asset, [day]).get(day)
+        try:
+            metadata = layer.storage.metadata(layer.asset, day)
+        except (ReplacedError, MissingPartitionError):
+            return False
+        metadata |= {
+            STAMP: dg.MetadataValue.timestamp(next_stamp(before)),
+            "recorded_by": "sales-assets verify --fix",
+        }
+        description = "Found in the storage, and recorded by sales-assets verify."
         self._instance.report_runless_asset_event(
-            dg.AssetMaterialization(
-                layer.asset,
-                description="Found in the storage, and recorded by sales-assets verify.",
-                metadata={
-                    **layer.storage.metadata(layer.asset, day),
-                    STAMP: dg.MetadataValue.timestamp(next_stamp(before)),
-                    "recorded_by": "sales-assets verify --fix",
-                },
-                partition=day,
-            )
+            dg.AssetMaterialization(layer.asset, description, metadata, partition=day)
         )
+        return True
 
     def _run_is_under_way(self) -> bool:
         """Return whether an unfinished run stores days of these layers."""
@@ -185,18 +180,17 @@ class Verification:
         """
         places: list[Location] = []
         found: list[Difference] = []
-        for parent in {
-            str(path): path for layer in self._layers for path in layer.parents
-        }.values():
+        parents = {str(path): path for layer in self._layers for path in layer.parents}
+        for parent in parents.values():
             try:
                 if parent.is_dir():
                     places += (path for path in entries(parent) if path.name != WORK)
                     continue
                 found += [
-                    Difference("storage", Kind.FOREIGN, f"{path} is not a directory: move it away")
+                    Difference(_STORAGE, Kind.FOREIGN, f"{path} is not a directory: move it away")
                     for path in (parent.parent, parent)
                     if isinstance(path, Path) and os.path.lexists(path) and not path.is_dir()
                 ]
             except OSError as error:
-                found.append(unreadable("storage", error))
+                found.append(unreadable(_STORAGE, error))
         return places, found

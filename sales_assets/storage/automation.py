@@ -1,13 +1,12 @@
 """When a day is made automatically: once its upstream day is stored, or its content changes."""
 
 import json
-import warnings
-from collections.abc import Collection, Mapping
 from typing import Any
 
 import dagster as dg
 from typing_extensions import override
 
+from sales_assets.feed.daily import knowingly
 from sales_assets.feed.remedy import FOLLOWING_SENSOR
 from sales_assets.storage.day_directories import Layer
 from sales_assets.storage.recorded import is_made_from
@@ -40,38 +39,31 @@ class SourceIsOther(dg.AutomationCondition[dg.AssetKey]):
         self, context: dg.AutomationContext[dg.AssetKey]
     ) -> dg.AutomationResult[dg.AssetKey]:
         instance = context.asset_graph_view.instance
-
-        def latest(layer: Layer, kind: dg.DagsterEventType) -> Mapping[str, int]:
-            return instance.get_latest_storage_id_by_partition(layer.asset, kind)
-
-        stored = latest(self._source, dg.DagsterEventType.ASSET_MATERIALIZATION)
-        made = latest(self._layer, dg.DagsterEventType.ASSET_MATERIALIZATION)
-        tried = latest(self._layer, dg.DagsterEventType.ASSET_OBSERVATION)
+        layer, source = self._layer, self._source
+        latest = instance.get_latest_storage_id_by_partition
+        stored_at = latest(source.asset, dg.DagsterEventType.ASSET_MATERIALIZATION)
+        made_at = latest(layer.asset, dg.DagsterEventType.ASSET_MATERIALIZATION)
         seen = json.loads(context.cursor or '{"up_to": 0, "found": []}')
-        look_at = {
+        candidates = {
             day
-            for day, event in stored.items()
-            if max(event, made.get(day, 0), tried.get(day, 0)) > seen["up_to"] or day not in made
+            for day, event in stored_at.items()
+            if day not in made_at or max(event, made_at[day]) > seen["up_to"]
         }
-        found = self._of_another(instance, look_at | set(seen["found"]))
-        up_to = max([0, *stored.values(), *made.values(), *tried.values()])
+        sources = source.storage.recorded(instance, source.asset, candidates.union(seen["found"]))
+        made = layer.storage.recorded(instance, layer.asset, sources)
+        others = {
+            day
+            for day, record in sources.items()
+            if day not in made or not is_made_from(made[day], record)
+        }
+        tried = layer.storage.tried(instance, layer.asset, others)
+        found = {day for day in others if (day, sources[day]["sha256"]) not in tried}
+        up_to = max([0, *stored_at.values(), *made_at.values()])
         return dg.AutomationResult(
             context,
             context.candidate_subset.compute_intersection_with_partition_keys(found),
             cursor=json.dumps({"up_to": up_to, "found": sorted(found)}),
         )
-
-    def _of_another(self, instance: dg.DagsterInstance, days: Collection[str]) -> set[str]:
-        """Return those of the days that were neither made nor tried from the current source."""
-        sources = self._source.storage.recorded(instance, self._source.asset, days)
-        made = self._layer.storage.recorded(instance, self._layer.asset, sources)
-        others = {
-            day
-            for day, source in sources.items()
-            if day not in made or not is_made_from(made[day], source)
-        }
-        tried = self._layer.storage.tried(instance, self._layer.asset, others)
-        return {day for day in others if (day, sources[day]["sha256"]) not in tried}
 
 
 # A run that dies leaves no observation, and would be requested again at each tick.
@@ -84,10 +76,6 @@ def follows_its_source(layer: Layer, source: Layer) -> dg.AutomationCondition[An
     """Make each day, whatever its age, once its source is stored or changes; once per content.
 
     Skip days that a run or a backfill is about to make.
-
-    Args:
-        layer: The asset to make.
-        source: Its upstream asset.
     """
     condition: dg.AutomationCondition[Any] = (
         SourceIsOther(layer, source)
@@ -104,8 +92,7 @@ def following_sensor() -> dg.AutomationConditionSensorDefinition:
     It replaces Dagster's own, which evaluates conditions in the daemon, where the condition above
     is not available.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Parameter `use_user_code_server`", dg.BetaWarning)
+    with knowingly():
         return dg.AutomationConditionSensorDefinition(
             FOLLOWING_SENSOR,
             target=dg.AssetSelection.all(),

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import fastavro
-from typing_extensions import override
 
 from sales_assets.feed.stream import RowsByDay
 from sales_assets.storage.files import InvalidPartitionError, open_file
@@ -57,10 +56,6 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
             )
         _derive_marker(file, marker)
 
-    @override
-    def is_ours(self, name: str, stem: str) -> bool:
-        return name == f"{stem}.avro"
-
     def files(self, directory: Location, stem: str) -> Sequence[Location]:
         """Return the one file."""
         file = directory / f"{stem}.avro"
@@ -79,10 +74,6 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
                     file.seek(0)
                     rows = fastavro.reader(file, reader_schema=self.schema)
                 yield from cast(Iterator[dict[str, Any]], rows)
-
-    def rows(self, files: Sequence[Location]) -> Iterator[Any]:
-        """Read as `read` does."""
-        return self.read(files)
 
     def count_rows(self, files: Sequence[Location]) -> int:
         """Count rows by the block headers."""

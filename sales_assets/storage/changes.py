@@ -14,13 +14,13 @@ import dagster as dg
 
 from sales_assets.feed.remedy import config_json, one_line
 from sales_assets.storage.day_directories import DayDirectories, MissingPartitionError
+from sales_assets.storage.files import describe
 from sales_assets.storage.location import Location
-from sales_assets.storage.stored_day import describe
 
 FIRST, UNCHANGED = "first version", "unchanged"
 """Values for a day that replaces none, and for one with the same bytes."""
 
-_END = object()
+_NO_ROW = object()
 _MOST = 100_000
 """Maximum number of rows to remember: about 20 MB."""
 
@@ -40,19 +40,11 @@ class KeptRowsError(dg.Failure):
 def change(
     storage: DayDirectories, key: dg.AssetKey, day: str, new: Sequence[Location], digest: str
 ) -> dict[str, Any]:
-    """Return what a day that is about to be published changes in the one it replaces.
-
-    Args:
-        storage: Where the day is stored.
-        key: The asset.
-        day: The day.
-        new: The files of the new version.
-        digest: Their SHA-256.
-    """
+    """Return what the files of a day, with this SHA-256, change in the day that they replace."""
     if storage.directories.state(storage.directory(key, day)) is None:
         return {"change": FIRST}
     try:
-        with storage.files(key, day) as old:
+        with storage.reading(key, day) as (old, _):
             if describe(old)["sha256"] == digest:
                 return {"change": UNCHANGED, "rows_added": 0, "rows_removed": 0}
             return changes(storage.format.rows(old), storage.format.rows(new))
@@ -68,7 +60,7 @@ def require_no_rows(storage: DayDirectories, key: dg.AssetKey, day: str) -> None
         KeptRowsError: It has rows, or cannot be read and may have some.
     """
     try:
-        with storage.files(key, day) as files:
+        with storage.reading(key, day) as (files, _):
             has_rows = storage.format.count_rows(files) > 0
     except MissingPartitionError:
         return
@@ -80,39 +72,23 @@ def require_no_rows(storage: DayDirectories, key: dg.AssetKey, day: str) -> None
 
 
 def changes(old: Iterable[Any], new: Iterable[Any]) -> dict[str, Any]:
-    """Count the rows that are in only one of the two versions.
+    """Count the rows that are in only one of two versions; equal rows count as often as they occur.
 
     Both are read in parallel, and a row is dropped once both have had it, so that memory holds the
-    difference instead of the day.
-
-    Args:
-        old: The existing rows.
-        new: The rows that replace them; equal rows count as often as they occur.
-
-    Returns:
-        Metadata for the new version. Rows are counted as long as at most 100,000 of them have to
-        be remembered.
+    difference instead of the day. Rows are counted as long as at most 100,000 of them have to be
+    remembered.
     """
     surplus: Counter[bytes] = Counter()
-
-    def count(row: Any, step: int) -> None:
-        if row is not _END:
-            key = _digest(row)
-            surplus[key] += step
-            if not surplus[key]:
-                del surplus[key]
-
-    for before, after in itertools.zip_longest(old, new, fillvalue=_END):
-        count(before, -1)
-        count(after, 1)
+    for pair in itertools.zip_longest(old, new, fillvalue=_NO_ROW):
+        for row, step in zip(pair, (-1, 1), strict=True):
+            if row is not _NO_ROW:
+                text = json.dumps(row, sort_keys=True, default=str)
+                digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+                surplus[digest] += step
+                if not surplus[digest]:
+                    del surplus[digest]
         if len(surplus) > _MOST:
             return {"change": f"more than {_MOST:,} rows changed or moved"}
-    added = sum(number for number in surplus.values() if number > 0)
-    removed = -sum(number for number in surplus.values() if number < 0)
-    change = f"+{added} -{removed} rows" if added or removed else "same rows, different bytes"
+    added, removed = (+surplus).total(), (-surplus).total()
+    change = f"+{added} -{removed} rows" if surplus else "same rows, different bytes"
     return {"change": change, "rows_added": added, "rows_removed": removed}
-
-
-def _digest(row: Any) -> bytes:
-    text = json.dumps(row, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()

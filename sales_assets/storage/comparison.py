@@ -3,7 +3,7 @@
 Checks, readers and `verify` use these functions. How to handle a difference does not belong here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from sales_assets.http.secrets import shown
 from sales_assets.storage.day_directories import Layer, MissingPartitionError
 from sales_assets.storage.files import InvalidPartitionError, entries, is_dropping
 from sales_assets.storage.location import Location
+from sales_assets.storage.quarantine import LAYER as QUARANTINE
 from sales_assets.storage.recorded import is_made_from
 from sales_assets.storage.replace import PublishError, ReplacedError
 
@@ -30,6 +31,14 @@ class Kind(str, Enum):
     FOREIGN = "foreign files"
     LEFTOVERS = "leftovers"
     SYSTEM = "system files"
+
+
+_KINDS: Mapping[type[Exception], Kind] = {
+    ReplacedError: Kind.LEFTOVERS,
+    PublishError: Kind.FOREIGN,
+    InvalidPartitionError: Kind.DAMAGED,
+}
+"""What those of our own errors mean that say what to do."""
 
 
 class Difference(NamedTuple):
@@ -57,124 +66,116 @@ class Difference(NamedTuple):
         return printable(f"{self.where}: {self.kind.value}{fixed}: {self.detail}")
 
 
-def content_differences(recorded: Metadata, stored: Metadata) -> Iterator[str]:
-    """Compare the content of a stored day with its record.
-
-    Args:
-        recorded: Its record.
-        stored: Its description from `describe`.
-    """
+def content_difference(recorded: Metadata, stored: Metadata) -> str:
+    """Return how content, as `describe` describes it, differs from its record; empty if equal."""
     if recorded["sha256"] != stored["sha256"]:
-        yield (
-            "the content differs from the record "
-            f"({stored['bytes']} bytes with SHA-256 {stored['sha256'][:12]}..., recorded "
-            f"{recorded.get('bytes')} with {recorded['sha256'][:12]}...)"
+        how = (
+            f"{stored['bytes']} bytes with SHA-256 {stored['sha256'][:12]}..., recorded "
+            f"{recorded.get('bytes')} with {recorded['sha256'][:12]}..."
         )
     elif recorded.get("sizes_sha256", stored["sizes_sha256"]) != stored["sizes_sha256"]:
-        yield "the content differs from the record (bytes moved from one file to another)"
+        how = "bytes moved from one file to another"
+    else:
+        return ""
+    return f"the content differs from the record ({how}): materialize it again"
 
 
-def source_differences(
-    name: str, recorded: Metadata | None, source: Metadata | None, rows: int, source_rows: int
-) -> Iterator[tuple[Kind, str]]:
+def source_difference(
+    name: str,
+    recorded: Metadata | None,
+    rows: int,
+    source_name: str,
+    source: Metadata | None,
+    source_rows: int,
+) -> Difference | None:
     """Compare a day with the currently stored upstream day.
 
     Args:
-        name: The upstream asset.
-        recorded: The record of the day; None if there is none.
+        name: The asset.
+        recorded: The record of its day; None if there is none.
+        rows: The row count of its day, including rejected rows.
+        source_name: The upstream asset.
         source: The record of the upstream day; None if there is none.
-        rows: The row count of the day, including rejected rows.
         source_rows: The row count of the upstream day.
     """
     if recorded and source and not is_made_from(recorded, source):
-        yield Kind.OUTDATED, f"made from an older version of {name}"
+        kind, what = Kind.OUTDATED, f"made from an older version of {source_name}"
     elif rows != source_rows:
-        yield (
-            Kind.ROWS_DIFFER,
-            f"{rows} rows, including rejected ones, but {name} has {source_rows}",
-        )
+        kind = Kind.ROWS_DIFFER
+        what = f"{rows} rows, including rejected ones, but {source_name} has {source_rows}"
+    else:
+        return None
+    return Difference(name, kind, f"{what}: materialize {name} again")
 
 
-def compare_layer(
+def compare_day(
     layer: Layer, day: str, recorded: Metadata | None
 ) -> tuple[Metadata | None, list[Difference]]:
     """Describe a stored day, if it is readable, and compare it with its record."""
-    storage = layer.storage
+    storage, name = layer.storage, layer.name
     try:
-        stored = storage.describe(layer.asset, day)
-        strangers = storage.strangers(layer.asset, day)
+        with storage.reading(layer.asset, day) as (files, _):
+            stored = storage.describe(files)
+            paths = entries(storage.directory(layer.asset, day))
     except MissingPartitionError:
         if recorded is None:
             return None, []
-        return None, [Difference(layer.name, Kind.MISSING, "recorded but not stored")]
-    except ReplacedError as error:
-        return None, [Difference(layer.name, Kind.LEFTOVERS, str(error))]
-    except PublishError as error:
-        return None, [Difference(layer.name, Kind.FOREIGN, str(error))]
-    except InvalidPartitionError as error:
-        return None, [Difference(layer.name, Kind.DAMAGED, str(error))]
-    except PermissionError as error:
-        return None, [unreadable(layer.name, error)]
+        return None, [Difference(name, Kind.MISSING, "recorded but not stored")]
     except Exception as error:
         # A damaged file may raise any error.
-        detail = f"cannot be read ({shown(repr(error), 100)}): materialize {layer.name} again"
-        return None, [Difference(layer.name, Kind.DAMAGED, detail)]
-    found = [stranger(layer.name, path, "not a file of this day") for path in strangers]
+        return None, [unreadable(name, error, name)]
+    ours = {path.name for path in files}
+    others = [path for path in paths if path.name not in ours and not is_dropping(path.name)]
+    found = [stranger(name, path, "a file of this day") for path in others]
     if recorded is None:
         detail = "stored but never recorded: record it with --fix"
-        return stored, [*found, Difference(layer.name, Kind.UNRECORDED, detail)]
-    return stored, found + [
-        Difference(layer.name, Kind.CHANGED, f"{one}: materialize it again")
-        for one in content_differences(recorded, stored)
-    ]
+        found.append(Difference(name, Kind.UNRECORDED, detail))
+    elif wrong := content_difference(recorded, stored):
+        found.append(Difference(name, Kind.CHANGED, wrong))
+    return stored, found
 
 
 def compare_quarantine(
-    layer: Layer, day: str, recorded: Metadata | None
+    layer: Layer, day: str, recorded: Metadata | None, day_is_stored: bool
 ) -> tuple[int, list[Difference]]:
-    """Count the quarantined records of a day, and compare the count with its record."""
-    name = "quarantine"
-    place = layer.storage.quarantine(layer.asset, day)
-    expected = (recorded or {}).get("rejected_rows", 0)
+    """Count the quarantined records of a day, and compare them with its record."""
+    quarantine = layer.storage.quarantine(layer.asset, day)
     try:
-        paths: list[Location] = []
-        if layer.storage.directories.exists(place.directory):
-            with layer.storage.directories.reading(place.directory):
-                paths = entries(place.directory)
-        lines, stored = place.count(), place.stored()
-        day_is_stored = layer.storage.directories.exists(layer.storage.directory(layer.asset, day))
-    except PermissionError as error:
-        return 0, [unreadable(name, error)]
-    except (InvalidPartitionError, PublishError, ReplacedError, OSError) as error:
-        detail = f"{place.directory} cannot be read ({error}): move it away"
-        return 0, [Difference(name, Kind.DAMAGED, detail)]
-    found = [
-        stranger(name, path, "not a quarantine file")
-        for path in paths
-        if path.name != place.file.name
-    ]
-    if not stored and expected:
-        detail = f"{expected} rejected rows are recorded but not stored: materialize it again"
-        found.append(Difference(name, Kind.MISSING, detail))
-    elif stored and not expected and (recorded is not None or not day_is_stored):
-        detail = f"{lines} rows that are not recorded: materialize it again"
-        found.append(Difference(name, Kind.LEFTOVERS, detail))
-    elif recorded is not None and recorded.get("quarantine_sha256") != stored.get(
-        "quarantine_sha256"
-    ):
-        detail = f"{lines} rows that differ from the recorded ones: materialize it again"
-        found.append(Difference(name, Kind.CHANGED, detail))
-    return lines, found
+        with layer.storage.directories.reading(quarantine.directory) as state:
+            paths = entries(quarantine.directory) if state else []
+            stored = quarantine.metadata()
+    except Exception as error:
+        # A foreign file may raise any error.
+        return 0, [unreadable(QUARANTINE, error, layer.name)]
+    lines = stored["rejected_rows"]
+    others = [path for path in paths if path.name != quarantine.file.name]
+    found = [stranger(QUARANTINE, path, "a quarantine file") for path in others]
+    before, now = ((one or {}).get("quarantine_sha256") for one in (recorded, stored))
+    if before == now or (recorded is None and day_is_stored):
+        return lines, found
+    if now is None:
+        kind, what = Kind.MISSING, "rejected rows that are recorded but not stored"
+    elif before is None:
+        kind, what = Kind.LEFTOVERS, f"{lines} rows that are not recorded"
+    else:
+        kind, what = Kind.CHANGED, f"{lines} rows that differ from the recorded ones"
+    return lines, [*found, Difference(QUARANTINE, kind, f"{what}: materialize it again")]
 
 
-def unreadable(where: str, error: OSError) -> Difference:
-    """Return the difference for a path that this user cannot read."""
-    return Difference(where, Kind.DAMAGED, f"cannot be read ({error}): give this user read access")
+def unreadable(where: str, error: Exception, asset: str = "") -> Difference:
+    """Return the difference for something that cannot be read, of an asset or of none."""
+    if kind := _KINDS.get(type(error)):
+        return Difference(where, kind, str(error))
+    if isinstance(error, OSError):
+        detail = f"cannot be read ({error}): give this user read access, and check the disk"
+    else:
+        detail = f"cannot be read ({shown(repr(error), 100)}): materialize {asset} again"
+    return Difference(where, Kind.DAMAGED, detail)
 
 
-def stranger(where: str, path: Location, what: str) -> Difference:
-    """Return the difference for a foreign file; files of the operating system are harmless."""
+def stranger(where: str, path: Location, expected: str) -> Difference:
+    """Return the difference for a file that is not what is expected there."""
     if is_dropping(path.name):
         detail = f"{path} was created by the operating system and is harmless"
         return Difference(where, Kind.SYSTEM, detail)
-    return Difference(where, Kind.FOREIGN, f"{path} is {what}: move it away")
+    return Difference(where, Kind.FOREIGN, f"{path} is not {expected}: move it away")

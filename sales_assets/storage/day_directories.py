@@ -52,6 +52,13 @@ class DayDirectories:
         self.directories = directories_of(self.base)
         self._known: WeakKeyDictionary[dg.DagsterInstance, _Known] = WeakKeyDictionary()
 
+    def place(self, key: dg.AssetKey, day: str, layer: str = "") -> tuple[Location, str]:
+        """Return the directory of a day, optionally in another layer, and its files' prefix."""
+        *prefix, last = key.path
+        own, _, name = last.partition("_")
+        # In one step, since each step makes a path object, which is slow for an object store.
+        return self.base.joinpath(layer or own, *prefix, name, day), f"{name}_{day}"
+
     def directory(self, asset_key: dg.AssetKey, day: str) -> Location:
         """Return the directory of a day, which need not exist."""
         return self.place(asset_key, day)[0]
@@ -84,8 +91,7 @@ class DayDirectories:
             known[asset_key] = latest, {}
         records = known[asset_key][1]
         missing = {day for day in days if day not in records}
-        records |= dict.fromkeys(missing)
-        records |= self.recorded(instance, asset_key, missing)
+        records |= {**dict.fromkeys(missing), **self.recorded(instance, asset_key, missing)}
         return {day: record for day in days if (record := records[day])}
 
     def tried(
@@ -95,22 +101,16 @@ class DayDirectories:
         return tried_days(instance, asset_key, partial(self._is_here, asset_key), days)
 
     @contextmanager
-    def files(self, asset_key: dg.AssetKey, day: str) -> Iterator[Sequence[Location]]:
-        """Yield the files of a stored day in content order, during a `with` block.
+    def reading(
+        self, asset_key: dg.AssetKey, day: str
+    ) -> Iterator[tuple[Sequence[Location], object]]:
+        """Yield the files of a stored day in content order, and the `state` of its directory.
 
         Raises:
             MissingPartitionError: The day has no directory.
             InvalidPartitionError: The directory lacks something.
             ReplacedError: The day was replaced in the meantime.
         """
-        with self.version(asset_key, day) as (files, _):
-            yield files
-
-    @contextmanager
-    def version(
-        self, asset_key: dg.AssetKey, day: str
-    ) -> Iterator[tuple[Sequence[Location], object]]:
-        """Yield what `files` does, and the `state` of the directory."""
         directory, stem = self.place(asset_key, day)
         with self.directories.reading(directory) as state:
             if state is None:
@@ -120,40 +120,24 @@ class DayDirectories:
                 )
             yield self.format.files(directory, stem), state
 
-    def strangers(self, asset_key: dg.AssetKey, day: str) -> list[Location]:
-        """List foreign files in the directory of a stored day."""
-        return self.format.strangers(*self.place(asset_key, day))
-
-    def describe(self, asset_key: dg.AssetKey, day: str) -> dict[str, Any]:
-        """Read all files of a day, and describe them; raises as `files` does."""
-        with self.files(asset_key, day) as files:
-            reading = Reading(self.format.read_and_describe(files))
-            for _ in reading:
-                pass
-            counts = {
-                "dagster/row_count": self.format.count_rows(files),
-                **self.format.counts(files),
-            }
-            return {**counts, **reading.result}
+    def describe(self, files: Sequence[Location]) -> dict[str, Any]:
+        """Read all rows of a day, and describe it."""
+        reading = Reading(self.format.read_and_describe(files))
+        for _ in reading:
+            pass
+        return {"dagster/row_count": self.format.count_rows(files), **reading.result}
 
     def metadata(self, asset_key: dg.AssetKey, day: str) -> dict[str, Any]:
-        """Return materialization metadata, as far as the storage knows; raises as `files` does."""
-        stored = {**self.describe(asset_key, day), **self.path(asset_key, day)}
+        """Return materialization metadata, as far as the storage knows; raises as `reading`."""
+        with self.reading(asset_key, day) as (files, _):
+            stored = {**self.describe(files), **self.path(asset_key, day)}
         if self.has_quarantine:
-            quarantine = self.quarantine(asset_key, day)
-            stored |= {"rejected_rows": quarantine.count(), **quarantine.stored()}
+            stored |= self.quarantine(asset_key, day).metadata()
         return stored
 
     def path(self, asset_key: dg.AssetKey, day: str) -> dict[str, Any]:
         """Return the path of a day as metadata; a record counts only for the storage it names."""
         return {"path": dg.MetadataValue.path(str(self.directory(asset_key, day)))}
-
-    def place(self, key: dg.AssetKey, day: str, layer: str = "") -> tuple[Location, str]:
-        """Return the directory of a day, optionally in another layer, and its files' prefix."""
-        *prefix, last = key.path
-        own, _, name = last.partition("_")
-        # In one step, since each step makes a path object, which is slow for an object store.
-        return self.base.joinpath(layer or own, *prefix, name, day), f"{name}_{day}"
 
     def _is_here(self, asset_key: dg.AssetKey, day: str, path: str) -> bool:
         return leads_to(path, self.directory(asset_key, day))
@@ -194,11 +178,11 @@ def kept_apart(layers: Sequence[Layer]) -> Sequence[Layer]:
     Raises:
         SharedDirectoryError: Two layers share a directory, or one is inside that of another.
     """
-    for one, other in itertools.permutations(layers, 2):
-        for inner, outer in itertools.product(one.parents, other.parents):
-            # Some file systems ignore case.
-            if f"{inner}/".lower().startswith(f"{outer}/".lower()):
-                raise SharedDirectoryError(
-                    f"{one.name} and {other.name} would both store days in {outer}: rename one"
-                )
+    places = [(parent, layer.name) for layer in layers for parent in layer.parents]
+    for (inner, one), (outer, other) in itertools.permutations(places, 2):
+        # Some file systems ignore case.
+        if f"{inner}/".lower().startswith(f"{outer}/".lower()):
+            raise SharedDirectoryError(
+                f"{one} and {other} would both store days in {outer}: rename one"
+            )
     return layers

@@ -3,22 +3,30 @@
 What a check looks for, and where, does not belong here.
 """
 
+import datetime
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from textwrap import indent
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import dagster as dg
 from dagster._core.events import DagsterEventBatchMetadata
 
 from sales_assets.feed.daily import knowingly
+from sales_assets.feed.days import days_of_run
 from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.recorded import MATERIALIZATION, Record
 
-Evaluations = Iterator[dg.DagsterEvent | dg.Output[None]]
-"""The results of a check for Dagster."""
-
 _NAMED_DAYS = 10
+_WEEKS = 4
+
+
+class FailedCheckError(dg.Failure):
+    """A blocking check failed for some days; downstream assets are blocked."""
+
+
+class NeverRecordedError(dg.Failure):
+    """A day to check has no record."""
 
 
 class Finding(NamedTuple):
@@ -39,13 +47,52 @@ class Finding(NamedTuple):
     unproven: str = ""
 
 
-class FailedCheckError(dg.Failure):
-    """A blocking check failed for some days; downstream assets are blocked."""
+class CheckedDays:
+    """The days of an asset that a run checks.
+
+    Attributes:
+        key: The asset.
+        days: The days.
+        storage: Where they are stored.
+        recorded: Their records, and those of the same weekday in the previous four weeks.
+        upstream: The records of the days they are made from, by the name of the upstream asset.
+    """
+
+    def __init__(self, context: dg.AssetCheckExecutionContext, storage: DayDirectories) -> None:
+        [spec] = context.check_specs
+        self.storage = storage
+        self.key = spec.asset_key
+        self.days = days_of_run(context, self.key)
+        others = {other for day in self.days for other in same_weekdays_before(day)}
+        self.recorded = storage.known(context.instance, self.key, others.union(self.days))
+        graph = context.op_execution_context.job_def.asset_layer.asset_graph
+        self.upstream = {
+            parent.to_user_string(): storage.known(context.instance, parent, self.days)
+            for parent in graph.get(self.key).parent_keys
+        }
+
+    def record(self, day: str) -> Record:
+        """Return the record of a day, or raise NeverRecordedError."""
+        if day not in self.recorded:
+            raise NeverRecordedError(
+                "never recorded: materialize it, or run `sales-assets verify --fix`"
+            )
+        return self.recorded[day]
+
+
+Judge: TypeAlias = Callable[[CheckedDays, str], Finding]
+"""Checks one of the days."""
+
+
+def same_weekdays_before(day: str) -> list[str]:
+    """List the days four, three, two weeks and one week before a day."""
+    date = datetime.date.fromisoformat(day)
+    return [(date - datetime.timedelta(weeks=n)).isoformat() for n in range(_WEEKS, 0, -1)]
 
 
 def daily_check(
     asset: dg.AssetsDefinition,
-    look: Callable[[dg.AssetCheckExecutionContext, DayDirectories], Evaluations],
+    judge: Judge,
     *,
     name: str,
     description: str,
@@ -54,19 +101,38 @@ def daily_check(
     """`dg.asset_check` with the partitions and the storage of its asset.
 
     Dagster plans a check for each partition of a run, whether or not the check has partitions, and
-    records those without an evaluation as skipped.
+    records those without an evaluation as skipped. It is a warning if no day can be judged; a range
+    may begin with days that have nothing to compare to.
 
     Args:
         asset: The asset to check.
-        look: Checks the days of a run in their storage.
+        judge: Checks one day.
         name: The name of the check.
         description: What it verifies.
-        blocking: Whether a problem blocks downstream assets.
+        blocking: Whether a problem blocks downstream assets, by a `FailedCheckError`.
     """
     storage = asset.get_io_manager_key_for_asset_key(asset.key)
 
-    def check(context: dg.AssetCheckExecutionContext) -> Evaluations:
-        return look(context, getattr(context.resources, storage))
+    def check(
+        context: dg.AssetCheckExecutionContext,
+    ) -> Iterator[dg.DagsterEvent | dg.Output[None]]:
+        checked = CheckedDays(context, getattr(context.resources, storage))
+        findings = {day: _finding(judge, checked, day) for day in checked.days}
+        yield from _evaluations(context, findings, checked.recorded)
+        wrong = [
+            indent(f"{day}: {finding.problem}", "  ")
+            for day, finding in findings.items()
+            if finding.problem and not finding.only_a_warning
+        ]
+        if wrong and blocking:
+            shown = wrong[:_NAMED_DAYS]
+            if len(wrong) > _NAMED_DAYS:
+                shown.append(f"  and {len(wrong) - _NAMED_DAYS} more days; see each partition")
+            raise FailedCheckError(
+                f"{asset.key.to_user_string()}: {name} failed for {len(wrong)} of {len(findings)} "
+                "days; downstream assets are blocked\n" + "\n".join(shown)
+            )
+        yield dg.Output(None)
 
     with knowingly():
         decorator: Callable[[Callable[..., Any]], dg.AssetChecksDefinition] = dg.asset_check(
@@ -80,36 +146,25 @@ def daily_check(
         return decorator(check)
 
 
-def evaluate(
+def _finding(judge: Judge, checked: CheckedDays, day: str) -> Finding:
+    try:
+        return judge(checked, day)
+    except Exception as error:
+        # Damaged files may raise any error; one such day must not hide problems of the others.
+        return Finding(" ".join(str(error).split()) or repr(error), {})
+
+
+def _evaluations(
     context: dg.AssetCheckExecutionContext,
-    days: Sequence[str],
+    findings: Mapping[str, Finding],
     recorded: Mapping[str, Record],
-    judge: Callable[[str], Finding],
-) -> Evaluations:
-    """Judge each day, and return an evaluation for each.
-
-    It is a warning if no day can be judged; a range may begin with days that have nothing to
-    compare to.
-
-    Args:
-        context: The run.
-        days: The days to judge.
-        recorded: Their records.
-        judge: Checks one day.
-
-    Raises:
-        FailedCheckError: The check blocks, and some days failed.
-    """
+) -> Iterator[dg.DagsterEvent]:
     [spec] = context.check_specs
     step = context.op_execution_context.get_step_execution_context()
     batch = uuid.uuid4().hex
-    findings = {day: _finding(judge, day) for day in days}
     proves_nothing = all(finding.unproven for finding in findings.values())
-    wrong: dict[str, str] = {}
     for number, (day, finding) in enumerate(findings.items(), 1):
         warning = finding.only_a_warning or not finding.problem
-        if not warning:
-            wrong[day] = finding.problem
         evaluation = dg.AssetCheckEvaluation(
             asset_key=spec.asset_key,
             check_name=spec.name,
@@ -127,27 +182,5 @@ def evaluate(
             step,
             evaluation,
             f"{spec.asset_key.to_user_string()} {day}: {spec.name}: {evaluation.description}",
-            DagsterEventBatchMetadata(batch, number == len(days)),
+            DagsterEventBatchMetadata(batch, number == len(findings)),
         )
-    if wrong and spec.blocking:
-        raise FailedCheckError(_text(spec, wrong, len(days)))
-    yield dg.Output(None)
-
-
-def _text(spec: dg.AssetCheckSpec, wrong: Mapping[str, str], count: int) -> str:
-    lines = [
-        f"{spec.asset_key.to_user_string()}: {spec.name} failed for {len(wrong)} of {count} days; "
-        "downstream assets are blocked"
-    ]
-    lines += [indent(f"{day}: {wrong[day]}", "  ") for day in [*wrong][:_NAMED_DAYS]]
-    if len(wrong) > _NAMED_DAYS:
-        lines.append(f"  and {len(wrong) - _NAMED_DAYS} more days; see each partition")
-    return "\n".join(lines)
-
-
-def _finding(judge: Callable[[str], Finding], day: str) -> Finding:
-    try:
-        return judge(day)
-    except Exception as error:
-        # Damaged files may raise any error; one such day must not hide problems of the others.
-        return Finding(" ".join(str(error).split()) or repr(error), {})

@@ -1,6 +1,6 @@
 """The storage of feeds: the IO managers of their assets, and their layers."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from sales_assets.feed.declaration import Feed, InvalidFeedError
 from sales_assets.storage.avro_file import AvroFile
@@ -11,32 +11,29 @@ from sales_assets.storage.json_pages import JsonPages
 Storage = dict[str, PartitionDirectoryIOManager]
 
 
-def storage_of(feeds: Iterable[Feed], base_dir: str) -> Storage:
+def storage_of(feeds: Sequence[Feed], base_dir: str) -> Storage:
     """Make the IO managers of feeds, by their keys.
 
-    Args:
-        feeds: The feeds; those with the same kind of pages may share the key of their pages.
-        base_dir: The storage root: a local path or a URL.
+    Feeds whose rows are in the same place of a page may share the key of their pages.
 
     Raises:
         InvalidFeedError: Two feeds have the same name, or use one key for different things.
     """
     storage: Storage = {}
-    rows_at: dict[str, str] = {}
-    names: set[str] = set()
-    for feed in feeds:
-        if feed.name in names:
+    used: dict[str, str] = {}
+    for number, feed in enumerate(feeds):
+        if any(feed.name == other.name for other in feeds[:number]):
             raise InvalidFeedError(f"two feeds are named {feed.name}: rename the assets of one")
-        names.add(feed.name)
-        pages = feed.pages_key
-        if rows_at.setdefault(pages, feed.api.rows_at) != feed.api.rows_at or (
-            feed.rows_key in storage
+        for key, use in (
+            (feed.pages_key, f"pages with rows_at={feed.api.rows_at!r}"),
+            (feed.rows_key, f"the rows of {feed.name}"),
         ):
-            raise InvalidFeedError(
-                f"feed {feed.name}: another feed uses the IO manager {pages} with another rows_at, "
-                f"or uses {feed.rows_key}: give its assets their own io_manager_key"
-            )
-        storage[pages] = PartitionDirectoryIOManager(base_dir, JsonPages(feed.api.rows_at))
+            if used.setdefault(key, use) != use:
+                raise InvalidFeedError(
+                    f"feed {feed.name}: another feed uses the IO manager {key} for {used[key]}: "
+                    "give its assets their own io_manager_key"
+                )
+        storage[feed.pages_key] = PartitionDirectoryIOManager(base_dir, JsonPages(feed.api.rows_at))
         storage[feed.rows_key] = PartitionDirectoryIOManager(
             base_dir, AvroFile(feed.api.row.avro), has_quarantine=True
         )

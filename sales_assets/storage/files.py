@@ -1,14 +1,17 @@
-"""Files in a partition directory: which of them are ours, and how they are opened.
+"""The files in a partition directory: how they are listed, opened and described.
 
 Only regular files are opened: a FIFO would block its reader forever, and a symlink could lead
 anywhere.
 """
 
 import errno
+import hashlib
 import os
 import stat
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from sales_assets.feed.stream import UpstreamDayError
 from sales_assets.storage.location import Location
@@ -21,6 +24,8 @@ _DROPPINGS = frozenset(
     )
 )
 _DROPPING_STARTS = ("._", ".nfs", ".fuse_hidden", ".smbdelete", ".~lock.", ".trash", ".spotlight-")
+
+_CHUNK = 1 << 20
 
 
 class InvalidPartitionError(UpstreamDayError):
@@ -82,6 +87,56 @@ def read_file(path: Location) -> bytes:
         return cast(bytes, path.fs.cat_file(path.path))
     with open_file(path) as file:
         return file.read()
+
+
+def chunks_of(path: Location) -> Iterator[bytes]:
+    """Read a file of any size as `open_file` opens it, in little memory."""
+    with open_file(path) as file:
+        yield from iter(partial(file.read, _CHUNK), b"")
+
+
+class Description:
+    """Describes the files of a day, from their bytes."""
+
+    def __init__(self) -> None:
+        self._content = hashlib.sha256()
+        self._sizes: list[int] = []
+
+    def add_file(self, chunks: Iterable[bytes]) -> None:
+        """Add the bytes of the next file."""
+        size = 0
+        for chunk in chunks:
+            self._content.update(chunk)
+            size += len(chunk)
+        self._sizes.append(size)
+
+    def metadata(self) -> dict[str, Any]:
+        """Describe the files that have been added.
+
+        Returns:
+            The number of `files`, `bytes`, `sha256` (of the concatenated files) and `sizes_sha256`
+            (of their sizes in bytes, one per line). Together they identify each file: no byte has
+            moved from one to the next.
+        """
+        sizes = "".join(f"{size}\n" for size in self._sizes)
+        return {
+            "files": len(self._sizes),
+            "bytes": sum(self._sizes),
+            "sha256": self._content.hexdigest(),
+            "sizes_sha256": hashlib.sha256(sizes.encode()).hexdigest(),
+        }
+
+
+def describe(files: Iterable[Location]) -> dict[str, Any]:
+    """Read all files of a day in content order; return their `Description.metadata`.
+
+    Raises:
+        InvalidPartitionError: A file is not a regular file.
+    """
+    description = Description()
+    for path in files:
+        description.add_file(chunks_of(path))
+    return description.metadata()
 
 
 def _irregular(path: Path) -> InvalidPartitionError:

@@ -4,7 +4,8 @@ A format handles the files in a directory, and `replace` their safe replacement.
 not know where streams come from, or what their items are.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -22,14 +23,14 @@ from sales_assets.feed.stream import (
 )
 from sales_assets.storage.batch import DayBatch
 from sales_assets.storage.changes import change, require_no_rows
-from sales_assets.storage.comparison import content_differences
+from sales_assets.storage.comparison import content_difference
 from sales_assets.storage.day_directories import DayDirectories
+from sales_assets.storage.files import describe
 from sales_assets.storage.location import BASE_DIR_TAG, require_storage
 from sales_assets.storage.progress import Progress, advise_on_events
-from sales_assets.storage.recorded import MADE_FROM, STAMP, next_stamp
+from sales_assets.storage.recorded import MADE_FROM, STAMP, Record, next_stamp
 from sales_assets.storage.replace import ReplacedError
 from sales_assets.storage.run_guard import RunGuard
-from sales_assets.storage.stored_day import describe
 
 _READINGS = 3
 _NAMED_DAYS = 10
@@ -63,9 +64,9 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         require_storage(step.run_tags, self.base)
         if not days:
             raise NoPartitionsError(asset)
-        graph = step.job_def.asset_layer.asset_graph
-        downstream = sorted(child.to_user_string() for child in graph.get(key).child_keys)
-        upstream = sorted(parent.to_user_string() for parent in graph.get(key).parent_keys)
+        node = step.job_def.asset_layer.asset_graph.get(key)
+        downstream = sorted(child.to_user_string() for child in node.child_keys)
+        upstream = sorted(parent.to_user_string() for parent in node.parent_keys)
         batch = DayBatch(asset, days, downstream, upstream)
         guard = RunGuard(step.instance, context.run_id)
         states: dict[str, object] = {}
@@ -74,16 +75,6 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
             metadata, states[day] = self._store(key, day, obj[day], batch, guard)
             return metadata
 
-        def to_record() -> Iterator[tuple[str, dict[str, Any]]]:
-            guard.require()
-            before = self.recorded(step.instance, key, batch.stored)
-            for day, metadata in sorted(batch.stored.items()):
-                known = before.get(day)
-                stored = self._as_it_lies(key, day, metadata, states[day], known or {})
-                # Without knowing what is stored, prefer any other record to ours.
-                stamp = next_stamp(known) if stored else 0.0
-                yield day, {**(stored or metadata), STAMP: dg.MetadataValue.timestamp(stamp)}
-
         # Once a run: by the asset that the others are made from.
         if not any(stream.made_from for stream in obj.values()):
             advise_on_events(context.log, step.instance, days)
@@ -91,8 +82,9 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         try:
             batch.run(store, obj.side_by_side, progress)
         except BaseException as failure:
+            guard.require()
             # Dagster records nothing for an asset that fails, or whose run is stopped.
-            for day, metadata in to_record():
+            for day, metadata in self._to_record(step.instance, key, batch.stored, states):
                 materialization = dg.AssetMaterialization(key, metadata=metadata, partition=day)
                 yield dg.DagsterEvent.asset_materialization(step, materialization)
             for day, error in sorted(batch.failed.items()):
@@ -110,7 +102,8 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                     say_what_to_run(error, remedy)
             raise
         progress.end(batch.stored)
-        for day, metadata in to_record():
+        guard.require()
+        for day, metadata in self._to_record(step.instance, key, batch.stored, states):
             step.add_asset_metadata(metadata, asset_key=key, partition_key=day)
 
     def load_input(self, context: dg.InputContext) -> StreamsByDay[Any]:
@@ -131,40 +124,38 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                 + (" and more" if len(unknown) > _NAMED_DAYS else "")
             )
 
-        def problem(day: str, stored: Mapping[str, Any]) -> str:
-            found = "; ".join(content_differences(recorded[day], stored)) if day in recorded else ""
-            if found:
-                # Another run may have stored and recorded it in the meantime.
-                latest = self.recorded(context.instance, key, [day])
-                found = "; ".join(content_differences(latest.get(day, recorded[day]), stored))
-            return found
+        def open_day(day: str) -> DayStream[Any]:
+            record = recorded.get(day)
+            read = partial(self._read, context.instance, key, day, record)
+            return DayStream(read, made_from=record["sha256"] if record else "")
 
-        def reader(day: str) -> Callable[[], Generator[Any, None, StreamResult]]:
-            directory = self.directory(key, day)
+        return self.format.streams({day: open_day(day) for day in days})
 
-            def read() -> Generator[Any, None, StreamResult]:
-                with self.version(key, day) as (files, state):
-                    stored = yield from self.format.read_and_describe(files)
-                if wrong := problem(day, stored):
-                    raise UnlikeRecordedError(
-                        f"{day}: {key.to_user_string()}: {wrong}: materialize it again; if a run "
-                        "is still storing it, rerun this one afterwards"
-                    )
-                unknown = {} if day in recorded else {"never_recorded": str(directory)}
-                return StreamResult(
-                    {MADE_FROM: stored["sha256"], **unknown},
-                    is_current=lambda: self.directories.state(directory) == state,
+    def _read(
+        self, instance: dg.DagsterInstance, key: dg.AssetKey, day: str, recorded: Record | None
+    ) -> Generator[Any, None, StreamResult]:
+        directory = self.directory(key, day)
+        with self.reading(key, day) as (files, state):
+            stored = yield from self.format.read_and_describe(files)
+        if recorded and content_difference(recorded, stored):
+            # Another run may have stored and recorded it in the meantime.
+            latest = self.recorded(instance, key, [day]).get(day, recorded)
+            if wrong := content_difference(latest, stored):
+                raise UnlikeRecordedError(
+                    f"{day}: {key.to_user_string()}: {wrong}; if a run is still storing it, rerun "
+                    "this one afterwards"
                 )
-
-            return read
-
-        return self.format.streams(
-            {
-                day: DayStream(reader(day), made_from=recorded.get(day, {}).get("sha256", ""))
-                for day in days
-            }
+        unknown = {} if recorded else {"never_recorded": str(directory)}
+        return StreamResult(
+            {MADE_FROM: stored["sha256"], **unknown},
+            is_current=lambda: self.directories.state(directory) == state,
         )
 
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_type((StaleDayError, ReplacedError, TornDayError)),
+        stop=tenacity.stop_after_attempt(_READINGS),
+        reraise=True,
+    )
     def _store(
         self,
         key: dg.AssetKey,
@@ -177,67 +168,49 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         directory, stem = self.place(key, day)
         quarantine = self.quarantine(key, day)
         places = [quarantine.directory, directory] if self.has_quarantine else [directory]
+        reading = stream.reading()
 
-        def write() -> tuple[dict[str, Any], object]:
-            reading = stream.reading()
+        def check() -> None:
+            if not reading.result.is_current():
+                raise ReplacedError(f"{day}: the source of {directory} was replaced: run again")
+            guard.require(recent=True)
 
-            def check() -> None:
-                if not reading.result.is_current():
-                    raise ReplacedError(f"{day}: the source of {directory} was replaced: run again")
-                guard.require(recent=True)
+        with self.directories.replacing(*places) as replacement:
+            new = replacement.new[-1]
+            self.format.write(batch.until_stopped(reading), new, stem)
+            if reading.result.keeps_rows:
+                require_no_rows(self, key, day)
+            files = self.format.files(new, stem)
+            stored = {**reading.result.metadata, **describe(files), **self.path(key, day)}
+            stored |= change(self, key, day, files, stored["sha256"])
+            if self.has_quarantine:
+                stored |= quarantine.write(reading.result.rejects, replacement.new[0])
+            return stored, replacement.publish(check)
 
-            with self.directories.replacing(*places) as replacement:
-                new = replacement.new[-1]
-                self.format.write(batch.until_stopped(reading), new, stem)
-                if reading.result.keeps_rows:
-                    require_no_rows(self, key, day)
-                files = self.format.files(new, stem)
-                stored = {
-                    **reading.result.metadata,
-                    **self.format.counts(files),
-                    **describe(files),
-                    **self.path(key, day),
-                }
-                stored |= change(self, key, day, files, stored["sha256"])
-                if self.has_quarantine:
-                    stored |= quarantine.write(reading.result.rejects, replacement.new[0])
-                return stored, replacement.publish(check)
-
-        again = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((StaleDayError, ReplacedError, TornDayError)),
-            stop=tenacity.stop_after_attempt(_READINGS),
-            reraise=True,
-        )
-        return again(write)
-
-    def _as_it_lies(
+    def _to_record(
         self,
+        instance: dg.DagsterInstance,
         key: dg.AssetKey,
-        day: str,
-        metadata: dict[str, Any],
-        state: object,
-        recorded: Mapping[str, Any],
-    ) -> dict[str, Any] | None:
-        """Return what to record for a day that was stored a while ago.
+        stored: Mapping[str, dict[str, Any]],
+        states: Mapping[str, object],
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Return what to record for each day that this run has stored.
 
-        If another run has replaced it since, the current content is recorded. None if that is
-        unknown, because the day is being replaced again, or is damaged.
-
-        Args:
-            key: The asset.
-            day: The day.
-            metadata: What was stored.
-            state: The state of its directory then.
-            recorded: What another run may have recorded for the day since.
+        If another run has replaced a day since, its current content is recorded.
         """
-        if self.directories.state(self.directory(key, day)) == state:
-            return metadata
-        try:
-            stored = self.metadata(key, day)
-        except Exception:
-            # A damaged day may raise any error.
-            return None
-        if MADE_FROM not in metadata:
-            return stored
-        is_theirs = recorded and not [*content_differences(recorded, stored)]
-        return {**stored, MADE_FROM: recorded.get(MADE_FROM, "") if is_theirs else ""}
+        before = self.recorded(instance, key, stored)
+        for day, metadata in sorted(stored.items()):
+            theirs, found = before.get(day, {}), metadata
+            stamp = next_stamp(theirs)
+            if self.directories.state(self.directory(key, day)) != states[day]:
+                try:
+                    found = self.metadata(key, day)
+                except Exception:
+                    # It is damaged, which may raise any error, or is being replaced again. Without
+                    # knowing what is stored, prefer any other record to ours.
+                    stamp = 0.0
+                else:
+                    if MADE_FROM in metadata:
+                        is_theirs = theirs and not content_difference(theirs, found)
+                        found[MADE_FROM] = theirs.get(MADE_FROM, "") if is_theirs else ""
+            yield day, {**found, STAMP: dg.MetadataValue.timestamp(stamp)}

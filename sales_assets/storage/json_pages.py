@@ -5,14 +5,11 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from typing_extensions import override
-
 from sales_assets.feed.page import Page
 from sales_assets.feed.stream import PagesByDay
-from sales_assets.storage.files import InvalidPartitionError, read_file
+from sales_assets.storage.files import Description, InvalidPartitionError, read_file
 from sales_assets.storage.location import Location
 from sales_assets.storage.partition_format import REPAIR, PartitionFormat
-from sales_assets.storage.stored_day import Description
 
 _PAGE = re.compile(r"(?:_([1-9][0-9]*))?\.json")
 
@@ -39,24 +36,19 @@ class JsonPages(PartitionFormat[Page]):
         if number == 1:
             (directory / f"{stem}_1.json").rename(directory / f"{stem}.json")
 
-    @override
-    def is_ours(self, name: str, stem: str) -> bool:
-        return _number(name, stem) is not None
-
     def files(self, directory: Location, stem: str) -> Sequence[Location]:
         """List the pages by number: 10 comes after 9."""
-        numbers = {
-            number
-            for path in directory.iterdir()
-            if (number := _number(path.name, stem)) is not None
-        }
-        if numbers == {0}:
-            return [directory / f"{stem}.json"]
-        if not numbers or (min(numbers), max(numbers)) != (1, len(numbers)):
+        pages: dict[int, Location] = {}
+        for path in directory.iterdir():
+            found = _PAGE.fullmatch(path.name, len(stem))
+            if found and path.name.startswith(stem):
+                pages[int(found[1] or 0)] = path
+        numbers = sorted(pages)
+        if not numbers or numbers not in ([0], [*range(1, len(numbers) + 1)]):
             raise InvalidPartitionError(
                 f"the pages in {directory} are not numbered from 1 without gaps: {REPAIR}"
             )
-        return [directory / f"{stem}_{number}.json" for number in sorted(numbers)]
+        return [pages[number] for number in numbers]
 
     def read(self, files: Sequence[Location]) -> Iterator[Page]:
         """Read page by page."""
@@ -73,17 +65,3 @@ class JsonPages(PartitionFormat[Page]):
     def rows(self, files: Sequence[Location]) -> Iterator[Any]:
         """Parse page by page."""
         return (row for page in self.read(files) for row in page.rows)
-
-    def count_rows(self, files: Sequence[Location]) -> int:
-        """Count page by page."""
-        return sum(page.count for page in self.read(files))
-
-    def counts(self, files: Sequence[Location]) -> dict[str, int]:
-        """Count the pages."""
-        return {"files": len(files)}
-
-
-def _number(name: str, stem: str) -> int | None:
-    """Parse the number of a page from its file name; 0 for a single page."""
-    match = _PAGE.fullmatch(name, len(stem))
-    return int(match[1] or 0) if match and name.startswith(stem) else None

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from sales_assets.feed.stream import StreamsByDay
-from sales_assets.storage.files import entries, is_dropping
+from sales_assets.storage.files import describe
 from sales_assets.storage.location import Location
-from sales_assets.storage.stored_day import describe
 
 T = TypeVar("T")
 
@@ -39,10 +38,6 @@ class PartitionFormat(ABC, Generic[T]):
         """
 
     @abstractmethod
-    def is_ours(self, name: str, stem: str) -> bool:
-        """Return whether `write` could have created a file of this name."""
-
-    @abstractmethod
     def files(self, directory: Location, stem: str) -> Sequence[Location]:
         """List the files of a partition in content order, without foreign files.
 
@@ -59,26 +54,14 @@ class PartitionFormat(ABC, Generic[T]):
         """
 
     def read_and_describe(self, files: Sequence[Location]) -> Generator[T, None, dict[str, Any]]:
-        """Read like `read`; return the description of the files, as `stored_day.describe` does."""
+        """Read like `read`; return the description of the files, as `describe` does."""
         yield from self.read(files)
         return describe(files)
 
-    @abstractmethod
     def rows(self, files: Sequence[Location]) -> Iterator[Any]:
         """Read row by row, whatever the items of `read` are."""
+        return self.read(files)
 
-    @abstractmethod
     def count_rows(self, files: Sequence[Location]) -> int:
         """Count the rows of a partition, if possible without reading all of them."""
-
-    def counts(self, files: Sequence[Location]) -> dict[str, int]:
-        """Return counts that vary by day, for the metadata; empty if every day is one file."""
-        return {}
-
-    def strangers(self, directory: Location, stem: str) -> list[Location]:
-        """List foreign files, except those that operating systems create."""
-        return [
-            path
-            for path in entries(directory)
-            if not self.is_ours(path.name, stem) and not is_dropping(path.name)
-        ]
+        return sum(1 for _ in self.rows(files))

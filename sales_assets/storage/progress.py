@@ -12,7 +12,6 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from sales_assets.storage.changes import FIRST, UNCHANGED
 
 _SECONDS_BETWEEN_LINES = 5.0
-
 _LONG_RANGE = 30
 
 Stored = Mapping[str, Mapping[str, Any]]
@@ -28,29 +27,22 @@ class Progress:
         log: logging.Logger,
         seconds_between_lines: float = _SECONDS_BETWEEN_LINES,
     ) -> None:
-        """Report on these days."""
         self._asset = asset
         self._days = days
         self._log = log
-        self._started = time.monotonic()
         self._pause = seconds_between_lines
-        self._next_line = self._started + self._pause
+        self._started = self._last_line = time.monotonic()
 
     def show(self, stored: Stored, failed: int) -> None:
-        """Log the progress of a range, if a line is due.
-
-        Args:
-            stored: The metadata of each stored day.
-            failed: The number of failed days.
-        """
+        """Log how many days of a range are stored and have failed, if a line is due."""
         now = time.monotonic()
-        if len(self._days) == 1 or now < self._next_line:
-            return
-        self._next_line = now + self._pause
-        parts = [f"{len(stored)} of {len(self._days)} days stored", f"{_rows(stored):,} rows"]
-        if failed:
-            parts.insert(1, f"{failed} failed")
-        self._log.info(f"{self._asset}: {', '.join(parts)}, {now - self._started:.0f} s so far")
+        if len(self._days) > 1 and now - self._last_line >= self._pause:
+            self._last_line = now
+            failures = f" {failed} failed," if failed else ""
+            self._log.info(
+                f"{self._asset}: {len(stored)} of {len(self._days)} days stored,{failures} "
+                f"{_rows(stored):,} rows, {now - self._started:.0f} s so far"
+            )
 
     def end(self, stored: Stored) -> None:
         """Log what was stored: the path of a single day, or how many days of a range changed."""
@@ -61,7 +53,8 @@ class Progress:
                 f"{metadata['change']}, in {metadata['path'].value}"
             )
             return
-        kinds = Counter(_kind(metadata["change"]) for metadata in stored.values())
+        names = {FIRST: "new", UNCHANGED: "unchanged"}
+        kinds = Counter(names.get(one["change"], "changed") for one in stored.values())
         self._log.info(
             f"{self._asset}: {len(stored)} days stored "
             f"({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}), "
@@ -85,7 +78,3 @@ def advise_on_events(
 
 def _rows(stored: Stored) -> int:
     return sum(metadata.get("dagster/row_count", 0) for metadata in [*stored.values()])
-
-
-def _kind(change: str) -> str:
-    return {FIRST: "new", UNCHANGED: "unchanged"}.get(change, "changed")

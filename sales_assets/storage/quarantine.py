@@ -9,34 +9,29 @@ before the day without them is published, and deleted only after a day with all 
 is harmless, since nothing is missing, and `sales-assets verify` reports it.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from sales_assets.storage.files import open_file
+from sales_assets.storage.files import chunks_of
 from sales_assets.storage.location import Location
-from sales_assets.storage.stored_day import describe
 
 LAYER = "quarantine"
-
-# The file may be foreign, with lines of any length.
-_CHUNK = 1 << 20
 
 
 class Quarantine:
     """The invalid records of one day.
 
-    Attributes:
+    Args:
         directory: Their directory, if there are any.
-        file: The only file in it.
+        stem: The name of the only file in it, without `.jsonl`.
     """
 
     def __init__(self, directory: Location, stem: str) -> None:
-        """Use `STEM.jsonl` in this directory."""
         self.directory = directory
         self.file = directory / f"{stem}.jsonl"
 
@@ -48,40 +43,32 @@ class Quarantine:
             directory: An empty directory, to be put in place later.
 
         Returns:
-            A description of the file, as metadata of the day.
+            What `metadata` returns once the directory is in place.
         """
-        lines = [f"{json.dumps(record)}\n" for record in records]
-        if not lines:
-            return {}
         file = directory / self.file.name
-        file.write_text("".join(lines), encoding="ascii", newline="\n")
-        return self._metadata(file)
+        lines = [f"{json.dumps(record)}\n" for record in records]
+        if lines:
+            file.write_text("".join(lines), encoding="ascii", newline="\n")
+        return self._describe(file)
 
-    def stored(self) -> dict[str, Any]:
-        """Return the same metadata for the stored file; empty if there is none.
-
-        Raises:
-            InvalidPartitionError: It is not a regular file.
-        """
-        try:
-            return self._metadata(self.file)
-        except FileNotFoundError:
-            return {}
-
-    def count(self) -> int:
-        """Count the records; 0 if there is no file.
+    def metadata(self) -> dict[str, Any]:
+        """Describe the file as metadata of the day; it may be foreign, with lines of any length.
 
         Raises:
             InvalidPartitionError: It is not a regular file.
         """
-        try:
-            with open_file(self.file) as file:
-                return sum(chunk.count(b"\n") for chunk in iter(partial(file.read, _CHUNK), b""))
-        except FileNotFoundError:
-            return 0
+        return self._describe(self.file)
 
-    def _metadata(self, file: Location) -> dict[str, Any]:
+    def _describe(self, file: Location) -> dict[str, Any]:
+        lines, digest = 0, hashlib.sha256()
+        try:
+            for chunk in chunks_of(file):
+                lines += chunk.count(b"\n")
+                digest.update(chunk)
+        except FileNotFoundError:
+            return {"rejected_rows": 0}
         return {
+            "rejected_rows": lines,
             "quarantine": dg.MetadataValue.path(str(self.file)),
-            "quarantine_sha256": describe([file])["sha256"],
+            "quarantine_sha256": digest.hexdigest(),
         }

@@ -29,16 +29,29 @@ MADE_FROM = "made_from_sha256"
 MATERIALIZATION = "materialization"
 """In addition to the metadata: its materialization, for check evaluations."""
 
-_STORED_AT = "stored_at"
-"""Orders the records of earlier versions: wall-clock time when the day was stored."""
+_REQUIRED: Mapping[str, type | tuple[type, ...]] = {
+    "sha256": str,
+    "dagster/row_count": int,
+    STAMP: (int, float),
+}
+_TYPES = {
+    **_REQUIRED,
+    "sizes_sha256": str,
+    "rejected_rows": int,
+    "quarantine_sha256": str,
+    "unknown_fields": dict,
+    MADE_FROM: str,
+    PAGE_ROWS: dict,
+}
 
 Record = Mapping[str, Any]
+IsHere = Callable[[str, str], bool]
 
 
 def recorded_days(
     instance: dg.DagsterInstance,
     asset_key: dg.AssetKey,
-    is_here: Callable[[str, str], bool],
+    is_here: IsHere,
     days: Collection[str] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Fetch the current record of each day: the one with the latest stamp.
@@ -53,69 +66,47 @@ def recorded_days(
         days: The days of interest; all unless given.
 
     Returns:
-        The metadata values by day; a day without a record is missing.
+        The metadata values by day.
     """
     found: dict[str, dict[str, Any]] = {}
-    for record in _records(instance.fetch_materializations, asset_key, days):
-        day, materialization = record.partition_key, record.asset_materialization
-        if day is None or materialization is None or not is_day(day):
-            continue
-        metadata = _values(materialization.metadata)
-        metadata.setdefault(STAMP, metadata.get(_STORED_AT, record.timestamp))
-        metadata[MATERIALIZATION] = AssetCheckEvaluationTargetMaterializationData(
-            storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
-        )
-        if not _is_ours(metadata) or not is_here(day, metadata["path"]):
-            continue
-        if day not in found or found[day][STAMP] < metadata[STAMP]:
+    events = _events(instance.fetch_materializations, asset_key, is_here, days)
+    for day, metadata, event in events:
+        metadata.setdefault(STAMP, event.timestamp)
+        if _is_ours(metadata) and (day not in found or found[day][STAMP] < metadata[STAMP]):
+            metadata[MATERIALIZATION] = AssetCheckEvaluationTargetMaterializationData(
+                storage_id=event.storage_id, run_id=event.run_id, timestamp=event.timestamp
+            )
             found[day] = metadata
     return found
 
 
 def tried_days(
-    instance: dg.DagsterInstance,
-    asset_key: dg.AssetKey,
-    is_here: Callable[[str, str], bool],
-    days: Collection[str],
+    instance: dg.DagsterInstance, asset_key: dg.AssetKey, is_here: IsHere, days: Collection[str]
 ) -> set[tuple[str, str]]:
-    """Fetch the upstream content from which making a day has failed.
-
-    Returns:
-        Days, each with the SHA-256 of its upstream content.
-    """
-    found: set[tuple[str, str]] = set()
-    for record in _records(instance.fetch_observations, asset_key, days):
-        day, observation = record.partition_key, record.asset_observation
-        if day is not None and observation is not None:
-            metadata = _values(observation.metadata)
-            path, made_from = metadata.get("path"), metadata.get(MADE_FROM)
-            if isinstance(path, str) and isinstance(made_from, str) and is_here(day, path):
-                found.add((day, made_from))
-    return found
+    """Fetch each failed day with the SHA-256 of the upstream day that it was made from."""
+    events = _events(instance.fetch_observations, asset_key, is_here, days)
+    return {
+        (day, metadata[MADE_FROM])
+        for day, metadata, _ in events
+        if isinstance(metadata.get(MADE_FROM), str)
+    }
 
 
 def next_stamp(before: Record | None) -> float:
-    """Return the stamp of a record that replaces another, in seconds since 1970.
+    """Return the stamp of a record that replaces another, if any, in seconds since 1970.
 
     This is the send rule of a hybrid logical clock (Kulkarni et al. 2014,
     https://cse.buffalo.edu/tech-reports/2014-04.pdf): the wall clock, unless it is not later than
     the known stamp. Thus a wrong clock cannot make a newer record lose to an older one.
-
-    Args:
-        before: The current record; None if there is none.
     """
     now = time.time()
     return max(now, math.nextafter(before[STAMP], math.inf)) if before else now
 
 
 def is_made_from(made: Record, source: Record) -> bool:
-    """Return whether a day was made from its current upstream day.
+    """Return whether a day was made from its current upstream day, by the records of both.
 
     Status, checks, `verify` and the automation all use this.
-
-    Args:
-        made: The record of the day.
-        source: The record of the upstream day.
     """
     if MADE_FROM in made:
         return bool(made[MADE_FROM] == source["sha256"])
@@ -123,47 +114,30 @@ def is_made_from(made: Record, source: Record) -> bool:
     return bool(made[STAMP] >= source[STAMP])
 
 
-def _records(
-    fetch: Callable[..., Any], asset_key: dg.AssetKey, days: Collection[str] | None
-) -> Iterator[dg.EventLogRecord]:
-    """Fetch the records of some days, latest first."""
-    if days is not None and not days:
-        return
+def _events(
+    fetch: Callable[..., Any],
+    asset_key: dg.AssetKey,
+    is_here: IsHere,
+    days: Collection[str] | None,
+) -> Iterator[tuple[str, dict[str, Any], dg.EventLogRecord]]:
+    """Fetch events on days of this storage, latest first: each day and metadata with its event."""
+    has_more, cursor = days is None or len(days) > 0, None
     query = dg.AssetRecordsFilter(asset_key, asset_partitions=None if days is None else [*days])
-    cursor = None
-    while True:
+    while has_more:
         page = fetch(query, limit=_AT_ONCE, cursor=cursor)
-        yield from page.records
-        if not page.has_more:
-            return
-        cursor = page.cursor
-
-
-def _values(metadata: Mapping[str, dg.MetadataValue[Any]]) -> dict[str, Any]:
-    return {name: value.value for name, value in metadata.items()}
-
-
-_OURS: Mapping[str, type | tuple[type, ...]] = {
-    "path": str,
-    "sha256": str,
-    "dagster/row_count": int,
-    STAMP: (int, float),
-}
-_OURS_OR_NOTHING: Mapping[str, type] = {
-    "sizes_sha256": str,
-    "rejected_rows": int,
-    "quarantine_sha256": str,
-    "unknown_fields": dict,
-    MADE_FROM: str,
-    PAGE_ROWS: dict,
-}
+        for event in page.records:
+            day, told = event.partition_key, event.asset_materialization or event.asset_observation
+            if day is not None and told is not None and is_day(day):
+                metadata = {name: value.value for name, value in told.metadata.items()}
+                path = metadata.get("path")
+                if isinstance(path, str) and is_here(day, path):
+                    yield day, metadata, event
+        has_more, cursor = page.has_more, page.cursor
 
 
 def _is_ours(metadata: Record) -> bool:
     return (
-        all(isinstance(metadata.get(name), kind) for name, kind in _OURS.items())
-        and all(
-            isinstance(metadata.get(name, kind()), kind) for name, kind in _OURS_OR_NOTHING.items()
-        )
+        metadata.keys() >= _REQUIRED.keys()
+        and all(isinstance(metadata[name], _TYPES[name]) for name in metadata.keys() & _TYPES)
         and math.isfinite(metadata[STAMP])
     )

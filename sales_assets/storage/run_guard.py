@@ -22,7 +22,6 @@ class RunGuard:
     """The status of a run of this process in the instance; safe to share between threads."""
 
     def __init__(self, instance: dg.DagsterInstance, run_id: str) -> None:
-        """Prepare without querying the instance."""
         self._instance = instance
         self._run_id = run_id
         self._asked = float("-inf")

@@ -57,7 +57,7 @@ def test_a_day_of_orders_is_stored_checked_and_verified(
     first = json.loads((tmp_path / f"raw/orders/{DAY}/orders_{DAY}_1.json").read_bytes())
     assert (first["data"][0]["order-id"], first["meta"]) == ("o1", {"next": "c2", "total": 3})
     rows = storage[FEED.rows_key]
-    with rows.files(FEED.stg.key, DAY) as files:
+    with rows.reading(FEED.stg.key, DAY) as (files, _):
         [one, _, three] = rows.format.rows(files)
     utc = datetime.timezone.utc
     placed_at = datetime.datetime(2022, 8, 8, 22, 30, tzinfo=utc)

@@ -52,7 +52,7 @@ def test_a_day_of_refunds_is_stored_typed_and_checked(
     raw = tmp_path / f"raw/refunds/{DAY}/refunds_{DAY}_1.json"
     assert raw.read_bytes() == server.days[DAY][0]
     rows = storage[FEED.rows_key]
-    with rows.files(FEED.stg.key, DAY) as files:
+    with rows.reading(FEED.stg.key, DAY) as (files, _):
         stored = [(row["amount"], row["reason"]) for row in rows.format.rows(files)]
     assert stored == [(2.5, None), (5.0, "broken"), (7.5, None)]
 

@@ -254,8 +254,7 @@ def test_empty_objects_that_a_console_makes_for_folders_count_as_nothing(
     assert pages.directories.leftovers() == []
     (directory / f"sales_{DAY}.json").write_bytes(b"[]")
     assert pages.directories.exists(directory)
-    assert pages.strangers(key, DAY) == []
-    assert pages.describe(key, DAY)["files"] == 1
+    assert pages.metadata(key, DAY)["files"] == 1
     with dg.DagsterInstance.ephemeral() as instance:
         verification = Verification(instance, [Layer(key, SALES_DAYS, pages)])
         assert verification.days() == [DAY]

@@ -75,7 +75,7 @@ def test_a_stored_day_is_described_with_its_place(days: DayDirectories, tmp_path
 
 def test_a_day_that_was_never_stored_is_named(days: DayDirectories) -> None:
     with pytest.raises(MissingPartitionError, match=r"has no day 2022-08-10 .*materialize"):
-        days.describe(KEY, "2022-08-10")
+        days.metadata(KEY, "2022-08-10")
 
 
 def record(instance: dg.DagsterInstance, **metadata: Any) -> None:

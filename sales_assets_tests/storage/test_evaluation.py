@@ -5,7 +5,8 @@ import pytest
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from sales_assets.sales.checks import SALES_CHECKS
-from sales_assets.storage.evaluation import Evaluations, Finding, daily_check, evaluate
+from sales_assets.storage.evaluation import Finding, daily_check
+from sales_assets_tests.helpers.checked_days import EMPTY
 from sales_assets_tests.helpers.evaluations import evaluations_of, failed
 from sales_assets_tests.helpers.materialize import range_tags
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
@@ -64,20 +65,22 @@ def judged(
     @dg.asset(
         partitions_def=dg.DailyPartitionsDefinition(DAYS[0]),
         backfill_policy=dg.BackfillPolicy.single_run(),
+        io_manager_key="empty",
     )
     def things() -> None: ...
 
-    def look(context: dg.AssetCheckExecutionContext, _: object) -> Evaluations:
-        days = context.partition_keys
-        return evaluate(
-            context, days, {}, lambda day: last if last and day == days[-1] else finding
-        )
-
     check = daily_check(
-        things, look, name="are_right", description="As it is judged.", blocking=blocking
+        things,
+        lambda _, day: last if last and day == DAYS[-1] else finding,
+        name="are_right",
+        description="As it is judged.",
+        blocking=blocking,
     )
     definitions = dg.Definitions(
-        assets=[things], asset_checks=[check], jobs=[dg.define_asset_job("all")]
+        assets=[things],
+        asset_checks=[check],
+        jobs=[dg.define_asset_job("all")],
+        resources=EMPTY,
     )
     return definitions.resolve_job_def("all").execute_in_process(
         tags=range_tags(DAYS[0], DAYS[-1]), raise_on_error=False

@@ -123,7 +123,7 @@ def test_an_upload_that_fails_is_tried_again_and_a_day_that_is_left_torn_is_name
         assert f"1 of 3 days failed; existing data was kept, except for {DAY}\n" in str(error.value)
         assert "both the old and the new day, since its upload failed (OSError" in str(error.value)
         with pytest.raises(ReplacedError):
-            PartitionDirectoryIOManager(base_dir, JsonPages()).describe(THINGS, DAY)
+            PartitionDirectoryIOManager(base_dir, JsonPages()).metadata(THINGS, DAY)
     assert store_things(base_dir, instance, new, FIRST, LAST) == new
 
 

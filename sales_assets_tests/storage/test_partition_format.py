@@ -9,9 +9,9 @@ from sales_assets.feed.page import Page
 from sales_assets.feed.stream import Reading
 from sales_assets.sales.sale import SALE
 from sales_assets.storage.avro_file import AvroFile
+from sales_assets.storage.files import describe
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets.storage.partition_format import PartitionFormat
-from sales_assets.storage.stored_day import describe
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.streams import typed
 
@@ -41,14 +41,3 @@ def test_a_day_is_described_as_it_is_read(stored: PartitionFormat[Any], tmp_path
 def test_rows_are_counted_as_they_are_read(stored: PartitionFormat[Any], tmp_path: Path) -> None:
     files = stored.files(tmp_path, STEM)
     assert stored.count_rows(files) == len(list(stored.rows(files))) == 3
-
-
-def test_what_is_written_is_ours_and_what_a_person_puts_there_is_a_stranger(
-    stored: PartitionFormat[Any], tmp_path: Path
-) -> None:
-    assert stored.strangers(tmp_path, STEM) == []
-    for name in ("notes.txt", f"sales_{DAY}.bak", "sales_2022-08-10.json", ".DS_Store"):
-        (tmp_path / name).touch()
-    assert {path.name for path in stored.strangers(tmp_path, STEM)} == {
-        *("notes.txt", f"sales_{DAY}.bak", "sales_2022-08-10.json"),
-    }

@@ -34,16 +34,6 @@ def test_the_record_with_the_latest_stamp_counts_in_whatever_order_they_came(
     assert found(instance) == {"2022-08-09": "late"}
 
 
-def test_records_of_earlier_versions_are_ordered_by_when_they_were_stored(
-    instance: dg.DagsterInstance,
-) -> None:
-    record(instance, "2022-08-09", sha256="late", stored_at=3.0)
-    record(instance, "2022-08-09", sha256="early", stored_at=1.0)
-    assert found(instance) == {"2022-08-09": "late"}
-    record(instance, "2022-08-09", sha256="by hand")
-    assert found(instance) == {"2022-08-09": "by hand"}
-
-
 @pytest.mark.parametrize("before", [1.0, 1e9, 4e9, 1e18, 1e300])
 def test_a_stamp_is_later_than_that_of_the_record_before_whatever_the_clock_says(
     before: float,
