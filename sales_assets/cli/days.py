@@ -1,12 +1,12 @@
 """The commands `verify` and `status`, which report on days."""
 
-import datetime
 import itertools
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,26 +15,24 @@ from sales_assets.settings import Settings
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-Day = datetime.datetime | None
 
-
-def _of_days(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of a report on days to a command."""
-    a_day = click.DateTime(["%Y-%m-%d"])
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
-        click.option("--to", "last", type=a_day, help="Last day (default: all days)."),
-        click.option("--from", "first", type=a_day, help="First day (default: all days)."),
-    ):
-        function = option(function)
-    return function
+_DAY = click.DateTime(["%Y-%m-%d"])
+_FROM = click.option(
+    "--from", "first", type=_DAY, default="1000-01-01", help="First day (default: all days)."
+)
+_TO = click.option(
+    "--to", "last", type=_DAY, default="9999-12-31", help="Last day (default: all days)."
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 @click.command()
-@_of_days
+@_FROM
+@_TO
+@_JSON
 @click.option("--fix", is_flag=True, help="Record unrecorded days and remove leftovers.")
-@click.pass_context
-def verify(context: click.Context, first: Day, last: Day, fix: bool, as_json: bool) -> None:
+@click.pass_obj
+def verify(set_to: Settings, first: datetime, last: datetime, fix: bool, as_json: bool) -> None:
     """Compare Dagster's record of each day with what is stored.
 
     Prints a line for each day that differs. The exit status is 0 only if all days match, or if
@@ -46,25 +44,21 @@ def verify(context: click.Context, first: Day, last: Day, fix: bool, as_json: bo
       sales-assets verify --from 2022-08-09 --to 2022-08-15
       sales-assets verify --fix
     """  # noqa: D301 - for click
-    set_to: Settings = context.obj
     with _history(set_to, first, last) as instance:
         from sales_assets.definitions import BASE_DIR, LAYERS
         from sales_assets.storage.comparison import Difference
         from sales_assets.verify import Verification
 
         verification = Verification(instance, LAYERS)
-        days = verification.days(*_bounds(first, last))
+        days = verification.days(f"{first:%F}", f"{last:%F}")
         if not days:
             raise click.ClickException(
                 f"nothing to compare: no such day is recorded in {set_to.dagster_home} "
                 f"(DAGSTER_HOME) or stored in {BASE_DIR} (BASE_DIR)"
             )
-        if sys.stderr.isatty():  # Someone is waiting.
-            click.echo(f"comparing {len(days)} days", err=True)
         found: list[tuple[str, Difference]] = []
-        storage = [("", [one]) for one in verification.storage(fix=fix)]
-        by_day = ((day, verification.day(day, fix=fix)) for day in days)
-        for day, differences in itertools.chain(storage, by_day):
+        for day in ("", *days):
+            differences = verification.day(day, fix=fix) if day else verification.storage(fix=fix)
             found += [(day, one) for one in differences]
             if differences and not as_json:
                 click.echo(f"{day or 'storage'}  {'; '.join(map(str, differences))}")
@@ -73,16 +67,16 @@ def verify(context: click.Context, first: Day, last: Day, fix: bool, as_json: bo
         items = [{"day": day or None, **one._asdict()} for day, one in found]
         click.echo(json.dumps({"days": len(days), "differences": items}, indent=2))
     elif is_sound:
-        click.echo(
-            "1 day is as recorded" if len(days) == 1 else f"{len(days)} days are as recorded"
-        )
-    context.exit(0 if is_sound else 1)
+        click.echo(f"{'1 day is' if len(days) == 1 else f'{len(days)} days are'} as recorded")
+    sys.exit(0 if is_sound else 1)
 
 
 @click.command()
-@_of_days
-@click.pass_context
-def status(context: click.Context, first: Day, last: Day, as_json: bool) -> None:
+@_FROM
+@_TO
+@_JSON
+@click.pass_obj
+def status(set_to: Settings, first: datetime, last: datetime, as_json: bool) -> None:
     """List the days that are missing, failed, not yet converted, or recently changed.
 
     Covers SALES_START_DATE to yesterday unless you give a range. The exit status is 0 only if no
@@ -94,7 +88,6 @@ def status(context: click.Context, first: Day, last: Day, as_json: bool) -> None
       sales-assets status
       sales-assets status --from 2022-08-09 --to 2022-08-15
     """  # noqa: D301 - for click
-    set_to: Settings = context.obj
     with _history(set_to, first, last) as instance:
         from sales_assets import status as days_of
         from sales_assets.definitions import LAYERS
@@ -103,7 +96,7 @@ def status(context: click.Context, first: Day, last: Day, as_json: bool) -> None
         days: set[str] = set()
         # Feeds may begin on different days.
         for partitions, layers in itertools.groupby(LAYERS, key=lambda layer: layer.days):
-            between = days_of.days_between(partitions, *_bounds(first, last))
+            between = days_of.days_between(partitions, f"{first:%F}", f"{last:%F}")
             days |= set(between)
             found |= days_of.status(instance, [*layers], between, set_to.sales_lookback_days)
     if as_json:
@@ -112,18 +105,18 @@ def status(context: click.Context, first: Day, last: Day, as_json: bool) -> None
     else:
         for name, one in found.items():
             click.echo("\n".join(one.lines(name)))
-    context.exit(0 if all(one.is_whole for one in found.values()) else 1)
+    sys.exit(0 if all(one.is_whole for one in found.values()) else 1)
 
 
 @contextmanager
-def _history(set_to: Settings, first: Day, last: Day) -> Iterator["DagsterInstance"]:
+def _history(set_to: Settings, first: datetime, last: datetime) -> Iterator["DagsterInstance"]:
     """Open the Dagster instance that has recorded these days.
 
     Raises:
         UsageError: The range is reversed, or there is no such instance.
     """
-    if first and last and first > last:
-        raise click.UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
+    if first > last:
+        raise click.UsageError(f"--from {first:%F} is after --to {last:%F}")
     if not set_to.dagster_home:
         raise click.UsageError(
             "DAGSTER_HOME is not set: set it to the directory of the Dagster instance that "
@@ -133,12 +126,7 @@ def _history(set_to: Settings, first: Day, last: Day) -> Iterator["DagsterInstan
 
     try:
         instance = dg.DagsterInstance.get()
-    except dg.DagsterInvariantViolationError as error:
-        raise click.UsageError(str(error)) from None
+    except dg.DagsterError as error:
+        raise click.UsageError(str(error)[:300]) from None
     with instance:
         yield instance
-
-
-def _bounds(first: Day, last: Day) -> tuple[str, str]:
-    """Return the ends of a range as text; all days are between them."""
-    return f"{first:%Y-%m-%d}" if first else "", f"{last:%Y-%m-%d}" if last else "9999"

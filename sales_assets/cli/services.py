@@ -25,7 +25,7 @@ def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> N
     """
     from sales_assets.http.tokens import check_token
     from sales_assets.sample.api import SampleApi
-    from sales_assets.sample.faults import Faults, InvalidFaultsError
+    from sales_assets.sample.faults import Faults
 
     token = set_to.auth_token
     if not token:
@@ -35,10 +35,7 @@ def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> N
         )
     check_token(token, "AUTH_TOKEN")
     _log_to_stderr()
-    try:
-        api = SampleApi(token, host=host, port=port, faults=Faults.read(faults) if faults else None)
-    except InvalidFaultsError as error:
-        raise click.UsageError(str(error)) from error
+    api = SampleApi(token, host=host, port=port, faults=Faults.read(faults) if faults else None)
     click.echo(f"sample sales (invented) at {api.url}; use it with SALES_API_URL={api.url}")
     try:
         api.serve_forever()
@@ -89,16 +86,14 @@ def http_jobs(
     Each request becomes a run in its own process. If SALES_HTTP_TOKEN is set, requests must send it
     as `Authorization: Bearer TOKEN`.
     """
-    from sales_assets.http_jobs.serve import CannotServeError, serve
+    from sales_assets.http_jobs.serve import serve
 
-    both = {"raw": raw_port, "stg": stg_port}
-    ports = {only: both[only]} if only else both
+    ports = {"raw": raw_port, "stg": stg_port}
+    if only:
+        ports = {only: ports[only]}
     more = [Path(root) for root in set_to.sales_http_roots.split(os.pathsep) if root]
     token = set_to.sales_http_token or None
-    try:
-        serve(host, ports, [*roots, *more], token, jobs, stop_within, click.echo)
-    except CannotServeError as error:
-        raise click.UsageError(str(error)) from error
+    serve(host, ports, [*roots, *more], token, jobs, stop_within, click.echo)
     click.echo("stopped")
 
 

@@ -8,6 +8,8 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from sales_assets import settings
 from sales_assets.http.address import InvalidAddressError, is_loopback
 from sales_assets.http.tokens import check_token
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class CannotServeError(Exception):
+class CannotServeError(click.UsageError):
     """The jobs cannot be served like this; the text says what to change."""
 
 
