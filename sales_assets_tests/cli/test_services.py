@@ -1,4 +1,4 @@
-"""What holds for every command, and for those that serve."""
+"""What holds for every command."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -7,20 +7,23 @@ import pytest
 
 from sales_assets_tests.helpers.commands import Command
 
-VERIFY = ("-c", "from sales_assets.cli import main; main()", "verify")
+OURS = ("-c", "from sales_assets.cli import main; main()")
+
+
+def error_of(python: Command, **variables: str) -> str:
+    """Run a command that fails before it begins; give what it says."""
+    result = python(*OURS, "verify", **variables)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    return str(result.stderr.splitlines()[-1])
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [("BASE_DIR", " "), ("SALES_SCHEDULE_HOUR", "x"), ("SALES_START_DATE", "2022-02-30")],
 )
-def test_a_setting_that_is_wrong_is_named_without_a_traceback(
-    python: Command, name: str, value: str
-) -> None:
-    result = python(*VERIFY, **{name: value})
-    assert result.returncode == 2
-    assert f"Error: {name} is {value!r}" in result.stderr
-    assert "Traceback" not in result.stderr
+def test_a_setting_that_is_wrong_is_named(python: Command, name: str, value: str) -> None:
+    assert f"Error: {name} is {value!r}" in error_of(python, **{name: value})
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
@@ -28,21 +31,15 @@ def test_an_env_file_of_another_encoding_is_named_in_one_sentence(
     python: Command, tmp_path: Path, encoding: str
 ) -> None:
     (tmp_path / ".env").write_text("SALES_SCHEDULE_HOUR=2\n", encoding)
-    result = python(*VERIFY)
-    assert result.returncode == 2
-    assert result.stderr.splitlines()[-1] == "Error: .env is not UTF-8 text: save it as UTF-8"
-    assert "Traceback" not in result.stderr
+    assert error_of(python) == "Error: .env is not UTF-8 text: save it as UTF-8"
 
 
 def test_an_env_file_that_cannot_be_read_is_named_in_one_sentence(
     python: Command, tmp_path: Path
 ) -> None:
     (tmp_path / ".env").symlink_to("/proc/self/mem")
-    result = python(*VERIFY)
-    assert result.returncode == 2
-    assert "Error: .env cannot be read (Input/output error)" in result.stderr
-    assert "Traceback" not in result.stderr
+    assert error_of(python) == "Error: .env cannot be read (Input/output error)"
 
 
 def test_the_command_knows_its_version(python: Command) -> None:
-    assert python(*VERIFY[:2], "--version").stdout.strip().endswith(version("sales_assets"))
+    assert python(*OURS, "--version").stdout.strip().endswith(version("sales_assets"))
