@@ -6,6 +6,7 @@ neither validates rows nor knows where pages are stored.
 
 import datetime
 import functools
+import json
 import time
 from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
@@ -117,7 +118,10 @@ class DailyApi(HttpApi):
                 if not allow_empty:
                     raise
                 require_unknown(paging())
-                yield Page.empty(self.rows_at)
+                empty: Any = []
+                for key in reversed(self.rows_at.split(".") if self.rows_at else []):
+                    empty = {key: empty}
+                yield Page(json.dumps(empty).encode(), self.rows_at)
                 found = {"ended": "404 on page 1, treated as a day without rows"}
                 is_unknown = True
             known = {"source": self.source, "retries": len(retries), **found}
@@ -204,18 +208,15 @@ class DailyApi(HttpApi):
             if not isinstance(value, kind):
                 expected = getattr(kind, "__name__", kind)
                 raise InvalidApiError(f"{cls.__name__}.{name} is {value!r}, not {expected}")
-        styles: list[object] = [cls.day, cls.paging]
+        styles: list[Any] = [cls.day, cls.paging]
         if isinstance(cls.token_style, ParameterToken):
             styles.append(cls.token_style)
         names = [*cls.parameters]
         for style in styles:
-            texts = {name: value for name, value in vars(style).items() if isinstance(value, str)}
-            names += [value for name, value in texts.items() if "format" not in name]
-        for name in names:
-            if not name:
-                raise InvalidApiError(f"{cls.__name__} has a parameter without a name")
-            if names.count(name) > 1:
-                raise InvalidApiError(f"{cls.__name__}: two parameters are named {name!r}")
+            texts = {key: text for key, text in vars(style).items() if isinstance(text, str)}
+            names += [text for key, text in texts.items() if "format" not in key]
+        if "" in names or len({*names}) < len(names):
+            raise InvalidApiError(f"{cls.__name__}: parameters need unique names, not {names}")
         if cls.rows_at and not all(cls.rows_at.split(".")):
             raise InvalidApiError(f"{cls.__name__}.rows_at is {cls.rows_at!r}: a key is empty")
 

@@ -3,6 +3,7 @@
 A field that is not fully supported, or that other Avro readers reject, is rejected by name.
 """
 
+import datetime
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -13,11 +14,21 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
 from sales_assets.feed.days import parse_day
-from sales_assets.feed.timestamps import EPOCH_UNITS, PRECISION, from_epoch, parse_timestamp
 
 T = TypeVar("T")
 
 _LARGEST_FLOAT = 3.4028234663852886e38
+_DIGITS = {"timestamp-millis": 3, "timestamp-micros": 6}
+_MICROSECONDS = {"seconds": 1_000_000, "milliseconds": 1000, "microseconds": 1}
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+_RFC_3339 = re.compile(  # https://www.rfc-editor.org/rfc/rfc3339
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]((?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,18}))?"
+    r"(?:[Zz]|([+-][0-9]{2}:[0-5][0-9]))"
+)
+
+
+class InvalidSchemaError(ValueError):
+    """A feed does not support this schema; the text names the field."""
 
 
 def exact(value: T, bits: int = 53) -> T:
@@ -30,26 +41,61 @@ def exact(value: T, bits: int = 53) -> T:
     return value
 
 
-def _converted(convert: Callable[[Any], Any], expected: str) -> AfterValidator:
-    """Convert a valid JSON value to its Avro value; None means that there is none."""
+def parse_timestamp(text: str, digits: int) -> datetime.datetime | None:
+    """Parse an RFC 3339 timestamp into UTC; nothing is rounded.
 
+    Return None for any other format, or more than `digits` fractional digits of a second.
+    """
+    found = _RFC_3339.fullmatch(text)
+    if found is None:
+        return None
+    date, time, fraction, offset = found.groups(default="")
+    fraction = fraction.rstrip("0")
+    if len(fraction) > digits:
+        return None
+    try:
+        local = datetime.datetime.fromisoformat(f"{date}T{time}.{fraction:0<6}{offset or '+00:00'}")
+        return local.astimezone(datetime.timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+
+
+def from_epoch(number: int, unit: int, digits: int) -> datetime.datetime | None:
+    """Convert a number of units since 1970, each `unit` microseconds long, to UTC.
+
+    Return None for more than `digits` fractional digits of a second, or outside datetime's range.
+    """
+    if number * unit % 10 ** (6 - digits):
+        return None
+    try:
+        return _EPOCH + datetime.timedelta(microseconds=number * unit)
+    except OverflowError:
+        return None
+
+
+def _converted(json_type: Any, convert: Callable[[Any], Any], expected: str) -> Any:
+    """Return a type that is converted from a JSON type, unless `convert` returns None."""
+
+    @lru_cache
     def converted(value: Any) -> Any:
         found = convert(value)
         if found is None:
             raise PydanticCustomError("unconvertible", f"Input should be {expected}")
         return found
 
-    return AfterValidator(lru_cache(converted))
+    return Annotated[json_type, AfterValidator(converted)]
 
 
 # With a length, pydantic looks into a Python string, too, and rejects a lone surrogate.
-_Text = Annotated[str, Field(strict=True, min_length=0)]
+_TEXT = Annotated[str, Field(strict=True, min_length=0)]
 # Bounds that do not fit in a long, such as lt=2**63, take pydantic twice as long.
-_Long = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
-_CHECKS: dict[str, Any] = {
-    "string": _Text,
+_LONG = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
+# Even strict pydantic parses "1660003200" as a date.
+_DATE = _converted(_TEXT, parse_day, "a date such as 2022-08-09")
+_PLAIN: dict[str, Any] = {
+    "string": _TEXT,
     "int": Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1)],
-    "long": _Long,
+    "long": _LONG,
     "float": Annotated[
         float,
         Field(strict=True, allow_inf_nan=False, ge=-_LARGEST_FLOAT, le=_LARGEST_FLOAT),
@@ -58,17 +104,11 @@ _CHECKS: dict[str, Any] = {
     "double": Annotated[float, Field(strict=True, allow_inf_nan=False), BeforeValidator(exact)],
     "boolean": StrictBool,
 }
-# Even strict pydantic parses "1660003200" as a date.
-_Date = Annotated[_Text, _converted(parse_day, "a date such as 2022-08-09")]
 _SUPPORTED = (
-    f'{", ".join(_CHECKS)}, enum, date ({{"type": "int", "logicalType": "date"}}), '
-    'timestamp-millis ({"type": "long", "logicalType": "timestamp-millis"}), timestamp-micros '
-    "(likewise), or a union of null and one of them"
+    f'{", ".join(_PLAIN)}, enum, date ({{"type": "int", "logicalType": "date"}}), timestamp-millis '
+    '({"type": "long", "logicalType": "timestamp-millis"}), timestamp-micros, or a union of null '
+    "and one of them"
 )
-
-
-class InvalidSchemaError(ValueError):
-    """A feed does not support this schema; the text names the field."""
 
 
 class Column(NamedTuple):
@@ -119,28 +159,23 @@ def require_name(name: Any, subject: str = "") -> None:
 
 
 def _column_of(field: Mapping[str, Any]) -> Column:
-    name, doc, declared = field.get("name"), field.get("doc"), field.get("type")
+    name, declared, doc = (field.get(attribute) for attribute in ("name", "type", "doc"))
+    key, epoch = field.get("json", name), field.get("epoch")
     require_name(name)
     if not isinstance(doc, str) or not doc.strip() or re.search(r"[\ud800-\udfff]", doc):
         raise InvalidSchemaError("needs a doc that describes it")
-    key = field.get("json", name)
     if not isinstance(key, str) or not key.isprintable():
         raise InvalidSchemaError(f"has an invalid JSON key: {key!r}")
     if "logicalType" in field:
-        whole = {"type": declared, "logicalType": field["logicalType"]}
+        whole = _json({"type": declared, "logicalType": field["logicalType"]})
         raise InvalidSchemaError(
-            f'has its logicalType next to the type, where Avro ignores it: write "type": '
-            f"{_json(whole)}"
+            f'has its logicalType next to the type, where Avro ignores it: write "type": {whole}'
         )
     branches = declared if isinstance(declared, list) else [declared]
     values = [branch for branch in branches if not _is_null(branch)]
-    is_one_type = len(values) == 1 and len(branches) <= 2
-    kind, check = _type_of(values[0] if is_one_type else declared)
     nullable = len(branches) == 2
-    if isinstance(declared, list) and not nullable:
-        raise InvalidSchemaError(
-            f'is a union of one type, which other readers reject: write "type": {_json(values[0])}'
-        )
+    is_supported = len(values) == 1 and (nullable or values[0] is declared)
+    type_name, check = _type_of(values[0] if is_supported else declared, epoch)
     # In Avro, a default has the first type of a union
     # (https://avro.apache.org/docs/1.12.0/specification/#complex-types).
     if "default" in field and (field["default"] is not None or not _is_null(branches[0])):
@@ -148,50 +183,48 @@ def _column_of(field: Mapping[str, Any]) -> Column:
             f"has the default {_json(field['default'])}; other readers accept only null, and only "
             f'if null comes first: write "type": ["null", {_json(values[0])}], "default": null'
         )
-    epoch = field.get("epoch")
-    if epoch is not None:
-        check = _epoch_check(kind, epoch)
-    return Column(
-        name=str(name),
-        key=key,
-        type=kind,
-        check=check | None if nullable else check,
-        is_text=epoch is None and kind not in ("int", "long", "float", "double", "boolean"),
-        nullable=nullable,
-        optional="default" in field,
-        doc=doc,
-    )
+    is_text = epoch is None and type_name not in ("int", "long", "float", "double", "boolean")
+    check = check | None if nullable else check
+    return Column(str(name), key, type_name, check, is_text, nullable, "default" in field, doc)
 
 
 def _is_null(branch: Any) -> bool:
     return branch in ("null", {"type": "null"})
 
 
-def _type_of(declared: Any) -> tuple[str, Any]:
-    """Return the name of a type, and what pydantic validates a value against."""
+def _type_of(declared: Any, epoch: Any) -> tuple[str, Any]:
+    """Return the name of a type, and the type that pydantic validates a value against."""
     match declared:
         case {"type": inner, **rest} if not rest:
-            return _type_of(inner)
-        case str() if declared in _CHECKS:
-            return declared, _CHECKS[declared]
+            return _type_of(inner, epoch)
+        case {"type": "long", "logicalType": str(name), **rest} if name in _DIGITS and not rest:
+            return name, _timestamp(_DIGITS[name], epoch)
+        case _ if epoch is not None:
+            raise InvalidSchemaError(f"has the epoch {_json(epoch)}, but is not a timestamp")
+        case str(name) if name in _PLAIN:
+            return name, _PLAIN[name]
         case {"type": "int", "logicalType": "date", **rest} if not rest:
-            return "date", _Date
-        case {"type": "long", "logicalType": str(name), **rest} if name in PRECISION and not rest:
-            digits = PRECISION[name]
-            expected = (
-                "a timestamp such as 2022-08-09T12:30:00Z or 2022-08-09T14:30:00+02:00, with at "
-                f"most {digits} fractional digits"
-            )
-            parse = _converted(partial(parse_timestamp, digits=digits), expected)
-            return name, Annotated[_Text, parse]
+            return "date", _DATE
         case {"type": "enum"}:
             return "enum", Literal[_symbols_of(declared)]
     raise InvalidSchemaError(f"has the type {_json(declared)}; supported types are {_SUPPORTED}")
 
 
+def _timestamp(digits: int, epoch: Any) -> Any:
+    precise = f"with at most {digits} fractional digits"
+    if epoch is None:
+        example = "2022-08-09T12:30:00Z or 2022-08-09T14:30:00+02:00"
+        parse = partial(parse_timestamp, digits=digits)
+        return _converted(_TEXT, parse, f"a timestamp such as {example}, {precise}")
+    if epoch not in _MICROSECONDS:
+        raise InvalidSchemaError(f"has the epoch {_json(epoch)}, not {', '.join(_MICROSECONDS)}")
+    convert = partial(from_epoch, unit=_MICROSECONDS[epoch], digits=digits)
+    return _converted(_LONG, convert, f"{epoch} since 1970, up to the year 9999, {precise}")
+
+
 def _symbols_of(enum: Mapping[str, Any]) -> tuple[str, ...]:
-    require_name(enum.get("name"), "has an enum that ")
     symbols = enum.get("symbols")
+    require_name(enum.get("name"), "has an enum that ")
     if not isinstance(symbols, list) or not symbols or len({*map(str, symbols)}) < len(symbols):
         raise InvalidSchemaError("has an enum that needs a list of unique symbols")
     for symbol in symbols:
@@ -199,18 +232,6 @@ def _symbols_of(enum: Mapping[str, Any]) -> tuple[str, ...]:
     if "default" in enum:
         raise InvalidSchemaError("has an enum with a default, but values are never replaced")
     return tuple(symbols)
-
-
-def _epoch_check(kind: str, unit: Any) -> Any:
-    if kind not in PRECISION or unit not in EPOCH_UNITS:
-        raise InvalidSchemaError(
-            f"has the epoch {_json(unit)}; it requires a timestamp type, and must be one of "
-            f"{', '.join(EPOCH_UNITS)}"
-        )
-    digits = PRECISION[kind]
-    convert = partial(from_epoch, unit=EPOCH_UNITS[unit], digits=digits)
-    expected = f"{unit} since 1970, up to the year 9999, with at most {digits} fractional digits"
-    return Annotated[_Long, _converted(convert, expected)]
 
 
 def _json(value: Any) -> str:

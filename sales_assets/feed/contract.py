@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sales_assets.feed.json_rows import InvalidPageError, Part, Repeated, rows_of_page
-from sales_assets.feed.judgement import MISSING, InvalidValue, Judgement
-from sales_assets.feed.page import Page
+from sales_assets.feed.json_rows import InvalidPageError, Repeated, rows_of_page
+from sales_assets.feed.judgement import InvalidValue, Judgement
+from sales_assets.feed.page import Page, Part
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import UpstreamDayError
 
@@ -114,22 +114,24 @@ class Contract:
                 for name in sorted(known.keys() - keys):
                     judgement.note_unknown(name, number, place)
                 known = {key: known[key] for key in keys if key in known}
-            problems: list[tuple[str, Any, str]] = []
+            invalid: list[InvalidValue] = []
             try:
                 valid = self._schema.row(known, context=date)
             except ValidationError as error:
                 for problem in error.errors(include_url=False):
                     field = str(problem["loc"][0]) if problem["loc"] else "(row)"
                     if problem["type"] == "missing":
-                        problems.append((field, MISSING, "missing"))
+                        invalid.append(InvalidValue(field, None, "missing"))
                     else:
-                        problems.append((field, problem["input"], problem["msg"]))
+                        value = json.dumps(problem["input"], default=str)
+                        invalid.append(InvalidValue(field, value, problem["msg"]))
             if isinstance(row.value, Repeated):
                 for field, values in row.value.values_of.items():
                     reason = f"The field appears {len(values)} times"
-                    problems.append((json.dumps(field)[1:-1], values, reason))
-            if problems:
-                judgement.reject(row, [InvalidValue(number, place, *one) for one in problems])
+                    name = json.dumps(field)[1:-1]
+                    invalid.append(InvalidValue(name, json.dumps(values), reason))
+            if invalid:
+                judgement.reject(number, place, row.text, invalid)
             else:
                 yield {**self._nulls, **valid}
 

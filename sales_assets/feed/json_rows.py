@@ -10,15 +10,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
-
-LARGE_PAGE = 1 << 20
-"""Page size in bytes above which it is parsed in parts: rows take much more memory than text."""
-
-ROWS_PER_PART = 1000
 
 MAX_DEPTH = 200
 """Maximum nesting depth of a page; the same as the fast parser's."""
@@ -57,35 +51,19 @@ class SentRow(NamedTuple):
     text: str
 
 
-class Part(NamedTuple):
-    """Consecutive rows of a page: a JSON list, and the number of its first row."""
-
-    json: bytes
-    first: int
-
-
-def parts_of_page(
-    page: bytes, path: Sequence[str] = (), around: dict[str, Any] | None = None
-) -> Iterator[Part]:
-    """Yield the list of rows in a page, split into lists of `ROWS_PER_PART` rows if it is large.
+def texts_of_rows(page: bytes, path: Sequence[str], around: dict[str, Any]) -> Iterator[str]:
+    """Find the rows in a page, without parsing them.
 
     Args:
         page: JSON.
-        path: The keys that lead to the list; empty if the page is the list itself.
+        path: The keys that lead to the list of rows; empty if the page is the list itself.
         around: Receives the other values of the objects on that path; of a list, only the first.
 
     Raises:
         InvalidPageError: It is not complete JSON, or has no list there.
     """
-    if not path and len(page) <= LARGE_PAGE:
-        yield Part(page, 1)
-        return
     text = page.decode("utf-8", "surrogateescape")
-    rows = _Scanner(text, _SKIP).rows(path, {} if around is None else around)
-    first = 1
-    while texts := [row.text for row in islice(rows, ROWS_PER_PART)]:
-        yield Part(f"[{','.join(texts)}]".encode("utf-8", "surrogateescape"), first)
-        first += len(texts)
+    return (row.text for row in _Scanner(text, _SKIP).rows(path, around))
 
 
 def values_of_page(page: bytes) -> list[Any]:

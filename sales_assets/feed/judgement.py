@@ -5,12 +5,8 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
-from sales_assets.feed.json_rows import SentRow
 from sales_assets.feed.remedy import config_json
 from sales_assets.http.secrets import redacted, shown
-
-MISSING = object()
-"""The value of a field that a row does not have."""
 
 _SHOWN_VALUES = 10
 _NAMED_FIELDS = 20
@@ -21,23 +17,15 @@ class InvalidRowsError(dg.Failure):
 
 
 class InvalidValue(NamedTuple):
-    """One value that breaks the contract; pages and rows count from 1."""
+    """A value that breaks the contract, as ASCII JSON; None if the field is missing."""
 
-    page: int
-    row: int
     field: str
-    value: Any
+    value: str | None
     reason: str
 
     def __str__(self) -> str:
-        place = f"page {self.page}, row {self.row}, {shown(self.field)}"
-        value = "" if self.value is MISSING else f" = {shown(self.json)}"
-        return f"{place}{value}: {self.reason}"
-
-    @property
-    def json(self) -> str:
-        """The value as ASCII JSON."""
-        return json.dumps(self.value, default=str)
+        value = "" if self.value is None else f" = {shown(self.value)}"
+        return f"{shown(self.field)}{value}: {self.reason}"
 
 
 class Judgement:
@@ -58,7 +46,7 @@ class Judgement:
         self._limit = max_rejected_rows
         self._invalid_rows = 0
         self._invalid_values = 0
-        self._shown: list[InvalidValue] = []
+        self._shown: list[str] = []
 
     @property
     def unknown_fields(self) -> dict[str, dict[str, Any]]:
@@ -71,25 +59,24 @@ class Judgement:
             for name, (first, rows) in self._unknown.items()
         }
 
-    def reject(self, row: SentRow, invalid: list[InvalidValue]) -> None:
-        """Reject a row."""
+    def reject(self, page: int, row: int, sent: str, invalid: list[InvalidValue]) -> None:
+        """Reject a row, given its place, counted from 1, and its text."""
         self._invalid_rows += 1
         self._invalid_values += len(invalid)
-        self._shown += invalid[: _SHOWN_VALUES - len(self._shown)]
+        for one in invalid[: _SHOWN_VALUES - len(self._shown)]:
+            self._shown.append(f"  page {page}, row {row}, {one}")
         if self._invalid_rows <= self._limit:
+            # Bytes that are not UTF-8 are shown as \xNN; raw has the bytes themselves.
+            text = sent.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
             problems = [
                 {
                     "field": redacted(one.field),
-                    "value": None if one.value is MISSING else redacted(one.json),
+                    "value": one.value and redacted(one.value),
                     "reason": one.reason,
                 }
                 for one in invalid
             ]
-            # Bytes that are not UTF-8 are shown as \xNN; raw has the bytes themselves.
-            sent = row.text.encode("utf-8", "surrogateescape")
-            text = redacted(sent.decode("utf-8", "backslashreplace"))
-            page, place = invalid[0].page, invalid[0].row
-            reject = {"page": page, "row": place, "problems": problems, "text": text}
+            reject = {"page": page, "row": row, "problems": problems, "text": redacted(text)}
             self.rejects.append(reject)
 
     def note_unknown(self, name: str, page: int, row: int) -> None:
@@ -107,7 +94,7 @@ class Judgement:
             f"{day}: {self._invalid_rows} of {rows} rows {_are(self._invalid_rows)} invalid; "
             f"at most {self._limit} {_are(self._limit)} allowed (max_rejected_rows)"
         ]
-        lines += [f"  {value}" for value in self._shown]
+        lines += self._shown
         if self._invalid_values > _SHOWN_VALUES:
             lines.append(f"  and {self._invalid_values - _SHOWN_VALUES} more invalid values")
         if 2 * self._invalid_rows <= rows:

@@ -4,7 +4,6 @@ The errors themselves describe what went wrong.
 """
 
 import datetime
-import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import indent
@@ -30,7 +29,8 @@ class FailedDaysError(dg.Failure):
         failed: The error of each failed day.
         left: Days that were not tried, since they would have failed, too.
         stored: The days that were stored.
-        to_run: The assets to materialize for the other days.
+        to_run: The assets to materialize for the other days: their asset, preceded by any upstream
+            asset that has to run first.
         downstream: The downstream assets, which did not run.
     """
 
@@ -45,52 +45,38 @@ class FailedDaysError(dg.Failure):
     ) -> None:
         missing = sorted([*failed, *left])
         torn = [day for day, error in failed.items() if isinstance(error, TornDayError)]
+        except_for = f", except for {boxes(torn)}" if torn else ""
         lines = [
-            f"{asset}: {len(failed)} of {_days(len(missing) + len(stored))} failed; existing data "
-            f"was kept{f', except for {boxes(torn)}' if torn else ''}"
+            f"{asset}: {len(failed)} of {len(missing) + len(stored)} days failed; existing data "
+            f"was kept{except_for}"
         ]
-        errors = _different([failed[day] for day in sorted(failed)])
-        lines += [indent(text, "  ") for text in errors[:_SHOWN]]
+        errors: dict[object, str] = {}
+        for _, error in sorted(failed.items()):
+            # One that fails every day is listed once, whatever its address.
+            text = text_of(error)
+            errors.setdefault(type(error) if isinstance(error, EveryDayFailsError) else text, text)
+        lines += [indent(text, "  ") for text in [*errors.values()][:_SHOWN]]
         if len(errors) > _SHOWN:
             lines.append(f"  ... and {len(errors) - _SHOWN} more errors; see each partition")
         if left:
-            days = "day was" if len(left) == 1 else "days were"
-            lines.append(f"{len(left)} more {days} not attempted")
+            lines.append(f"{len(left)} more {_were(left)} not attempted")
         if stored:
             not_run = " and ".join([*downstream, f"the checks of {asset}"])
             lines.append(
-                f"{_days(len(stored))} {_were(len(stored))} stored and recorded; {not_run} did not "
-                f"run for {'it' if len(stored) == 1 else 'them'}"
+                f"{len(stored)} {_were(stored)} stored and recorded; {not_run} did not run"
             )
-        lines += steps(to_run, missing, sorted(stored), downstream)
-        super().__init__("\n".join(lines))
-
-
-def steps(
-    assets: Sequence[str], missing: Sequence[str], stored: Sequence[str], downstream: Sequence[str]
-) -> Iterator[str]:
-    """Return what to run after days of a range have failed, in lines.
-
-    Args:
-        assets: The assets to run for the days that were not stored: their asset, preceded by any
-            upstream asset that has to run first.
-        missing: The days that were not stored.
-        stored: The days that were stored, for which nothing downstream ran.
-        downstream: The assets made from the last of `assets`.
-    """
-    if stored and downstream:
-        names = " and ".join(downstream)
-        yield (
-            f"for the stored days, the sensor {FOLLOWING_SENSOR} materializes {names} while a "
-            "daemon runs; without one, run:"
+        if stored and downstream:
+            lines.append(
+                f"for the stored days, the sensor {FOLLOWING_SENSOR} materializes "
+                f"{' and '.join(downstream)} while a daemon runs; without one, run:"
+            )
+            lines += _commands(downstream, stored)
+        every = [*to_run, *downstream]
+        lines.append(
+            f"to run the failed days again (in the UI: {' and '.join(every)}, Materialize, "
+            f"{boxes(missing)}):"
         )
-        yield from _commands(downstream, stored)
-    every = [*assets, *downstream]
-    yield (
-        f"to run the failed days again (in the UI: {' and '.join(every)}, Materialize, "
-        f"{boxes(missing)}):"
-    )
-    yield from _commands(every, missing)
+        super().__init__("\n".join([*lines, *_commands(every, missing)]))
 
 
 def say_what_to_run(error: Exception, command: str) -> None:
@@ -115,13 +101,16 @@ def boxes(days: Sequence[str]) -> str:
     )
 
 
-def spans(days: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield spans of consecutive days, each as its first and last day."""
-    days = sorted(days)
-    ordinals = [datetime.date.fromisoformat(day).toordinal() - n for n, day in enumerate(days)]
-    for _, row in itertools.groupby(zip(ordinals, days, strict=True), key=lambda pair: pair[0]):
-        neighbors = [day for _, day in row]
-        yield neighbors[0], neighbors[-1]
+def spans(days: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the spans of consecutive days, each as its first and last day."""
+    found: list[tuple[str, str]] = []
+    for day in sorted(days):
+        day_before = datetime.date.fromisoformat(day) - datetime.timedelta(days=1)
+        if found and found[-1][1] == str(day_before):
+            found[-1] = found[-1][0], day
+        else:
+            found.append((day, day))
+    return found
 
 
 def config_json(asset: str, **config: Any) -> str:
@@ -129,27 +118,13 @@ def config_json(asset: str, **config: Any) -> str:
     return json.dumps({"ops": {asset: {"config": config}}})
 
 
-def one_line(error: Exception) -> str:
-    """Return the text of an error on one line."""
-    return " ".join(text_of(error).split())
-
-
 def text_of(error: Exception) -> str:
     """Return the text of an error; for a foreign error, add its type and redact secrets."""
     return str(error) if isinstance(error, dg.Failure) else redacted(repr(error))
 
 
-def _different(errors: Sequence[Exception]) -> list[str]:
-    """List the texts of errors; one that fails every day is listed once, whatever its address."""
-    texts: dict[object, str] = {}
-    for error in errors:
-        text = text_of(error)
-        texts.setdefault(type(error) if isinstance(error, EveryDayFailsError) else text, text)
-    return [*texts.values()]
-
-
 def _commands(assets: Sequence[str], days: Sequence[str]) -> Iterator[str]:
-    found = [*spans(days)]
+    found = spans(days)
     for first, last in found[:_SHOWN]:
         yield f"  {command(assets, first, last)}"
     if len(found) > _SHOWN:
@@ -157,9 +132,5 @@ def _commands(assets: Sequence[str], days: Sequence[str]) -> Iterator[str]:
         yield f"  ... and {len(found) - _SHOWN} more, as listed for the UI"
 
 
-def _days(count: int) -> str:
-    return f"{count} day" if count == 1 else f"{count} days"
-
-
-def _were(count: int) -> str:
-    return "was" if count == 1 else "were"
+def _were(days: Sequence[str]) -> str:
+    return "day was" if len(days) == 1 else "days were"

@@ -53,21 +53,19 @@ class StreamResult:
 
 
 class Reading(Generic[T, R]):
-    """One pass over some items: iterate it, then get its result, the generator's return value."""
+    """One pass over some items.
+
+    Attributes:
+        result: The return value of the generator, once all items have been read.
+    """
+
+    result: R
 
     def __init__(self, items: Generator[T, None, R]) -> None:
         self._items = items
-        self._results: list[R] = []
 
     def __iter__(self) -> Iterator[T]:
-        self._results.append((yield from self._items))
-
-    @property
-    def result(self) -> R:
-        """Return the result; raise RuntimeError before all items have been consumed."""
-        if not self._results:
-            raise RuntimeError("not all items have been read yet")
-        return self._results[0]
+        self.result = yield from self._items
 
 
 class DayStream(Generic[T]):

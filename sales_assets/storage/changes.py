@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from sales_assets.feed.remedy import config_json, one_line
+from sales_assets.feed.remedy import config_json, text_of
 from sales_assets.storage.day_directories import DayDirectories, MissingPartitionError
 from sales_assets.storage.files import describe
 from sales_assets.storage.location import Location
@@ -50,7 +50,8 @@ def change(
             return changes(storage.format.rows(old), storage.format.rows(new))
     except Exception as error:
         # A damaged day may raise any error, and must not keep a whole one from replacing it.
-        return {"change": f"replaces a day that could not be read: {one_line(error)}"}
+        reason = " ".join(text_of(error).split())
+        return {"change": f"replaces a day that could not be read: {reason}"}
 
 
 def require_no_rows(storage: DayDirectories, key: dg.AssetKey, day: str) -> None:

@@ -163,10 +163,10 @@ def test_requests_are_spread_over_time_when_so_many_a_second_are_allowed(
         ({"rows_at": "data..items"}, "a key is empty"),
         ({"parameters": "limit=100"}, "OddApi.parameters is .*, not Mapping"),
         ({"total": "total"}, "OddApi.total is 'total', not .*InBody"),
-        ({"paging": NumberedPages("date")}, "two parameters are named 'date'"),
-        ({"parameters": {"page": "1"}}, "two parameters are named 'page'"),
-        ({"token_style": ParameterToken("page")}, "two parameters are named 'page'"),
-        ({"day": DayParameter("")}, "a parameter without a name"),
+        ({"paging": NumberedPages("date")}, "unique names, not .'date', 'date'"),
+        ({"parameters": {"page": "1"}}, "unique names, not .'page', 'date', 'page'"),
+        ({"token_style": ParameterToken("page")}, "unique names, not .'date', 'page', 'page'"),
+        ({"day": DayParameter("")}, "unique names, not .'', 'page'"),
     ],
 )
 def test_a_declaration_that_cannot_work_is_refused_by_name(

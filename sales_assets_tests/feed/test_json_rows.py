@@ -7,14 +7,12 @@ from typing import Any
 import pytest
 
 from sales_assets.feed.json_rows import (
-    LARGE_PAGE,
     MAX_DEPTH,
-    ROWS_PER_PART,
     InvalidPageError,
     NoRowsError,
     Repeated,
-    parts_of_page,
     rows_of_page,
+    texts_of_rows,
     values_of_page,
 )
 from sales_assets_tests.helpers.growth import is_linear
@@ -49,11 +47,10 @@ def test_complete_json_that_is_no_list_is_named_in_the_words_of_json(body: str, 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
 def test_json_that_is_not_utf_8_is_named(encoding: str) -> None:
-    for body, path in (('[{"a": 1}]', ()), ('{"a": [{}]}', ("a",))):
+    body = '{"a": [{}]}'.encode(encoding)
+    for read in (values_of_page, lambda page: list(texts_of_rows(page, ["a"], {}))):
         with pytest.raises(NoRowsError, match="UTF-16 or UTF-32 instead of UTF-8"):
-            values_of_page(
-                b"".join(part.json for part in parts_of_page(body.encode(encoding), path))
-            )
+            read(body)
 
 
 @pytest.mark.parametrize(
@@ -101,29 +98,29 @@ def test_many_keys_that_come_twice_are_found_in_linear_time() -> None:
     assert is_linear(parse, 10_000)
 
 
-def rows_at(body: str, *path: str) -> tuple[list[bytes], dict[str, Any]]:
-    """Give the lists of rows in a page, and what is around them."""
+def rows_at(body: str, *path: str) -> tuple[list[str], dict[str, Any]]:
+    """Give the rows in a page, and what is around them."""
     around: dict[str, Any] = {}
-    return [part.json for part in parts_of_page(body.encode(), path, around)], around
+    return list(texts_of_rows(body.encode(), path, around)), around
 
 
 @pytest.mark.parametrize(
     ("body", "path", "rows", "around"),
     [
-        ('{"a": [ {"x" : 1} ]}', ["a"], [b'[{"x" : 1}]'], {"a": {}}),
+        ('{"a": [ {"x" : 1} ]}', ["a"], ['{"x" : 1}'], {"a": {}}),
         ('{"a": []}', ["a"], [], {"a": {}}),
         (
             ' {"n" : {"t": 3}, "a":{"b":[{},[1]],"c":null} , "l": ["x", 1] } ',
             ["a", "b"],
-            [b"[{},[1]]"],
+            ["{}", "[1]"],
             {"n": {"t": 3}, "a": {"b": {}, "c": None}, "l": ["x"]},
         ),
-        ('{"\\u0061": [{"x": "]"}]}', ["a"], [b'[{"x": "]"}]'], {"a": {}}),
-        ('{"a": [{"a": [1]}]}', ["a"], [b'[{"a": [1]}]'], {"a": {}}),
+        ('{"\\u0061": [{"x": "]"}]}', ["a"], ['{"x": "]"}'], {"a": {}}),
+        ('{"a": [{"a": [1]}]}', ["a"], ['{"a": [1]}'], {"a": {}}),
     ],
 )
 def test_rows_are_found_in_an_envelope_as_they_were_sent(
-    body: str, path: Sequence[str], rows: list[bytes], around: dict[str, Any]
+    body: str, path: Sequence[str], rows: list[str], around: dict[str, Any]
 ) -> None:
     assert rows_at(body, *path) == (rows, around)
 
@@ -163,18 +160,3 @@ def test_an_envelope_that_is_cut_short_is_told_from_one_without_rows(body: str) 
     with pytest.raises(InvalidPageError) as raised:
         rows_at(body, "a")
     assert not isinstance(raised.value, NoRowsError)
-
-
-def test_a_large_page_comes_in_parts_that_hold_its_rows_in_order() -> None:
-    rows = [{"n": n, "text": 'é, "x"] ' * 20} for n in range(ROWS_PER_PART * 6 + 5)]
-    body = json.dumps(rows, indent=1, ensure_ascii=False).encode()
-    assert len(body) > LARGE_PAGE
-    parts = list(parts_of_page(body))
-    assert [part.first for part in parts] == [1 + n * ROWS_PER_PART for n in range(7)]
-    assert [row for part in parts for row in values_of_page(part.json)] == rows
-
-
-def test_a_large_page_that_is_cut_short_is_refused() -> None:
-    body = b"[" + b'{"a": 1}, ' * (LARGE_PAGE // 8)
-    with pytest.raises(InvalidPageError):
-        list(parts_of_page(body))

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from sales_assets.feed.json_rows import LARGE_PAGE, NoRowsError
-from sales_assets.feed.page import Page, PulledPage
+from sales_assets.feed.json_rows import InvalidPageError, NoRowsError, values_of_page
+from sales_assets.feed.page import LARGE_PAGE, ROWS_PER_PART, Page, PulledPage
 
 FIELDS = ("a", "b")
 
@@ -72,5 +72,16 @@ def test_rows_are_counted_with_and_without_a_byte_order_mark() -> None:
     assert [Page(mark + b"[{}, {}]").count for mark in (b"", b"\xef\xbb\xbf")] == [2, 2]
 
 
-def test_a_page_is_shown_by_its_size_and_not_by_its_rows() -> None:
-    assert repr(Page(b'[{"client": "Ada"}]')) == "Page(19 bytes)"
+def test_a_large_page_comes_in_parts_that_hold_its_rows_in_order() -> None:
+    rows = [{"n": n, "text": 'é, "x"] ' * 20} for n in range(ROWS_PER_PART * 6 + 5)]
+    body = json.dumps(rows, indent=1, ensure_ascii=False).encode()
+    assert len(body) > LARGE_PAGE
+    parts = list(Page(body).parts())
+    assert [part.first for part in parts] == [1 + n * ROWS_PER_PART for n in range(7)]
+    assert [row for part in parts for row in values_of_page(part.json)] == rows
+
+
+def test_a_large_page_that_is_cut_short_is_refused() -> None:
+    body = b"[" + b'{"a": 1}, ' * (LARGE_PAGE // 8)
+    with pytest.raises(InvalidPageError):
+        list(Page(body).parts())
