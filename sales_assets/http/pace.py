@@ -200,7 +200,7 @@ class Pace:
         if problem and problem.slow_down:
             self._limit.refused()
         else:
-            self._limit.went_well(now - call.started, call.in_flight)
+            self._limit.went_well(call.in_flight)
 
     def _give_up_late(self, call: Call[Any], deadline: float) -> float:
         """Abandon overdue calls; return how many seconds to wait for the others."""

@@ -16,13 +16,11 @@ import dagster as dg
 
 from sales_assets.feed.remedy import FailedDaysError
 from sales_assets.feed.stream import EveryDayFailsError, UpstreamDayError
-from sales_assets.http.limit import Idle
 from sales_assets.storage.progress import Progress
 
 T = TypeVar("T")
 
 _SECONDS_TO_STOP = 5.0
-_SECONDS_BETWEEN_LOOKS = 0.05
 
 
 class DayBatch:
@@ -48,12 +46,11 @@ class DayBatch:
         self._downstream = downstream
         self._upstream = upstream
         self._stop = threading.Event()
-        self._in_threads = False
 
     def run(
         self, action: Callable[[str], dict[str, Any]], side_by_side: int, progress: Progress
     ) -> None:
-        """Process all days; a single one in this thread.
+        """Process all days, each in a thread.
 
         Args:
             action: Called for each day.
@@ -63,49 +60,6 @@ class DayBatch:
         Raises:
             FailedDaysError: Days of a range failed. A single day raises its own error.
         """
-
-        def attempt(day: str) -> None:
-            if self._stop.is_set():
-                return
-            try:
-                self.stored[day] = action(day)
-            except _StoppedError:
-                return
-            except Exception as error:
-                self.failed[day] = error
-                if isinstance(error, EveryDayFailsError):
-                    self._stop.set()
-
-        if min(side_by_side, len(self._days)) == 1:
-            for day in self._days:
-                attempt(day)
-                progress.show(self.stored, len(self.failed))
-        else:
-            self._run_in_threads(attempt, side_by_side, progress)
-        self._raise_failures()
-
-    def to_run_after(self, errors: Iterable[Exception]) -> list[str]:
-        """List the assets to materialize after these errors, without those downstream."""
-        first = self._upstream if any(isinstance(e, UpstreamDayError) for e in errors) else ()
-        return [*first, self._asset]
-
-    def until_stopped(self, items: Iterable[T]) -> Iterator[T]:
-        """Pass items on to an action until the run is stopped.
-
-        A day that is processed in this thread does not need this: stopping a run interrupts it.
-        """
-        return self._watched(items) if self._in_threads else iter(items)
-
-    def _watched(self, items: Iterable[T]) -> Iterator[T]:
-        for item in items:
-            if self._stop.is_set():
-                raise _StoppedError
-            yield item
-
-    def _run_in_threads(
-        self, attempt: Callable[[str], None], most: int, progress: Progress
-    ) -> None:
-        self._in_threads = True
         left = deque(self._days)
         done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
@@ -115,26 +69,23 @@ class DayBatch:
                 while left:
                     day = left.popleft()
                     try:
-                        attempt(day)
+                        self._attempt(action, day)
                     except BaseException as error:
                         done.put(error)
                     else:
                         done.put(None)
 
-        threads: list[threading.Thread] = []
-        idle = Idle()
-        waiting = len(self._days)
+        # Daemons: a day that hangs must not keep a stopped run from ending.
+        threads = [
+            threading.Thread(target=work, daemon=True)
+            for _ in range(min(side_by_side, len(self._days)))
+        ]
         try:
-            while waiting:
-                if left and len(threads) < most and (not threads or idle()):
-                    # A daemon: a day that hangs must not keep a stopped run from ending.
-                    threads.append(threading.Thread(target=work, daemon=True))
-                    threads[-1].start()
-                with suppress(queue.Empty):
-                    broken = done.get(timeout=_SECONDS_BETWEEN_LOOKS)
-                    waiting -= 1
-                    if broken:
-                        raise broken
+            for thread in threads:
+                thread.start()
+            for _ in self._days:
+                if broken := done.get():
+                    raise broken
                 progress.show(self.stored, len(self.failed))
         except BaseException:
             self._stop.set()
@@ -142,6 +93,31 @@ class DayBatch:
             for thread in threads:
                 thread.join(max(0.0, end - time.monotonic()))
             raise
+        self._raise_failures()
+
+    def to_run_after(self, errors: Iterable[Exception]) -> list[str]:
+        """List the assets to materialize after these errors, without those downstream."""
+        first = self._upstream if any(isinstance(e, UpstreamDayError) for e in errors) else ()
+        return [*first, self._asset]
+
+    def until_stopped(self, items: Iterable[T]) -> Iterator[T]:
+        """Pass items on to an action until the run is stopped."""
+        for item in items:
+            if self._stop.is_set():
+                raise _StoppedError
+            yield item
+
+    def _attempt(self, action: Callable[[str], dict[str, Any]], day: str) -> None:
+        if self._stop.is_set():
+            return
+        try:
+            self.stored[day] = action(day)
+        except _StoppedError:
+            return
+        except Exception as error:
+            self.failed[day] = error
+            if isinstance(error, EveryDayFailsError):
+                self._stop.set()
 
     def _raise_failures(self) -> None:
         if not self.failed:
