@@ -21,6 +21,8 @@ from sales_assets.storage.progress import Progress
 T = TypeVar("T")
 
 _SECONDS_TO_STOP = 5.0
+_SECONDS_WITHOUT_AN_END = 0.025
+"""When no day ends for so long, the processor has time for another one."""
 
 
 class DayBatch:
@@ -67,25 +69,28 @@ class DayBatch:
             # Another thread may take the last day in the meantime.
             with suppress(IndexError):
                 while left:
-                    day = left.popleft()
-                    try:
-                        self._attempt(action, day)
-                    except BaseException as error:
-                        done.put(error)
-                    else:
-                        done.put(None)
+                    done.put(self._attempt(action, left.popleft()))
 
-        # Daemons: a day that hangs must not keep a stopped run from ending.
-        threads = [
-            threading.Thread(target=work, daemon=True)
-            for _ in range(min(side_by_side, len(self._days)))
-        ]
+        threads: list[threading.Thread] = []
+
+        def begin_another() -> None:
+            # A daemon: a day that hangs must not keep a stopped run from ending.
+            threads.append(threading.Thread(target=work, daemon=True))
+            threads[-1].start()
+
+        waiting = len(self._days)
         try:
-            for thread in threads:
-                thread.start()
-            for _ in self._days:
-                if broken := done.get():
-                    raise broken
+            begin_another()
+            while waiting:
+                try:
+                    broken = done.get(timeout=_SECONDS_WITHOUT_AN_END)
+                except queue.Empty:
+                    if left and len(threads) < side_by_side:
+                        begin_another()
+                else:
+                    waiting -= 1
+                    if broken:
+                        raise broken
                 progress.show(self.stored, len(self.failed))
         except BaseException:
             self._stop.set()
@@ -107,17 +112,22 @@ class DayBatch:
                 raise _StoppedError
             yield item
 
-    def _attempt(self, action: Callable[[str], dict[str, Any]], day: str) -> None:
+    def _attempt(self, action: Callable[[str], dict[str, Any]], day: str) -> BaseException | None:
+        """Process a day; return what stops the whole run."""
         if self._stop.is_set():
-            return
+            return None
         try:
             self.stored[day] = action(day)
         except _StoppedError:
-            return
+            return None
         except Exception as error:
             self.failed[day] = error
             if isinstance(error, EveryDayFailsError):
                 self._stop.set()
+        except BaseException as error:
+            self._stop.set()
+            return error
+        return None
 
     def _raise_failures(self) -> None:
         if not self.failed:
