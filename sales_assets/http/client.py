@@ -9,7 +9,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
@@ -110,15 +109,12 @@ class Question(Generic[T]):
     def begin(self) -> None:
         """Send the first request."""
         if self._begun is None:
-            # `result` reports that the client is closed.
-            with suppress(GivenUpError):
-                self._begun = self.client._pace.begin(self._send)
+            self._begun = self.client._pace.begin(self._send)
 
     def begin_ahead(self) -> bool:
         """Send the first request unless enough others were sent ahead; return whether it did."""
-        with suppress(GivenUpError):
-            most = _BYTES_AHEAD // self.client._largest
-            self._begun = self.client._pace.begin_ahead(self._send, most)
+        most = _BYTES_AHEAD // self.client._largest
+        self._begun = self.client._pace.begin_ahead(self._send, most)
         return self._begun is not None
 
     def drop(self) -> None:

@@ -56,12 +56,11 @@ class Pace:
         self._ceiling = ceiling
         self._interval = 1 / max_per_second if max_per_second else 0.0
         self._longest_pause = longest_pause
-        self._limit = Limit(ceiling)
         self._seconds = seconds
+        self._limit = Limit(ceiling)
         self._changed = threading.Condition()
         self._queue: deque[Call[Any]] = deque()
-        self._running: dict[Call[Any], float] = {}
-        """The calls in flight, with the deadline of each."""
+        self._running: set[Call[Any]] = set()
         self._not_taken: set[Call[Any]] = set()
         self._threads = 0
         self._next_start = self._resume = 0.0
@@ -73,17 +72,13 @@ class Pace:
         return max(0.0, self._resume - time.monotonic())
 
     def begin(self, function: Callable[[], T]) -> Call[T]:
-        """Queue a call.
-
-        Raises:
-            GivenUpError: The pace was closed.
-        """
+        """Queue a call."""
+        call = Call(function)
         with self._changed:
-            if self._closed:
-                raise GivenUpError("the client was closed")
-            call = Call(function)
             self._not_taken.add(call)
             self._queue.append(call)
+            if self._closed:
+                self._give_up(call, "the client was closed")
             self._staff()
             self._changed.notify()
         return call
@@ -97,9 +92,6 @@ class Pace:
 
         Returns:
             The call; None at that maximum.
-
-        Raises:
-            GivenUpError: The pace was closed.
         """
         with self._changed:
             has_room = len(self._not_taken) < min(most, self._ceiling)
@@ -144,30 +136,25 @@ class Pace:
             threading.Thread(target=self._work, daemon=True, name="pace").start()
 
     def _work(self) -> None:
-        while self._make_next_call():
-            """Make calls; keep no reference to a call while waiting for the next one."""
-
-    def _make_next_call(self) -> bool:
-        """Make a call; return whether this thread should continue."""
-        call = self._next()
-        if call is None:
-            return False
-        error: BaseException | None = None
-        try:
-            result = call.function()
-        except BaseException as raised:
-            error = raised
-        with self._changed:
-            if self._running.pop(call, None) is None:
-                # It was abandoned, and another thread has taken over.
-                return False
-            self._learn(call, error)
-            self._staff()
-            if error is None:
-                call.future.set_result(result)
-            else:
-                call.future.set_exception(error)
-        return True
+        while call := self._next():
+            result = error = None
+            try:
+                result = call.function()
+            except BaseException as raised:
+                error = raised
+            with self._changed:
+                if call not in self._running:
+                    # It was abandoned, and another thread has taken over.
+                    return
+                self._running.remove(call)
+                self._learn(call, error)
+                self._staff()
+                if error is None:
+                    call.future.set_result(result)
+                else:
+                    call.future.set_exception(error)
+            # Large responses, which must not stay in memory while the next call is awaited.
+            del call, result, error
 
     def _next(self) -> Call[Any] | None:
         """Wait for the next call; return None when this thread is no longer needed."""
@@ -176,24 +163,23 @@ class Pace:
                 now = time.monotonic()
                 start = max(self._next_start, self._resume)
                 if self._queue and start <= now:
-                    return self._start(self._queue.popleft(), now)
+                    call = self._queue.popleft()
+                    self._running.add(call)
+                    self._next_start = now + self._interval
+                    call.started = now
+                    call.in_flight, call.level = len(self._running), self._limit.level
+                    return call
                 self._changed.wait(start - now if self._queue else None)
             self._threads -= 1
             # The notification may have been meant for another thread.
             self._changed.notify()
         return None
 
-    def _start(self, call: Call[Any], now: float) -> Call[Any]:
-        self._running[call] = now + self._seconds
-        self._next_start = now + self._interval
-        call.started, call.in_flight, call.level = now, len(self._running), self._limit.level
-        return call
-
     def _learn(self, call: Call[Any], error: BaseException | None) -> None:
-        now = time.monotonic()
         problem = error if isinstance(error, TransientHttpError) else None
         if problem and problem.retry_after:
-            self._resume = max(self._resume, now + min(problem.retry_after, self._longest_pause))
+            pause = min(problem.retry_after, self._longest_pause)
+            self._resume = max(self._resume, time.monotonic() + pause)
         # Calls that began together are refused together.
         if call.level != self._limit.level:
             return
@@ -207,19 +193,21 @@ class Pace:
         with self._changed:
             now = time.monotonic()
             # Including other callers' calls, which may be what blocks this one.
-            for late in [one for one, end in self._running.items() if end <= now]:
+            for late in [one for one in self._running if one.started + self._seconds <= now]:
                 self._give_up(late, f"no complete response within {self._seconds:g} s")
             if deadline <= now and not call.future.done():
                 began = "no complete response" if call in self._running else "not sent"
                 self._give_up(call, f"{began} in time")
-            return min([deadline, now + self._seconds, *self._running.values()]) - now
+            first = min((one.started for one in self._running), default=now)
+            return min(deadline, first + self._seconds) - now
 
     def _give_up(self, call: Call[Any], reason: str) -> None:
-        if self._running.pop(call, None) is None:
-            self._queue.remove(call)
-        else:
+        if call in self._running:
+            self._running.remove(call)
             self._threads -= 1
             if call.level == self._limit.level:
                 self._limit.refused()
+        else:
+            self._queue.remove(call)
         call.future.set_exception(GivenUpError(reason))
         self._staff()

@@ -111,7 +111,7 @@ def test_closing_ends_all_waits_at_once() -> None:
         with pytest.raises(GivenUpError, match="the client was closed"):
             pace.result(call, NEVER)
     with pytest.raises(GivenUpError, match="the client was closed"):
-        pace.begin(hang)
+        result(pace, hang)
     over.set()
 
 
