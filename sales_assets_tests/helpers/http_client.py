@@ -31,13 +31,17 @@ def as_it_is(answer: HttpAnswer) -> HttpAnswer:
     return answer
 
 
-def asked(speak: Speak, **changes: Any) -> HttpAnswer:
-    """Ask a server that speaks so, once."""
-    with RawServer(speak) as server, client_of(server.url, **changes) as client:
-        return client.get("/", {}, as_it_is)
+def asked(asked_of: Speak | str, path: str = "/", **changes: Any) -> HttpAnswer:
+    """Ask once: an address, or a server that speaks so."""
+    if not isinstance(asked_of, str):
+        with RawServer(asked_of) as server:
+            return asked(server.url, path, **changes)
+    with client_of(asked_of, **changes) as client:
+        return client.get(path, {}, as_it_is)
 
 
-def closing_after(event: threading.Event, client: HttpClient) -> threading.Thread:
+@contextmanager
+def closing_after(event: threading.Event, client: HttpClient) -> Iterator[None]:
     """Close a client in another thread, as soon as something has happened."""
 
     def close() -> None:
@@ -46,4 +50,5 @@ def closing_after(event: threading.Event, client: HttpClient) -> threading.Threa
 
     thread = threading.Thread(target=close)
     thread.start()
-    return thread
+    yield
+    thread.join()

@@ -81,11 +81,12 @@ def drip(connection: socket.socket, before: bytes, drop: bytes) -> None:
         time.sleep(0.02)
 
 
-def always(reply: bytes) -> Speak:
-    """Answer each request of a connection so."""
+def always(reply: bytes, note: Callable[[bytes], object] = len) -> Speak:
+    """Answer each request of a connection so; tell `note` of each."""
 
     def speak(connection: socket.socket) -> None:
-        while read_request(connection):
+        while request := read_request(connection):
+            note(request)
             connection.sendall(reply)
 
     return speak

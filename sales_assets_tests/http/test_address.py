@@ -14,25 +14,22 @@ from sales_assets.http.address import (
     scheme_of,
 )
 
-GOOD = [
-    "https://api.example.com",
-    "http://127.0.0.1:8000",
-    "http://[::1]:8000/v1",
-    "HTTPS://API.example.com:65535/a/b.c",
-    "http://host_name",
-    "https://host.example./",
-]
 
-
-@pytest.mark.parametrize("address", GOOD)
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("https://api.example.com", "http://host_name", "https://host.example.", "http://[::1]"),
+        *("http://127.0.0.1:8000", "http://[::1]:8000/v1", "HTTPS://API.example.com:65535/a/b.c"),
+    ],
+)
 def test_an_address_is_taken_without_a_slash_at_its_end(address: str) -> None:
-    assert check_address(f"{address.rstrip('/')}/", "SALES_API_URL") == address.rstrip("/")
+    assert check_address(f"{address}/", "SALES_API_URL") == address
 
 
 @pytest.mark.parametrize(
     "value",
     [
-        *("sampel", "host:80", "ftp://host", "https:host", "'https://host'"),
+        *("sampel", "host:80", "ftp://host", "https:host", "'https://host'", "https://host/$A"),
         *(
             "https://",
             "https://:80",
@@ -44,12 +41,10 @@ def test_an_address_is_taken_without_a_slash_at_its_end(address: str) -> None:
         f"https://{'a' * 64}.com",
         *(f"http://host:{port}" for port in ("", "0", "65536", "x", "-1")),
         *("http://[", "http://[::1", "http://[::zz]", "http://[127.0.0.1]", "http://[::1]x"),
-        *("http://x[::1]", "http://[fe80::1%25eth0]"),
-        *("https://me:pw@host", "https://me@host"),
+        *("http://x[::1]", "http://[fe80::1%25eth0]", "https://me:pw@host", "https://me@host"),
         *("https://host/v1?", "https://host/v1?key=value", "https://host?key"),
-        *("https://host/#top", "https://host#"),
-        *("https://host/a b", " https://host", "https://host\n", "https://ho\tst"),
-        *("https://host/\x00", "https://host\\@elsewhere", "https://host/\u00f6"),
+        *("https://host/#top", "https://host#", "https://host/a b", " https://host"),
+        *("https://host\n", "https://ho\tst", "https://host/\x00", "https://host\\@elsewhere"),
     ],
 )
 def test_anything_else_is_refused_with_its_reason(value: str) -> None:
@@ -61,18 +56,10 @@ def test_anything_else_is_refused_with_its_reason(value: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        "https://SECRET@host",
-        "https://me:SECRET@host",
-        "https://me:SE?CRET@host",
-        "https://me:SE/CRET@host",
-        "https://me:SE@CRET@host",
-        "https://me:x://SECRET@host",
-        "me:SECRET@http://host",
-        "me:SECRET@host",
-        "https://host/v1?key=SECRET",
-        "https://host/v1?key=x@SECRET",
-        "host?SECRET",
-        "https://host/#SECRET",
+        *("https://SECRET@host", "https://me:SECRET@host", "https://me:SE?CRET@host"),
+        *("https://me:SE/CRET@host", "https://me:SE@CRET@host", "https://me:x://SECRET@host"),
+        *("me:SECRET@http://host", "me:SECRET@host", "https://host/v1?key=SECRET"),
+        *("https://host/v1?key=x@SECRET", "host?SECRET", "https://host/#SECRET"),
         "https://host/v1?a=b#SECRET\n",
     ],
 )
@@ -83,29 +70,19 @@ def test_what_may_be_secret_is_not_shown(value: str) -> None:
     assert "SE" not in str(error.value).replace("SALES", "")
 
 
-def test_anything_else_is_shown() -> None:
+def test_anything_else_is_shown_unless_the_address_itself_is_a_secret() -> None:
     with pytest.raises(InvalidAddressError, match=r"is 'sampel'; .*, or the word sample \("):
         check_address("sampel", "SALES_API_URL", or_else=", or the word sample")
-
-
-def test_a_secret_address_is_not_shown_at_all() -> None:
-    with pytest.raises(
-        InvalidAddressError, match="SALES_ALERT_URL is invalid; expected an address"
-    ) as error:
+    with pytest.raises(InvalidAddressError, match="SALES_ALERT_URL is invalid; expected") as error:
         check_address("https://hooks.example.com/SECRET ", "SALES_ALERT_URL", secret=True)
     assert "hooks" not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "127.8.9.1", "::1", "[::1]", "localhost", "LOCALHOST", "::ffff:127.0.0.1"]
-)
-def test_these_are_this_machine(host: str) -> None:
-    assert is_loopback(host)
-
-
-@pytest.mark.parametrize("host", ["", "128.0.0.1", "::2", "localhost.example", "10.0.0.1"])
-def test_these_are_not(host: str) -> None:
-    assert not is_loopback(host)
+def test_only_loopback_is_this_machine() -> None:
+    own = ["127.0.0.1", "127.8.9.1", "::1", "[::1]", "localhost", "LOCALHOST", "::ffff:127.0.0.1"]
+    assert [host for host in own if not is_loopback(host)] == []
+    others = ["", "128.0.0.1", "::2", "localhost.example", "10.0.0.1"]
+    assert [host for host in others if is_loopback(host)] == []
 
 
 @pytest.mark.parametrize(
@@ -147,9 +124,10 @@ def test_a_text_without_a_scheme_is_an_absolute_path(
         "'a'": "quotes",
         "\u201ca\u201d": "quotes",
         "`pwd`/a": "no shell has expanded",
+        "$HOME/a": "no shell has expanded",
         "a\\ b": "a backslash",
         "a\udcff": "invalid UTF-8",
-        "$HOME/a": "no shell has expanded",
+        "file:///a%0Ab": "control characters",
         "~nobody-here/a": "no such home",
     }.items(),
 )

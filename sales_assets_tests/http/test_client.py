@@ -35,6 +35,9 @@ DRIPS = {
 }
 
 
+LATE = r"no complete response within 0\.3 s"
+
+
 def dripping(before: bytes, drop: bytes) -> Speak:
     def speak(connection: socket.socket) -> None:
         read_request(connection)
@@ -45,7 +48,7 @@ def dripping(before: bytes, drop: bytes) -> Speak:
 
 @pytest.mark.parametrize(("before", "drop"), DRIPS.values(), ids=DRIPS)
 def test_an_answer_that_drips_in_ends_at_the_deadline(before: bytes, drop: bytes) -> None:
-    with pytest.raises(TransientHttpError, match=r"no complete response within 0\.3 s"):
+    with pytest.raises(TransientHttpError, match=LATE):
         asked(dripping(before, drop), request_timeout=0.3)
 
 
@@ -59,23 +62,18 @@ def test_a_deadline_of_the_caller_counts_too() -> None:
 
 
 def test_a_handshake_that_drips_in_ends_in_time() -> None:
-    with RawServer(lambda connection: drip(connection, b"\x16\x03\x03\x40\x00", b"\x02")) as server:
-        address = server.url.replace("http:", "https:")
-        with (
-            client_of(address, request_timeout=0.3) as client,
-            pytest.raises(TransientHttpError, match=r"no complete response within 0\.3 s"),
-        ):
-            client.get("/", {}, as_it_is)
+    with (
+        RawServer(lambda connection: drip(connection, b"\x16\x03\x03\x40\x00", b"\x02")) as server,
+        pytest.raises(TransientHttpError, match=LATE),
+    ):
+        asked(server.url.replace("http:", "https:"), request_timeout=0.3)
 
 
 def test_a_proxy_that_drips_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     with RawServer(dripping(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n")) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
-        with (
-            client_of("https://sales.example", request_timeout=0.3) as client,
-            pytest.raises(TransientHttpError, match=r"no complete response within 0\.3 s"),
-        ):
-            client.get("/", {}, as_it_is)
+        with pytest.raises(TransientHttpError, match=LATE):
+            asked("https://sales.example", request_timeout=0.3)
 
 
 def test_a_peer_that_drips_does_not_keep_the_next_request_from_its_turn() -> None:
@@ -92,8 +90,7 @@ def test_a_peer_that_drips_does_not_keep_the_next_request_from_its_turn() -> Non
         RawServer(speak) as server,
         client_of(server.url, request_timeout=0.3, max_attempts=100) as client,
     ):
-        unwanted = Question(client, "/", {}, as_it_is)
-        unwanted.begin()
+        Question(client, "/", {}, as_it_is).begin()
         assert drips.wait(5)
         assert client.get("/", {}, as_it_is).body == b"[]"
 
@@ -107,24 +104,24 @@ def test_closing_the_client_ends_what_is_under_way(max_attempts: int) -> None:
         waiting.set()
         drip(connection, b"", b"H")
 
-    with RawServer(speak) as server, client_of(server.url, max_attempts=max_attempts) as client:
-        closer = closing_after(waiting, client)
-        with pytest.raises(HttpError, match="the client was closed"):
-            client.get("/", {}, as_it_is)
-        closer.join()
+    with (
+        RawServer(speak) as server,
+        client_of(server.url, max_attempts=max_attempts) as client,
+        closing_after(waiting, client),
+        pytest.raises(HttpError, match="the client was closed"),
+    ):
+        client.get("/", {}, as_it_is)
 
 
 def test_closing_the_client_ends_the_wait_for_the_next_attempt() -> None:
     refused = threading.Event()
-    reply = answer(b"", "Retry-After: 3600", status="503 No")
     with (
-        RawServer(always(reply)) as server,
+        RawServer(always(answer(b"", "Retry-After: 3600", status="503 No"))) as server,
         client_of(server.url, max_attempts=2, retry_after_cap=3600) as client,
+        closing_after(refused, client),
+        pytest.raises(HttpError, match="client was closed"),
     ):
-        closer = closing_after(refused, client)
-        with pytest.raises(HttpError, match="client was closed"):
-            Question(client, "/", {}, as_it_is, on_retry=refused.set).result()
-        closer.join()
+        Question(client, "/", {}, as_it_is, on_retry=refused.set).result()
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
@@ -176,8 +173,8 @@ def test_a_redirect_to_the_same_host_is_followed_once(status: str, start: str) -
         location = f"Location: {start.format(port=server.port)}/sales/?page={len(seen) + 1}"
         connection.sendall(answer(b"", location, status=status))
 
-    with RawServer(speak) as server, client_of(server.url) as client:
-        found = client.get("/sales", {"page": "1"}, as_it_is)
+    with RawServer(speak) as server:
+        found = asked(server.url, "/sales?page=1")
     assert found.target == f"{server.url}/sales/?page=3"
     assert seen == [b"/sales?page=1", b"/sales/?page=2"]
 
@@ -192,15 +189,9 @@ def test_no_other_redirect_is_followed(location: str) -> None:
         line = f"Location: {location.format(port=server.port)}"
         connection.sendall(answer(b"", line, status="308 No"))
 
-    with RawServer(speak) as server, client_of(server.url) as client:
-        assert client.get("/", {}, as_it_is).status == 308
+    with RawServer(speak) as server:
+        assert asked(server.url).status == 308
     assert server.connections == 1
-
-
-def test_an_error_says_how_many_attempts_failed() -> None:
-    with pytest.raises(TransientHttpError) as error:
-        asked(always(answer(b"", status="503 No")), max_attempts=3)
-    assert error.value.attempts == 3
 
 
 def test_retry_after_beyond_the_deadline_is_not_waited_for() -> None:
@@ -218,12 +209,11 @@ def test_retry_after_beyond_the_deadline_is_not_waited_for() -> None:
 def test_an_error_says_the_address_and_the_reason() -> None:
     with (
         RawServer(always(answer(b"", status="408 Slow"))) as server,
-        client_of(f"{server.url}/v1") as client,
         pytest.raises(TransientHttpError) as error,
     ):
-        client.get("/sales", {"date": "2022-08-09", "page": "2"}, as_it_is)
-    asked_for = f"{server.url}/v1/sales?date=2022-08-09&page=2"
-    assert str(error.value) == f"{asked_for}: HTTP 408 Slow"
+        asked(f"{server.url}/v1", "/sales?date=2022-08-09", max_attempts=3)
+    assert str(error.value) == f"{server.url}/v1/sales?date=2022-08-09: HTTP 408 Slow"
+    assert error.value.attempts == 3
 
 
 @pytest.mark.parametrize(("path", "value"), [("/\ud800", "a"), ("/", "\ud800"), ("URL/\ud800", "")])
@@ -267,22 +257,18 @@ ECHOES = {
 def test_a_token_that_comes_back_is_in_no_error_and_no_log(
     reply: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def once(connection: socket.socket) -> None:
-        read_request(connection)
-        connection.sendall(reply)
-
     def refuse(answer: HttpAnswer) -> None:
         raise answer.error()
 
     caplog.set_level("DEBUG")
     with (
-        RawServer(once) as server,
+        RawServer(in_turn(reply, reply)) as server,
         client_of(server.url, auth=TokenAuth("made-up-word"), max_attempts=2) as client,
+        pytest.raises(HttpError) as error,
     ):
-        with pytest.raises(HttpError) as error:
-            client.get("/", {}, refuse)
-        chain: BaseException | None = error.value
-        while chain:
-            assert "made-up" not in f"{chain!r} {chain}".lower()
-            chain = chain.__cause__ or chain.__context__
-        assert "made-up" not in caplog.text.lower()
+        client.get("/", {}, refuse)
+    chain: BaseException | None = error.value
+    while chain:
+        assert "made-up" not in f"{chain!r} {chain}".lower()
+        chain = chain.__cause__ or chain.__context__
+    assert "made-up" not in caplog.text.lower()

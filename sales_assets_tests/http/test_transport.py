@@ -48,10 +48,9 @@ def test_an_endless_body_is_refused_and_not_asked_for_again(headers: str) -> Non
     more = b"10000\r\n" + bytes(65536) + b"\r\n"
     with (
         RawServer(endless(HEAD + headers.encode() + b"\r\n", more)) as server,
-        client_of(server.url, max_attempts=3) as client,
         pytest.raises(HttpError, match=r"more than 1000000 bytes \(max_page_bytes\)"),
     ):
-        client.get("/", {}, as_it_is)
+        asked(server.url, max_attempts=3)
     assert server.connections == 1
 
 
@@ -95,12 +94,8 @@ def test_a_malformed_size_of_a_chunk_is_asked_for_again(size: str) -> None:
     ],
 )
 def test_a_response_that_is_cut_off_is_told_in_words(reply: bytes, reason: str) -> None:
-    def speak(connection: socket.socket) -> None:
-        read_request(connection)
-        connection.sendall(reply)
-
     with pytest.raises(TransientHttpError, match=rf"no complete response \([^'\"]*{reason}"):
-        asked(speak, max_attempts=1)
+        asked(in_turn(reply))
 
 
 MALFORMED = {
@@ -123,28 +118,18 @@ def test_a_malformed_header_fails_at_once_and_is_named(line: str, before: list[s
 
 def test_requests_ask_for_json_that_no_cache_has_kept() -> None:
     seen: list[bytes] = []
-
-    def speak(connection: socket.socket) -> None:
-        seen.append(read_request(connection))
-        connection.sendall(answer(b"[]"))
-
-    asked(speak)
+    asked(always(answer(b"[]"), seen.append))
     for line in (b"Accept: application/json", b"Cache-Control: no-cache", b"Connection: close"):
         assert line in seen[0].split(b"\r\n")
 
 
 def test_cookies_are_not_kept() -> None:
-    requests: list[bytes] = []
-
-    def speak(connection: socket.socket) -> None:
-        requests.append(read_request(connection))
-        connection.sendall(answer(b"[]", "Set-Cookie: a=b; Path=/"))
-
+    seen: list[bytes] = []
+    speak = always(answer(b"[]", "Set-Cookie: a=b; Path=/"), seen.append)
     with RawServer(speak) as server, client_of(server.url) as client:
-        client.get("/", {}, as_it_is)
-        client.get("/", {}, as_it_is)
-    assert len(requests) == 2
-    assert b"ookie" not in requests[1]
+        for _ in range(2):
+            client.get("/", {}, as_it_is)
+    assert [b"ookie" in request for request in seen] == [False, False]
 
 
 def test_a_netrc_neither_replaces_the_token_nor_adds_one(
@@ -153,11 +138,7 @@ def test_a_netrc_neither_replaces_the_token_nor_adds_one(
     (tmp_path / "netrc").write_text("default login me password made-up-password\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     seen: list[bytes] = []
-
-    def speak(connection: socket.socket) -> None:
-        seen.append(read_request(connection))
-        connection.sendall(answer(b"[]"))
-
+    speak = always(answer(b"[]"), seen.append)
     asked(speak, auth=TokenAuth("made-up-word"))
     asked(speak)
     assert b"Authorization: made-up-word\r\n" in seen[0]
@@ -190,20 +171,13 @@ def test_an_error_says_the_limit_that_was_set() -> None:
 
 @pytest.mark.parametrize("path", ["/with blank", "/\u00fcber", "/%zz", "/" + "x" * 100_000])
 def test_an_odd_address_of_the_next_page_is_an_error_or_works(path: str) -> None:
-    with (
-        RawServer(always(answer(b"[]"))) as server,
-        client_of(server.url) as client,
-        suppress(HttpError),
-    ):
-        assert client.get(f"{server.url}{path}", {}, as_it_is).body == b"[]"
+    with RawServer(always(answer(b"[]"))) as server, suppress(HttpError):
+        assert asked(server.url, f"{server.url}{path}").body == b"[]"
 
 
 def test_a_host_without_an_address_gives_no_connection() -> None:
-    with (
-        client_of("http://nowhere.invalid") as client,
-        pytest.raises(TransientHttpError, match="no connection"),
-    ):
-        client.get("/", {}, as_it_is)
+    with pytest.raises(TransientHttpError, match="no connection"):
+        asked("http://nowhere.invalid")
 
 
 def certificate(directory: Path) -> Path:
@@ -245,19 +219,12 @@ def test_tls_is_spoken_with_those_who_have_a_certificate_and_with_nobody_else(
             connection.sendall(answer(b"[]"))
 
     with RawServer(speak, tls) as server:
-        with (
-            client_of(server.url) as client,
-            pytest.raises(TransientHttpError, match="CERTIFICATE_VERIFY_FAILED"),
-        ):
-            client.get("/", {}, as_it_is)
+        with pytest.raises(TransientHttpError, match="CERTIFICATE_VERIFY_FAILED"):
+            asked(server.url)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "loopback.pem"))
-        with client_of(server.url) as client:
-            assert client.get("/", {}, as_it_is).body == b"[]"
-        with (
-            client_of(server.url, request_timeout=0.3) as client,
-            pytest.raises(TransientHttpError, match="no complete response within"),
-        ):
-            client.get("/drip", {}, as_it_is)
+        assert asked(server.url).body == b"[]"
+        with pytest.raises(TransientHttpError, match="no complete response within"):
+            asked(server.url, "/drip", request_timeout=0.3)
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
@@ -267,8 +234,7 @@ def test_this_machine_is_never_asked_through_a_proxy(
     with RawServer(always(answer(b"[]"))) as server, RawServer(always(answer(b"no"))) as proxy:
         for variable in ("http_proxy", "HTTP_PROXY", "all_proxy"):
             monkeypatch.setenv(variable, proxy.url)
-        with client_of(f"http://{name}:{server.port}") as client:
-            assert client.get("/", {}, as_it_is).body == b"[]"
+        assert asked(f"http://{name}:{server.port}").body == b"[]"
     assert proxy.connections == 0
 
 
@@ -276,18 +242,12 @@ def test_this_machine_is_never_asked_through_a_proxy(
 def test_a_proxy_gets_its_password_and_no_error_shows_it(
     scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    requests: list[bytes] = []
-
-    def speak(connection: socket.socket) -> None:
-        requests.append(read_request(connection))
-        connection.sendall(answer(b"", status="407 made-up-password"))
-
-    with RawServer(speak) as proxy:
+    seen: list[bytes] = []
+    with RawServer(always(answer(b"", status="407 made-up-password"), seen.append)) as proxy:
         url = proxy.url.removeprefix("http://")
         monkeypatch.setenv("http_proxy", f"{scheme}me:made-up-password@{url}")
-        with client_of("http://sales.example") as client:
-            refused = client.get("/", {}, as_it_is).error()
-    assert base64.b64encode(b"me:made-up-password") in requests[0]
+        refused = asked("http://sales.example").error()
+    assert base64.b64encode(b"me:made-up-password") in seen[0]
     assert str(refused) == "http://sales.example/: HTTP 407 ***"
 
 
@@ -305,11 +265,8 @@ def test_what_cannot_be_a_proxy_is_refused_and_not_shown(
 ) -> None:
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, proxy)
-    with (
-        pytest.raises(HttpError, match="the proxy in the environment") as error,
-        client_of(address),
-    ):
-        """Made at all."""
+    with pytest.raises(HttpError, match="the proxy in the environment") as error:
+        asked(address)
     assert "SE" not in str(error.value)
 
 
@@ -322,17 +279,11 @@ def test_certificates_that_are_missing_are_named_with_their_variable(
     (tmp_path / "empty.pem").touch()
     for path in (tmp_path / "nowhere.pem", tmp_path / "empty.pem"):
         monkeypatch.setenv(variable, str(path))
-        with (
-            pytest.raises(HttpError, match=rf"{variable} is '.*{path.name}', which has no certif"),
-            client_of("https://sales.example"),
-        ):
-            """Made at all."""
+        with pytest.raises(HttpError, match=rf"{variable} is '.*{path.name}', which has no cert"):
+            asked("https://sales.example")
 
 
 def test_certificates_may_be_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
-    with (
-        client_of("https://127.0.0.1:1") as client,
-        pytest.raises(TransientHttpError, match="Connection refused"),
-    ):
-        client.get("/", {}, as_it_is)
+    with pytest.raises(TransientHttpError, match="Connection refused"):
+        asked("https://127.0.0.1:1")
