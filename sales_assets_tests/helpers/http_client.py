@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from sales_assets.http.client import HttpAnswer, HttpClient, Limits
+from sales_assets.http.client import HttpAnswer, HttpClient, Limits, Question
 from sales_assets.http.tokens import TokenAuth
 from sales_assets_tests.helpers.raw_server import RawServer, Speak
 
@@ -31,13 +31,15 @@ def as_it_is(answer: HttpAnswer) -> HttpAnswer:
     return answer
 
 
-def asked(asked_of: Speak | str, path: str = "/", **changes: Any) -> HttpAnswer:
+def asked(
+    asked_of: Speak | str, path: str = "/", deadline: float = float("inf"), **changes: Any
+) -> HttpAnswer:
     """Ask once: an address, or a server that speaks so."""
     if not isinstance(asked_of, str):
         with RawServer(asked_of) as server:
-            return asked(server.url, path, **changes)
+            return asked(server.url, path, deadline, **changes)
     with client_of(asked_of, **changes) as client:
-        return client.get(path, {}, as_it_is)
+        return Question(client, path, {}, as_it_is, deadline).result()
 
 
 @contextmanager

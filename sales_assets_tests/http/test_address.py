@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -106,15 +105,6 @@ def test_the_scheme_says_what_a_text_is(text: str, scheme: str | None) -> None:
 def test_an_empty_address_counts_as_not_set(read: Callable[[str, str], object]) -> None:
     with pytest.raises(InvalidAddressError, match=r"is empty or not set; expected .*: set it$"):
         read("", "ORDERS_API_URL")
-
-
-@pytest.mark.parametrize("text", ["~/x", "x"])
-def test_a_text_without_a_scheme_is_an_absolute_path(
-    text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    assert path_or_scheme(text, "BASE_DIR", "a path") == tmp_path / "x"
 
 
 @pytest.mark.parametrize(

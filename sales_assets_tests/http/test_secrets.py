@@ -57,11 +57,6 @@ def test_every_secret_of_the_process_counts(monkeypatch: pytest.MonkeyPatch) -> 
     assert redacted(text) == "*** *** *** *** *** ***"
 
 
-def test_a_secret_that_changes_is_struck_out_as_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AUTH_TOKEN", "another-word")
-    assert redacted("another-word") == "***"
-
-
 def test_short_secrets_leave_texts_readable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTH_TOKEN", "a")
     assert redacted("a day of data") == "a day of data"
