@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from sales_assets_tests.helpers.scripted_api import ScriptedApi
 RECORDED = PROJECT.parent / "shared" / "recorded_api"
 MATERIALIZE = ("asset", "materialize", "-m", "sales_assets.definitions", "--select")
 BOTH = (*MATERIALIZE, "raw_sales,stg_sales")
+DAYS = [DAY, "2022-08-10", "2022-08-11"]
 
 
 def rows(path: Path) -> list[object]:
@@ -35,13 +35,6 @@ def rows(path: Path) -> list[object]:
 
 def settings(api: ScriptedApi) -> dict[str, str]:
     return {"SALES_API_URL": api.url, "AUTH_TOKEN": api.token}
-
-
-def said(result: "subprocess.CompletedProcess[str]") -> list[str]:
-    """What the console shows of a run, without times, names of jobs and seconds."""
-    assert result.returncode == 0, result.stderr
-    lines = re.findall(r" - dagster - .* - (.*)", result.stderr)
-    return [re.sub(r", \d+\.\d s$", "", line) for line in lines]
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason="the recorded pages are not here")
@@ -75,49 +68,47 @@ def test_the_console_says_in_a_line_for_each_asset_what_was_stored(
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    run = partial(dagster, *BOTH, SALES_API_URL="sample", DAGSTER_HOME=str(copy_home(home)))
-    day, again = run("--partition", DAY), run("--partition-range", f"{DAY}...2022-08-10")
+    copy_home(home)
+
+    def said(*days: str) -> list[str]:
+        """Show a run without times and names of jobs."""
+        result = dagster(*BOTH, *days, SALES_API_URL="sample", DAGSTER_HOME=str(home))
+        assert result.returncode == 0, result.stderr
+        return re.findall(r" - dagster - .* - (.*?)(?:, \d+\.\d s)?$", result.stderr, re.MULTILINE)
+
     storage = tmp_path / "storage"
-    assert said(day) == [
+    assert said("--partition", DAY) == [
         "sales API: embedded sample API: INVENTED sales, not real ones",
         f"raw_sales {DAY}: 310 rows, first version, in {storage}/raw/sales/{DAY}",
         f"stg_sales {DAY}: 310 rows, first version, in {storage}/stg/sales/{DAY}",
     ]
-    assert [line for line in said(again) if "_sales: " in line] == [
+    again = said("--partition-range", f"{DAY}...{DAYS[1]}")
+    assert [line for line in again if "_sales: " in line] == [
         "raw_sales: 2 days stored (1 new, 1 unchanged), 589 rows",
         "stg_sales: 2 days stored (1 new, 1 unchanged), 589 rows",
     ]
 
 
 @pytest.mark.slow
-def test_the_token_appears_nowhere(
-    api: ScriptedApi, dagster: Command, environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_the_token_appears_nowhere(api: ScriptedApi, dagster: Command, tmp_path: Path) -> None:
     api.days[DAY] = [page(sale())]
-    good = dagster(*BOTH, "--partition", DAY, **settings(api))
-    refused = dagster(
-        *BOTH, "--partition", DAY, **{**settings(api), "AUTH_TOKEN": "no-" + api.token}
-    )
-    broken = dagster(*BOTH, "--partition", DAY, **{**settings(api), "AUTH_TOKEN": api.token + "\n"})
-    assert (good.returncode, refused.returncode, broken.returncode) == (0, 1, 1)
-    for result in (good, refused, broken):
+    for token, status in ((api.token, 0), ("no-" + api.token, 1), (api.token + "\n", 1)):
+        result = dagster(*BOTH, "--partition", DAY, **{**settings(api), "AUTH_TOKEN": token})
+        assert result.returncode == status
         assert api.token not in result.stdout + result.stderr
     for name, content in tree(tmp_path).items():
         assert api.token.encode() not in content, name
 
 
-def test_the_token_is_in_no_snapshot_and_no_repr(
-    api: ScriptedApi, python: Command, tmp_path: Path
-) -> None:
-    script = tmp_path / "snapshot.py"
-    script.write_text(
+def test_the_token_is_in_no_snapshot_and_no_repr(api: ScriptedApi, python: Command) -> None:
+    code = (
         "from dagster._core.remote_representation.external_data import RepositorySnap\n"
         "from dagster_shared.serdes import serialize_value\n"
         "from sales_assets.definitions import defs\n"
         "print(serialize_value(RepositorySnap.from_def(defs.get_repository_def())))\n"
         "print(defs.resources)\n"
     )
-    result = python(str(script), **settings(api))
+    result = python("-c", code, **settings(api))
     assert result.returncode == 0, result.stderr
     assert "raw_sales" in result.stdout
     assert api.token not in result.stdout + result.stderr
@@ -129,8 +120,7 @@ def test_definitions_load_without_a_token_and_without_a_warning_of_ours(
     validate = ("dagster", "definitions", "validate", "-m", "sales_assets.definitions")
     result = new_python("-m", *validate)
     assert result.returncode == 0, result.stderr
-    assert "BetaWarning" not in result.stdout + result.stderr
-    assert "PreviewWarning" not in result.stdout + result.stderr
+    assert not re.search("BetaWarning|PreviewWarning", result.stdout + result.stderr)
 
 
 AGAIN = f"  dagster {' '.join(BOTH)} --partition"
@@ -153,9 +143,10 @@ DOWN = '{"resources": {"sales_api": {"config": {"url": "http://127.0.0.1:9", "ba
         ),
         (["--partition", "2022-8-9"], "no partition 2022-8-9", "--partition"),
         (["--partition-range", "2099-01-01...2099-01-02"], "no partition 2099-01-01", "(yesterday"),
+        (["--partition-range", f"{DAYS[2]}...{DAY}"], "no day is selected", "no day is selected"),
         (["--partition", DAY, "SALES_START_DATE=2022-8-9"], "a day of the form", "or unset it"),
     ],
-    ids=["no token", "wrong token", "server down", "bad date", "future", "bad setting"],
+    ids=["no token", "wrong token", "server down", "bad date", "future", "reversed", "bad setting"],
 )
 def test_an_error_is_said_once_and_its_last_screen_says_what_to_run(
     api: ScriptedApi, dagster: Command, tmp_path: Path, arguments: list[str], said: str, last: str
@@ -164,11 +155,8 @@ def test_an_error_is_said_once_and_its_last_screen_says_what_to_run(
     options = [text for text in arguments if not re.match("[A-Z_]+=", text)]
     home = tmp_path / "home"
     home.mkdir()
-    result = dagster(
-        *BOTH,
-        *options,
-        **{"SALES_API_URL": api.url, "DAGSTER_HOME": str(copy_home(home)), **variables},
-    )
+    variables = {"SALES_API_URL": api.url, "DAGSTER_HOME": str(copy_home(home)), **variables}
+    result = dagster(*BOTH, *options, **variables)
     assert result.returncode
     assert result.stderr.count(said) == 1
     lines = result.stderr.splitlines()
@@ -191,8 +179,7 @@ def test_a_bad_row_publishes_no_avro_and_keeps_raw(
 def test_a_range_is_rebuilt_from_raw_with_the_network_cut(
     new_python: Command, tmp_path: Path
 ) -> None:
-    days = ["2022-08-09", "2022-08-10", "2022-08-11"]
-    for day in days:
+    for day in DAYS:
         raw = tmp_path / f"storage/raw/sales/{day}/sales_{day}.json"
         raw.parent.mkdir(parents=True)
         raw.write_bytes(page(sale(purchase_date=day)))
@@ -204,7 +191,7 @@ def test_a_range_is_rebuilt_from_raw_with_the_network_cut(
         "        raise OSError(f'the network is cut: {arguments}')\n"
         "sys.addaudithook(refuse)\n"
     )
-    command = [*MATERIALIZE, "stg_sales", "--partition-range", f"{days[0]}...{days[-1]}"]
+    command = [*MATERIALIZE, "stg_sales", "--partition-range", f"{DAY}...{DAYS[-1]}"]
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     result = new_python("-m", "dagster", *command, PYTHONPATH=path)
     assert result.returncode == 0, result.stderr
@@ -214,11 +201,10 @@ def test_a_range_is_rebuilt_from_raw_with_the_network_cut(
 def test_the_commands_of_an_error_store_what_was_missing(
     api: ScriptedApi, dagster: Command, tmp_path: Path
 ) -> None:
-    days = ["2022-08-09", "2022-08-10", "2022-08-11"]
-    api.days = {day: [page(sale(purchase_date=day))] for day in (days[0], days[2])}
-    failed = dagster(*BOTH, "--partition-range", f"{days[0]}...{days[-1]}", **settings(api))
+    api.days = {day: [page(sale(purchase_date=day))] for day in (DAY, DAYS[2])}
+    failed = dagster(*BOTH, "--partition-range", f"{DAY}...{DAYS[-1]}", **settings(api))
     assert failed.returncode == 1
-    api.days[days[1]] = [page(sale(purchase_date=days[1]))]
+    api.days[DAYS[1]] = [page(sale(purchase_date=DAYS[1]))]
     commands = re.findall(r"^  dagster (.*)$", failed.stderr, re.MULTILINE)
     for command in dict.fromkeys(commands):
         result = dagster(*shlex.split(command), **settings(api))
@@ -226,20 +212,11 @@ def test_the_commands_of_an_error_store_what_was_missing(
     assert len(tree(tmp_path / "storage/raw")) == len(tree(tmp_path / "storage/stg")) == 3
 
 
-def test_a_reversed_range_fails(dagster: Command, tmp_path: Path) -> None:
-    result = dagster(*BOTH, "--partition-range", "2022-08-11...2022-08-09", SALES_API_URL="sample")
-    assert result.returncode == 1
-    assert "no day is selected" in result.stderr
-    assert tree(tmp_path / "storage") == {}
-
-
 @pytest.mark.slow
 def test_a_refused_token_stops_a_range_at_once(api: ScriptedApi, dagster: Command) -> None:
     refused = {**settings(api), "AUTH_TOKEN": "no-" + api.token}
-    result = dagster(*BOTH, "--partition-range", "2022-08-09...2022-10-08", **refused)
+    result = dagster(*BOTH, "--partition-range", f"{DAY}...2022-10-08", **refused)
     assert result.returncode == 1
-    assert "rejects the token in AUTH_TOKEN" in result.stderr
-    assert "--partition-range 2022-08-09...2022-10-08" in result.stderr
     # Those days that were begun, of 61.
     assert len(api.requests) < 50
 
@@ -250,13 +227,6 @@ def test_a_backfill_is_cut_into_runs_of_so_many_days_when_set(python: Command) -
     assert "single_run" in python("-c", code).stdout
 
 
-def test_a_future_range_fails(dagster: Command, tmp_path: Path) -> None:
-    result = dagster(*BOTH, "--partition-range", "2099-01-01...2099-01-02", SALES_API_URL="sample")
-    assert result.returncode == 1
-    assert "2099-01-01" in result.stderr
-    assert not (tmp_path / "storage").exists()
-
-
 @pytest.mark.slow
 def test_two_runs_that_start_together_on_a_fresh_instance_both_succeed(
     dagster: Command, tmp_path: Path
@@ -264,12 +234,10 @@ def test_two_runs_that_start_together_on_a_fresh_instance_both_succeed(
     home = tmp_path / "fresh_home"
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    fresh = {"DAGSTER_HOME": str(home), "SALES_API_URL": "sample"}
-    assert dagster("instance", "migrate", **fresh).returncode == 0
+    run = partial(dagster, DAGSTER_HOME=str(home), SALES_API_URL="sample")
+    assert run("instance", "migrate").returncode == 0
     with ThreadPoolExecutor() as pool:
-        runs = [
-            pool.submit(dagster, *BOTH, "--partition", day, **fresh) for day in (DAY, "2022-08-10")
-        ]
+        runs = [pool.submit(run, *BOTH, "--partition", day) for day in DAYS[:2]]
     assert [run.result().returncode for run in runs] == [0, 0]
     assert len(list((tmp_path / "storage/stg/sales").iterdir())) == 2
 
@@ -298,8 +266,7 @@ def test_an_asset_leads_to_its_document_and_to_the_code_that_makes_it(
 
 def test_dg_and_dagster_call_the_code_location_by_one_name() -> None:
     # What is turned on in the UI is kept by this name.
-    root = Path(__file__).parents[1]
-    [by_dg] = re.findall(r'^code_location_name = "(.*)"', (root / "dg.toml").read_text(), re.M)
-    workspace = yaml.safe_load((root / "workspace.yaml").read_text())
+    [by_dg] = re.findall(r'^code_location_name = "(.*)"', (PROJECT / "dg.toml").read_text(), re.M)
+    workspace = yaml.safe_load((PROJECT / "workspace.yaml").read_text())
     [by_dagster] = [each["python_module"]["module_name"] for each in workspace["load_from"]]
     assert by_dg == by_dagster

@@ -1,27 +1,32 @@
 """The command line of the benchmarks."""
 
+import os
+import platform
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
+from importlib.metadata import version
 
 import click
 
-from sales_assets_tests.benchmark import apis, report
+from sales_assets_tests.benchmark import apis
 from sales_assets_tests.benchmark.conversion import convert
-from sales_assets_tests.benchmark.figures import Benchmark, Row
+from sales_assets_tests.benchmark.figures import Comparison
 from sales_assets_tests.benchmark.http_jobs import side_by_side
-from sales_assets_tests.benchmark.pace import in_vain, limited_api, one_at_a_time_api
-from sales_assets_tests.benchmark.ranges import days_against_floor, on_postgres
+from sales_assets_tests.benchmark.ranges import (
+    days_against_floor,
+    limited_api,
+    on_postgres,
+    one_at_a_time_api,
+)
 from sales_assets_tests.benchmark.workers import on_workers
 
-BENCHMARKS: dict[str, Callable[[], Iterator[Benchmark]]] = {
+BENCHMARKS: dict[str, Callable[[], Iterator[Comparison]]] = {
     "one-day": partial(days_against_floor, 1, 0, 5),
     "365-days": partial(days_against_floor, 365, 0, 3),
     "365-days-50-ms": partial(days_against_floor, 365, 0.05, 3),
     "365-days-on-postgres": partial(on_postgres, 365, 3),
     "ten-at-a-time-api": limited_api,
     "one-at-a-time-api": one_at_a_time_api,
-    "in-vain": in_vain,
     "40-http-jobs-50-ms": partial(side_by_side, 40, 0.05, 3),
     "90-days-on-workers-1-s": partial(on_workers, 90, 1),
     "convert-1m": partial(convert, 1_000_000, 3),
@@ -29,38 +34,33 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Benchmark]]] = {
 }
 
 
-@click.group(invoke_without_command=False)
+@click.group()
 def main() -> None:
     """Measure, or be the server that is measured against."""
 
 
-@main.command("run")
+@main.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(BENCHMARKS)))
 @click.option("--rounds", type=click.IntRange(1), help="How often; each case has its default.")
-@click.option(
-    "--write",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Write the figures into this document, between its marks.",
-)
-def run(names: tuple[str, ...], rounds: int | None, write: Path | None) -> None:
+def run(names: tuple[str, ...], rounds: int | None) -> None:
     """Run these benchmarks, or all, and print a table."""
-    click.echo("\n".join(report.head()))
-    rows: list[Row] = []
+    machine = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    versions = [f"{name} {version(name)}" for name in ("dagster", "fastavro", "pydantic")]
+    click.echo(f"{', '.join([machine, *versions])}:\n")
+    click.echo("| benchmark | case | median | ratio to the first | rounds |")
+    click.echo("| --- | --- | --- | --- | --- |")
     for name in names or BENCHMARKS:
-        for benchmark in BENCHMARKS[name]():
-            for row in benchmark.rows(name, rounds):
-                click.echo(str(row))
-                rows.append(row)
-        if write:
-            report.write(write, rows, list(BENCHMARKS))
+        for comparison in BENCHMARKS[name]():
+            for line in comparison.lines(name, rounds):
+                click.echo(line)
 
 
-@main.command("serve", hidden=True)
-@click.argument("rows", type=int)
+@main.command()
+@click.argument("port", type=int)
 @click.argument("latency", type=float)
-def serve(rows: int, latency: float) -> None:
-    """Be the server."""
-    apis.serve(rows, latency)
+def serve(port: int, latency: float) -> None:
+    """Be the server, on a port (0: any), with some seconds before each response."""
+    apis.serve(port, latency)
 
 
 if __name__ == "__main__":

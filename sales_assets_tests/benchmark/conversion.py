@@ -3,7 +3,6 @@
 import functools
 import json
 import tempfile
-import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -21,30 +20,19 @@ from sales_assets.sample.sales import PAGE_SIZE, sample_page
 from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets_tests.benchmark.apis import FIRST
-from sales_assets_tests.benchmark.figures import Benchmark, Figure
+from sales_assets_tests.benchmark.figures import Comparison, seconds
 
-NAIVE_SCHEMA = {
-    "type": "record",
-    "name": "Sale",
-    "fields": [
-        {"name": "client", "type": "string"},
-        {"name": "purchase_date", "type": "string"},
-        {"name": "product", "type": "string"},
-        {"name": "price", "type": "long"},
-    ],
-}
+FIELDS = {"client": "string", "purchase_date": "string", "product": "string", "price": "long"}
 
 
 def convert_unchecked(raw: Path, out: Path) -> None:
     """Convert a day the way one would who trusts every row."""
-
-    def rows() -> Iterator[object]:
-        for path in JsonPages().files(raw, "sales"):
-            with Path(str(path)).open() as file:
-                yield from json.load(file)
-
+    fields = [{"name": name, "type": kind} for name, kind in FIELDS.items()]
+    schema = fastavro.parse_schema({"type": "record", "name": "Sale", "fields": fields})
+    files = JsonPages().files(raw, "sales")
+    rows = (row for path in files for row in json.loads(path.read_bytes()))
     with (out / "unchecked.avro").open("wb") as file:
-        fastavro.writer(file, fastavro.parse_schema(NAIVE_SCHEMA), rows(), codec="deflate")
+        fastavro.writer(file, schema, rows, codec="deflate")
 
 
 def convert_checked(raw: Path, out: Path) -> None:
@@ -60,29 +48,29 @@ def convert_checked(raw: Path, out: Path) -> None:
     AvroFile(SALE.avro).write(streams[str(FIRST)], out, "sales")
 
 
-def convert(rows: int, rounds: int) -> Iterator[Benchmark]:
+def convert(rows: int, rounds: int) -> Iterator[Comparison]:
     """Convert the same day twice, by one process or by two, as two runs at a time would."""
-    days = 2
-
-    def speed(action: Callable[[Path, Path], None], processes: int) -> Figure:
-        started = time.perf_counter()
-        with ProcessPoolExecutor(processes) as pool, tempfile.TemporaryDirectory() as name:
-            outs = [Path(name) / str(day) for day in range(days)]
-            for out in outs:
-                out.mkdir()
-            list(pool.map(action, [raw] * days, outs))
-        return Figure(days * rows / (time.perf_counter() - started), "rows/s")
-
     with tempfile.TemporaryDirectory() as name:
         raw = Path(name)
         made = functools.cache(lambda page: sample_page(FIRST, page, 10**9) or b"")
         pages = (Page(made(page % 1000 + 1)) for page in range(rows // PAGE_SIZE))
         JsonPages().write(pages, raw, "sales")
-        yield Benchmark(
+
+        def speed(action: Callable[[Path, Path], None], processes: int) -> float:
+            with (
+                tempfile.TemporaryDirectory() as first,
+                tempfile.TemporaryDirectory() as second,
+                ProcessPoolExecutor(processes) as pool,
+            ):
+                outs = [Path(first), Path(second)]
+                return 2 * rows / seconds(lambda: list(pool.map(action, [raw, raw], outs)))
+
+        yield Comparison(
             {
                 "json.load and fastavro.writer, unchecked": partial(speed, convert_unchecked, 1),
                 "stg_sales, checked and typed": partial(speed, convert_checked, 1),
                 "the same by two processes": partial(speed, convert_checked, 2),
             },
             rounds,
+            "rows/s",
         )

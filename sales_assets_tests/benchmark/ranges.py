@@ -1,47 +1,43 @@
-"""What a range costs, against Dagster's floor: two assets that do nothing, in a default home."""
+"""What a range costs, against Dagster's floor and with APIs that have limits."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import yaml
 
-from sales_assets_tests.benchmark.apis import server
-from sales_assets_tests.benchmark.figures import Benchmark, Figure
-from sales_assets_tests.benchmark.runs import (
-    CHECKED,
-    FLOOR,
-    OURS,
-    Configure,
-    default_home,
-    materialize,
-)
-from sales_assets_tests.helpers.dagster_dev import copy_home
+from sales_assets.sample.api import SampleApi
+from sales_assets_tests.benchmark.apis import LimitedApi, OneAtATimeApi, server
+from sales_assets_tests.benchmark.figures import Comparison
+from sales_assets_tests.benchmark.runs import CHECKED, FLOOR, OURS, materialize
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.postgres_server import DATABASE, USER, running_postgres
 
 
-def days_against_floor(days: int, latency: float, rounds: int) -> Iterator[Benchmark]:
-    """Compare both assets with the floor."""
-    with server(latency=latency) as url:
+def days_against_floor(days: int, latency: float, rounds: int) -> Iterator[Comparison]:
+    """Compare both assets with the floor: two assets that do nothing, in a default home."""
+
+    def default_home(path: Path) -> None:
+        (path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+
+    with server(latency) as url:
         materialize(OURS, days, url)  # has the server make its pages
-
-        def seconds(what: tuple[str, str], configure: Configure = copy_home) -> Figure:
-            return Figure(materialize(what, days, url, configure=configure))
-
-        yield Benchmark(
+        in_default_home = partial(materialize, days=days, url=url, configure=default_home)
+        in_our_home = partial(materialize, days=days, url=url)
+        yield Comparison(
             {
-                "two empty assets, default home": partial(seconds, FLOOR, default_home),
-                "two empty assets": partial(seconds, FLOOR),
-                "raw_sales and stg_sales, default home": partial(seconds, OURS, default_home),
-                "raw_sales and stg_sales": partial(seconds, OURS),
-                "both with their checks": partial(seconds, CHECKED),
+                "two empty assets, default home": partial(in_default_home, FLOOR),
+                "two empty assets": partial(in_our_home, FLOOR),
+                "raw_sales and stg_sales, default home": partial(in_default_home, OURS),
+                "raw_sales and stg_sales": partial(in_our_home, OURS),
+                "both with their checks": partial(in_our_home, CHECKED),
             },
             rounds,
         )
 
 
-def on_postgres(days: int, rounds: int) -> Iterator[Benchmark]:
+def on_postgres(days: int, rounds: int) -> Iterator[Comparison]:
     """Compare events that come one by one with batches of them."""
     password = "benchmark"  # noqa: S105 - of a database on loopback that lives for minutes
     with running_postgres(password) as port, server() as url:
@@ -58,9 +54,9 @@ def on_postgres(days: int, rounds: int) -> Iterator[Benchmark]:
                 yaml.safe_dump({**parts, "telemetry": {"enabled": False}})
             )
 
-        def seconds(what: tuple[str, str], size: int) -> Figure:
+        def seconds(what: tuple[str, str], size: int) -> float:
             batches = {"DAGSTER_EVENT_BATCH_SIZE": str(size)}
-            return Figure(materialize(what, days, url, configure=configure, settings=batches))
+            return materialize(what, days, url, configure=configure, settings=batches)
 
         seconds(OURS, 0)  # makes the tables and the pages
         for what, name in (
@@ -68,10 +64,33 @@ def on_postgres(days: int, rounds: int) -> Iterator[Benchmark]:
             (OURS, "raw_sales and stg_sales"),
             (CHECKED, "both with their checks"),
         ):
-            yield Benchmark(
+            yield Comparison(
                 {
                     f"{name}, event by event": partial(seconds, what, 0),
                     f"{name}, by the batch": partial(seconds, what, 250),
                 },
                 rounds,
             )
+
+
+def limited_api() -> Iterator[Comparison]:
+    """Call an API that refuses more than ten at a time, for long enough to make up for a pause."""
+    yield _limits(LimitedApi, 240, 10, 8, 16, None)
+
+
+def one_at_a_time_api() -> Iterator[Comparison]:
+    """Call an API that serves one request after the other."""
+    yield _limits(OneAtATimeApi, 60, 1, 8, None)
+
+
+def _limits(make_api: Callable[[], SampleApi], days: int, *limits: int | None) -> Comparison:
+    """Compare fixed limits of the requests under way with the default (None)."""
+
+    def seconds(limit: int | None) -> float:
+        with make_api() as api:
+            config = {"url": api.url, **({"max_in_flight": limit} if limit else {})}
+            options = json.dumps({"resources": {"sales_api": {"config": config}}})
+            return materialize(OURS, days, api.url, ["--config-json", options])
+
+    names = {limit: f"max_in_flight {limit}" if limit else "default" for limit in limits}
+    return Comparison({name: partial(seconds, limit) for limit, name in names.items()}, 1)
