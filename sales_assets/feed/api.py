@@ -190,7 +190,7 @@ class DailyApi(HttpApi):
                 )
             return None
         try:
-            page = PulledPage(answer.body, self.row.keys, self.rows_at)
+            page = PulledPage(answer.body, [*self.row.keys.values()], self.rows_at)
             page.following = self.paging.following(answer, page)
             page.total = None if self.total is None else total_of(self.total, answer, page)
         except (NoRowsError, InvalidResponseError) as error:

@@ -107,7 +107,7 @@ class Contract:
         self, part: Part, number: int, date: datetime.date, judgement: Judgement
     ) -> Iterator[dict[str, Any]]:
         """Return the valid rows of a page, and reject the others; raises as `rows_of_page` does."""
-        keys = self._schema.keys
+        keys = self._schema.keys.values()
         for place, row in enumerate(rows_of_page(part.json), part.first):
             known = row.value
             if isinstance(known, dict):

@@ -21,7 +21,7 @@ from sales_assets.feed.paging import NoSuchDayError
 from sales_assets.feed.remedy import config_json
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import DayStream, PagesByDay, RowsByDay, StreamResult
-from sales_assets.feed.summary import PAGE_ROWS, Summary, page_rows
+from sales_assets.feed.summary import PAGE_ROWS, column_sum, page_rows
 
 _PULLS, _CONVERSIONS = 16, 4
 """Days processed concurrently: while some wait for the API or the disk, others go on."""
@@ -98,29 +98,31 @@ def pages_by_day(
 ) -> PagesByDay:
     """Return the pages of each day of the run, with metadata that sums up `sum_of`."""
     asset = context.asset_key.to_user_string()
-    key = api.row.key_of(sum_of)
 
     def described(day: str) -> DayStream[Page]:
         pages = api.pages(day, allow_empty=config.allow_empty_day)
 
         def read() -> Generator[Page, None, StreamResult]:
             reading = pages.reading()
-            summary = Summary(sum_of, key)
             counts: list[int] = []
+            total: float = 0
             try:
                 for page in reading:
-                    summary.add(page.rows)
                     counts.append(page.count)
+                    total += column_sum(page.rows, api.row.keys[sum_of])
                     yield page
             except NoSuchDayError as error:
                 config_of_run = config_json(asset, allow_empty_day=True)
                 # On a line of its own, so that alerts do not truncate it.
                 raise NoSuchDayError(f"{error}:\n  {config_of_run}") from None
+            known = {
+                "dagster/row_count": sum(counts),
+                f"{sum_of}_sum": total,
+                PAGE_ROWS: page_rows(counts),
+            }
             found = reading.result
-            return StreamResult(
-                {**summary.metadata(), PAGE_ROWS: page_rows(counts), **found.metadata},
-                keeps_rows=found.keeps_rows and not config.replace_rows,
-            )
+            keeps_rows = found.keeps_rows and not config.replace_rows
+            return StreamResult({**known, **found.metadata}, keeps_rows=keeps_rows)
 
         return DayStream(read)
 
@@ -142,22 +144,22 @@ def rows_by_day(
 
     def judged(day: str, stream: DayStream[Page]) -> DayStream[dict[str, Any]]:
         def read() -> Generator[dict[str, Any], None, StreamResult]:
-            summary = Summary(sum_of)
             judgement = Judgement(asset, config.max_rejected_rows)
             stored = stream.reading()
+            count = 0
+            total: float = 0
             for rows in contract.rows(stored, day, judgement):
-                summary.add(rows)
+                count += len(rows)
+                total += column_sum(rows, sum_of)
                 yield from rows
-            return StreamResult(
-                {
-                    **summary.metadata(),
-                    **stored.result.metadata,
-                    "rejected_rows": len(judgement.rejects),
-                    "unknown_fields": judgement.unknown_fields,
-                },
-                judgement.rejects,
-                stored.result.is_current,
-            )
+            known = {
+                "dagster/row_count": count,
+                f"{sum_of}_sum": total,
+                **stored.result.metadata,
+                "rejected_rows": len(judgement.rejects),
+                "unknown_fields": judgement.unknown_fields,
+            }
+            return StreamResult(known, judgement.rejects, stored.result.is_current)
 
         return DayStream(read, stream.made_from)
 

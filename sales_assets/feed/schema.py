@@ -7,7 +7,7 @@ shows, and the schema that fastavro writes. `columns` defines what a field may d
 import datetime
 import json
 import zoneinfo
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +28,7 @@ class RowSchema:
     Attributes:
         avro: The Avro schema, a record.
         columns: Its fields, in order.
+        keys: Their keys in JSON, by name.
         day: The column that holds the day of a row.
         page: Validates the JSON of a list of rows, of any day. Returns them with Avro's names and
             values, and with their unknown fields.
@@ -53,9 +54,11 @@ class RowSchema:
             require_name(part, f"the record {name!r} ")
         self.avro = dict(avro)
         self.columns = [column_of(field, str(name)) for field in fields]
+        self.keys = {column.name: column.key for column in self.columns}
         names = [column.name.lower() for column in self.columns]
+        keys = [column.key for column in self.columns]
         for column in self.columns:
-            if names.count(column.name.lower()) > 1 or self.keys.count(column.key) > 1:
+            if names.count(column.name.lower()) > 1 or keys.count(column.key) > 1:
                 raise InvalidSchemaError(
                     f"{name}: field {column.name!r} appears twice, or differs from another field "
                     "only in case, which other readers ignore: rename one of them"
@@ -102,18 +105,6 @@ class RowSchema:
             return cls(json.loads(path.read_text(encoding="utf-8")), day_field, zone)
         except ValueError as error:
             raise InvalidSchemaError(f"{path.name}: {error}") from error
-
-    @property
-    def keys(self) -> Sequence[str]:
-        """The keys of the columns in JSON, in order."""
-        return [column.key for column in self.columns]
-
-    def key_of(self, name: str) -> str:
-        """Return the JSON key of a field; raise InvalidSchemaError if there is none."""
-        for column in self.columns:
-            if column.name == name:
-                return column.key
-        raise InvalidSchemaError(f"{self.avro['name']}: there is no field {name!r}")
 
     def day_of(self, value: datetime.date) -> datetime.date:
         """Return the day of a value of the column `day`."""

@@ -23,13 +23,6 @@ def field(kind: Any, **more: Any) -> dict[str, Any]:
     return {"name": "x", "type": kind, "doc": "Something.", **more}
 
 
-def test_a_field_is_found_by_its_name() -> None:
-    schema = declared(field("long", json="the-x"))
-    assert schema.key_of("x") == "the-x"
-    with pytest.raises(InvalidSchemaError, match="Thing: there is no field 'y'"):
-        schema.key_of("y")
-
-
 def test_two_fields_of_one_key_are_refused() -> None:
     with pytest.raises(InvalidSchemaError, match="appears twice"):
         declared(field("string", json="day"))
