@@ -32,7 +32,6 @@ class Contract:
     def __init__(self, schema: RowSchema) -> None:
         self._schema = schema
         columns = schema.columns
-        self._names = frozenset(column.name for column in columns)
         self._nulls = dict.fromkeys(column.name for column in columns if column.optional)
         texts = [column for column in columns if column.is_text]
         self._texts = sum(not text.nullable for text in texts)
@@ -58,7 +57,7 @@ class Contract:
         for number, page in enumerate(pages, 1):
             try:
                 for part in page.parts():
-                    rows = self._plain_rows(part, number, date, judgement)
+                    rows = self._plain_rows(part.json, date)
                     if rows is None:
                         rows = list(self._judged_rows(part, number, date, judgement))
                     good_rows += len(rows)
@@ -70,9 +69,7 @@ class Contract:
                 ) from None
         judgement.require_within_limit(day, good_rows)
 
-    def _plain_rows(
-        self, part: Part, number: int, date: datetime.date, judgement: Judgement
-    ) -> list[dict[str, Any]] | None:
+    def _plain_rows(self, page: bytes, date: datetime.date) -> list[dict[str, Any]] | None:
         """Parse a page of valid rows fast; None for a page that may contain anything else.
 
         The parser keeps the last of duplicate keys. Each parsed key and string took two quotation
@@ -81,26 +78,16 @@ class Contract:
         row.)
         """
         try:
-            rows = self._schema.page(part.json)
+            rows = self._schema.page(page)
         except ValidationError:
             return None
         names = sum(map(len, rows))
         texts = self._texts * len(rows)
         for name in self._maybe_texts:
             texts += sum(row.get(name) is not None for row in rows)
-        marks = 2 * (names + texts)
-        unknown: list[tuple[str, int]] = []
-        may_have_unknown = self._nulls or names != len(self._names) * len(rows)
-        if may_have_unknown and set().union(*rows) - self._names:
-            for place, row in enumerate(rows, part.first):
-                for name in sorted(row.keys() - self._names):
-                    marks += _marks(row.pop(name))
-                    unknown.append((name, place))
         days = {row[self._schema.day.name] for row in rows}
-        if part.json.count(b'"') != marks or {*map(self._schema.day_of, days)} - {date}:
+        if page.count(b'"') != 2 * (names + texts) or {*map(self._schema.day_of, days)} - {date}:
             return None
-        for name, place in unknown:
-            judgement.note_unknown(name, number, place)
         return [{**self._nulls, **row} for row in rows] if self._nulls else rows
 
     def _judged_rows(
@@ -134,12 +121,3 @@ class Contract:
                 judgement.reject(number, place, row.text, invalid)
             else:
                 yield {**self._nulls, **valid}
-
-
-def _marks(value: Any) -> int:
-    """Count the quotation marks of a value in JSON."""
-    if isinstance(value, str):
-        return 2
-    if isinstance(value, dict):
-        return 2 * len(value) + sum(map(_marks, value.values()))
-    return sum(map(_marks, value)) if isinstance(value, list) else 0

@@ -30,9 +30,9 @@ class RowSchema:
         columns: Its fields, in order.
         keys: Their keys in JSON, by name.
         day: The column that holds the day of a row.
-        page: Validates the JSON of a list of rows, of any day. Returns them with Avro's names and
-            values, and with their unknown fields.
-        row: Validates one row; its context is the day that the row must be of.
+        page: Validates the JSON of a list of rows without unknown fields, of any day; returns them
+            with the names and values of Avro.
+        row: The same for one row; its context is the day that the row must be of.
 
     Args:
         avro: An Avro record. Its fields have a `doc` and a type that `columns` knows.
@@ -88,8 +88,7 @@ class RowSchema:
             check: Any = Annotated[(column.check, Field(alias=column.key), *checks)]
             fields[column.name] = NotRequired[check] if column.optional else check
         row: Any = TypedDict("row", fields)  # type: ignore[misc]
-        # Unknown fields are kept, to be counted and named.
-        row.__pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[attr-defined]
+        row.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
         return row
 
     def _require_day(self, value: datetime.date, info: ValidationInfo) -> datetime.date:
