@@ -111,9 +111,12 @@ class DailyApi(HttpApi):
             return self._paging(day, retries)
 
         def read() -> Generator[Page, None, StreamResult]:
+            begin = datetime.datetime.fromisoformat(f"{day}T00:00:00+00:00")
+            age = datetime.datetime.now(datetime.timezone.utc) - begin
+            settled = age >= datetime.timedelta(days=1 + self.settled_days)
             is_unknown = False
             try:
-                found = yield from proven(paging(), settled=self._is_settled(day))
+                found = yield from proven(paging(), settled=settled)
             except NoSuchDayError:
                 if not allow_empty:
                     raise
@@ -151,11 +154,6 @@ class DailyApi(HttpApi):
 
         return Paging(f"{day}: {self.source}/{self.path}", self.paging, fetch, self.max_pages)
 
-    def _is_settled(self, day: str) -> bool:
-        begin = datetime.datetime.fromisoformat(f"{day}T00:00:00+00:00")
-        age = datetime.datetime.now(datetime.timezone.utc) - begin
-        return age >= datetime.timedelta(days=1 + self.settled_days)
-
     def _connect(self, address: str, auth: TokenAuth | None) -> None:
         if address.endswith(f"/{self.path}"):
             raise NotSetUpError(
@@ -183,11 +181,13 @@ class DailyApi(HttpApi):
                 "the current data"
             )
         if answer.status == 404:
-            if number == 1 and answer.body and not _is_json(answer.body):
+            try:
+                from_json(answer.body if number == 1 and answer.body else b"null")
+            except ValueError:
                 raise answer.error(
                     f"HTTP 404, but not from the {self.title}, whose errors are JSON: check "
                     f"{self.address_variable}"
-                )
+                ) from None
             return None
         try:
             page = PulledPage(answer.body, [*self.row.keys.values()], self.rows_at)
@@ -219,11 +219,3 @@ class DailyApi(HttpApi):
             raise InvalidApiError(f"{cls.__name__}: parameters need unique names, not {names}")
         if cls.rows_at and not all(cls.rows_at.split(".")):
             raise InvalidApiError(f"{cls.__name__}.rows_at is {cls.rows_at!r}: a key is empty")
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        from_json(body)
-    except ValueError:
-        return False
-    return True

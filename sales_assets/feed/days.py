@@ -68,12 +68,7 @@ def days_of_run(
     Raises:
         NoPartitionsError: The run has no partition.
     """
-    run = (
-        context.op_execution_context
-        if isinstance(context, dg.AssetCheckExecutionContext)
-        else context
-    )
-    partitions = run.assets_def.partitions_def
+    partitions = context.op_execution_context.assets_def.partitions_def
     if partitions is None or not (context.has_partition_key or context.has_partition_key_range):
         raise NoPartitionsError(asset.to_user_string())
     # Looking up each day in Dagster would take as long as checking it.

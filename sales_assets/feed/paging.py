@@ -42,7 +42,8 @@ class Paging:
 
     def __init__(self, what: str, style: PageStyle, fetch: Fetch, max_pages: int) -> None:
         self.what = what
-        self.style = style
+        self.any_page = style.any_page
+        self._style = style
         self._fetch = fetch
         self._max_pages = max_pages
 
@@ -54,10 +55,10 @@ class Paging:
         """
         number = rows = 0
         following: Request | bool | None = None
-        by_number, size = self.style.any_page, self.style.size
-        with closing(self._by_number() if by_number else self._in_turn()) as pages:
+        size = self._style.size
+        with closing(self._by_number() if self.any_page else self._in_turn()) as pages:
             for page in pages:
-                if page is None or (by_number and number and not page.count):
+                if page is None or (self.any_page and number and not page.count):
                     break
                 if rows < number * size:
                     raise FeedApiError(
@@ -72,7 +73,7 @@ class Paging:
                 yield page
                 if following is False:
                     return f"page {number} is marked as the last"
-                if by_number and not page.count and not following:
+                if self.any_page and not page.count and not following:
                     break
         if number == 0:
             raise NoSuchDayError(
@@ -84,6 +85,21 @@ class Paging:
                 f"page {number} indicates more pages, but page {number + 1} is missing"
             )
         return f"{'404' if page is None else 'an empty list'} after page {number}"
+
+    def request(self, number: int) -> Request:
+        """Return the request for a page, counted from 1; only the first one unless `any_page`."""
+        return self._style.request(number, (number - 1) * self._style.size)
+
+    def beyond(self, pages: int, rows: int) -> Mapping[int, Request]:
+        """Return the requests for the two pages past the end of the day, if `any_page`."""
+        if not self.any_page:
+            return {}
+        # After the rows received: an API may return fewer than the limit.
+        following = self._style.request(pages + 1, rows)
+        return {
+            pages + 1: following,
+            pages + 2: self._style.request(pages + 2, rows + self._style.size),
+        }
 
     def fetch(self, requests: Mapping[int, Request]) -> Mapping[int, PulledPage | None]:
         """Fetch pages concurrently; None for a missing page."""
@@ -106,10 +122,10 @@ class Paging:
             full = full or page.count
             return 0 < full <= page.count
 
-        return in_order(lambda number: self._fetch(number, self.style.request(number)), goes_on)
+        return in_order(lambda number: self._fetch(number, self.request(number)), goes_on)
 
     def _in_turn(self) -> Generator[PulledPage | None, None, None]:
-        following: object = self.style.request(1)
+        following: object = self.request(1)
         requested: dict[str, int] = {}
         while isinstance(following, Request):
             number = len(requested) + 1

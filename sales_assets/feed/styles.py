@@ -75,13 +75,12 @@ class PageStyle:
     any_page: ClassVar[bool] = False
     size: int = 0
 
-    def request(self, number: int) -> Request:
-        """Return the request for a page, counted from 1; only the first one unless `any_page`."""
-        return Request()
+    def request(self, number: int, offset: int) -> Request:
+        """Return the request for a page, counted from 1, after so many rows.
 
-    def beyond(self, pages: int, rows: int) -> Mapping[int, Request]:
-        """Return requests for two pages past the end of the day, if `any_page`."""
-        return {}
+        Only the first one unless `any_page`.
+        """
+        return Request()
 
     def following(self, answer: HttpAnswer, page: PulledPage) -> Request | bool | None:
         """Return the value for `PulledPage.following`.
@@ -113,12 +112,8 @@ class NumberedPages(PageStyle):
     more: Where | None = None
 
     @override
-    def request(self, number: int) -> Request:
+    def request(self, number: int, offset: int) -> Request:
         return Request({self.parameter: str(self.first + number - 1)})
-
-    @override
-    def beyond(self, pages: int, rows: int) -> Mapping[int, Request]:
-        return {number: self.request(number) for number in (pages + 1, pages + 2)}
 
     @override
     def following(self, answer: HttpAnswer, page: PulledPage) -> bool | None:
@@ -143,13 +138,8 @@ class OffsetPages(PageStyle):
     more: Where | None = None
 
     @override
-    def request(self, number: int) -> Request:
-        return self._from((number - 1) * self.size)
-
-    @override
-    def beyond(self, pages: int, rows: int) -> Mapping[int, Request]:
-        # After the rows received: the API may return fewer than the limit.
-        return {pages + 1: self._from(rows), pages + 2: self._from(rows + self.size)}
+    def request(self, number: int, offset: int) -> Request:
+        return Request({self.offset: str(offset), self.limit: str(self.size)})
 
     @override
     def following(self, answer: HttpAnswer, page: PulledPage) -> bool | None:
@@ -160,9 +150,6 @@ class OffsetPages(PageStyle):
                 "the page size that the API uses"
             )
         return goes_on
-
-    def _from(self, offset: int) -> Request:
-        return Request({self.offset: str(offset), self.limit: str(self.size)})
 
 
 @dataclass(frozen=True)

@@ -265,5 +265,5 @@ def test_a_day_is_written_as_the_api_wants_it() -> None:
 
 
 def test_each_page_has_its_request() -> None:
-    assert NumberedPages("p", first=0).request(3).parameters == {"p": "2"}
-    assert OffsetPages(size=50).request(3).parameters == {"offset": "100", "limit": "50"}
+    assert NumberedPages("p", first=0).request(3, 0).parameters == {"p": "2"}
+    assert OffsetPages(size=50).request(3, 100).parameters == {"offset": "100", "limit": "50"}
