@@ -12,9 +12,6 @@ from sales_assets_tests.helpers.container_engine import (
 )
 from sales_assets_tests.helpers.files import PROJECT
 
-IMAGE = "localhost/sales_assets"
-"""As the compose file calls it."""
-
 
 @pytest.fixture(scope="session")
 def image() -> Iterator[str]:
@@ -22,7 +19,8 @@ def image() -> Iterator[str]:
     try:
         with running_engine():
             have_base_images()
-            build(PROJECT, IMAGE)
-            yield IMAGE
+            # As the compose file calls it.
+            build(PROJECT, name := "localhost/sales_assets")
+            yield name
     except NoEngineError as error:
         pytest.skip(str(error))

@@ -35,24 +35,17 @@ def containers(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def heal(
     containers: Containers, days: list[str], happen: Callable[[], object], at: str = "STARTED"
 ) -> list[str]:
-    """Let something happen in the middle of a backfill; assert that all days are there in the end.
+    """Let something happen to a backfill with a run of a status, and prove its days in the end.
 
-    Args:
-        containers: The installation.
-        days: Those of the backfill.
-        happen: Does it.
-        at: The status of the run when that happens.
-
-    Returns:
-        The status of each run of the backfill, in their order.
+    Returns the status of each run of the backfill, in their order.
     """
     ui = containers.ui
     backfill = ui.backfill(days)
 
-    def reached() -> bool:
-        return at in {run["status"] for run in ui.runs_of(backfill)}
+    def statuses() -> list[str]:
+        return [run["status"] for run in ui.runs_of(backfill)]
 
-    wait_for(f"a run that is {at}", reached, 120)
+    wait_for(f"a run that is {at}", lambda: at in statuses(), 120)
     begin = time.time()
     happen()
     # A webserver that is away, or whose database was, finds that out when it is asked.
@@ -64,12 +57,12 @@ def heal(
     containers.prove(days)
     for asset in ("raw_sales", "stg_sales"):
         assert ui.materializations(asset, days) == days
-    return [run["status"] for run in ui.runs_of(backfill)]
+    return statuses()
 
 
 def test_a_code_location_that_is_killed_in_a_run(containers: Containers) -> None:
-    statuses = heal(containers, IN_A_RUN, lambda: containers.kill("code-location"))
-    assert statuses == ["FAILURE", "SUCCESS"]
+    happen = partial(containers.kill, "code-location")
+    assert heal(containers, IN_A_RUN, happen) == ["FAILURE", "SUCCESS"]
 
 
 def test_a_code_location_that_is_killed_in_a_launch(containers: Containers) -> None:
@@ -80,8 +73,8 @@ def test_a_code_location_that_is_killed_in_a_launch(containers: Containers) -> N
 
 
 def test_a_code_location_that_is_away_for_a_minute(containers: Containers) -> None:
-    statuses = heal(containers, AWAY, lambda: containers.kill("code-location", 60))
-    assert statuses == ["FAILURE", "SUCCESS"]
+    happen = partial(containers.kill, "code-location", 60)
+    assert heal(containers, AWAY, happen) == ["FAILURE", "SUCCESS"]
 
 
 def test_a_daemon_that_is_killed_in_a_run(containers: Containers) -> None:

@@ -1,6 +1,7 @@
 """What is in the image, and what is not."""
 
 import json
+import re
 import shutil
 import subprocess
 import uuid
@@ -57,19 +58,11 @@ def test_no_secret_of_the_place_where_it_is_built_is_anywhere_in_the_image(
     assert secret not in docker("history", "--no-trunc", f"{image}_with_secrets")
     docker("save", f"--output={tmp_path / 'image.tar'}", f"{image}_with_secrets")
     docker("image", "rm", f"{image}_with_secrets")
-    found = subprocess.run(  # noqa: S603 - our own command
-        ["grep", "--count", secret, tmp_path / "image.tar"],  # noqa: S607
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert (found.returncode, found.stdout) == (1, "0\n")
+    grep = ["grep", "--quiet", secret, str(tmp_path / "image.tar")]
+    assert subprocess.call(grep, timeout=300) == 1  # noqa: S603 - our own command
 
 
 def test_neither_tests_nor_git_reach_the_image(image: str) -> None:
-    found = in_image(
-        image, "find", "/opt", "/data", "/home", "-name", "*_tests", "-o", "-name", ".git"
-    )
-    assert "sales_assets_tests" not in found
-    assert ".git" not in found
+    names = ("-name", "*_tests", "-o", "-name", ".git")
+    found = in_image(image, "find", "/opt", "/data", "/home", *names)
+    assert not re.search(r"sales_assets_tests|\.git", found)
