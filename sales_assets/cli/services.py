@@ -93,7 +93,7 @@ def http_jobs(
         ports = {only: ports[only]}
     more = [Path(root) for root in set_to.sales_http_roots.split(os.pathsep) if root]
     token = set_to.sales_http_token or None
-    serve(host, ports, [*roots, *more], token, jobs, stop_within, click.echo)
+    serve(host, ports, [*roots, *more], token, jobs, stop_within)
     click.echo("stopped")
 
 

@@ -62,9 +62,8 @@ def openapi(asset: str, guarded: bool) -> dict[str, Any]:
     """Describe the job of an asset as an OpenAPI 3.1 document; `guarded` by a token."""
     request = REQUESTS[asset]
     responses = {"201": {"description": Stored.__doc__, "content": _json(Stored)}}
-    for one in REFUSALS:
-        status = str(one.status.value)
-        responses[status] = {"description": one.when, "content": _json(Refused)}
+    for status, when in REFUSALS.items():
+        responses[str(status)] = {"description": when, "content": _json(Refused)}
     job: dict[str, Any] = {
         "operationId": asset,
         "summary": request.__doc__,

@@ -30,7 +30,7 @@ _LAYERS = ("raw", "stg")
 _NAME = "sales"
 _OWN = frozenset({*_LAYERS, QUARANTINE, WORK})
 """Names of the directories that a storage keeps for itself."""
-_LONGEST_ROOT, _LONGEST_NAME = 1024, 255
+_LONGEST_ROOT = 1024
 """Bytes; every file system accepts the paths that a run creates below such a root."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -72,11 +72,16 @@ def refuse_strangers(day: StoredDay) -> None:
     """
     if os.path.realpath(day.root) != str(day.root):
         raise BadRequest(f"{day.root} is a symlink, or is reached through one")
-    nearest = next(path for path in (day.root, *day.root.parents) if os.path.lexists(path))
-    if not nearest.is_dir():
-        raise BadRequest(f"{nearest} is in the way: it is not a directory")
     for used in (*(f"{layer}/{_NAME}/{day.day}" for layer in (*_LAYERS, QUARANTINE)), WORK):
-        _refuse_symlinks(day.root, Path(used))
+        place = day.root / used
+        for path in (place, *place.parents):
+            if os.path.lexists(path) and not stat.S_ISDIR(path.lstat().st_mode):
+                raise BadRequest(f"{path} is in the way: it is a symlink, or not a directory")
+        # Directories that do not exist, or may not be read, are passed over.
+        for directory, directories, files in os.walk(place):
+            for path in (Path(directory, name) for name in (*directories, *files)):
+                if path.is_symlink():
+                    raise BadRequest(f"{path} is a symlink: remove it")
 
 
 @contextmanager
@@ -119,8 +124,7 @@ def _stored_day(layer: str, text: str, roots: Sequence[Path]) -> StoredDay:
         location(str(root))
     except InvalidAddressError as error:
         raise BadRequest(f"{field} has a root that cannot be a BASE_DIR: {error}") from error
-    longest = max(len(os.fsencode(part)) for part in root.parts)
-    if longest > _LONGEST_NAME or len(os.fsencode(root)) > _LONGEST_ROOT:
+    if len(os.fsencode(root)) > _LONGEST_ROOT:
         raise BadRequest(f"{field[:100]}... is too long for a storage path")
     allowed = [real for real in map(os.path.realpath, roots) if root.is_relative_to(real)]
     if not allowed:
@@ -134,15 +138,3 @@ def _stored_day(layer: str, text: str, roots: Sequence[Path]) -> StoredDay:
             f"{field} is inside {' and '.join(sorted(own))}, which is reserved for the storage"
         )
     return StoredDay(root, path.name)
-
-
-def _refuse_symlinks(root: Path, used: Path) -> None:
-    """Refuse anything but real directories on the way from the root, and symlinks below."""
-    for path in (*reversed(used.parents), used):
-        if os.path.lexists(root / path) and not stat.S_ISDIR((root / path).lstat().st_mode):
-            raise BadRequest(f"{root / path} is in the way: it is a symlink, or not a directory")
-    # Directories that do not exist, or may not be read, are passed over.
-    for directory, directories, files in os.walk(root / used):
-        for path in (Path(directory, name) for name in (*directories, *files)):
-            if path.is_symlink():
-                raise BadRequest(f"{path} is a symlink: remove it")

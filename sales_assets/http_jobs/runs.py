@@ -16,9 +16,8 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, closing, suppress
+from contextlib import suppress
 from http import HTTPStatus
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,12 +25,13 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
-from werkzeug.exceptions import BadRequest, Conflict, InternalServerError, ServiceUnavailable
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from werkzeug.exceptions import BadRequest, Conflict, ServiceUnavailable
 
 from sales_assets.definitions import defs_for
 from sales_assets.http_jobs.contract import Stored
 from sales_assets.http_jobs.directories import StoredDay, locked_day, refuse_strangers
-from sales_assets.http_jobs.refusals import Answer, refusal_of
+from sales_assets.http_jobs.refusals import Answer, refusal_of, refuse
 
 MAX_ACCEPTED = 60
 """Maximum number of requests that run or wait."""
@@ -40,12 +40,6 @@ _SECONDS_TO_KILL = 10
 _ORIGIN, _HOST, _ROOT = (
     f"sales_assets/{name}" for name in ("http_origin", "http_host", "base_dir")
 )
-_UNFINISHED = [
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 _PROCESSES = multiprocessing.get_context("forkserver")
 
 _log = logging.getLogger(__name__)
@@ -56,7 +50,7 @@ class _Order(NamedTuple):
     run_id: str
     asset: str
     day: StoredDay
-    tags: Mapping[str, str]
+    origin: str
 
 
 class Runs:
@@ -82,8 +76,7 @@ class Runs:
             HTTPException: Another request writes this day of this storage, or its other asset; the
                 storage cannot be used; or no requests are accepted at the moment.
         """
-        tags = {_ORIGIN: origin, _HOST: socket.gethostname(), _ROOT: str(day.root)}
-        order = _Order(self._instance.get_ref(), str(uuid.uuid4()), asset, day, tags)
+        order = _Order(self._instance.get_ref(), str(uuid.uuid4()), asset, day, origin)
         if len(self._accepted) >= MAX_ACCEPTED:
             raise ServiceUnavailable(
                 f"{MAX_ACCEPTED} requests are already waiting: try again later"
@@ -102,17 +95,13 @@ class Runs:
         if self._stopping:
             raise ServiceUnavailable("the server is stopping: try again when it is back up")
 
-    def stop(self) -> None:
-        """Accept no further requests; those that were accepted carry on."""
-        self._stopping = True
-        self._turns.shutdown(wait=False)
-
     def close(self, within: float) -> bool:
-        """Stop, and wait for accepted requests; return whether all of them have ended.
+        """Accept no further requests, and wait for the others; return whether all have ended.
 
         After `within` seconds, runs are killed, and waiting requests are canceled.
         """
-        self.stop()
+        self._stopping = True
+        self._turns.shutdown(wait=False)
         if not wait(self._accepted, within).not_done:
             return True
         self._killing = True
@@ -124,16 +113,15 @@ class Runs:
     def mark_what_was_left(self) -> None:
         """Mark runs as failed that were killed together with their server on this host."""
         tags = {_HOST: socket.gethostname()}
-        for run in self._instance.get_runs(dg.RunsFilter(tags=tags, statuses=_UNFINISHED)):
+        for run in self._instance.get_runs(
+            dg.RunsFilter(tags=tags, statuses=NOT_FINISHED_STATUSES)
+        ):
             if run.parent_run_id:  # Started again in Dagster, with the tags of ours.
                 continue
             day = StoredDay(Path(run.tags[_ROOT]), run.tags["dagster/partition"])
             # The server of a run that is alive holds the lock of its day.
-            with suppress(Conflict, BadRequest), ExitStack() as stack:
-                if day.root.is_dir():
-                    stack.enter_context(locked_day(day))
-                _mark_as_failed(self._instance, run.run_id, "the server was killed with its runs")
-                _log.warning("run %s: marked as failed, since its server was killed", run.run_id)
+            with suppress(Conflict, BadRequest), locked_day(day):
+                _fail(self._instance, run.run_id, "the server was killed with its runs")
 
     def _run(self, order: _Order) -> Answer:
         # The request was checked when it came in, which may be hours ago.
@@ -141,10 +129,10 @@ class Runs:
         _log.info("run %s: %s %s", order.run_id, order.asset, order.day)
         ours, theirs = _PROCESSES.Pipe()
         process = _PROCESSES.Process(target=_work, args=(order, theirs), daemon=True)
-        with closing(ours):
+        with ours:
             try:
                 # Once the process alone has the other end, its death closes it.
-                with closing(theirs):
+                with theirs:
                     process.start()
                 if self._killing:
                     process.kill()
@@ -159,17 +147,16 @@ class Runs:
         return answer
 
     def _killed(self, order: _Order) -> Answer:
-        error = (
-            ServiceUnavailable("the server stopped before the run ended: send the request again")
-            if self._killing
-            else InternalServerError(
+        if self._killing:
+            status, why = 503, "the server stopped before the run ended: send the request again"
+        else:
+            status = 500
+            why = (
                 "the process of the run died (killed, or out of memory): see "
                 f"run {order.run_id} in Dagster, and send the request again"
             )
-        )
-        _log.error("run %s: %s", order.run_id, error.description)
-        _mark_as_failed(self._instance, order.run_id, str(error.description))
-        return refusal_of(error, order.run_id)
+        _fail(self._instance, order.run_id, why)
+        return refuse(status, why, order.run_id)
 
 
 def log_to_stderr() -> None:
@@ -184,24 +171,35 @@ def _work(order: _Order, server: Connection) -> None:
     log_to_stderr()
     threading.Thread(target=_end_with, args=(server, order), daemon=True).start()
     try:
-        with dg.DagsterInstance.from_ref(order.instance) as instance:
-            answer = _execute(order, instance)
+        answer = _execute(order)
     except Exception as error:
         answer = refusal_of(error, order.run_id)
     with suppress(OSError):  # The server is gone.
         server.send(answer)
 
 
-def _execute(order: _Order, instance: dg.DagsterInstance) -> Answer:
-    day = order.day.day
-    job = defs_for(str(order.day.root)).resolve_implicit_global_asset_job_def()
-    result = job.execute_in_process(
-        instance=instance,
-        partition_key=day,
-        asset_selection=[dg.AssetKey(order.asset)],
-        run_id=order.run_id,
-        tags=order.tags,
-    )
+def _end_with(server: Connection, order: _Order) -> None:
+    """End the run as soon as the server is gone: existing data is kept."""
+    multiprocessing.connection.wait([server])
+    with dg.DagsterInstance.from_ref(order.instance) as instance:
+        _fail(instance, order.run_id, "the server was killed")
+    os._exit(1)
+
+
+def _execute(order: _Order) -> Answer:
+    day, root = order.day.day, str(order.day.root)
+    with dg.DagsterInstance.from_ref(order.instance) as instance:
+        result = (
+            defs_for(root)
+            .resolve_implicit_global_asset_job_def()
+            .execute_in_process(
+                instance=instance,
+                partition_key=day,
+                asset_selection=[dg.AssetKey(order.asset)],
+                run_id=order.run_id,
+                tags={_ORIGIN: order.origin, _HOST: socket.gethostname(), _ROOT: root},
+            )
+        )
     refuse_strangers(order.day)
     [event] = result.asset_materializations_for_node(order.asset)
     metadata: dict[str, Any] = {name: value.value for name, value in event.metadata.items()}
@@ -209,19 +207,12 @@ def _execute(order: _Order, instance: dg.DagsterInstance) -> Answer:
     rows, files = metadata["dagster/row_count"], metadata.get("files", 1)
     message = f"{order.asset} {day} is stored: rows {rows}, files {files}"
     body = Stored(message=message, run_id=order.run_id, partition=day, rows=rows, files=files)
-    return Answer(HTTPStatus.CREATED, body)
+    return body.model_dump(), HTTPStatus.CREATED
 
 
-def _end_with(server: Connection, order: _Order) -> None:
-    """End the run as soon as the server is gone: existing data is kept."""
-    multiprocessing.connection.wait([server])
-    with dg.DagsterInstance.from_ref(order.instance) as instance:
-        _mark_as_failed(instance, order.run_id, "the server was killed")
-    os._exit(1)
-
-
-def _mark_as_failed(instance: dg.DagsterInstance, run_id: str, message: str) -> None:
+def _fail(instance: dg.DagsterInstance, run_id: str, why: str) -> None:
     """Mark a run as failed, unless it has ended by itself."""
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
-        instance.report_run_failed(run, message)
+        _log.error("run %s: %s", run_id, why)
+        instance.report_run_failed(run, why)

@@ -3,7 +3,7 @@
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING
 import click
 
 from sales_assets import settings
-from sales_assets.http.address import InvalidAddressError, is_loopback
+from sales_assets.http.address import is_loopback, path_or_scheme
 from sales_assets.http.tokens import check_token
+from sales_assets.settings import InvalidSettingError
 from sales_assets.storage.location import location
 
 if TYPE_CHECKING:
     import dagster as dg
 
 _log = logging.getLogger(__name__)
-
-
-class CannotServeError(click.UsageError):
-    """The jobs cannot be served like this; the text says what to change."""
 
 
 def serve(
@@ -32,9 +29,8 @@ def serve(
     token: str | None,
     at_a_time: int,
     stop_within: float,
-    say: Callable[[str], None],
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C.
+    """Serve until SIGTERM or Ctrl-C; print the address of each job.
 
     Args:
         host: The address to listen on.
@@ -43,10 +39,10 @@ def serve(
         token: The token that requests must send, if any.
         at_a_time: Maximum number of concurrent runs.
         stop_within: Seconds to let running jobs finish.
-        say: Called with a line for each job, with its address.
 
     Raises:
-        CannotServeError: Because of one of these, `TMPDIR` or the instance.
+        InvalidSettingError: The token or a root is invalid.
+        UsageError: One of the others, `TMPDIR` or the instance cannot be used.
     """
     _check(host, roots, token)
     # The fork server imports the definitions while this process does, too; runs wait for it.
@@ -54,7 +50,7 @@ def serve(
     try:
         forkserver.ensure_running()
     except OSError as error:
-        raise CannotServeError(
+        raise click.UsageError(
             f"cannot create a socket in {tempfile.gettempdir()} ({error}): set TMPDIR to a short, "
             "writable path, such as /tmp"
         ) from error
@@ -67,7 +63,7 @@ def serve(
     if isinstance(base, Path):
         roots = (base, *roots)
     if not roots:
-        raise CannotServeError(f"BASE_DIR {base} is not a local path: set SALES_HTTP_ROOTS")
+        raise click.UsageError(f"BASE_DIR {base} is not a local path: set SALES_HTTP_ROOTS")
     log_to_stderr()
     with _instance() as instance:
         runs = Runs(instance, at_a_time)
@@ -77,15 +73,15 @@ def serve(
             try:
                 listening = server.listen(host, port)
             except OSError as error:
-                raise CannotServeError(
+                raise click.UsageError(
                     f"cannot listen on {host}:{port} (--{layer}-port): {error}"
                 ) from error
             asset = f"{layer}_sales"
             apps[listening] = create_app(asset, runs, roots, token)
             shown = f"[{host}]" if ":" in host else host
-            say(f"{asset}: POST http://{shown}:{listening.getsockname()[1]}/")
+            click.echo(f"{asset}: POST http://{shown}:{listening.getsockname()[1]}/")
         # More threads than accepted requests, so that /health always gets one.
-        server.serve(apps, MAX_ACCEPTED + 4, runs.stop, lambda: runs.close(stop_within))
+        server.serve(apps, MAX_ACCEPTED + 4, lambda: runs.close(stop_within))
     if not runs.close(0):
         # Python would wait for the thread of a run that hangs.
         _log.error("stopped without responding to a request: its run hangs")
@@ -94,23 +90,16 @@ def serve(
 
 def _check(host: str, roots: Sequence[Path], token: str | None) -> None:
     if token:
-        try:
-            check_token(token, "SALES_HTTP_TOKEN")
-        except settings.InvalidSettingError as error:
-            raise CannotServeError(str(error)) from error
+        check_token(token, "SALES_HTTP_TOKEN")
     elif not is_loopback(host):
-        raise CannotServeError(
+        raise click.UsageError(
             f"--host {host} can be reached from other machines: set SALES_HTTP_TOKEN, which "
             "clients then send as Authorization: Bearer ..., or use --host 127.0.0.1"
         )
+    setting, expected = "--root or SALES_HTTP_ROOTS", "absolute paths"
     for root in roots:
-        named = f"root {str(root)!r} of --root or SALES_HTTP_ROOTS"
-        if not root.is_absolute():
-            raise CannotServeError(f"{named} is not an absolute path")
-        try:
-            location(str(root))
-        except InvalidAddressError as error:
-            raise CannotServeError(f"{named} cannot be a BASE_DIR: {error}") from error
+        if path_or_scheme(str(root), setting, expected) != root:
+            raise InvalidSettingError(setting, str(root), expected)
 
 
 def _instance() -> "dg.DagsterInstance":
@@ -126,4 +115,4 @@ def _instance() -> "dg.DagsterInstance":
     try:
         return dg.DagsterInstance.get()
     except dg.DagsterInvariantViolationError as error:
-        raise CannotServeError(str(error)) from error
+        raise click.UsageError(str(error)) from error

@@ -49,34 +49,23 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def serve(
-    apps: Mapping[socket.socket, WSGIApp],
-    threads: int,
-    stop: Callable[[], object],
-    close: Callable[[], object],
-) -> None:
+def serve(apps: Mapping[socket.socket, WSGIApp], threads: int, close: Callable[[], object]) -> None:
     """Serve until SIGTERM or Ctrl-C; a second signal ends the process at once.
 
     Args:
         apps: The application of each open port.
         threads: Maximum number of concurrent requests per application.
-        stop: Called when the signal arrives; makes the applications refuse further requests.
-        close: Called after that, in a thread; returns once requests have their responses. Until
-            then, the applications are still served.
+        close: Called in a thread when the signal arrives: makes the applications refuse further
+            requests, and returns once the others have their responses.
     """
     # Runs need some, too, however many connections are idle.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    ports = {opened.getsockname()[1]: _bounded(app, threads) for opened, app in apps.items()}
-    binds = [f"fd://{opened.detach()}" for opened in apps]
-    asyncio.run(_serve(ports, binds, stop, close))
+    asyncio.run(_serve(apps, threads, close))
 
 
 async def _serve(
-    ports: Mapping[int, Any],
-    binds: list[str],
-    stop: Callable[[], object],
-    close: Callable[[], object],
+    apps: Mapping[socket.socket, WSGIApp], threads: int, close: Callable[[], object]
 ) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_in_a_line)
@@ -86,18 +75,34 @@ async def _serve(
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
-        stop()
         signaled.set()
+
+    async def close_when_signaled() -> None:
+        await signaled.wait()
+        await loop.run_in_executor(None, close)
+        closed.set()
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, on_signal)
+    closing = asyncio.create_task(close_when_signaled())
+    serving: asyncio.Future[Any] = asyncio.gather(
+        *(
+            hypercorn.asyncio.serve(
+                _bounded(app, threads), _config(opened), shutdown_trigger=closed.wait, mode="asgi"
+            )
+            for opened, app in apps.items()
+        )
+    )
+    await asyncio.wait({serving, closing}, return_when=asyncio.FIRST_COMPLETED)
+    # Not for longer: some clients do not take their responses.
+    await asyncio.wait({serving}, timeout=_SECONDS_TO_TAKE_ANSWERS)
+    if serving.done():
+        serving.result()
 
-    async def app(scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        _, port = scope.get("server") or (None, next(iter(ports)))
-        await ports[port](scope, receive, send)
 
+def _config(opened: socket.socket) -> Config:
     config = Config()
-    config.bind = binds
+    config.bind = f"fd://{opened.detach()}"
     config.backlog = 1024
     config.keep_alive_timeout = SECONDS_TO_ARRIVE
     # Requests are rare, and a client that sends many at once would delay others.
@@ -105,17 +110,7 @@ async def _serve(
     config.h2_max_concurrent_streams = 1  # Of HTTP/2.
     config.include_server_header = False
     config.loglevel = "WARNING"
-    serving = asyncio.create_task(
-        hypercorn.asyncio.serve(app, config, shutdown_trigger=closed.wait, mode="asgi")
-    )
-    waiting = asyncio.create_task(signaled.wait())
-    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        serving.result()
-    await loop.run_in_executor(None, close)
-    closed.set()
-    # Not for longer: some clients do not take their responses.
-    await asyncio.wait({serving}, timeout=_SECONDS_TO_TAKE_ANSWERS)
+    return config
 
 
 def _log_in_a_line(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -18,6 +18,12 @@ import requests
 from sales_assets.sample.sales import sample_page
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
+HTTP_JOBS = (
+    *("-c", "from sales_assets.cli import main; main()"),
+    *("http-jobs", "--raw-port", "0", "--stg-port", "0"),
+)
+"""The arguments of Python for the command, on free ports."""
+
 
 class HeldApi(ScriptedApi):
     """The scripted API, with sample sales for the days that are not scripted.
@@ -167,19 +173,10 @@ def running_http_jobs(
     (directory / "dagster_home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     log = directory / f"{name}.log"
     shell = ["/bin/sh", "-c", f'exec "$0" "$@" {redirection}']
-    command = [
-        "-c",
-        "from sales_assets.cli import main; main()",
-        "http-jobs",
-        "--raw-port",
-        "0",
-        "--stg-port",
-        "0",
-    ]
     with (
         log.open("w") as stderr,
         subprocess.Popen(  # noqa: S603 - our own command
-            [*shell, sys.executable, *command, *options],
+            [*shell, sys.executable, *HTTP_JOBS, *options],
             cwd=directory,
             env={
                 "PATH": "/usr/bin:/bin",

@@ -64,7 +64,6 @@ def test_another_name_of_an_allowed_root_is_the_same_storage(root: Path) -> None
         (f"ROOT/a/stg/raw/sales/{DAY}", "reserved for the storage"),
         (f"ROOT/.work/x/raw/sales/{DAY}", "reserved for the storage"),
         (f"ROOT/quarantine/sales/{DAY}/raw/sales/{DAY}", "is inside quarantine"),
-        (f"ROOT/{'x' * 256}/raw/sales/{DAY}", "too long"),
         (f"ROOT/{'é/' * 400}raw/sales/{DAY}", "too long"),
     ],
 )
@@ -163,7 +162,8 @@ def test_a_run_that_sweeps_up_leaves_a_locked_day_alone(tmp_path: Path) -> None:
     assert locks_in(tmp_path) == []
 
 
-def test_a_storage_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["file", "x" * 256])
+def test_a_storage_that_cannot_be_written_to_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(BadRequest, match=r"cannot write to .*file"):
-        locked_day(StoredDay(tmp_path / "file", DAY)).__enter__()
+    with pytest.raises(BadRequest, match=f"cannot write to .*{name}"):
+        locked_day(StoredDay(tmp_path / name, DAY)).__enter__()

@@ -34,9 +34,10 @@ def app(environ, start_response):
 listening = server.listen("127.0.0.1", 0)
 print(listening.getsockname()[1], flush=True)
 def close():
+    print("stopping", flush=True)
     sys.stdin.readline()
     released.set()
-server.serve({listening: app}, 1, lambda: print("stopping", flush=True), close)
+server.serve({listening: app}, 1, close)
 print("ended", flush=True)
 """
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
