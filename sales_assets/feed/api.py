@@ -25,7 +25,7 @@ from sales_assets.feed.styles import DayParameter, DayRange, NumberedPages, Page
 from sales_assets.http.client import HttpAnswer, Question
 from sales_assets.http.errors import ApiAuthError, HttpError, TransientHttpError
 from sales_assets.http.resource import HttpApi
-from sales_assets.http.tokens import ParameterToken, TokenAuth
+from sales_assets.http.tokens import TokenAuth
 
 
 class NotSetUpError(FeedApiError, EveryDayFailsError):
@@ -36,7 +36,7 @@ class RefusedTokenError(FeedApiError, ApiAuthError, EveryDayFailsError):
     """The API rejects the token."""
 
 
-_DECLARED = {
+_ATTRIBUTES = {
     "title": str,
     "address_variable": str,
     "path": str,
@@ -47,7 +47,7 @@ _DECLARED = {
     "total": Where | None,
     "parameters": Mapping,
 }
-"""The attributes of an API, and what they have to be."""
+"""What the attributes of an API have to be."""
 
 
 class InvalidApiError(TypeError):
@@ -203,19 +203,10 @@ class DailyApi(HttpApi):
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
         """Reject an invalid declaration when the feed's module is imported."""
         super().__pydantic_init_subclass__(**options)
-        for name, kind in _DECLARED.items():
+        for name, kind in _ATTRIBUTES.items():
             value = getattr(cls, name, None)
             if not isinstance(value, kind):
                 expected = getattr(kind, "__name__", kind)
                 raise InvalidApiError(f"{cls.__name__}.{name} is {value!r}, not {expected}")
-        styles: list[Any] = [cls.day, cls.paging]
-        if isinstance(cls.token_style, ParameterToken):
-            styles.append(cls.token_style)
-        names = [*cls.parameters]
-        for style in styles:
-            texts = {key: text for key, text in vars(style).items() if isinstance(text, str)}
-            names += [text for key, text in texts.items() if "format" not in key]
-        if "" in names or len({*names}) < len(names):
-            raise InvalidApiError(f"{cls.__name__}: parameters need unique names, not {names}")
         if cls.rows_at and not all(cls.rows_at.split(".")):
             raise InvalidApiError(f"{cls.__name__}.rows_at is {cls.rows_at!r}: a key is empty")

@@ -23,11 +23,7 @@ class DamagedPageError(UpstreamDayError):
 
 
 class Contract:
-    """Validates the rows of a feed and returns the valid ones.
-
-    Args:
-        schema: The schema to validate against.
-    """
+    """Validates the rows of a feed and returns the valid ones."""
 
     def __init__(self, schema: RowSchema) -> None:
         self._schema = schema
@@ -41,11 +37,6 @@ class Contract:
         self, pages: Iterable[Page], day: str, judgement: Judgement
     ) -> Iterator[list[dict[str, Any]]]:
         """Turn the pages of a day into rows ready for Avro; yield the valid rows of each page.
-
-        Args:
-            pages: As the API sent them.
-            day: `YYYY-MM-DD`; every row must be of this day.
-            judgement: Collects invalid rows and unknown fields.
 
         Raises:
             InvalidRowsError: More rows are invalid than `judgement` allows; raised at the end, so

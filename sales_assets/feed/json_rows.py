@@ -62,8 +62,7 @@ def texts_of_rows(page: bytes, path: Sequence[str], around: dict[str, Any]) -> I
     Raises:
         InvalidPageError: It is not complete JSON, or has no list there.
     """
-    text = page.decode("utf-8", "surrogateescape")
-    return (row.text for row in _Scanner(text, _SKIP).rows(path, around))
+    return (row.text for row in _Scanner(page, _SKIP).rows(path, around))
 
 
 def values_of_page(page: bytes) -> list[Any]:
@@ -81,8 +80,7 @@ def rows_of_page(page: bytes) -> Iterator[SentRow]:
     Raises:
         InvalidPageError: It is not a complete JSON list.
     """
-    text = page.decode("utf-8", "surrogateescape")
-    for row in _Scanner(text, _PARSE).rows((), {}):
+    for row in _Scanner(page, _PARSE).rows((), {}):
         if _is_deeper(row.value, MAX_DEPTH):
             raise NoRowsError(_TOO_DEEP)
         yield row
@@ -101,15 +99,10 @@ def kind_of(value: Any) -> str:
 
 
 class _Scanner:
-    """Reads JSON from left to right, passing over white space.
+    """Reads JSON from left to right, passing over white space; the decoder is that of the rows."""
 
-    Args:
-        text: The JSON.
-        decoder: Decodes the rows.
-    """
-
-    def __init__(self, text: str, decoder: json.JSONDecoder) -> None:
-        self._text = text
+    def __init__(self, page: bytes, decoder: json.JSONDecoder) -> None:
+        self._text = page.decode("utf-8", "surrogateescape")
         self._decoder = decoder
         self._continue_at(0)
 
@@ -203,9 +196,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return plain if len(plain) == len(pairs) else Repeated(pairs)
 
 
-# Python refuses to parse more than 4,300 digits; for such a number, its length is enough.
+# Python refuses to parse more than 4,300 digits; the first 4,000 tell as much.
 _PARSE = json.JSONDecoder(object_pairs_hook=_object, parse_int=lambda digits: int(digits[:4000]))
-"""Parses any value; an object with duplicate keys becomes a `Repeated`."""
-
 _SKIP = json.JSONDecoder(parse_int=len, parse_float=len)
-"""Finds the ends of values without converting numbers."""
+"""Finds the end of a value, without converting numbers."""

@@ -41,8 +41,7 @@ class Page:
         """Yield the list of rows, a large one in several parts; a byte order mark is skipped.
 
         Args:
-            around: Receives the other values of the objects that lead to the list; of another
-                list, only the first.
+            around: Receives the other values in the page; of a list, only the first.
 
         Raises:
             InvalidPageError: The body is not complete JSON, or has no list there.
@@ -79,19 +78,13 @@ class PulledPage(Page):
     """A page as the API returned it, verified to contain a complete list of objects.
 
     Attributes:
-        around: The values in the page other than the rows; of a list, only the first.
+        around: The other values in the page; of a list, only the first.
         last_row: The last row; empty if there is none.
-        count: The number of rows.
         total: The row count of the day, if the API reports it.
         following: The request for the next page, or whether there is one; None if the page does
             not say.
-        digest: Digest of the contract's fields of the rows. It ignores key order, white space and
-            other fields, all of which may differ in each response.
-
-    Args:
-        body: The page, byte for byte.
-        fields: The fields by which pages are compared.
-        rows_at: The keys that lead to the list.
+        digest: Digest of some fields of the rows. It ignores key order, white space and other
+            fields, all of which may differ in each response.
 
     Raises:
         InvalidPageError: The body is not complete JSON, or has no list of objects there.

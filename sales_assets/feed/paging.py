@@ -95,11 +95,8 @@ class Paging:
         if not self.any_page:
             return {}
         # After the rows received: an API may return fewer than the limit.
-        following = self._style.request(pages + 1, rows)
-        return {
-            pages + 1: following,
-            pages + 2: self._style.request(pages + 2, rows + self._style.size),
-        }
+        offsets = {pages + 1: rows, pages + 2: rows + self._style.size}
+        return {number: self._style.request(number, offset) for number, offset in offsets.items()}
 
     def fetch(self, requests: Mapping[int, Request]) -> Mapping[int, PulledPage | None]:
         """Fetch pages concurrently; None for a missing page."""

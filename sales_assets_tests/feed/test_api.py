@@ -7,8 +7,6 @@ import pytest
 
 from sales_assets.feed.api import InvalidApiError
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError
-from sales_assets.feed.styles import DayParameter, NumberedPages
-from sales_assets.http.tokens import ParameterToken
 from sales_assets.sales.api import SalesApi
 from sales_assets_tests.helpers.passing_faults import PASSING
 from sales_assets_tests.helpers.rows import DAY, full_pages, page, sale
@@ -163,10 +161,6 @@ def test_requests_are_spread_over_time_when_so_many_a_second_are_allowed(
         ({"rows_at": "data..items"}, "a key is empty"),
         ({"parameters": "limit=100"}, "OddApi.parameters is .*, not Mapping"),
         ({"total": "total"}, "OddApi.total is 'total', not .*InBody"),
-        ({"paging": NumberedPages("date")}, "unique names, not .'date', 'date'"),
-        ({"parameters": {"page": "1"}}, "unique names, not .'page', 'date', 'page'"),
-        ({"token_style": ParameterToken("page")}, "unique names, not .'date', 'page', 'page'"),
-        ({"day": DayParameter("")}, "unique names, not .'', 'page'"),
     ],
 )
 def test_a_declaration_that_cannot_work_is_refused_by_name(
