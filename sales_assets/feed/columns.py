@@ -7,6 +7,7 @@ import datetime
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
@@ -21,10 +22,6 @@ _LARGEST_FLOAT = 3.4028234663852886e38
 _DIGITS = {"timestamp-millis": 3, "timestamp-micros": 6}
 _MICROSECONDS = {"seconds": 1_000_000, "milliseconds": 1000, "microseconds": 1}
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-_RFC_3339 = re.compile(  # https://www.rfc-editor.org/rfc/rfc3339
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]((?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,18}))?"
-    r"(?:[Zz]|([+-][0-9]{2}:[0-5][0-9]))"
-)
 
 
 class InvalidSchemaError(ValueError):
@@ -41,44 +38,35 @@ def exact(value: T, bits: int = 53) -> T:
     return value
 
 
-def parse_timestamp(text: str, digits: int) -> datetime.datetime | None:
-    """Parse an RFC 3339 timestamp into UTC; nothing is rounded.
-
-    Return None for any other format, or more than `digits` fractional digits of a second.
-    """
-    found = _RFC_3339.fullmatch(text)
+def _timestamp(text: str, digits: int) -> datetime.datetime | None:
+    """Parse RFC 3339 (https://www.rfc-editor.org/rfc/rfc3339), with so many fractional digits."""
+    found = re.fullmatch(
+        r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]((?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2})"
+        rf"(?:\.([0-9]{{1,{digits}}})0*)?(?:[Zz]|([+-][0-9]{{2}}:[0-5][0-9]))",
+        text,
+    )
     if found is None:
         return None
     date, time, fraction, offset = found.groups(default="")
-    fraction = fraction.rstrip("0")
-    if len(fraction) > digits:
-        return None
-    try:
-        local = datetime.datetime.fromisoformat(f"{date}T{time}.{fraction:0<6}{offset or '+00:00'}")
-        return local.astimezone(datetime.timezone.utc)
-    except (ValueError, OverflowError):
-        return None
+    local = datetime.datetime.fromisoformat(f"{date}T{time}.{fraction:0<6}{offset or '+00:00'}")
+    return local.astimezone(datetime.timezone.utc)
 
 
-def from_epoch(number: int, unit: int, digits: int) -> datetime.datetime | None:
-    """Convert a number of units since 1970, each `unit` microseconds long, to UTC.
-
-    Return None for more than `digits` fractional digits of a second, or outside datetime's range.
-    """
+def _from_epoch(number: int, unit: int, digits: int) -> datetime.datetime | None:
+    """Convert a number since 1970 whose unit is so many microseconds; nothing is rounded."""
     if number * unit % 10 ** (6 - digits):
         return None
-    try:
-        return _EPOCH + datetime.timedelta(microseconds=number * unit)
-    except OverflowError:
-        return None
+    return _EPOCH + datetime.timedelta(microseconds=number * unit)
 
 
 def _converted(json_type: Any, convert: Callable[[Any], Any], expected: str) -> Any:
-    """Return a type that is converted from a JSON type, unless `convert` returns None."""
+    """Return a type whose values are converted; None and these errors mean that one is invalid."""
 
     @lru_cache
     def converted(value: Any) -> Any:
-        found = convert(value)
+        found = None
+        with suppress(ValueError, OverflowError):
+            found = convert(value)
         if found is None:
             raise PydanticCustomError("unconvertible", f"Input should be {expected}")
         return found
@@ -193,12 +181,11 @@ def _is_null(branch: Any) -> bool:
 
 
 def _type_of(declared: Any, epoch: Any) -> tuple[str, Any]:
-    """Return the name of a type, and the type that pydantic validates a value against."""
     match declared:
         case {"type": inner, **rest} if not rest:
             return _type_of(inner, epoch)
         case {"type": "long", "logicalType": str(name), **rest} if name in _DIGITS and not rest:
-            return name, _timestamp(_DIGITS[name], epoch)
+            return name, _timestamp_type(_DIGITS[name], epoch)
         case _ if epoch is not None:
             raise InvalidSchemaError(f"has the epoch {_json(epoch)}, but is not a timestamp")
         case str(name) if name in _PLAIN:
@@ -210,15 +197,15 @@ def _type_of(declared: Any, epoch: Any) -> tuple[str, Any]:
     raise InvalidSchemaError(f"has the type {_json(declared)}; supported types are {_SUPPORTED}")
 
 
-def _timestamp(digits: int, epoch: Any) -> Any:
+def _timestamp_type(digits: int, epoch: Any) -> Any:
     precise = f"with at most {digits} fractional digits"
     if epoch is None:
         example = "2022-08-09T12:30:00Z or 2022-08-09T14:30:00+02:00"
-        parse = partial(parse_timestamp, digits=digits)
+        parse = partial(_timestamp, digits=digits)
         return _converted(_TEXT, parse, f"a timestamp such as {example}, {precise}")
     if epoch not in _MICROSECONDS:
         raise InvalidSchemaError(f"has the epoch {_json(epoch)}, not {', '.join(_MICROSECONDS)}")
-    convert = partial(from_epoch, unit=_MICROSECONDS[epoch], digits=digits)
+    convert = partial(_from_epoch, unit=_MICROSECONDS[epoch], digits=digits)
     return _converted(_LONG, convert, f"{epoch} since 1970, up to the year 9999, {precise}")
 
 

@@ -6,6 +6,7 @@ are not validated here.
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 
 from sales_assets.feed.page import PulledPage, Request
 from sales_assets.feed.read_ahead import in_order, side_by_side
@@ -30,22 +31,21 @@ class DayChangedError(FeedApiError, StaleDayError):
     """The pages of a day are inconsistent with each other or with another reading."""
 
 
+@dataclass(frozen=True)
 class Paging:
     """The pages of one day; can be read any number of times.
 
-    Args:
+    Attributes:
         what: The day and its source, for errors.
         style: How pages are requested.
         fetch: Requests a page.
         max_pages: The number of pages after which the day is considered endless.
     """
 
-    def __init__(self, what: str, style: PageStyle, fetch: Fetch, max_pages: int) -> None:
-        self.what = what
-        self.any_page = style.any_page
-        self._style = style
-        self._fetch = fetch
-        self._max_pages = max_pages
+    what: str
+    style: PageStyle
+    fetch: Fetch
+    max_pages: int
 
     def read(self) -> Generator[PulledPage, None, str]:
         """Fetch all pages in order; return how the day ended, in words.
@@ -55,17 +55,17 @@ class Paging:
         """
         number = rows = 0
         following: Request | bool | None = None
-        size = self._style.size
-        with closing(self._by_number() if self.any_page else self._in_turn()) as pages:
+        size = self.style.size
+        with closing(self._by_number() if self.style.any_page else self._in_turn()) as pages:
             for page in pages:
-                if page is None or (self.any_page and number and not page.count):
+                if page is None or (self.style.any_page and number and not page.count):
                     break
                 if rows < number * size:
                     raise FeedApiError(
                         f"{self.what}: the pages before page {number + 1} have {rows} rows, not "
                         f"{size} each: set size to the page size that the API uses"
                     )
-                if number == self._max_pages:
+                if number == self.max_pages:
                     raise FeedApiError(f"{self.what}: no end after {number} pages (max_pages)")
                 number += 1
                 rows += page.count
@@ -73,7 +73,7 @@ class Paging:
                 yield page
                 if following is False:
                     return f"page {number} is marked as the last"
-                if self.any_page and not page.count and not following:
+                if self.style.any_page and not page.count and not following:
                     break
         if number == 0:
             raise NoSuchDayError(
@@ -88,20 +88,20 @@ class Paging:
 
     def request(self, number: int) -> Request:
         """Return the request for a page, counted from 1; only the first one unless `any_page`."""
-        return self._style.request(number, (number - 1) * self._style.size)
+        return self.style.request(number, (number - 1) * self.style.size)
 
     def beyond(self, pages: int, rows: int) -> Mapping[int, Request]:
         """Return the requests for the two pages past the end of the day, if `any_page`."""
-        if not self.any_page:
+        if not self.style.any_page:
             return {}
         # After the rows received: an API may return fewer than the limit.
-        offsets = {pages + 1: rows, pages + 2: rows + self._style.size}
-        return {number: self._style.request(number, offset) for number, offset in offsets.items()}
+        offsets = {pages + 1: rows, pages + 2: rows + self.style.size}
+        return {number: self.style.request(number, offset) for number, offset in offsets.items()}
 
-    def fetch(self, requests: Mapping[int, Request]) -> Mapping[int, PulledPage | None]:
+    def fetch_at_once(self, requests: Mapping[int, Request]) -> Mapping[int, PulledPage | None]:
         """Fetch pages concurrently; None for a missing page."""
         return side_by_side(
-            {number: self._fetch(number, request) for number, request in requests.items()}
+            {number: self.fetch(number, request) for number, request in requests.items()}
         )
 
     def changed(self, problem: str) -> DayChangedError:
@@ -119,7 +119,7 @@ class Paging:
             full = full or page.count
             return 0 < full <= page.count
 
-        return in_order(lambda number: self._fetch(number, self.request(number)), goes_on)
+        return in_order(lambda number: self.fetch(number, self.request(number)), goes_on)
 
     def _in_turn(self) -> Generator[PulledPage | None, None, None]:
         following: object = self.request(1)
@@ -129,6 +129,6 @@ class Paging:
             led_here = requested.setdefault(repr(following), number)
             if led_here != number:
                 raise FeedApiError(f"{self.what}: page {number - 1} points back to page {led_here}")
-            page = self._fetch(number, following).result()
+            page = self.fetch(number, following).result()
             yield page
             following = page and page.following

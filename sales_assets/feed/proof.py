@@ -53,7 +53,7 @@ def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict
     [total] = totals
     if total not in (None, rows):
         raise paging.changed(f"received {rows} rows, but the API reports {total}")
-    both_ends = settled and paging.any_page
+    both_ends = settled and paging.style.any_page
     ends = {1, len(digests)} if both_ends else set()
     beyond = {} if says_its_end else paging.beyond(len(digests), rows)
     _require_same_ends(paging, digests, ends, beyond)
@@ -67,7 +67,7 @@ def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict
 
 def require_unknown(paging: Paging) -> None:
     """Raise DayChangedError if the API now knows the day."""
-    again = paging.fetch({1: paging.request(1), **paging.beyond(0, 0)})
+    again = paging.fetch_at_once({1: paging.request(1), **paging.beyond(0, 0)})
     for number, page in again.items():
         if page is not None:
             raise paging.changed(f"page {number} was missing but is there now")
@@ -77,7 +77,7 @@ def _require_same_ends(
     paging: Paging, digests: Sequence[bytes], ends: set[int], beyond: Mapping[int, Request]
 ) -> None:
     """Fetch the ends of the day, and pages past it, at once."""
-    again = paging.fetch({**{number: paging.request(number) for number in ends}, **beyond})
+    again = paging.fetch_at_once({**{number: paging.request(number) for number in ends}, **beyond})
     for number in sorted(ends):
         page = again[number]
         if page is None or page.digest != digests[number - 1]:

@@ -68,23 +68,22 @@ class Reading(Generic[T, R]):
         self.result = yield from self._items
 
 
+@dataclass(frozen=True)
 class DayStream(Generic[T]):
     """The items of one day in order; can be read repeatedly.
 
     Attributes:
+        read: Reads the day.
         made_from: Record SHA-256 of the upstream day; empty if there is none, or if it was never
             recorded.
     """
 
-    def __init__(
-        self, read: Callable[[], Generator[T, None, StreamResult]], made_from: str = ""
-    ) -> None:
-        self._read = read
-        self.made_from = made_from
+    read: Callable[[], Generator[T, None, StreamResult]]
+    made_from: str = ""
 
     def reading(self) -> Reading[T, StreamResult]:
         """Start a pass over the day."""
-        return Reading(self._read())
+        return Reading(self.read())
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.reading())
