@@ -4,7 +4,7 @@ This reads the records alone; `verify` compares them with what is stored.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 import dagster as dg
@@ -49,20 +49,20 @@ class LayerStatus(NamedTuple):
     def lines(self, name: str) -> Iterator[str]:
         """Format it for people, under the name of the asset."""
         days = len(self.stored) + len(self.missing)
-        of_all = "1 day is" if days == 1 else f"{days} days are"
-        yield f"{name}: {len(self.stored)} of {of_all} stored"
+        yield f"{name}: {len(self.stored)} of {days} {'day is' if days == 1 else 'days are'} stored"
         for what, these in (
             ("missing", self.missing),
             ("whose latest run failed", self.failed),
             ("to convert", self.to_convert),
             ("older than the source", self.outdated),
         ):
+            named = [
+                first if first == last else f"{first}...{last}" for first, last in spans(these)
+            ]
+            if len(named) > _NAMED_SPANS:
+                named[_NAMED_SPANS:] = ["..."]
             if these:
-                named = [
-                    first if first == last else f"{first}...{last}" for first, last in spans(these)
-                ]
-                more = ", ..." if len(named) > _NAMED_SPANS else ""
-                yield f"  {len(these)} {what}: {', '.join(named[:_NAMED_SPANS])}{more}"
+                yield f"  {len(these)} {what}: {', '.join(named)}"
         for day, change in self.changed.items():
             yield f"  changed when last stored: {day} ({change})"
 
@@ -84,38 +84,26 @@ def days_between(partitions: dg.PartitionsDefinition[str], low: str, high: str) 
 
 
 def status(
-    instance: dg.DagsterInstance,
-    layers: Sequence[Layer],
-    days: Sequence[str],
-    lookback: int,
+    instance: dg.DagsterInstance, layers: Sequence[Layer], days: Sequence[str], lookback: int
 ) -> dict[str, LayerStatus]:
-    """Look up these days, by asset; two queries per asset.
+    """Look up days, oldest first, of layers, each after its source; two queries per asset.
 
-    Args:
-        instance: The instance that recorded them.
-        layers: The assets, each after its source.
-        days: The days of interest, the oldest first.
-        lookback: The number of days before the last one that the lookback covers.
+    The lookback covers that many days before the last one.
     """
-    recorded = {
-        layer.asset: layer.storage.recorded(instance, layer.asset, days) for layer in layers
-    }
     found = {}
+    recorded: dict[dg.AssetKey, dict[str, dict[str, Any]]] = {}
     for layer in layers:
-        mine = recorded[layer.asset]
+        mine = recorded[layer.asset] = layer.storage.recorded(instance, layer.asset, days)
         source = recorded[layer.made_from.asset] if layer.made_from else {}
         states = instance.get_status_by_partition(layer.asset, list(days), layer.days) or {}
-        stored = [day for day in days if day in mine]
-        missing = [day for day in days if day not in mine]
+        both = [day for day in days if day in mine and day in source]
         changes = {day: mine[day].get("change", "") for day in days[-1 - lookback :] if day in mine}
         found[layer.name] = LayerStatus(
-            stored=stored,
-            missing=missing,
+            stored=[day for day in days if day in mine],
+            missing=[day for day in days if day not in mine],
             failed=[day for day in days if (state := states.get(day)) and state.name == "FAILED"],
-            to_convert=[day for day in missing if day in source],
-            outdated=[
-                day for day in stored if day in source and not is_made_from(mine[day], source[day])
-            ],
+            to_convert=[day for day in days if day in source and day not in mine],
+            outdated=[day for day in both if not is_made_from(mine[day], source[day])],
             changed={day: change for day, change in changes.items() if change not in _SAME},
         )
     return found

@@ -15,10 +15,7 @@ from sales_assets.feed.days import is_day
 from sales_assets.storage.comparison import (
     Difference,
     Kind,
-    Metadata,
     compare_day,
-    compare_quarantine,
-    source_difference,
     stranger,
     unreadable,
 )
@@ -32,17 +29,10 @@ from sales_assets.storage.replace.work import WORK
 
 _STORAGE = "storage"
 _UNDER_WAY = "; a run may be storing it: verify again when the run has ended"
-_OF_NO_RUN = {Kind.FOREIGN, Kind.SYSTEM}
-"""Any other kind may appear only because a run has not yet recorded what it stored."""
 
 
 class Verification:
-    """A comparison of the days of some layers in one storage.
-
-    Args:
-        instance: The instance with the records.
-        layers: The layers, each after its upstream layer.
-    """
+    """A comparison of the days of some layers, each after its upstream layer, in one storage."""
 
     def __init__(self, instance: dg.DagsterInstance, layers: Sequence[Layer]) -> None:
         self._instance = instance
@@ -58,11 +48,7 @@ class Verification:
         return sorted(day for day in days if first <= day <= last)
 
     def storage(self, *, fix: bool = False) -> list[Difference]:
-        """Report foreign files and leftovers, which belong to no day.
-
-        Args:
-            fix: Delete the leftovers of killed runs.
-        """
+        """Report foreign files and leftovers of killed runs, and delete leftovers to `fix` them."""
         places, found = self._places()
         found += [stranger(_STORAGE, path, "a day") for path in places if not is_day(path.name)]
         directories = self._layers[0].storage.directories
@@ -81,90 +67,55 @@ class Verification:
         return found
 
     def day(self, day: str, *, fix: bool = False) -> list[Difference]:
-        """Compare a day.
-
-        Args:
-            day: `YYYY-MM-DD`.
-            fix: Record it if it is whole but was never recorded.
-        """
-        found = self._compare(day)
+        """Compare a day, and record it to `fix` it if it is whole but was never recorded."""
+        found = compare_day(self._layers, day, self._recorded)
         if found:
             # A run may have just replaced it.
             for layer in self._layers:
                 latest = layer.storage.recorded(self._instance, layer.asset, [day])
                 self._recorded[layer.asset].update(latest)
-            found = self._compare(day)
+            found = compare_day(self._layers, day, self._recorded)
         if fix:
             found = self._fixed(day, found)
-        of_runs = [one for one in found if one.kind not in _OF_NO_RUN]
-        if any(one.matters for one in of_runs) and self._run_is_under_way():
-            others = [one for one in found if one.kind in _OF_NO_RUN]
-            return others + [one._replace(detail=f"{one.detail}{_UNDER_WAY}") for one in of_runs]
+        if found and self._run_is_under_way():
+            # A foreign file is of no run; all else may only not have been recorded yet.
+            return [
+                one._replace(detail=f"{one.detail}{_UNDER_WAY}")
+                if one.matters and one.kind != Kind.FOREIGN
+                else one
+                for one in found
+            ]
         return found
 
-    def _compare(self, day: str) -> list[Difference]:
-        found: list[Difference] = []
-        days: dict[dg.AssetKey, Metadata | None] = {}
-        for layer in self._layers:
-            recorded = self._recorded[layer.asset].get(day)
-            stored, differences = compare_day(layer, day, recorded)
-            found += differences
-            days[layer.asset] = stored
-            rejected = 0
-            if layer.storage.has_quarantine:
-                is_stored = stored is not None
-                rejected, differences = compare_quarantine(layer, day, recorded, is_stored)
-                found += differences
-            source = layer.made_from
-            source_day = days.get(source.asset) if source else None
-            if source is None or source_day is None:
-                continue
-            if stored is not None:
-                difference = source_difference(
-                    layer.name,
-                    recorded,
-                    stored["dagster/row_count"] + rejected,
-                    source.name,
-                    self._recorded[source.asset].get(day),
-                    source_day["dagster/row_count"],
-                )
-                found += [difference] if difference else []
-            elif recorded is None:
-                detail = f"{source.name} has this day: materialize {layer.name}"
-                found.append(Difference(layer.name, Kind.MISSING, detail))
-        return found
-
-    def _fixed(self, day: str, found: Sequence[Difference]) -> list[Difference]:
+    def _fixed(self, day: str, found: list[Difference]) -> list[Difference]:
         """Record data that is whole but was never recorded."""
-        broken = {one.where for one in found if one.matters and one.kind != Kind.UNRECORDED}
-        unrecorded = {one.where for one in found if one.kind == Kind.UNRECORDED}
-        fixed = set()
         for layer in self._layers:
-            parts = {layer.name, QUARANTINE} if layer.storage.has_quarantine else {layer.name}
-            if layer.name in unrecorded and not parts & broken and self._record(layer, day):
-                fixed.add(layer.name)
-        return [
-            one._replace(fixed=True, detail="it was complete, and is recorded now")
-            if one.kind == Kind.UNRECORDED and one.where in fixed
-            else one
-            for one in found
-        ]
+            parts = (layer.name, QUARANTINE) if layer.storage.has_quarantine else (layer.name,)
+            problems = [one for one in found if one.where in parts and one.matters]
+            if [one.kind for one in problems] == [Kind.UNRECORDED] and self._record(layer, day):
+                detail = "it was complete, and is recorded now"
+                fixed = problems[0]._replace(fixed=True, detail=detail)
+                found = [fixed if one is problems[0] else one for one in found]
+        return found
 
     def _record(self, layer: Layer, day: str) -> bool:
         """Record a day, unless a run has just replaced it, which will record it."""
         before = layer.storage.recorded(self._instance, layer.asset, [day]).get(day)
         try:
-            metadata = layer.storage.metadata(layer.asset, day)
+            stored = layer.storage.metadata(layer.asset, day)
         except (ReplacedError, MissingPartitionError):
             return False
-        metadata |= {
-            STAMP: dg.MetadataValue.timestamp(next_stamp(before)),
-            "recorded_by": "sales-assets verify --fix",
-        }
-        description = "Found in the storage, and recorded by sales-assets verify."
-        self._instance.report_runless_asset_event(
-            dg.AssetMaterialization(layer.asset, description, metadata, partition=day)
+        materialization = dg.AssetMaterialization(
+            layer.asset,
+            "Found in the storage, and recorded by sales-assets verify.",
+            {
+                **stored,
+                STAMP: dg.MetadataValue.timestamp(next_stamp(before)),
+                "recorded_by": "sales-assets verify --fix",
+            },
+            day,
         )
+        self._instance.report_runless_asset_event(materialization)
         return True
 
     def _run_is_under_way(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from sales_assets.feed.remedy import config_json, text_of
-from sales_assets.storage.day_directories import DayDirectories, MissingPartitionError
+from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.files import describe
 from sales_assets.storage.location import Location
 
@@ -52,24 +52,6 @@ def change(
         # A damaged day may raise any error, and must not keep a whole one from replacing it.
         reason = " ".join(text_of(error).split())
         return {"change": f"replaces a day that could not be read: {reason}"}
-
-
-def require_no_rows(storage: DayDirectories, key: dg.AssetKey, day: str) -> None:
-    """Require that a stored day has no rows, before a day assumed to be empty replaces it.
-
-    Raises:
-        KeptRowsError: It has rows, or cannot be read and may have some.
-    """
-    try:
-        with storage.reading(key, day) as (files, _):
-            has_rows = storage.format.count_rows(files) > 0
-    except MissingPartitionError:
-        return
-    except Exception:
-        # A damaged day may raise any error.
-        has_rows = True
-    if has_rows:
-        raise KeptRowsError(key.to_user_string(), day)
 
 
 def changes(old: Iterable[Any], new: Iterable[Any]) -> dict[str, Any]:

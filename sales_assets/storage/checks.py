@@ -21,21 +21,21 @@ def is_as_recorded(checked: CheckedDays, day: str) -> Finding:
 
     A day that has an upstream day has all of its rows, except for rejected ones.
     """
-    with checked.storage.reading(checked.key, day) as (files, _):
+    with checked.storage.reading(checked.asset, day) as (files, _):
         stored = describe(files)
-    recorded = checked.record(day)
-    rows, rejected = recorded["dagster/row_count"], recorded.get("rejected_rows", 0)
+    asset, record = checked.asset.to_user_string(), checked.recorded[day]
+    rows, rejected = record["dagster/row_count"], record.get("rejected_rows", 0)
     facts = {"rows": rows, "sha256": stored["sha256"]}
-    if wrong := content_difference(recorded, stored):
+    if wrong := content_difference(record, stored):
         return Finding(wrong, facts)
     compared = f"{rows:,} rows with SHA-256 {stored['sha256'][:12]}..., as recorded"
     for name, sources in checked.upstream.items():
         # A raw day that was put there by hand has no record.
         if source := sources.get(day):
-            facts |= {"rejected_rows": rejected, "upstream_rows": source["dagster/row_count"]}
+            source_rows = source["dagster/row_count"]
+            facts |= {"rejected_rows": rejected, "upstream_rows": source_rows}
             difference = source_difference(
-                *(checked.key.to_user_string(), recorded, rows + rejected),
-                *(name, source, source["dagster/row_count"]),
+                asset, record, rows + rejected, name, source, source_rows
             )
             if difference:
                 return Finding(difference.detail, facts)
@@ -45,9 +45,9 @@ def is_as_recorded(checked: CheckedDays, day: str) -> Finding:
 
 def pages_are_full(checked: CheckedDays, day: str) -> Finding:
     """Every page but the last has as many rows as the first."""
-    rows = checked.recorded.get(day, {}).get(PAGE_ROWS)
+    rows = checked.recorded[day].get(PAGE_ROWS)
     if not rows:  # It was recorded as found, or by an earlier version.
-        with checked.storage.reading(checked.key, day) as (files, _):
+        with checked.storage.reading(checked.asset, day) as (files, _):
             rows = page_rows([page.count for page in checked.storage.format.read(files)])
     first, last = rows["first"], rows["last"]
     facts = {"pages": rows["pages"], "rows_of_page_1": first, "rows_of_last_page": last}
@@ -73,7 +73,7 @@ def rows_are(
         date = datetime.date.fromisoformat(day)
         counts = dict.fromkeys(looked_for, 0)
         rows = 0
-        with checked.storage.reading(checked.key, day) as (files, _):
+        with checked.storage.reading(checked.asset, day) as (files, _):
             for row in checked.storage.format.rows(files):
                 rows += 1
                 for what, applies in looked_for.items():
@@ -93,13 +93,13 @@ def rows_are(
 
 def row_count_is_usual(checked: CheckedDays, day: str) -> Finding:
     """The row count is close to those of the same weekday in the previous four weeks."""
-    count = checked.record(day)["dagster/row_count"]
+    count = checked.recorded[day]["dagster/row_count"]
     before = [checked.recorded.get(other) for other in same_weekdays_before(day)]
     known = [record["dagster/row_count"] for record in before if record]
     if not known:
         weekday = f"{datetime.date.fromisoformat(day):%A}"
-        unknown: dict[str, int | str] = {"rows": count, "lowest": "", "highest": ""}
-        return Finding("", unknown, unproven=f"no earlier {weekday} to compare with")
+        unproven = f"no earlier {weekday} to compare with"
+        return Finding("", {"rows": count}, unproven=unproven)
     lowest, highest = int(min(known) * _FEW), int(max(known) * _MANY)
     facts = {"rows": count, "lowest": lowest, "highest": highest}
     usual = f"{lowest:,} to {highest:,} are usual"
@@ -110,7 +110,7 @@ def row_count_is_usual(checked: CheckedDays, day: str) -> Finding:
 
 def no_unknown_fields(checked: CheckedDays, day: str) -> Finding:
     """No row had a field that is not in the contract."""
-    recorded = checked.record(day)
+    recorded = checked.recorded[day]
     fields = recorded.get("unknown_fields", {})
     problem = ", ".join(
         f"{name} (first in {seen['first']}; rows: {seen['rows']})" for name, seen in fields.items()

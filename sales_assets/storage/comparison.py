@@ -3,9 +3,11 @@
 Checks, readers and `verify` use these functions. How to handle a difference does not belong here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
+
+import dagster as dg
 
 from sales_assets.http.errors import printable
 from sales_assets.http.secrets import shown
@@ -88,15 +90,9 @@ def source_difference(
     source: Metadata | None,
     source_rows: int,
 ) -> Difference | None:
-    """Compare a day with the currently stored upstream day.
+    """Compare a day with the stored upstream day: their records, if any, and their row counts.
 
-    Args:
-        name: The asset.
-        recorded: The record of its day; None if there is none.
-        rows: The row count of its day, including rejected rows.
-        source_name: The upstream asset.
-        source: The record of the upstream day; None if there is none.
-        source_rows: The row count of the upstream day.
+    Rejected rows count, too.
     """
     if recorded and source and not is_made_from(recorded, source):
         kind, what = Kind.OUTDATED, f"made from an older version of {source_name}"
@@ -109,9 +105,44 @@ def source_difference(
 
 
 def compare_day(
+    layers: Sequence[Layer], day: str, recorded: Mapping[dg.AssetKey, Mapping[str, Metadata]]
+) -> list[Difference]:
+    """Compare a day of all layers, each after its upstream layer, with their records."""
+    found: list[Difference] = []
+    row_counts: dict[dg.AssetKey, int] = {}
+    for layer in layers:
+        record = recorded[layer.asset].get(day)
+        rows, differences = _compare_files(layer, day, record)
+        found += differences
+        rejected = 0
+        if layer.storage.has_quarantine:
+            rejected, differences = _compare_quarantine(layer, day, record, rows is not None)
+            found += differences
+        if rows is not None:
+            row_counts[layer.asset] = rows
+        source = layer.made_from
+        if source is None or source.asset not in row_counts:
+            continue
+        if rows is not None:
+            difference = source_difference(
+                layer.name,
+                record,
+                rows + rejected,
+                source.name,
+                recorded[source.asset].get(day),
+                row_counts[source.asset],
+            )
+            found += [difference] if difference else []
+        elif record is None:
+            detail = f"{source.name} has this day: materialize {layer.name}"
+            found.append(Difference(layer.name, Kind.MISSING, detail))
+    return found
+
+
+def _compare_files(
     layer: Layer, day: str, recorded: Metadata | None
-) -> tuple[Metadata | None, list[Difference]]:
-    """Describe a stored day, if it is readable, and compare it with its record."""
+) -> tuple[int | None, list[Difference]]:
+    """Count the rows of a day, if it is readable, and compare its files with its record."""
     storage, name = layer.storage, layer.name
     try:
         with storage.reading(layer.asset, day) as (files, _):
@@ -132,13 +163,13 @@ def compare_day(
         found.append(Difference(name, Kind.UNRECORDED, detail))
     elif wrong := content_difference(recorded, stored):
         found.append(Difference(name, Kind.CHANGED, wrong))
-    return stored, found
+    return stored["dagster/row_count"], found
 
 
-def compare_quarantine(
+def _compare_quarantine(
     layer: Layer, day: str, recorded: Metadata | None, day_is_stored: bool
 ) -> tuple[int, list[Difference]]:
-    """Count the quarantined records of a day, and compare them with its record."""
+    """Count the quarantined rows of a day, and compare them with its record."""
     quarantine = layer.storage.quarantine(layer.asset, day)
     try:
         with layer.storage.directories.reading(quarantine.directory) as state:
@@ -147,19 +178,18 @@ def compare_quarantine(
     except Exception as error:
         # A foreign file may raise any error.
         return 0, [unreadable(QUARANTINE, error, layer.name)]
-    lines = stored["rejected_rows"]
-    others = [path for path in paths if path.name != quarantine.file.name]
+    rows, expected = stored["rejected_rows"], recorded or {}
+    others = [path for path in paths if path != quarantine.file]
     found = [stranger(QUARANTINE, path, "a quarantine file") for path in others]
-    before, now = ((one or {}).get("quarantine_sha256") for one in (recorded, stored))
-    if before == now or (recorded is None and day_is_stored):
-        return lines, found
-    if now is None:
-        kind, what = Kind.MISSING, "rejected rows that are recorded but not stored"
-    elif before is None:
-        kind, what = Kind.LEFTOVERS, f"{lines} rows that are not recorded"
-    else:
-        kind, what = Kind.CHANGED, f"{lines} rows that differ from the recorded ones"
-    return lines, [*found, Difference(QUARANTINE, kind, f"{what}: materialize it again")]
+    before, now = (one.get("quarantine_sha256") for one in (expected, stored))
+    if before != now and (recorded or not day_is_stored):
+        kind = Kind.CHANGED if before and now else Kind.LEFTOVERS if now else Kind.MISSING
+        detail = (
+            f"{rows} rows are not the {expected.get('rejected_rows', 0)} rejected rows that are "
+            "recorded: materialize it again"
+        )
+        found.append(Difference(QUARANTINE, kind, detail))
+    return rows, found
 
 
 def unreadable(where: str, error: Exception, asset: str = "") -> Difference:

@@ -7,22 +7,18 @@ The asset `LAYER_NAME` keeps its days in `BASE_DIR/LAYER/NAME/DAY/`, and `PREFIX
 import itertools
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from typing import Any, NamedTuple, Optional, TypeAlias
-from weakref import WeakKeyDictionary
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, Optional
 
 import dagster as dg
 
 from sales_assets.feed.stream import Reading, UpstreamDayError
-from sales_assets.storage.location import Location, leads_to, location
+from sales_assets.storage.location import Location, location
 from sales_assets.storage.partition_format import PartitionFormat
 from sales_assets.storage.quarantine import LAYER as QUARANTINE
 from sales_assets.storage.quarantine import Quarantine
 from sales_assets.storage.recorded import recorded_days, tried_days
 from sales_assets.storage.replace import directories_of
-
-_Known: TypeAlias = dict[dg.AssetKey, tuple[int | None, dict[str, dict[str, Any] | None]]]
-"""By asset: the ID of its latest record, and the records of days; None for a day without one."""
 
 
 class MissingPartitionError(UpstreamDayError):
@@ -50,7 +46,7 @@ class DayDirectories:
         self.format = partition_format
         self.has_quarantine = has_quarantine
         self.directories = directories_of(self.base)
-        self._known: WeakKeyDictionary[dg.DagsterInstance, _Known] = WeakKeyDictionary()
+        self._known = lru_cache(maxsize=8)(lambda *of, latest: self.recorded(*of))
 
     def place(self, key: dg.AssetKey, day: str, layer: str = "") -> tuple[Location, str]:
         """Return the directory of a day, optionally in another layer, and its files' prefix."""
@@ -74,31 +70,21 @@ class DayDirectories:
         days: Collection[str] | None = None,
     ) -> dict[str, dict[str, Any]]:
         """Fetch the record of each day in this storage, as `recorded_days` does."""
-        return recorded_days(instance, asset_key, partial(self._is_here, asset_key), days)
+        return recorded_days(instance, asset_key, partial(self.directory, asset_key), days)
 
     def known(
         self, instance: dg.DagsterInstance, asset_key: dg.AssetKey, days: Collection[str]
     ) -> dict[str, dict[str, Any]]:
-        """Like `recorded`, but cache the records until something new is recorded.
-
-        Ten steps of a run need the same records, and fetching those of a year takes as long as
-        converting it.
-        """
+        """Fetch the same once for all steps of a run, unless something new is recorded."""
         found = instance.get_asset_records([asset_key])
         latest = found[0].asset_entry.last_materialization_storage_id if found else None
-        known = self._known.setdefault(instance, {})
-        if asset_key not in known or known[asset_key][0] != latest:
-            known[asset_key] = latest, {}
-        records = known[asset_key][1]
-        missing = {day for day in days if day not in records}
-        records |= {**dict.fromkeys(missing), **self.recorded(instance, asset_key, missing)}
-        return {day: record for day in days if (record := records[day])}
+        return self._known(instance, asset_key, frozenset(days), latest=latest)
 
     def tried(
         self, instance: dg.DagsterInstance, asset_key: dg.AssetKey, days: Collection[str]
     ) -> set[tuple[str, str]]:
         """Fetch the upstream content of failed days of this storage, as `tried_days` does."""
-        return tried_days(instance, asset_key, partial(self._is_here, asset_key), days)
+        return tried_days(instance, asset_key, partial(self.directory, asset_key), days)
 
     @contextmanager
     def reading(
@@ -139,19 +125,9 @@ class DayDirectories:
         """Return the path of a day as metadata; a record counts only for the storage it names."""
         return {"path": dg.MetadataValue.path(str(self.directory(asset_key, day)))}
 
-    def _is_here(self, asset_key: dg.AssetKey, day: str, path: str) -> bool:
-        return leads_to(path, self.directory(asset_key, day))
-
 
 class Layer(NamedTuple):
-    """A daily asset, and its storage.
-
-    Attributes:
-        asset: The asset.
-        days: Its partitions.
-        storage: Its storage.
-        made_from: Its upstream asset; None if its data comes from outside.
-    """
+    """A daily asset, its partitions and storage, and the layer it is made from, if any."""
 
     asset: dg.AssetKey
     days: dg.PartitionsDefinition[str]

@@ -15,7 +15,9 @@ from dagster._core.events import DagsterEventBatchMetadata
 from sales_assets.feed.daily import knowingly
 from sales_assets.feed.days import days_of_run
 from sales_assets.storage.day_directories import DayDirectories
-from sales_assets.storage.recorded import MATERIALIZATION, Record
+from sales_assets.storage.recorded import MATERIALIZATION
+
+_Results = Iterator[dg.DagsterEvent | dg.Output[None]]
 
 _NAMED_DAYS = 10
 _WEEKS = 4
@@ -23,10 +25,6 @@ _WEEKS = 4
 
 class FailedCheckError(dg.Failure):
     """A blocking check failed for some days; downstream assets are blocked."""
-
-
-class NeverRecordedError(dg.Failure):
-    """A day to check has no record."""
 
 
 class Finding(NamedTuple):
@@ -47,47 +45,42 @@ class Finding(NamedTuple):
     unproven: str = ""
 
 
+_NEVER_RECORDED = Finding("never recorded: materialize it, or run `sales-assets verify --fix`", {})
+
+
 class CheckedDays:
     """The days of an asset that a run checks.
 
     Attributes:
-        key: The asset.
-        days: The days.
-        storage: Where they are stored.
         recorded: Their records, and those of the same weekday in the previous four weeks.
         upstream: The records of the days they are made from, by the name of the upstream asset.
     """
 
-    def __init__(self, context: dg.AssetCheckExecutionContext, storage: DayDirectories) -> None:
-        [spec] = context.check_specs
+    def __init__(
+        self,
+        context: dg.AssetCheckExecutionContext,
+        asset: dg.AssetsDefinition,
+        storage: DayDirectories,
+    ) -> None:
+        self.asset = asset.key
+        self.days = days_of_run(context, asset.key)
         self.storage = storage
-        self.key = spec.asset_key
-        self.days = days_of_run(context, self.key)
         others = {other for day in self.days for other in same_weekdays_before(day)}
-        self.recorded = storage.known(context.instance, self.key, others.union(self.days))
-        graph = context.op_execution_context.job_def.asset_layer.asset_graph
+        self.recorded = storage.known(context.instance, asset.key, others.union(self.days))
         self.upstream = {
             parent.to_user_string(): storage.known(context.instance, parent, self.days)
-            for parent in graph.get(self.key).parent_keys
+            for parent in asset.asset_deps[asset.key]
         }
-
-    def record(self, day: str) -> Record:
-        """Return the record of a day, or raise NeverRecordedError."""
-        if day not in self.recorded:
-            raise NeverRecordedError(
-                "never recorded: materialize it, or run `sales-assets verify --fix`"
-            )
-        return self.recorded[day]
 
 
 Judge: TypeAlias = Callable[[CheckedDays, str], Finding]
-"""Checks one of the days."""
+"""Checks one of the days, which is recorded."""
 
 
 def same_weekdays_before(day: str) -> list[str]:
-    """List the days four, three, two weeks and one week before a day."""
+    """List the days one to four weeks before a day."""
     date = datetime.date.fromisoformat(day)
-    return [(date - datetime.timedelta(weeks=n)).isoformat() for n in range(_WEEKS, 0, -1)]
+    return [(date - datetime.timedelta(weeks=n)).isoformat() for n in range(1, _WEEKS + 1)]
 
 
 def daily_check(
@@ -98,41 +91,17 @@ def daily_check(
     description: str,
     blocking: bool = False,
 ) -> dg.AssetChecksDefinition:
-    """`dg.asset_check` with the partitions and the storage of its asset.
+    """`dg.asset_check` with the partitions and the storage of its asset, judged day by day.
 
     Dagster plans a check for each partition of a run, whether or not the check has partitions, and
     records those without an evaluation as skipped. It is a warning if no day can be judged; a range
-    may begin with days that have nothing to compare to.
-
-    Args:
-        asset: The asset to check.
-        judge: Checks one day.
-        name: The name of the check.
-        description: What it verifies.
-        blocking: Whether a problem blocks downstream assets, by a `FailedCheckError`.
+    may begin with days that have nothing to compare to. A check that blocks fails its step.
     """
     storage = asset.get_io_manager_key_for_asset_key(asset.key)
 
-    def check(
-        context: dg.AssetCheckExecutionContext,
-    ) -> Iterator[dg.DagsterEvent | dg.Output[None]]:
-        checked = CheckedDays(context, getattr(context.resources, storage))
-        findings = {day: _finding(judge, checked, day) for day in checked.days}
-        yield from _evaluations(context, findings, checked.recorded)
-        wrong = [
-            indent(f"{day}: {finding.problem}", "  ")
-            for day, finding in findings.items()
-            if finding.problem and not finding.only_a_warning
-        ]
-        if wrong and blocking:
-            shown = wrong[:_NAMED_DAYS]
-            if len(wrong) > _NAMED_DAYS:
-                shown.append(f"  and {len(wrong) - _NAMED_DAYS} more days; see each partition")
-            raise FailedCheckError(
-                f"{asset.key.to_user_string()}: {name} failed for {len(wrong)} of {len(findings)} "
-                "days; downstream assets are blocked\n" + "\n".join(shown)
-            )
-        yield dg.Output(None)
+    def check(context: dg.AssetCheckExecutionContext) -> _Results:
+        checked = CheckedDays(context, asset, getattr(context.resources, storage))
+        return _evaluate(context, checked, judge)
 
     with knowingly():
         decorator: Callable[[Callable[..., Any]], dg.AssetChecksDefinition] = dg.asset_check(
@@ -146,33 +115,27 @@ def daily_check(
         return decorator(check)
 
 
-def _finding(judge: Judge, checked: CheckedDays, day: str) -> Finding:
-    try:
-        return judge(checked, day)
-    except Exception as error:
-        # Damaged files may raise any error; one such day must not hide problems of the others.
-        return Finding(" ".join(str(error).split()) or repr(error), {})
-
-
-def _evaluations(
-    context: dg.AssetCheckExecutionContext,
-    findings: Mapping[str, Finding],
-    recorded: Mapping[str, Record],
-) -> Iterator[dg.DagsterEvent]:
+def _evaluate(
+    context: dg.AssetCheckExecutionContext, checked: CheckedDays, judge: Judge
+) -> _Results:
     [spec] = context.check_specs
-    step = context.op_execution_context.get_step_execution_context()
-    batch = uuid.uuid4().hex
+    asset, step = spec.asset_key, context.op_execution_context.get_step_execution_context()
+    findings = {day: _finding(checked, judge, day) for day in checked.days}
     proves_nothing = all(finding.unproven for finding in findings.values())
+    batch = uuid.uuid4().hex
+    wrong: list[str] = []
     for number, (day, finding) in enumerate(findings.items(), 1):
-        warning = finding.only_a_warning or not finding.problem
+        is_warning = finding.only_a_warning or not finding.problem
+        if not is_warning:
+            wrong.append(indent(f"{day}: {finding.problem}", "  "))
         evaluation = dg.AssetCheckEvaluation(
-            asset_key=spec.asset_key,
+            asset_key=asset,
             check_name=spec.name,
             passed=not (finding.problem or proves_nothing),
-            severity=dg.AssetCheckSeverity.WARN if warning else dg.AssetCheckSeverity.ERROR,
+            severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
             description=finding.problem or finding.unproven or finding.compared,
             metadata=finding.facts,
-            target_materialization_data=recorded.get(day, {}).get(MATERIALIZATION),
+            target_materialization_data=checked.recorded.get(day, {}).get(MATERIALIZATION),
             blocking=spec.blocking,
             partition=day,
         )
@@ -181,6 +144,25 @@ def _evaluations(
             dg.DagsterEventType.ASSET_CHECK_EVALUATION,
             step,
             evaluation,
-            f"{spec.asset_key.to_user_string()} {day}: {spec.name}: {evaluation.description}",
+            f"{asset.to_user_string()} {day}: {spec.name}: {evaluation.description}",
             DagsterEventBatchMetadata(batch, number == len(findings)),
         )
+    if wrong and spec.blocking:
+        shown = wrong[:_NAMED_DAYS]
+        if len(wrong) > _NAMED_DAYS:
+            shown.append(f"  and {len(wrong) - _NAMED_DAYS} more days; see each partition")
+        raise FailedCheckError(
+            f"{asset.to_user_string()}: {spec.name} failed for {len(wrong)} of {len(findings)} "
+            "days; downstream assets are blocked\n" + "\n".join(shown)
+        )
+    yield dg.Output(None)
+
+
+def _finding(checked: CheckedDays, judge: Judge, day: str) -> Finding:
+    if day not in checked.recorded:
+        return _NEVER_RECORDED
+    try:
+        return judge(checked, day)
+    except Exception as error:
+        # Damaged files may raise any error; one such day must not hide problems of the others.
+        return Finding(" ".join(str(error).split()) or repr(error), {})

@@ -9,6 +9,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
@@ -16,14 +17,12 @@ from typing import IO, Any, cast
 from sales_assets.feed.stream import UpstreamDayError
 from sales_assets.storage.location import Location
 
-_DROPPINGS = frozenset(
-    (
-        *(".ds_store", ".localized", ".appledouble", ".fseventsd", ".temporaryitems"),
-        *("thumbs.db", "ehthumbs.db", "desktop.ini", "system volume information", "$recycle.bin"),
-        *(".directory", "lost+found", "@eadir", ".snapshot"),
-    )
+_DROPPINGS = (
+    *(".ds_store", ".localized", ".appledouble", ".fseventsd", ".temporaryitems", "._*", ".trash*"),
+    *("thumbs.db", "ehthumbs.db", "desktop.ini", "system volume information", "$recycle.bin"),
+    *(".directory", "lost+found", "@eadir", ".snapshot", ".spotlight-*", ".~lock.*"),
+    *(".nfs*", ".fuse_hidden*", ".smbdelete*", "*_$folder$", ""),
 )
-_DROPPING_STARTS = ("._", ".nfs", ".fuse_hidden", ".smbdelete", ".~lock.", ".trash", ".spotlight-")
 
 _CHUNK = 1 << 20
 
@@ -38,21 +37,13 @@ def is_dropping(name: str) -> bool:
     They are harmless, and come back when deleted. An object store's console creates an empty
     object for a folder, whose name is empty or ends in `_$folder$`.
     """
-    lower = name.lower()
-    return (
-        lower in _DROPPINGS
-        or lower.startswith(_DROPPING_STARTS)
-        or lower.endswith("_$folder$")
-        or not name
-    )
+    return any(fnmatchcase(name.lower(), pattern) for pattern in _DROPPINGS)
 
 
 def entries(directory: Location) -> list[Location]:
-    """List the entries of a directory, by name.
-
-    The empty object that a console creates for the folder itself looks like an entry of the same
-    name (tried: universal_pathlib 0.3 on S3), and is left out.
-    """
+    """List the entries of a directory, by name."""
+    # The empty object that a console creates for the folder itself looks like an entry of the same
+    # name (tried: universal_pathlib 0.3 on S3).
     own = set() if isinstance(directory, Path) else {"", directory.name}
     paths: list[Location] = [path for path in directory.iterdir() if path.name not in own]
     return sorted(paths, key=str)
@@ -113,10 +104,8 @@ class Description:
     def metadata(self) -> dict[str, Any]:
         """Describe the files that have been added.
 
-        Returns:
-            The number of `files`, `bytes`, `sha256` (of the concatenated files) and `sizes_sha256`
-            (of their sizes in bytes, one per line). Together they identify each file: no byte has
-            moved from one to the next.
+        `sha256` is that of the concatenated files, and `sizes_sha256` that of their sizes in bytes,
+        one per line. Together they identify each file: no byte has moved from one to the next.
         """
         sizes = "".join(f"{size}\n" for size in self._sizes)
         return {
@@ -128,11 +117,7 @@ class Description:
 
 
 def describe(files: Iterable[Location]) -> dict[str, Any]:
-    """Read all files of a day in content order; return their `Description.metadata`.
-
-    Raises:
-        InvalidPartitionError: A file is not a regular file.
-    """
+    """Read and describe all files of a day in content order, which must be regular files."""
     description = Description()
     for path in files:
         description.add_file(chunks_of(path))

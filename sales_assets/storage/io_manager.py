@@ -12,7 +12,7 @@ import dagster as dg
 import tenacity
 
 from sales_assets.feed.days import NoPartitionsError
-from sales_assets.feed.remedy import command, say_what_to_run, text_of
+from sales_assets.feed.remedy import boxes, command, say_what_to_run, text_of
 from sales_assets.feed.stream import (
     DayStream,
     StaleDayError,
@@ -22,7 +22,7 @@ from sales_assets.feed.stream import (
     UpstreamDayError,
 )
 from sales_assets.storage.batch import DayBatch
-from sales_assets.storage.changes import change, require_no_rows
+from sales_assets.storage.changes import FIRST, KeptRowsError, change
 from sales_assets.storage.comparison import content_difference
 from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.files import describe
@@ -33,7 +33,6 @@ from sales_assets.storage.replace import ReplacedError
 from sales_assets.storage.run_guard import RunGuard
 
 _READINGS = 3
-_NAMED_DAYS = 10
 
 
 class UnlikeRecordedError(UpstreamDayError):
@@ -120,8 +119,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         if unknown := [day for day in days if day not in recorded]:
             context.log.warning(
                 f"{key.to_user_string()}: {len(unknown)} of {len(days)} days were never recorded; "
-                f"using them as they are: {', '.join(unknown[:_NAMED_DAYS])}"
-                + (" and more" if len(unknown) > _NAMED_DAYS else "")
+                f"using them as they are: {boxes(unknown)}"
             )
 
         def open_day(day: str) -> DayStream[Any]:
@@ -178,11 +176,14 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         with self.directories.replacing(*places) as replacement:
             new = replacement.new[-1]
             self.format.write(batch.until_stopped(reading), new, stem)
-            if reading.result.keeps_rows:
-                require_no_rows(self, key, day)
             files = self.format.files(new, stem)
             stored = {**reading.result.metadata, **describe(files), **self.path(key, day)}
-            stored |= change(self, key, day, files, stored["sha256"])
+            changed = change(self, key, day, files, stored["sha256"])
+            # Rows that could not be counted may be removed, too.
+            removes_rows = changed.get("rows_removed", changed["change"] != FIRST)
+            if reading.result.keeps_rows and removes_rows:
+                raise KeptRowsError(key.to_user_string(), day)
+            stored |= changed
             if self.has_quarantine:
                 stored |= quarantine.write(reading.result.rejects, replacement.new[0])
             return stored, replacement.publish(check)

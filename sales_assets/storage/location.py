@@ -75,11 +75,7 @@ def leads_to(address: str, place: Location) -> bool:
 
 
 def require_storage(tags: Mapping[str, str], base: Location) -> None:
-    """Require that a run is meant for the storage below a root.
-
-    Args:
-        tags: Tags of the run.
-        base: The root.
+    """Require that a run with these tags is meant for the storage below a root.
 
     Raises:
         OtherStorageError: It is meant for a different one.

@@ -29,12 +29,9 @@ class PartitionFormat(ABC, Generic[T]):
 
     @abstractmethod
     def write(self, items: Iterable[T], directory: Path, stem: str) -> None:
-        """Write a partition.
+        """Write a partition into an empty directory, without holding all items in memory.
 
-        Args:
-            items: The items, read once and never held in memory as a whole.
-            directory: An empty directory.
-            stem: The prefix of the file names, such as `sales_2022-08-09`.
+        The names of its files begin with `stem`, such as `sales_2022-08-09`.
         """
 
     @abstractmethod
@@ -47,11 +44,7 @@ class PartitionFormat(ABC, Generic[T]):
 
     @abstractmethod
     def read(self, files: Sequence[Location]) -> Iterator[T]:
-        """Read what `write` has written, item by item.
-
-        Raises:
-            InvalidPartitionError: A file is not a regular file.
-        """
+        """Read what `write` has written, item by item."""
 
     def read_and_describe(self, files: Sequence[Location]) -> Generator[T, None, dict[str, Any]]:
         """Read like `read`; return the description of the files, as `describe` does."""

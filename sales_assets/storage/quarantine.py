@@ -24,26 +24,17 @@ LAYER = "quarantine"
 
 
 class Quarantine:
-    """The invalid records of one day.
-
-    Args:
-        directory: Their directory, if there are any.
-        stem: The name of the only file in it, without `.jsonl`.
-    """
+    """The invalid records of one day: the directory, if there are any, and the only file in it."""
 
     def __init__(self, directory: Location, stem: str) -> None:
         self.directory = directory
         self.file = directory / f"{stem}.jsonl"
 
     def write(self, records: Iterable[Mapping[str, Any]], directory: Path) -> dict[str, Any]:
-        """Write the file into a new directory; no file if there are no records.
-
-        Args:
-            records: JSON-serializable records, written one per line.
-            directory: An empty directory, to be put in place later.
+        """Write the file, if there are records, into an empty directory, to be put in place later.
 
         Returns:
-            What `metadata` returns once the directory is in place.
+            What `metadata` returns then.
         """
         file = directory / self.file.name
         lines = [f"{json.dumps(record)}\n" for record in records]
@@ -52,14 +43,11 @@ class Quarantine:
         return self._describe(file)
 
     def metadata(self) -> dict[str, Any]:
-        """Describe the file as metadata of the day; it may be foreign, with lines of any length.
-
-        Raises:
-            InvalidPartitionError: It is not a regular file.
-        """
+        """Describe the file as metadata of the day; raise InvalidPartitionError if it is none."""
         return self._describe(self.file)
 
     def _describe(self, file: Location) -> dict[str, Any]:
+        # Not line by line: the file may be foreign, with lines of any length.
         lines, digest = 0, hashlib.sha256()
         try:
             for chunk in chunks_of(file):

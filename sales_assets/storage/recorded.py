@@ -16,6 +16,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 
 from sales_assets.feed.days import is_day
 from sales_assets.feed.summary import PAGE_ROWS
+from sales_assets.storage.location import Location, leads_to
 
 _AT_ONCE = 1000
 """The maximum number of records that Dagster returns at once."""
@@ -45,31 +46,22 @@ _TYPES = {
 }
 
 Record = Mapping[str, Any]
-IsHere = Callable[[str, str], bool]
+DirectoryOf = Callable[[str], Location]
 
 
 def recorded_days(
     instance: dg.DagsterInstance,
     asset_key: dg.AssetKey,
-    is_here: IsHere,
+    directory_of: DirectoryOf,
     days: Collection[str] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Fetch the current record of each day: the one with the latest stamp.
+    """Fetch the metadata values of the current record of each day: the one with the latest stamp.
 
     A record counts only for the storage that its path names. Records without our metadata
     (materializations reported by hand) and partitions that are not days are ignored.
-
-    Args:
-        instance: The instance to query.
-        asset_key: The asset.
-        is_here: Returns whether the recorded path of a day belongs to this storage.
-        days: The days of interest; all unless given.
-
-    Returns:
-        The metadata values by day.
     """
     found: dict[str, dict[str, Any]] = {}
-    events = _events(instance.fetch_materializations, asset_key, is_here, days)
+    events = _events(instance.fetch_materializations, asset_key, directory_of, days)
     for day, metadata, event in events:
         metadata.setdefault(STAMP, event.timestamp)
         if _is_ours(metadata) and (day not in found or found[day][STAMP] < metadata[STAMP]):
@@ -81,10 +73,13 @@ def recorded_days(
 
 
 def tried_days(
-    instance: dg.DagsterInstance, asset_key: dg.AssetKey, is_here: IsHere, days: Collection[str]
+    instance: dg.DagsterInstance,
+    asset_key: dg.AssetKey,
+    directory_of: DirectoryOf,
+    days: Collection[str],
 ) -> set[tuple[str, str]]:
     """Fetch each failed day with the SHA-256 of the upstream day that it was made from."""
-    events = _events(instance.fetch_observations, asset_key, is_here, days)
+    events = _events(instance.fetch_observations, asset_key, directory_of, days)
     return {
         (day, metadata[MADE_FROM])
         for day, metadata, _ in events
@@ -117,7 +112,7 @@ def is_made_from(made: Record, source: Record) -> bool:
 def _events(
     fetch: Callable[..., Any],
     asset_key: dg.AssetKey,
-    is_here: IsHere,
+    directory_of: DirectoryOf,
     days: Collection[str] | None,
 ) -> Iterator[tuple[str, dict[str, Any], dg.EventLogRecord]]:
     """Fetch events on days of this storage, latest first: each day and metadata with its event."""
@@ -130,7 +125,7 @@ def _events(
             if day is not None and told is not None and is_day(day):
                 metadata = {name: value.value for name, value in told.metadata.items()}
                 path = metadata.get("path")
-                if isinstance(path, str) and is_here(day, path):
+                if isinstance(path, str) and leads_to(path, directory_of(day)):
                     yield day, metadata, event
         has_more, cursor = page.has_more, page.cursor
 

@@ -11,7 +11,7 @@ import dagster as dg
 from sales_assets.feed.stream import EveryDayFailsError
 
 SECONDS = 1.0
-"""Maximum age of a recent result."""
+"""Maximum age of a recent look."""
 
 
 class GivenUpRunError(EveryDayFailsError):
@@ -27,15 +27,12 @@ class RunGuard:
         self._asked = float("-inf")
 
     def require(self, recent: bool = False) -> None:
-        """Require that the run still counts.
-
-        Args:
-            recent: Accept a result up to a second old; querying the instance takes longer than
-                storing a small day.
+        """Require that Dagster has not ended the run, by now or as of a `recent` look.
 
         Raises:
-            GivenUpRunError: Dagster has ended the run.
+            GivenUpRunError: It has.
         """
+        # Querying the instance takes longer than storing a small day.
         asked = time.monotonic()
         if recent and asked - self._asked < SECONDS:
             return

@@ -18,7 +18,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from sales_assets.instance.event_log import BATCH_SIZE_VARIABLE, BatchedSqliteEventLogStorage
 from sales_assets_tests.helpers.checked_days import (
-    EMPTY,
+    PAGES,
     STATUSES,
     check_days,
     is_evaluation,
@@ -71,7 +71,7 @@ def materialize(instance: dg.DagsterInstance, *things: Any, last: str = LAST) ->
     """Run assets and checks for a range; give the id of the run."""
     result = dg.materialize(
         things,
-        resources=EMPTY,
+        resources=PAGES,
         instance=instance,
         tags={
             "dagster/asset_partition_range_start": FIRST,

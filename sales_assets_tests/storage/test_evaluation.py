@@ -6,12 +6,9 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from sales_assets.sales.checks import SALES_CHECKS
 from sales_assets.storage.evaluation import Finding, daily_check
-from sales_assets_tests.helpers.checked_days import EMPTY
+from sales_assets_tests.helpers.checked_days import judge_days, things
 from sales_assets_tests.helpers.evaluations import evaluations_of, failed
-from sales_assets_tests.helpers.materialize import range_tags
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
-
-pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`")
 
 
 def test_sound_days_pass_every_check(pipeline: Pipeline) -> None:
@@ -57,75 +54,49 @@ def test_an_evaluation_names_the_materialization_that_it_is_of(pipeline: Pipelin
             assert target.storage_id == stored[day]
 
 
-def judged(
-    finding: Finding, *, blocking: bool = False, last: Finding | None = None
-) -> dg.ExecuteInProcessResult:
-    """Judge all days so, but the last one as is said of that."""
-
-    @dg.asset(
-        partitions_def=dg.DailyPartitionsDefinition(DAYS[0]),
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        io_manager_key="empty",
-    )
-    def things() -> None: ...
-
+def judged(*findings: Finding, blocking: bool = False) -> dg.ExecuteInProcessResult:
+    """Find this of the days."""
+    by_day = dict(zip(DAYS, findings, strict=True))
     check = daily_check(
-        things,
-        lambda _, day: last if last and day == DAYS[-1] else finding,
-        name="are_right",
-        description="As it is judged.",
-        blocking=blocking,
+        things, lambda _, day: by_day[day], name="are_right", description="", blocking=blocking
     )
-    definitions = dg.Definitions(
-        assets=[things],
-        asset_checks=[check],
-        jobs=[dg.define_asset_job("all")],
-        resources=EMPTY,
-    )
-    return definitions.resolve_job_def("all").execute_in_process(
-        tags=range_tags(DAYS[0], DAYS[-1]), raise_on_error=False
-    )
+    return judge_days(check, last=DAYS[-1])
 
 
-UNPROVEN = Finding("", {}, unproven="there is nothing to compare with")
+def results(result: dg.ExecuteInProcessResult) -> list[tuple[bool, str | None]]:
+    """Give what was found of each day."""
+    days = evaluations_of(result)["things_are_right"].values()
+    return [(one.passed, one.description) for one in days]
+
+
+BAD, ODD = Finding("bad", {}), Finding("odd", {}, only_a_warning=True)
+UNPROVEN = Finding("", {}, unproven="nothing to compare with")
 
 
 def test_what_proves_nothing_of_any_day_is_a_warning() -> None:
-    result = judged(UNPROVEN, blocking=True)
+    result = judged(*[UNPROVEN] * 3, blocking=True)
     assert result.success
-    [*days] = evaluations_of(result)["things_are_right"].values()
-    assert {(one.passed, one.severity) for one in days} == {(False, dg.AssetCheckSeverity.WARN)}
-    assert days[0].description == "there is nothing to compare with"
+    assert results(result) == [(False, "nothing to compare with")] * 3
 
 
 def test_what_proves_something_of_a_day_passes_and_says_of_which_days_it_does_not() -> None:
-    days = evaluations_of(judged(UNPROVEN, last=Finding("", {})))["things_are_right"]
-    assert [(one.passed, one.description) for one in days.values()] == [
-        (True, "there is nothing to compare with"),
-        (True, "there is nothing to compare with"),
-        (True, ""),
-    ]
+    result = judged(UNPROVEN, UNPROVEN, Finding("", {}))
+    assert results(result) == [(True, "nothing to compare with")] * 2 + [(True, "")]
 
 
-@pytest.mark.parametrize(
-    ("finding", "blocking"),
-    [(Finding("odd", {}, only_a_warning=True), True), (Finding("bad", {}), False)],
-    ids=["a warning", "a check that does not block"],
-)
+@pytest.mark.parametrize(("finding", "blocking"), [(ODD, True), (BAD, False)])
 def test_what_does_not_block_fails_no_run(finding: Finding, blocking: bool) -> None:
-    assert judged(finding, blocking=blocking).success
+    assert judged(*[finding] * 3, blocking=blocking).success
 
 
 def test_a_check_that_blocks_fails_the_run_and_its_error_names_the_days() -> None:
-    result = judged(Finding("bad", {}), blocking=True)
-    assert not result.success
-    assert len(evaluations_of(result)["things_are_right"]) == len(DAYS)
+    result = judged(BAD, ODD, BAD, blocking=True)
+    assert [passed for passed, _ in results(result)] == [False] * 3
     error = result.failure_data_for_node("things_are_right")
     assert error
     assert error.user_failure_data
     assert error.user_failure_data.description == (
-        "things: are_right failed for 3 of 3 days; downstream assets are blocked\n"
+        "things: are_right failed for 2 of 3 days; downstream assets are blocked\n"
         "  2022-08-09: bad\n"
-        "  2022-08-10: bad\n"
         "  2022-08-11: bad"
     )
