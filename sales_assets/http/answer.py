@@ -38,7 +38,6 @@ class HttpAnswer:
     """A complete response.
 
     Attributes:
-        status: The status code.
         phrase: The server's reason phrase.
         headers: The headers; names are case-insensitive.
         body: The decompressed bytes; for an error, only as many as are useful.

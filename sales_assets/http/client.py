@@ -108,8 +108,7 @@ class Question(Generic[T]):
 
     def begin(self) -> None:
         """Send the first request."""
-        if self._begun is None:
-            self._begun = self.client._pace.begin(self._send)
+        self._begun = self._begun or self.client._pace.begin(self._send)
 
     def begin_ahead(self) -> bool:
         """Send the first request unless enough others were sent ahead; return whether it did."""

@@ -1,11 +1,6 @@
 """What can go wrong with a request.
 
-    HttpError                   a retry cannot help
-      TransientHttpError        a retry may succeed
-    ApiError (dg.Failure)       the address or the token of an API is misconfigured
-      ApiAuthError              the API rejects the token
-
-Their texts contain no secret of this process and no control character. They are not chained to a
+The texts contain no secret of this process and no control character. They are not chained to a
 library's error, whose text may contain either: Dagster records the whole chain.
 """
 

@@ -16,7 +16,6 @@ from urllib.parse import quote_plus
 
 from sales_assets import settings
 
-_STRUCK = "***"
 _SHORTEST = 4
 _SHORTEST_ANYWHERE = 8
 
@@ -34,8 +33,7 @@ class Secret:
 def redacted(text: str) -> str:
     """Replace each secret of the process with `***`."""
     held = (*settings.secrets(), *(secret.value for secret in list(_living)))
-    pattern = _pattern(frozenset(held))
-    return pattern.sub(_STRUCK, text) if pattern else text
+    return _pattern(frozenset(held)).sub("***", text)
 
 
 def shown(value: object, limit: int = 80) -> str:
@@ -45,7 +43,7 @@ def shown(value: object, limit: int = 80) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
+def _pattern(secrets: frozenset[str]) -> re.Pattern[str]:
     values = {part for secret in secrets for part in _parts(secret) if len(part) >= _SHORTEST}
     forms = []
     # Longest first: one secret may contain another.
@@ -53,7 +51,8 @@ def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
         form = "".join(map(_character, value))
         is_word = len(value) < _SHORTEST_ANYWHERE
         forms.append(rf"(?<![^\W_]){form}(?![^\W_])" if is_word else form)
-    return re.compile("|".join(forms), re.IGNORECASE) if forms else None
+    # Without any, match nothing.
+    return re.compile("|".join(forms) or "(?!)", re.IGNORECASE)
 
 
 def _parts(secret: str) -> list[str]:

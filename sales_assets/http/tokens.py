@@ -1,10 +1,4 @@
-"""What a valid token is, and how a request carries it.
-
-token_style = BearerToken()                Authorization: Bearer TOKEN
-token_style = HeaderToken("X-Api-Key")     X-Api-Key: TOKEN
-token_style = ParameterToken("api_key")    ?api_key=TOKEN
-token_style = BasicToken()                 the variable holds USER:PASSWORD
-"""
+"""What a valid token is, and how a request carries it."""
 
 import base64
 import re
@@ -20,7 +14,7 @@ from sales_assets.settings import InvalidSettingError
 
 @dataclass(frozen=True)
 class HeaderToken:
-    """A header of its own, such as `X-Api-Key`."""
+    """A header of its own, as in `X-Api-Key: TOKEN`."""
 
     name: str
 
@@ -34,14 +28,14 @@ class BearerToken:
 
 @dataclass(frozen=True)
 class ParameterToken:
-    """A query parameter."""
+    """A query parameter, as in `?api_key=TOKEN`."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class BasicToken:
-    """User and password, separated by a colon."""
+    """The header `Authorization: Basic ...` for a token that is `USER:PASSWORD`."""
 
 
 TokenStyle: TypeAlias = HeaderToken | BearerToken | ParameterToken | BasicToken

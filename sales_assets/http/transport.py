@@ -87,7 +87,13 @@ class Transport:
             TransientHttpError: The response is incomplete, or has a transient status.
             HttpError: The response is too large, malformed or compressed in an unknown way.
         """
-        request = self._request(address, json)
+        # Copy a prepared request: preparing a new one takes as long as sending it.
+        request = self._prepared.copy()
+        request.url = requests.utils.requote_uri(address)
+        request.prepare_auth(self._auth)
+        if json is not None:
+            request.method = "POST"
+            request.prepare_body(None, None, json)
         timeouts = self._limits.connect_timeout, self._limits.read_timeout
         reason = ""
         try:
@@ -103,16 +109,6 @@ class Transport:
         if answer.is_transient:
             raise answer.transient_error()
         return answer
-
-    def _request(self, address: str, json: object) -> requests.PreparedRequest:
-        # Copy a prepared request: preparing a new one takes as long as sending it.
-        request = self._prepared.copy()
-        request.url = requests.utils.requote_uri(address)
-        request.prepare_auth(self._auth)
-        if json is not None:
-            request.method = "POST"
-            request.prepare_body(None, None, json)
-        return request
 
     def _read(self, response: requests.Response, address: str) -> HttpAnswer:
         raw: Any = response.raw
@@ -190,16 +186,14 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 def _proxy_for(address: str) -> str:
     """Return the proxy that the environment names for an address; empty if there is none."""
+    proxies = requests.utils.get_environ_proxies(address)
+    proxy = requests.utils.select_proxy(address, proxies)
     # No proxy can reach this machine's loopback.
-    if is_loopback(urlsplit(address).hostname or ""):
+    if not proxy or is_loopback(urlsplit(address).hostname or ""):
         return ""
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
     # Without the context of an error: its text may show a password.
     with suppress(ValueError):
-        proxies = requests.utils.get_environ_proxies(address)
-        proxy = requests.utils.select_proxy(address, proxies)
-        if not proxy:
-            return ""
-        proxy = proxy if "://" in proxy else f"http://{proxy}"
         parts = urllib3.util.parse_url(proxy)
         if parts.scheme in ("http", "https") and parts.host:
             return proxy
