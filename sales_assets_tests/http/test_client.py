@@ -35,14 +35,13 @@ DRIPS = {
     "trailers": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"A: b\r\n"),
     "error": (b"HTTP/1.1 500 No\r\nContent-Length: 1000\r\n\r\n", b"a"),
 }
-
-
 LATE = r"no complete response within 0\.3 s"
 
 
-def dripping(before: bytes, drop: bytes) -> Speak:
+def dripping(before: bytes, drop: bytes, note: Callable[[], object] = list) -> Speak:
     def speak(connection: socket.socket) -> None:
         read_request(connection)
+        note()
         drip(connection, before, drop)
 
     return speak
@@ -96,14 +95,8 @@ def test_a_peer_that_drips_does_not_keep_the_next_request_from_its_turn() -> Non
 @pytest.mark.parametrize("max_attempts", [1, 100])
 def test_closing_the_client_ends_what_is_under_way(max_attempts: int) -> None:
     waiting = threading.Event()
-
-    def speak(connection: socket.socket) -> None:
-        read_request(connection)
-        waiting.set()
-        drip(connection, b"", b"H")
-
     with (
-        RawServer(speak) as server,
+        RawServer(dripping(b"", b"H", waiting.set)) as server,
         client_of(server.url, max_attempts=max_attempts) as client,
         closing_after(waiting, client),
         pytest.raises(HttpError, match="the client was closed"),
@@ -134,10 +127,8 @@ LIMITED = "403 Forbidden"
 @pytest.mark.parametrize(
     "header",
     [
-        "Retry-After: 0",
+        *("Retry-After: 0", "RateLimit: limit=9, remaining=0, reset=0", 'RateLimit: "day";r=0;t=0'),
         *(f"{name}-Remaining: 0" for name in ("RateLimit", "X-RateLimit", "X-Rate-Limit")),
-        "RateLimit: limit=9, remaining=0, reset=0",
-        'RateLimit: "day";r=0;t=0',
     ],
 )
 def test_a_403_that_is_a_rate_limit_is_tried_again(header: str) -> None:

@@ -95,7 +95,6 @@ def test_an_address_is_checked_before_the_token(
         (204, HttpError, "HTTP 204.*no content.*the address"),
         (302, HttpError, "redirects to https://login.example/.*; /sales.*page=1 is added"),
         (304, HttpError, "HTTP 304.*cache"),
-        (418, HttpError, "HTTP 418"),
         (421, HttpError, "HTTP 421.*does not serve this host"),
     ],
 )
