@@ -40,15 +40,15 @@ class HttpAnswer:
     Attributes:
         phrase: The server's reason phrase.
         headers: The headers; names are case-insensitive.
-        body: The decompressed bytes; for an error, only as many as are useful.
         address: The requested address.
+        body: The decompressed bytes; for an error, only as many as are useful.
     """
 
     status: int
     phrase: str
     headers: Mapping[str, str]
-    body: bytes
     address: str
+    body: bytes = b""
 
     @property
     def said(self) -> str:

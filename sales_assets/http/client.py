@@ -51,10 +51,6 @@ class HttpClient:
         self._has_served = False
         self._largest = 1
 
-    def get(self, path: str, params: Mapping[str, str], accept: Callable[[HttpAnswer], T]) -> T:
-        """Send a request until `accept` returns a value for the response; see `Question`."""
-        return Question(self, path, params, accept).result()
-
     def close(self) -> None:
         """Stop making requests; those in flight or queued fail at once."""
         self._closed.set()

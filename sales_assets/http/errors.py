@@ -31,12 +31,7 @@ class TransientHttpError(HttpError):
     """
 
     def __init__(
-        self,
-        address: str,
-        reason: str,
-        *,
-        retry_after: float | None = None,
-        slow_down: bool = False,
+        self, address: str, reason: str, retry_after: float | None = None, slow_down: bool = False
     ) -> None:
         super().__init__(address, reason)
         self.retry_after = retry_after

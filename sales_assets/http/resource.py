@@ -1,12 +1,4 @@
-"""The base class of API resources: their settings, their token, and when they are open.
-
-A subclass declares its API in a few lines:
-
-    class RefundsApi(HttpApi):
-        title = "refunds API"
-        address_variable = "REFUNDS_API_URL"
-        token_variable = "REFUNDS_TOKEN"
-"""
+"""The base class of API resources: their settings, their token, and when they are open."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -69,7 +61,7 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
             settings.declare_secret(cls.token_variable)
 
     def connect(self) -> None:
-        """Prepare to make requests; call `close` afterwards.
+        """Prepare to make requests.
 
         Raises:
             ApiError: The address or the token is missing or malformed.
@@ -81,10 +73,6 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
         except (settings.InvalidSettingError, HttpError) as error:
             raise self.error(str(error)) from None
 
-    def close(self) -> None:
-        """Stop making requests; those in flight fail at once."""
-        self._client.close()
-
     @contextmanager
     def open(self, run_id: str | None = None) -> Iterator[Self]:
         """Stay connected during the `with` block, for a Dagster run if any; see `connect`."""
@@ -92,7 +80,7 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
         try:
             yield self
         finally:
-            self.close()
+            self._client.close()
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:

@@ -114,9 +114,7 @@ class Transport:
         raw: Any = response.raw
         # Without its pool, urllib3 closes the connection instead of using it again.
         raw._pool = None
-        answer = HttpAnswer(
-            response.status_code, response.reason or "", response.headers, b"", address
-        )
+        answer = HttpAnswer(response.status_code, response.reason or "", response.headers, address)
         # As requests does for cookies: nothing else keeps the headers that could not be parsed.
         message: http.client.HTTPMessage = raw._original_response.msg
         if message.defects:

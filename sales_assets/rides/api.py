@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from pydantic import Field
 
-from sales_assets.http.client import HttpAnswer, Limits
+from sales_assets.http.client import HttpAnswer, Limits, Question
 from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.resource import HttpApi
 from sales_assets.rides.ride import InvalidRideError, RideAnswer, read_ride
@@ -58,7 +58,7 @@ class RidesApi(HttpApi):
             answer: RideAnswer | HttpError
             wait = interval
             try:
-                answer = self._client.get("/ride", {}, self._read_answer)
+                answer = Question(self._client, "/ride", {}, self._read_answer).result()
             except HttpError as error:
                 answer = error
                 wait = max(interval, self.backoff)

@@ -36,7 +36,7 @@ class _Embedded(HttpApi):
             try:
                 yield self
             finally:
-                self.close()
+                self._client.close()
 
 
 class SampleSalesApi(_Embedded, SalesApi):

@@ -27,7 +27,7 @@ PAGE = PulledPage(
 
 
 def answer_with(**headers: str) -> HttpAnswer:
-    return HttpAnswer(200, "OK", headers, PAGE.body, "http://host")
+    return HttpAnswer(200, "OK", headers, "http://host", PAGE.body)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,12 @@ def asked(
         with RawServer(asked_of) as server:
             return asked(server.url, path, deadline, **changes)
     with client_of(asked_of, **changes) as client:
-        return Question(client, path, {}, as_it_is, deadline).result()
+        return got(client, path, deadline)
+
+
+def got(client: HttpClient, path: str = "/", deadline: float = float("inf")) -> HttpAnswer:
+    """Ask once with a client."""
+    return Question(client, path, {}, as_it_is, deadline).result()
 
 
 @contextmanager

@@ -28,7 +28,7 @@ CODINGS = pytest.mark.parametrize(("coding", "packed"), PACKED.values(), ids=PAC
 
 def answer_of(body: bytes = b"", /, status: int = 200, **headers: str) -> HttpAnswer:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return HttpAnswer(status, "No", CaseInsensitiveDict(named), body, "http://host/sales?page=1")
+    return HttpAnswer(status, "No", CaseInsensitiveDict(named), "http://host/sales?page=1", body)
 
 
 @CODINGS

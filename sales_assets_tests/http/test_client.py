@@ -11,7 +11,7 @@ import pytest
 from sales_assets.http.client import HttpAnswer, Question
 from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.tokens import TokenAuth
-from sales_assets_tests.helpers.http_client import as_it_is, asked, client_of, closing_after
+from sales_assets_tests.helpers.http_client import as_it_is, asked, client_of, closing_after, got
 from sales_assets_tests.helpers.raw_server import (
     HEAD,
     RawServer,
@@ -89,7 +89,7 @@ def test_a_peer_that_drips_does_not_keep_the_next_request_from_its_turn() -> Non
     ):
         Question(client, "/", {}, as_it_is).begin()
         assert drips.wait(5)
-        assert client.get("/", {}, as_it_is).body == b"[]"
+        assert got(client).body == b"[]"
 
 
 @pytest.mark.parametrize("max_attempts", [1, 100])
@@ -101,7 +101,7 @@ def test_closing_the_client_ends_what_is_under_way(max_attempts: int) -> None:
         closing_after(waiting, client),
         pytest.raises(HttpError, match="the client was closed"),
     ):
-        client.get("/", {}, as_it_is)
+        got(client)
 
 
 def test_closing_the_client_ends_the_wait_for_the_next_attempt() -> None:
@@ -141,10 +141,10 @@ def test_a_403_after_a_200_is_tried_once_more_and_then_fails_that_request_alone(
     replies = in_turn(good, refused, good, refused, refused, good)
     with RawServer(replies) as server, client_of(server.url, max_attempts=6) as client:
         for _ in range(2):
-            assert client.get("/", {}, as_it_is).status == 200
+            assert got(client).status == 200
         with pytest.raises(HttpError, match="HTTP 403 Forbidden, although the API accepted"):
-            client.get("/", {}, as_it_is)
-        assert client.get("/", {}, as_it_is).status == 200
+            got(client)
+        assert got(client).status == 200
     assert server.connections == 6
 
 
@@ -201,7 +201,7 @@ def test_an_error_says_the_address_and_the_reason() -> None:
 def test_an_address_that_is_not_unicode_is_not_asked(path: str, value: str) -> None:
     with RawServer(always(answer(b"[]"))) as server, client_of(server.url) as client:
         with pytest.raises(HttpError, match=r"\\ud800.*not valid Unicode"):
-            client.get(path.replace("URL", server.url), {"a": value}, as_it_is)
+            Question(client, path.replace("URL", server.url), {"a": value}, as_it_is).result()
         assert server.connections == 0
 
 
@@ -215,10 +215,11 @@ def test_an_address_elsewhere_is_not_asked() -> None:
         RawServer(always(answer(b"[]"))) as server,
         client_of(server.url, auth=TokenAuth("made-up-word")) as client,
     ):
-        assert client.get(f"{server.url}/next?cursor=2", {"a": "b"}, as_it_is).body == b"[]"
+        following = Question(client, f"{server.url}/next?cursor=2", {"a": "b"}, as_it_is)
+        assert following.result().body == b"[]"
         for elsewhere in ("http://localhost:1/next", server.url.replace("http", "https"), "x://["):
             with pytest.raises(HttpError, match="is not at"):
-                client.get(elsewhere, {}, as_it_is)
+                got(client, elsewhere)
 
 
 ECHOES = {
@@ -247,7 +248,7 @@ def test_a_token_that_comes_back_is_in_no_error_and_no_log(
         client_of(server.url, auth=TokenAuth("made-up-word"), max_attempts=2) as client,
         pytest.raises(HttpError) as error,
     ):
-        client.get("/", {}, refuse)
+        Question(client, "/", {}, refuse).result()
     chain: BaseException | None = error.value
     while chain:
         assert "made-up" not in f"{chain!r} {chain}".lower()

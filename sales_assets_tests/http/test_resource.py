@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from sales_assets.http.client import HttpAnswer
+from sales_assets.http.client import HttpAnswer, Question
 from sales_assets.http.errors import ApiAuthError, ApiError, HttpError
 from sales_assets.http.resource import HttpApi
 from sales_assets.http.secrets import redacted
@@ -22,7 +22,8 @@ class RefundsApi(HttpApi):
 
     def refunds(self) -> bytes:
         """Ask for something."""
-        return self._client.get("/sales", {"date": "2022-08-09", "page": "1"}, self._read)
+        page = {"date": "2022-08-09", "page": "1"}
+        return Question(self._client, "/sales", page, self._read).result()
 
     def _read(self, answer: HttpAnswer) -> bytes:
         if answer.status != 200:

@@ -14,7 +14,7 @@ from werkzeug.serving import make_ssl_devcert
 from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.tokens import TokenAuth
 from sales_assets.http.transport import CA_VARIABLES
-from sales_assets_tests.helpers.http_client import as_it_is, asked, client_of
+from sales_assets_tests.helpers.http_client import asked, client_of, got
 from sales_assets_tests.helpers.raw_server import (
     HEAD,
     RawServer,
@@ -121,7 +121,7 @@ def test_cookies_are_not_kept() -> None:
     speak = always(answer(b"[]", "Set-Cookie: a=b; Path=/"), seen.append)
     with RawServer(speak) as server, client_of(server.url) as client:
         for _ in range(2):
-            client.get("/", {}, as_it_is)
+            got(client)
     assert [b"ookie" in request for request in seen] == [False, False]
 
 
@@ -152,7 +152,7 @@ def test_an_answer_too_much_is_never_taken_for_the_next_one(size: int, is_late: 
                 connection.sendall(whole)
 
     with RawServer(speak) as server, client_of(server.url) as client:
-        bodies = [client.get("/", {}, as_it_is).body for _ in range(20)]
+        bodies = [got(client).body for _ in range(20)]
     assert [int(body) for body in bodies] == list(range(1, 21))
     assert server.connections == 20
 
