@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,8 +11,10 @@ from pathlib import Path
 
 import requests
 
+from sales_assets.sample.api import SampleApi
 from sales_assets_tests.helpers.dagster_ui import ASSETS, DagsterUi
 from sales_assets_tests.helpers.files import PROJECT
+from sales_assets_tests.helpers.postgres_server import free_port
 from sales_assets_tests.helpers.waiting import wait_for
 
 
@@ -32,17 +33,22 @@ def make_home(path: Path) -> Path:
     return path
 
 
+def settings_of(home: Path, api: SampleApi, **more: str) -> dict[str, str]:
+    """The environment of all that works with a new home, and with an API."""
+    return {
+        **os.environ,
+        "DAGSTER_HOME": str(make_home(home)),
+        "BASE_DIR": str(home / "storage"),
+        "SALES_API_URL": api.url,
+        "AUTH_TOKEN": api.token,
+        **more,
+    }
+
+
 class DagsterDev(DagsterUi):
-    """A `dagster dev` and the API of its UI.
+    """A `dagster dev` with the first of its processes; the others are of its session."""
 
-    Attributes:
-        process: The first of its processes; the others are of its session.
-    """
-
-    def __init__(self, url: str, process: subprocess.Popen[bytes]) -> None:
-        """Talk to the one at that address."""
-        super().__init__(url)
-        self.process = process
+    process: subprocess.Popen[bytes]
 
 
 def kill_session(leader: subprocess.Popen[bytes]) -> None:
@@ -58,10 +64,9 @@ def kill_session(leader: subprocess.Popen[bytes]) -> None:
 @contextmanager
 def dagster_dev(environment: Mapping[str, str]) -> Iterator[DagsterDev]:
     """Run the project's workspace.yaml in `dagster dev`, once it has loaded and until the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(  # noqa: S603 - our own command
+    port = free_port()
+    server = DagsterDev(f"http://127.0.0.1:{port}")
+    process = server.process = subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)],
         cwd=PROJECT,
         env=dict(environment),
@@ -69,7 +74,6 @@ def dagster_dev(environment: Mapping[str, str]) -> Iterator[DagsterDev]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    server = DagsterDev(f"http://127.0.0.1:{port}", process)
 
     def loaded() -> bool:
         try:

@@ -13,18 +13,15 @@ LOCATION = {
     "repositoryName": "__repository__",
 }
 ASSETS = [{"path": ["raw_sales"]}, {"path": ["stg_sales"]}]
+SECONDS = 240
+"""How long things may take on a busy machine."""
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 
 
 class DagsterUi:
-    """The GraphQL API of a Dagster webserver.
-
-    Attributes:
-        url: Where the UI is.
-    """
+    """The GraphQL API of a Dagster webserver."""
 
     def __init__(self, url: str) -> None:
-        """Talk to the one at that address."""
         self.url = url
 
     def query(self, text: str, **variables: Any) -> dict[str, Any]:
@@ -36,11 +33,9 @@ class DagsterUi:
         return dict(answer["data"])
 
     def launch(self, job: str | None = None, **tags: str) -> str:
-        """Launch a run; give its id.
+        """Launch a run of a job, or of both assets with their checks; give its id.
 
-        Args:
-            job: The job; both sales assets with their checks unless given.
-            tags: Which days, without the `dagster/` before each name.
+        `tags` say for which days, without the `dagster/` before each name.
         """
         what = {"pipelineName": job} if job else _BOTH_ASSETS
         answer = self.query(
@@ -92,28 +87,20 @@ class DagsterUi:
         )
         return str(launched["launchPartitionBackfill"]["backfillId"])
 
-    def backfill_status(self, backfill: str) -> str:
-        """Tell how a backfill stands; nothing while the server cannot tell."""
-        answer = self.query(
-            "query($id: String!) { partitionBackfillOrError(backfillId: $id)"
-            " { ... on PartitionBackfill { status } } }",
-            id=backfill,
-        )
-        return str(answer["partitionBackfillOrError"].get("status", ""))
-
     def wait_for_backfill(self, backfill: str, seconds: float = 300) -> None:
-        """Wait until a backfill is complete.
+        """Wait until a backfill is complete; fail if it ends otherwise."""
 
-        Raises:
-            AssertionError: It ended otherwise, or not in time.
-        """
-
-        def ended() -> bool:
-            return self.backfill_status(backfill) not in ("", "REQUESTED", "CANCELING")
+        def ended() -> str | None:
+            answer = self.query(
+                "query($id: String!) { partitionBackfillOrError(backfillId: $id)"
+                " { ... on PartitionBackfill { status } } }",
+                id=backfill,
+            )
+            status = answer["partitionBackfillOrError"].get("status")
+            return None if status in ("REQUESTED", "CANCELING") else status
 
         # Each question costs the webserver and Postgres what the runs could use.
-        wait_for("the backfill", ended, seconds, pause=1)
-        status = self.backfill_status(backfill)
+        status = wait_for("the backfill", ended, seconds, pause=1)
         assert status == "COMPLETED_SUCCESS", status
 
     def runs(self, **filters: Any) -> list[dict[str, Any]]:
@@ -140,10 +127,14 @@ class DagsterUi:
         )["assetOrError"]["assetMaterializations"]
         return sorted(event["partition"] for event in found)
 
-    def finished(self, **filters: Any) -> list[dict[str, Any]]:
-        """Give the runs of a filter once there are some and all have ended."""
-        runs = self.runs(**filters)
-        return runs if all(run["status"] in _ENDED for run in runs) else []
+    def ended(self, **filters: Any) -> list[dict[str, Any]]:
+        """Wait until there are runs of a filter and all have ended; give them, the oldest first."""
+
+        def ended() -> list[dict[str, Any]]:
+            runs = self.runs(**filters)
+            return runs if all(run["status"] in _ENDED for run in runs) else []
+
+        return wait_for(f"the end of the runs of {filters}", ended, SECONDS)
 
 
 _BOTH_ASSETS = {"pipelineName": "__ASSET_JOB", "assetSelection": ASSETS}

@@ -6,16 +6,15 @@ addresses, ports and directories are replaced. Its Postgres and an S3 server are
 
 import os
 import re
-import secrets
 import shutil
 import signal
 import string
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import choice
 from typing import Any
 
 import sqlalchemy
@@ -26,21 +25,16 @@ from sales_assets_tests.helpers.dagster_ui import DagsterUi
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.image import Image
 from sales_assets_tests.helpers.postgres_server import as_user, free_port, running_postgres
-from sales_assets_tests.helpers.s3_server import BUCKET, running_s3
 from sales_assets_tests.helpers.waiting import wait_for
 
 COMPOSE = ["docker-compose", "-f", str(PROJECT / "deploy/docker-compose.yml")]
+SECRETS = ("AUTH_TOKEN", "POSTGRES_PASSWORD", "SALES_HTTP_TOKEN")
 
 
-def compose_config(*arguments: str, **variables: str) -> dict[str, Any]:
-    """Give the compose file as docker-compose understands it.
-
-    Args:
-        arguments: Before `config`.
-        variables: All of the environment that the file may refer to.
-    """
+def compose_config(**variables: str) -> dict[str, Any]:
+    """Give the compose file as docker-compose understands it, with all of its environment."""
     answer = subprocess.run(  # noqa: S603 - our own command
-        [*COMPOSE, *arguments, "config"],
+        [*COMPOSE, "--profile", "demo", "config"],
         env={"PATH": os.environ["PATH"], **variables},
         check=True,
         stdout=subprocess.PIPE,
@@ -51,10 +45,11 @@ def compose_config(*arguments: str, **variables: str) -> dict[str, Any]:
 
 
 class Topology:
-    """The services, each a process once it was started.
+    """The services of the compose file, each a process once it was started.
 
     Attributes:
         directory: Stands for the volume; has the log of each service.
+        secrets: The values of the variables that hold secrets, by name.
         processes: The running ones by name.
         ui: The webserver.
     """
@@ -62,43 +57,28 @@ class Topology:
     def __init__(
         self,
         directory: Path,
+        secrets: Mapping[str, str],
         services: Mapping[str, Any],
-        replaced: Mapping[str, str],
-        image: Image | None = None,
-        user: str | None = None,
+        postgres: int,
+        image: Image | None,
+        user: str | None,
     ) -> None:
-        """Start nothing yet.
-
-        Args:
-            directory: Where to put everything.
-            services: Those of the compose file.
-            replaced: Words of the compose file, and what stands for them here.
-            image: Where the commands and the configuration are; the environment of whoever runs
-                this and `deploy/`, unless given.
-            user: Who runs the services; whoever runs this, unless given.
-        """
         self.directory = directory
+        self.secrets = secrets
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._services = services
+        ports = {port: str(free_port()) for port in ("3000", "4000", "8000", "8081", "8082")}
         self._replaced = {
             "0.0.0.0": "127.0.0.1",  # noqa: S104 - it is what is replaced
             "/data": str(directory),
-            **replaced,
+            "code-location": "127.0.0.1",
+            "postgres:5432": f"127.0.0.1:{postgres}",
+            "sample-api:8000": f"127.0.0.1:{ports['8000']}",
+            **ports,
         }
-        self.ui = DagsterUi(f"http://127.0.0.1:{self._replaced['3000']}")
-        self._user = user
-        if image:
-            self._variables = image.environment
-        else:
-            home = directory / "dagster_home"
-            self._variables = {
-                "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-                "DAGSTER_HOME": str(home),
-                "DAGSTER_COMPUTE_LOGS": str(directory / "compute_logs"),
-            }
-            home.mkdir()
-            for name in ("dagster.yaml", "workspace.yaml"):
-                shutil.copy(PROJECT / "deploy" / name, home)
+        self.ui = DagsterUi(f"http://127.0.0.1:{ports['3000']}")
+        self._variables = image.environment if image else _here(directory)
+        self._options = {"cwd": self._variables["DAGSTER_HOME"], **as_user(user)}
 
     def up(self, *names: str) -> None:
         """Start services after those that they depend on, each once its conditions hold."""
@@ -119,27 +99,25 @@ class Topology:
         """Start a service, with more arguments than its own."""
         with (self.directory / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(  # noqa: S603 - our own command
-                [*self._here(self._services[name]["command"]), *arguments],
-                cwd=self._variables["DAGSTER_HOME"],
+                [*self._replaced_in(self._services[name]["command"]), *arguments],
                 env=self._environment(name),
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                **as_user(self._user),
+                **self._options,
                 start_new_session=True,
             )
 
     def wait_healthy(self, name: str) -> None:
         """Ask the health check of a service until it agrees."""
-        [kind, *command] = self._here(self._services[name]["healthcheck"]["test"])
+        [kind, *command] = self._replaced_in(self._services[name]["healthcheck"]["test"])
         assert kind == "CMD"
 
         def healthy() -> bool:
             assert self.processes[name].poll() is None, self.log(name)
             return not subprocess.run(  # noqa: S603 - our own command
                 command,
-                cwd=self._variables["DAGSTER_HOME"],
                 env=self._environment(name),
-                **as_user(self._user),
+                **self._options,
                 capture_output=True,
                 timeout=60,
                 check=False,
@@ -156,7 +134,8 @@ class Topology:
     def kill(self, name: str) -> None:
         """Kill a service with all its processes, as the end of its container would."""
         process = self.processes.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # It may have ended.
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
 
     def log(self, name: str) -> str:
@@ -170,7 +149,7 @@ class Topology:
             return list(connection.execute(sqlalchemy.text(text), values))
 
     def objects(self) -> set[str]:
-        """Name what lies in the bucket, below `BASE_DIR`."""
+        """Name what lies below `BASE_DIR`, with its bucket."""
         given = self._environment("code-location")
         base = UPath(
             given["BASE_DIR"],
@@ -179,8 +158,7 @@ class Topology:
             endpoint_url=given["AWS_ENDPOINT_URL"],
         )
         base.fs.invalidate_cache()
-        prefix = base.path.rstrip("/") + "/"
-        return {str(path).removeprefix(prefix) for path in base.fs.find(prefix)}
+        return set(base.fs.find(base.path))
 
     def backfill(self, days: list[str]) -> str:
         """Launch a backfill of both assets; give its id.
@@ -191,78 +169,58 @@ class Topology:
         self.restart("daemon")
         return backfill
 
-    def stop(self) -> None:
-        """End what runs: politely, then not."""
-        for process in self.processes.values():
-            process.terminate()
-        end = time.monotonic() + 10
-        for process in self.processes.values():
-            try:
-                process.wait(max(0, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(10)
-
     def _environment(self, name: str) -> dict[str, str]:
         given = self._services[name].get("environment", {})
         return {
             **self._variables,
-            **{key: self._here([value])[0] for key, value in given.items() if value is not None},
+            **{
+                key: self._replaced_in([value])[0]
+                for key, value in given.items()
+                if value is not None
+            },
         }
 
-    def _here(self, words: list[str]) -> list[str]:
+    def _replaced_in(self, words: list[str]) -> list[str]:
         names = "|".join(map(re.escape, self._replaced))
         pattern = rf"(?<![\w.-])({names})(?![\w.-])"
         return [re.sub(pattern, lambda match: self._replaced[match[1]], word) for word in words]
 
 
-@contextmanager
-def running_topology(directory: Path, faults: str = "[]", **variables: str) -> Iterator[Topology]:
-    """Run all that a backfill to S3 needs, the sample API included.
+def _here(directory: Path) -> dict[str, str]:
+    """Have the environment of whoever runs this in place of an image."""
+    home = directory / "dagster_home"
+    home.mkdir()
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(PROJECT / "deploy" / name, home)
+    return {
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "DAGSTER_HOME": str(home),
+        "DAGSTER_COMPUTE_LOGS": str(directory / "compute_logs"),
+    }
 
-    Args:
-        directory: Where to put everything.
-        faults: What the sample API does wrong, as YAML.
-        variables: More settings, as an operator would give them.
+
+@contextmanager
+def running_topology(
+    directory: Path, image: Image | None = None, user: str | None = None, **variables: str
+) -> Iterator[Topology]:
+    """Run the database of all services; they themselves are started later, and killed in the end.
+
+    They run the commands of an image, as a user, or else those of whoever runs this. `variables`
+    are more settings, as an operator would give them.
     """
-    password, token = word(), word()
-    with running_s3() as s3_port, running_postgres(password) as postgres_port:
-        settings = {
-            "POSTGRES_PASSWORD": password,
-            "SALES_HTTP_TOKEN": word(),
-            "AUTH_TOKEN": token,
-            "SALES_API_URL": "http://sample-api:8000",
-            "BASE_DIR": f"s3://{BUCKET}/topology",
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3_port}",
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
-        config = compose_config("--profile", "demo", **settings, **variables)
-        ports = {port: str(free_port()) for port in ("3000", "4000", "8000")}
-        topology = Topology(
-            directory,
-            config["services"],
-            {
-                "postgres:5432": f"127.0.0.1:{postgres_port}",
-                "code-location": "127.0.0.1",
-                "sample-api:8000": f"127.0.0.1:{ports['8000']}",
-                **ports,
-            },
-        )
-        (directory / "faults.yaml").write_text(faults)
+    secrets = {name: word() for name in SECRETS}
+    with running_postgres(secrets["POSTGRES_PASSWORD"]) as postgres:
+        given = {"SALES_API_URL": "http://sample-api:8000", **secrets, **variables}
+        services = compose_config(**given)["services"]
+        topology = Topology(directory, secrets, services, postgres, image, user)
         try:
-            topology.up("migrate")
-            topology.start("sample-api", "--faults", str(directory / "faults.yaml"))
-            topology.up("webserver")
-            topology.wait_healthy("sample-api")
-            topology.wait_healthy("webserver")
             yield topology
         finally:
-            topology.stop()
+            for name in [*topology.processes]:
+                topology.kill(name)
 
 
 def word() -> str:
     """Make a password or a token up."""
     # Letters alone: nothing in it can be taken for a port that is replaced.
-    return "".join(secrets.choice(string.ascii_letters) for _ in range(24))
+    return "".join(choice(string.ascii_letters) for _ in range(24))

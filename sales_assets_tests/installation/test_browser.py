@@ -112,7 +112,7 @@ def stored(dev: DagsterUi, days: list[str]) -> list[str]:
     """Days that are materialized, in one run."""
     first, *_, last = stored = days[:-BACKFILLED]
     run_id = dev.launch(asset_partition_range_start=first, asset_partition_range_end=last)
-    [run] = wait_for("the run", lambda: dev.finished(runIds=[run_id]))
+    [run] = dev.ended(runIds=[run_id])
     assert run["status"] == "SUCCESS"
     return stored
 
@@ -125,7 +125,7 @@ def failed(dev: DagsterUi, days: list[str], storage: Path) -> str:
     obstacle.parent.mkdir(parents=True, exist_ok=True)
     obstacle.write_text("not a directory")
     run_id = dev.launch(partition=day)
-    [run] = wait_for("the run", lambda: dev.finished(runIds=[run_id]))
+    [run] = dev.ended(runIds=[run_id])
     assert run["status"] == "FAILURE"
     obstacle.unlink()
     return day

@@ -12,20 +12,15 @@ import pytest
 
 from sales_assets.sample.api import SampleApi
 from sales_assets.sample.faults import Fault, Faults
-from sales_assets_tests.helpers.dagster_dev import dagster_dev, make_home
+from sales_assets_tests.helpers.dagster_dev import dagster_dev, settings_of
 from sales_assets_tests.helpers.dagster_ui import DagsterUi
-from sales_assets_tests.helpers.files import PROJECT, tree
+from sales_assets_tests.helpers.days import days_from
+from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.rows import DAY
 from sales_assets_tests.helpers.waiting import wait_for
 from sales_assets_tests.helpers.webhook_server import WebhookServer
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A DAGSTER_HOME as the README has it made."""
-    return make_home(tmp_path_factory.mktemp("dagster_home"))
 
 
 @pytest.fixture(scope="module")
@@ -43,17 +38,19 @@ def webhook() -> Iterator[WebhookServer]:
 
 
 @pytest.fixture(scope="module")
-def settings(home: Path, sample: SampleApi, webhook: WebhookServer) -> dict[str, str]:
+def settings(
+    tmp_path_factory: pytest.TempPathFactory, sample: SampleApi, webhook: WebhookServer
+) -> dict[str, str]:
     """The environment of every process here."""
-    return {
-        **os.environ,
-        "DAGSTER_HOME": str(home),
-        "BASE_DIR": str(home / "storage"),
-        "SALES_API_URL": sample.url,
-        "AUTH_TOKEN": sample.token,
-        "SALES_ALERT_URL": webhook.url,
-        "FRESHNESS_DAEMON_INTERVAL_SECONDS": "2",
-    }
+    home = tmp_path_factory.mktemp("dagster_home")
+    more = {"SALES_ALERT_URL": webhook.url, "FRESHNESS_DAEMON_INTERVAL_SECONDS": "2"}
+    return settings_of(home, sample, **more)
+
+
+@pytest.fixture(scope="module")
+def home(settings: dict[str, str]) -> Path:
+    """The DAGSTER_HOME."""
+    return Path(settings["DAGSTER_HOME"])
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +73,7 @@ def test_a_run_that_fails_is_posted_to_the_webhook(
 
 def test_assets_that_were_materialized_today_are_on_time(dev: DagsterUi) -> None:
     run_id = dev.launch(partition=DAY)
-    wait_for("the run", lambda: dev.finished(runIds=[run_id]))
+    dev.ended(runIds=[run_id])
 
     def on_time() -> bool:
         data = dev.query("{ assetNodes { groupName freshnessStatusInfo { freshnessStatus } } }")
@@ -104,20 +101,19 @@ def test_a_run_that_is_killed_is_found_out_and_started_again(
 
     with dg.DagsterInstance.from_config(str(home)) as instance:
         os.kill(wait_for("the process of the run", lambda: process(instance)), signal.SIGKILL)
-    [run] = wait_for("the run to be found out", lambda: dev.finished(runIds=[run_id]))
+    [run] = dev.ended(runIds=[run_id])
     assert run["status"] == "FAILURE"
     again = {"key": "dagster/parent_run_id", "value": run_id}
-    [run] = wait_for("the run that follows", lambda: dev.finished(tags=[again]))
+    [run] = dev.ended(tags=[again])
     assert run["status"] == "SUCCESS"
 
 
 def test_a_backfill_of_31_days_from_the_ui_is_one_run(dev: DagsterUi, home: Path) -> None:
-    days = [f"2023-01-{day:02}" for day in range(1, 32)]
-    tag = {"key": "dagster/backfill", "value": dev.backfill(days)}
-    runs = wait_for("the backfill", lambda: dev.finished(tags=[tag]))
-    assert [run["status"] for run in runs] == ["SUCCESS"]
-    stored = {Path(name).name for name in tree(home / "storage")}
-    assert {f"sales_{day}.avro" for day in days} <= stored
+    days = days_from("2023-01-01", 31)
+    backfill = dev.backfill(days)
+    dev.wait_for_backfill(backfill)
+    assert [run["status"] for run in dev.runs_of(backfill)] == ["SUCCESS"]
+    assert all((home / f"storage/stg/sales/{day}/sales_{day}.avro").exists() for day in days)
 
 
 def test_dagster_job_backfill_works(dev: DagsterUi, home: Path, settings: dict[str, str]) -> None:
@@ -130,8 +126,7 @@ def test_dagster_job_backfill_works(dev: DagsterUi, home: Path, settings: dict[s
         check=True,
         timeout=120,
     )
-    runs = wait_for("the runs", lambda: dev.finished(pipelineName="sales"))
+    runs = dev.ended(pipelineName="sales")
     assert len(runs) == len(days)
     assert {run["status"] for run in runs} == {"SUCCESS"}
-    stored = {Path(name).name for name in tree(home / "storage")}
-    assert {f"sales_{day}.avro" for day in days} <= stored
+    assert all((home / f"storage/stg/sales/{day}/sales_{day}.avro").exists() for day in days)

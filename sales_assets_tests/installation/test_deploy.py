@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import requests
@@ -20,10 +20,9 @@ from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.image import Image, build, instructions, last
 from sales_assets_tests.helpers.postgres_server import as_user, free_port, running_postgres
 from sales_assets_tests.helpers.rows import DAY
-from sales_assets_tests.helpers.topology import Topology, compose_config, word
+from sales_assets_tests.helpers.topology import Topology, compose_config, running_topology, word
 from sales_assets_tests.helpers.waiting import wait_for
 
-PORTS = ("3000", "4000", "8000", "8081", "8082")
 SECRETS = {"AUTH_TOKEN", "POSTGRES_PASSWORD", "SALES_HTTP_TOKEN", "AWS_SECRET_ACCESS_KEY"}
 # Someone who owns nothing here, as the user of the image owns nothing but /data.
 NOBODY = "nobody" if os.geteuid() == 0 else None
@@ -226,74 +225,35 @@ def image() -> Iterator[Image]:
         yield build(root)
 
 
-class Installed(NamedTuple):
-    """The running services of the image.
-
-    Attributes:
-        topology: They themselves.
-        secrets: What must appear nowhere.
-    """
-
-    topology: Topology
-    secrets: list[str]
-
-
 @pytest.fixture(scope="module")
-def installed(image: Image) -> Iterator[Installed]:
-    """All services, the sample API included, on a storage on the volume."""
-    password, token, http_token = word(), word(), word()
-    config = compose_config(
-        "--profile",
-        "demo",
-        POSTGRES_PASSWORD=password,
-        AUTH_TOKEN=token,
-        SALES_HTTP_TOKEN=http_token,
-        SALES_API_URL="http://sample-api:8000",
-    )
-    ports = {port: str(free_port()) for port in PORTS}
-    with running_postgres(password) as postgres_port:
-        replaced = {
-            "postgres:5432": f"127.0.0.1:{postgres_port}",
-            "code-location": "127.0.0.1",
-            "sample-api:8000": f"127.0.0.1:{ports['8000']}",
-            **ports,
-        }
-        topology = Topology(image.root / "data", config["services"], replaced, image, NOBODY)
-        try:
-            topology.up("webserver", "daemon", "http-jobs", "pull-rides", "sample-api")
-            yield Installed(topology, [password, token, http_token])
-        finally:
-            topology.stop()
+def installed(image: Image) -> Iterator[Topology]:
+    """All services of the image, the sample API included, on a storage on the volume."""
+    with running_topology(image.root / "data", image, NOBODY) as topology:
+        topology.up("webserver", "daemon", "http-jobs", "pull-rides", "sample-api")
+        yield topology
 
 
 @pytest.mark.topology
 @pytest.mark.parametrize("name", ["webserver", "daemon", "http-jobs", "sample-api"])
-def test_a_service_of_the_image_becomes_healthy(installed: Installed, name: str) -> None:
-    installed.topology.wait_healthy(name)
+def test_a_service_of_the_image_becomes_healthy(installed: Topology, name: str) -> None:
+    installed.wait_healthy(name)
 
 
 @pytest.mark.topology
-def test_a_run_in_the_image_stores_its_day_on_the_volume(installed: Installed) -> None:
-    topology = installed.topology
+def test_a_run_in_the_image_stores_its_day_on_the_volume(installed: Topology) -> None:
     for name in ("webserver", "daemon", "sample-api"):
-        topology.wait_healthy(name)
-    run_id = topology.ui.launch("sales", partition=DAY)
-
-    def succeeded() -> bool:
-        [run] = topology.ui.runs(runIds=[run_id])
-        assert run["status"] not in ("FAILURE", "CANCELED"), topology.log("code-location")
-        return bool(run["status"] == "SUCCESS")
-
-    wait_for("the run", succeeded, 90)
-    assert (topology.directory / f"storage/stg/sales/{DAY}/sales_{DAY}.avro").is_file()
-    assert list((topology.directory / "compute_logs").rglob("*.err"))
+        installed.wait_healthy(name)
+    [run] = installed.ui.ended(runIds=[installed.ui.launch("sales", partition=DAY)])
+    assert run["status"] == "SUCCESS", installed.log("code-location")
+    assert (installed.directory / f"storage/stg/sales/{DAY}/sales_{DAY}.avro").is_file()
+    assert list((installed.directory / "compute_logs").rglob("*.err"))
 
 
 @pytest.mark.topology
 def test_the_ride_puller_of_the_image_keeps_its_database_on_the_volume(
-    installed: Installed,
+    installed: Topology,
 ) -> None:
-    database = installed.topology.directory / "rides/rides.db"
+    database = installed.directory / "rides/rides.db"
 
     def pulled() -> bool:
         if not database.exists():
@@ -305,10 +265,10 @@ def test_the_ride_puller_of_the_image_keeps_its_database_on_the_volume(
 
 
 @pytest.mark.topology
-def test_no_service_prints_a_secret(installed: Installed) -> None:
-    for name in installed.topology.processes:
-        log = installed.topology.log(name)
-        assert not [secret for secret in installed.secrets if secret in log], name
+def test_no_service_prints_a_secret(installed: Topology) -> None:
+    for name in installed.processes:
+        log = installed.log(name)
+        assert not [secret for secret in installed.secrets.values() if secret in log], name
 
 
 @pytest.mark.topology

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from sales_assets_tests.helpers.days import days_from
+from sales_assets_tests.helpers.s3_server import BUCKET, running_s3
 from sales_assets_tests.helpers.topology import Topology, running_topology
 from sales_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.topology
 
+BASE = f"{BUCKET}/topology"
 CALM = days_from("2023-01-01")
 STORMY = days_from("2023-03-01")
 DARK, AWAY = days_from("2023-06-01"), days_from("2023-08-01")
@@ -28,7 +30,24 @@ FAULTS = [{"date": day, "page": 1, "delay": 60, "times": 1} for day in HELD]
 def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
     """The installation, which cuts a backfill into runs of ten days."""
     directory = tmp_path_factory.mktemp("topology")
-    with running_topology(directory, json.dumps(FAULTS), SALES_DAYS_PER_RUN="10") as running:
+    (directory / "faults.json").write_text(json.dumps(FAULTS))
+    with (
+        running_s3() as s3,
+        running_topology(
+            directory,
+            SALES_DAYS_PER_RUN="10",
+            BASE_DIR=f"s3://{BASE}",
+            AWS_ENDPOINT_URL=f"http://127.0.0.1:{s3}",
+            AWS_ACCESS_KEY_ID="testing",
+            AWS_SECRET_ACCESS_KEY="testing",  # noqa: S106 - made up
+            AWS_DEFAULT_REGION="us-east-1",
+        ) as running,
+    ):
+        running.up("migrate")
+        running.start("sample-api", "--faults", str(directory / "faults.json"))
+        running.up("webserver")
+        running.wait_healthy("sample-api")
+        running.wait_healthy("webserver")
         yield running
 
 
@@ -43,7 +62,7 @@ def most_at_once(runs: list[dict[str, Any]]) -> int:
 def stored(topology: Topology, days: list[str]) -> set[str]:
     """The days that lie in the bucket as an Avro file."""
     objects = topology.objects()
-    return {day for day in days if f"stg/sales/{day}/sales_{day}.avro" in objects}
+    return {day for day in days if f"{BASE}/stg/sales/{day}/sales_{day}.avro" in objects}
 
 
 def recorded(topology: Topology, days: list[str]) -> Counter[tuple[str, str]]:
@@ -55,25 +74,9 @@ def recorded(topology: Topology, days: list[str]) -> Counter[tuple[str, str]]:
     return Counter((json.loads(key)[0], day) for key, day in rows if day in days)
 
 
-def wait_for_backfill(topology: Topology, backfill: str) -> None:
-    """Wait until a backfill is complete."""
-
-    def complete() -> bool:
-        status = topology.ui.backfill_status(backfill)
-        assert status in ("REQUESTED", "COMPLETED_SUCCESS"), topology.log("daemon")[-5000:]
-        return status == "COMPLETED_SUCCESS"
-
-    wait_for("the backfill", complete, 300)
-
-
 def test_a_backfill_of_30_days_is_three_runs_of_which_two_go_at_a_time(topology: Topology) -> None:
     backfill = topology.backfill(CALM)
-
-    def ended() -> bool:
-        statuses = [run["status"] for run in topology.ui.runs_of(backfill)]
-        return len(statuses) == 3 and set(statuses) <= {"SUCCESS", "FAILURE"}
-
-    wait_for("three runs", ended, 120)
+    topology.ui.wait_for_backfill(backfill)
     runs = topology.ui.runs_of(backfill)
     assert [run["status"] for run in runs] == ["SUCCESS"] * 3
     assert most_at_once(runs) == 2
@@ -84,13 +87,7 @@ def test_a_backfill_of_30_days_is_three_runs_of_which_two_go_at_a_time(topology:
 
 
 class Storm(NamedTuple):
-    """A backfill in which processes were killed while a day of the schedule came in.
-
-    Attributes:
-        backfill: Its id.
-        killed: The id of the run whose process was killed.
-        scheduled: The id of the run of the job of the schedule.
-    """
+    """A backfill, its run whose process was killed, and a run of the schedule meanwhile: ids."""
 
     backfill: str
     killed: str
@@ -113,18 +110,13 @@ def storm(topology: Topology) -> Storm:
 
     wait_for("two runs", lambda: len(workers()) == 2, 90)
     scheduled = topology.ui.launch("sales", partition=SCHEDULED)
-
-    def ended() -> bool:
-        [run] = topology.ui.runs(runIds=[scheduled])
-        return run["status"] in ("SUCCESS", "FAILURE")
-
-    wait_for("the run of the schedule", ended, 90)
+    topology.ui.ended(runIds=[scheduled])
     killed, process = next(iter(workers().items()))
     topology.kill("daemon")
     os.kill(process, signal.SIGKILL)
     # As `restart: unless-stopped` would.
     topology.start("daemon")
-    wait_for_backfill(topology, backfill)
+    topology.ui.wait_for_backfill(backfill)
     return Storm(backfill, killed, scheduled)
 
 
@@ -167,7 +159,7 @@ def test_backfills_survive_a_code_location_that_is_killed_with_its_runs(
     requested_meanwhile = topology.ui.backfill(AWAY)
     topology.start("code-location")
     for backfill, days in ((under_way, DARK), (requested_meanwhile, AWAY)):
-        wait_for_backfill(topology, backfill)
+        topology.ui.wait_for_backfill(backfill)
         assert stored(topology, days) == set(days)
     statuses = {run["status"] for run in topology.ui.runs_of(under_way)}
     assert statuses == {"SUCCESS", "FAILURE"}
