@@ -1,12 +1,14 @@
-"""Things that are done in a process of their own, since it is to die or to be limited."""
+"""Other processes: those that are to die or to be limited, and what runs on this machine."""
 
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 
 def fork(action: Callable[[], object]) -> int:
@@ -34,6 +36,36 @@ def all_succeed(*actions: Callable[[], object]) -> bool:
     """Run all at once, each in such a process."""
     children = [fork(action) for action in actions]
     return [os.waitpid(child, 0)[1] for child in children] == [0] * len(children)
+
+
+class Process(NamedTuple):
+    """A process that has not ended yet."""
+
+    pid: int
+    parent: int
+    session: int
+
+
+def living() -> list[Process]:
+    """Find all processes of this machine."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # It may end meanwhile.
+            # What follows the name of the command.
+            state, parent, _, session, *_ = stat.read_text().rpartition(")")[2].split()
+            if state != "Z":
+                found.append(Process(int(stat.parent.name), int(parent), int(session)))
+    return found
+
+
+def children(parent: int) -> list[int]:
+    """Find the processes that a process has started."""
+    return sorted(process.pid for process in living() if process.parent == parent)
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process has not ended yet."""
+    return pid in {process.pid for process in living()}
 
 
 def killed_at(

@@ -29,11 +29,7 @@ class NoEngineError(Exception):
 
 
 def docker(*arguments: str | Path, seconds: float = 120, check: bool = True) -> str:
-    """Run `docker ...`; give what it prints.
-
-    Raises:
-        subprocess.CalledProcessError: It failed; `stderr` says why.
-    """
+    """Run `docker ...`; give what it prints."""
     return subprocess.run(  # noqa: S603 - our own command
         ["docker", *arguments],  # noqa: S607
         check=check,
@@ -45,11 +41,7 @@ def docker(*arguments: str | Path, seconds: float = 120, check: bool = True) -> 
 
 @contextmanager
 def running_engine() -> Iterator[None]:
-    """Have an engine: the one that runs, or one of our own for as long as needed.
-
-    Raises:
-        NoEngineError: Neither is possible.
-    """
+    """Have an engine: the one that runs, or one of our own for as long as needed."""
     if not shutil.which("docker"):
         raise NoEngineError("docker is not installed (Debian's package: docker.io)")
     if docker("info", "--format", "{{.ServerVersion}}", check=False):

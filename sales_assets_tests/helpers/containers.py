@@ -38,12 +38,6 @@ class Containers:
     """
 
     def __init__(self, files: Sequence[Path], **settings: str) -> None:
-        """Start nothing yet.
-
-        Args:
-            files: Compose files that are read after the project's own.
-            settings: More variables, as an operator would give them.
-        """
         names = ("AUTH_TOKEN", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "SALES_HTTP_TOKEN")
         self.secrets = {name: word() for name in names}
         self.scale: dict[str, int] = {}
@@ -123,12 +117,7 @@ class Containers:
                 os.kill(state["Pid"], signal.SIGKILL)
 
     def kill(self, service: str, away: float = 0) -> None:
-        """Kill a container with all its processes; of several, the first.
-
-        Args:
-            service: Its service.
-            away: Seconds until it is started again; by Docker, at once, unless given.
-        """
+        """Kill the first container of a service; it is started again after so many seconds."""
         container = self.ids(service)[0]
         if not away:
             # Not by Docker, which would leave it dead.
@@ -147,15 +136,7 @@ def running_containers(
     scale: Mapping[str, int] | None = None,
     **settings: str,
 ) -> Iterator[Containers]:
-    """Run all services; leave nothing behind.
-
-    Args:
-        directory: For the files that the services are given.
-        faults: What the sample API does wrong.
-        files: More compose files.
-        scale: How many containers a service has.
-        settings: More variables, as an operator would give them.
-    """
+    """Run all services, with files in a directory; leave nothing behind."""
     (directory / "faults.yaml").write_text(json.dumps(list(faults)))
     api = ["sales-assets", "sample-api", "--host", "0.0.0.0", "--port", "8000"]  # noqa: S104
     overrides = {

@@ -2,11 +2,10 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import requests
@@ -14,8 +13,7 @@ import requests
 from sales_assets.sample.api import SampleApi
 from sales_assets_tests.helpers.dagster_ui import ASSETS, DagsterUi
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.postgres_server import free_port
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.programs import Program, free_port
 
 
 def copy_home(path: Path) -> Path:
@@ -46,19 +44,9 @@ def settings_of(home: Path, api: SampleApi, **more: str) -> dict[str, str]:
 
 
 class DagsterDev(DagsterUi):
-    """A `dagster dev` with the first of its processes; the others are of its session."""
+    """The UI of a `dagster dev`, and its processes."""
 
-    process: subprocess.Popen[bytes]
-
-
-def kill_session(leader: subprocess.Popen[bytes]) -> None:
-    """Kill all processes of a session at once, as a power cut would."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            # After the name of the command: state, parent, group, session.
-            if int(stat.read_text().rpartition(")")[2].split()[3]) == leader.pid:
-                os.kill(int(stat.parent.name), signal.SIGKILL)
-    leader.wait(20)
+    process: Program
 
 
 @contextmanager
@@ -66,14 +54,6 @@ def dagster_dev(environment: Mapping[str, str]) -> Iterator[DagsterDev]:
     """Run the project's workspace.yaml in `dagster dev`, once it has loaded and until the end."""
     port = free_port()
     server = DagsterDev(f"http://127.0.0.1:{port}")
-    process = server.process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)],
-        cwd=PROJECT,
-        env=dict(environment),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
 
     def loaded() -> bool:
         try:
@@ -82,13 +62,7 @@ def dagster_dev(environment: Mapping[str, str]) -> Iterator[DagsterDev]:
             return False
         return len(data["assetNodes"]) >= len(ASSETS)
 
-    try:
-        wait_for("dagster dev", loaded, 180)
+    command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
+    with Program(command, cwd=PROJECT, env=environment) as server.process:
+        server.process.wait_until(loaded, 180)
         yield server
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGINT)
-            # Its processes wait for each other, on a busy machine for longer than tests can.
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(60)
-            kill_session(process)

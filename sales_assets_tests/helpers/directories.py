@@ -16,11 +16,7 @@ DEAD = "0" * 32
 def publish(
     base: Location, files: Mapping[str, bytes], aside: Mapping[str, bytes] | None = None
 ) -> object:
-    """Replace the directory, and its quarantine if files are given for it, even if there are none.
-
-    Returns:
-        The state of the directory.
-    """
+    """Replace the directory, and its quarantine if files are given; give its state."""
     contents = {DAY_DIR: files} if aside is None else {QUARANTINE: aside, DAY_DIR: files}
     with directories_of(base).replacing(*(base / place for place in contents)) as replacement:
         for new, content in zip(replacement.new, contents.values(), strict=True):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import dagster as dg
 import requests
 
 from sales_assets.sample.sales import sample_page
+from sales_assets_tests.helpers.children import children
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 HTTP_JOBS = (
@@ -36,7 +37,6 @@ class HeldApi(ScriptedApi):
     """
 
     def __init__(self) -> None:
-        """Hold no day yet."""
         super().__init__()
         self.held: dict[str, threading.Event] = {}
         self.waiting = threading.Event()
@@ -54,20 +54,11 @@ class HeldApi(ScriptedApi):
 
 
 class HttpJobs:
-    """The running command.
-
-    Attributes:
-        process: Its process.
-        urls: Address by name of the asset.
-        storage: Its `BASE_DIR`.
-        home: Its `DAGSTER_HOME`.
-        log: What it wrote to stderr.
-    """
+    """The running command: its process, its URLs by asset, and where it stores and logs."""
 
     def __init__(
         self, process: "subprocess.Popen[str]", directory: Path, log: Path, ports: int
     ) -> None:
-        """Wait until it listens on so many ports."""
         assert process.stdout is not None
         self.process = process
         self.storage = directory / "storage"
@@ -115,7 +106,11 @@ class HttpJobs:
 
     def fork_server(self) -> int:
         """Find the process that the runs are forked from."""
-        [pid] = [pid for pid in children(self.process.pid) if "forkserver" in _command_line(pid)]
+        [pid] = [
+            pid
+            for pid in children(self.process.pid)
+            if "forkserver" in Path(f"/proc/{pid}/cmdline").read_text()
+        ]
         return pid
 
     def runs(self) -> list[int]:
@@ -128,30 +123,6 @@ class HttpJobs:
         return self.process.wait(30)
 
 
-def children(parent: int) -> list[int]:
-    """Find the processes that a process has started."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            state, ppid, *_ = stat.read_text().rpartition(")")[2].split()
-            if int(ppid) == parent and state != "Z":
-                found.append(int(stat.parent.name))
-    return sorted(found)
-
-
-def is_alive(pid: int) -> bool:
-    """Tell whether a process has not ended yet."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
-def _command_line(pid: int) -> str:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    return ""
-
-
 @contextmanager
 def running_http_jobs(
     directory: Path,
@@ -160,14 +131,9 @@ def running_http_jobs(
     redirection: str = "",
     **variables: str,
 ) -> Iterator[HttpJobs]:
-    """Run the command with its storage and its Dagster home in `directory`.
+    """Run the command with its storage and its Dagster home in `directory`, which may be shared.
 
-    Args:
-        directory: Is also the working directory. Several servers can share it.
-        options: More options of the command.
-        name: Of its log.
-        redirection: What a shell does to its streams, such as `2>&-`.
-        variables: More of its environment.
+    `name` is that of its log; `redirection` is what a shell does to its streams, such as `2>&-`.
     """
     (directory / "dagster_home").mkdir(exist_ok=True)
     (directory / "dagster_home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")

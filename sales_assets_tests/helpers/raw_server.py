@@ -17,16 +17,9 @@ LONGEST_DRIP = 15
 
 
 class RawServer(Serving):
-    """Listens on loopback; each connection is spoken to in a thread of its own.
-
-    Attributes:
-        url: The address.
-        port: Its port.
-    """
+    """Listens on loopback; each connection is spoken to in a thread of its own, then closed."""
 
     def __init__(self, speak: Speak, tls: ssl.SSLContext | None = None) -> None:
-        """Speak so to each connection; it is closed afterwards."""
-
         class Handler(BaseRequestHandler):
             def handle(self) -> None:
                 with suppress(OSError):  # The client may have gone.

@@ -5,7 +5,6 @@ one process answers for all workers, and would be what they wait for.
 """
 
 import logging
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,32 +14,19 @@ from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.serving import run_simple
 
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.postgres_server import free_port
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.programs import Program, free_port
 
 BUCKET = "sales"
 
 
 @contextmanager
 def running_s3(host: str = "127.0.0.1") -> Iterator[int]:
-    """Run an S3 server with a bucket; give its port.
-
-    Args:
-        host: The address of this machine that it listens at.
-    """
+    """Run an S3 server with a bucket; give its port."""
     port = free_port()
-    with subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", __name__, host, str(port)],
-        cwd=PROJECT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:
-        try:
-            wait_for("the S3 server", lambda: _made(f"http://127.0.0.1:{port}/{BUCKET}"), 30)
-            yield port
-        finally:
-            process.kill()
+    command = [sys.executable, "-m", __name__, host, str(port)]
+    with Program(command, cwd=PROJECT) as server:
+        server.wait_until(lambda: _made(f"http://127.0.0.1:{port}/{BUCKET}"))
+        yield port
 
 
 def _made(bucket: str) -> bool:

@@ -41,14 +41,7 @@ def store_things(
 ) -> dict[str, list[bytes]]:
     """Store pages with one asset and read them with the next; give what the second one got.
 
-    Args:
-        base_dir: Root of the storage.
-        instance: What records them.
-        pages: The pages of each day; if there are none, the stored ones are read.
-        first: The first day.
-        last: The last one, if there are several.
-        side_by_side: How many days at a time.
-        tags: More tags of the run.
+    Without any pages, those that are stored are read.
     """
     seen: dict[str, list[bytes]] = {}
 

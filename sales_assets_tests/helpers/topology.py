@@ -7,12 +7,11 @@ addresses, ports and directories are replaced. Its Postgres and an S3 server are
 import os
 import re
 import shutil
-import signal
 import string
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import choice
 from typing import Any
@@ -23,9 +22,8 @@ from upath import UPath
 
 from sales_assets_tests.helpers.dagster_ui import DagsterUi
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.image import Image
-from sales_assets_tests.helpers.postgres_server import as_user, free_port, running_postgres
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.postgres_server import running_postgres
+from sales_assets_tests.helpers.programs import Program, free_port
 
 COMPOSE = ["docker-compose", "-f", str(PROJECT / "deploy/docker-compose.yml")]
 SECRETS = ("AUTH_TOKEN", "POSTGRES_PASSWORD", "SALES_HTTP_TOKEN")
@@ -51,6 +49,7 @@ class Topology:
         directory: Stands for the volume; has the log of each service.
         secrets: The values of the variables that hold secrets, by name.
         processes: The running ones by name.
+        variables: Those of the environment of all.
         ui: The webserver.
     """
 
@@ -60,12 +59,10 @@ class Topology:
         secrets: Mapping[str, str],
         services: Mapping[str, Any],
         postgres: int,
-        image: Image | None,
-        user: str | None,
     ) -> None:
         self.directory = directory
         self.secrets = secrets
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, Program] = {}
         self._services = services
         ports = {port: str(free_port()) for port in ("3000", "4000", "8000", "8081", "8082")}
         self._replaced = {
@@ -77,8 +74,15 @@ class Topology:
             **ports,
         }
         self.ui = DagsterUi(f"http://127.0.0.1:{ports['3000']}")
-        self._variables = image.environment if image else _here(directory)
-        self._options = {"cwd": self._variables["DAGSTER_HOME"], **as_user(user)}
+        home = directory / "dagster_home"
+        home.mkdir()
+        for name in ("dagster.yaml", "workspace.yaml"):
+            shutil.copy(PROJECT / "deploy" / name, home)
+        self.variables = {
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "DAGSTER_HOME": str(home),
+            "DAGSTER_COMPUTE_LOGS": str(directory / "compute_logs"),
+        }
 
     def up(self, *names: str) -> None:
         """Start services after those that they depend on, each once its conditions hold."""
@@ -97,15 +101,12 @@ class Topology:
 
     def start(self, name: str, *arguments: str) -> None:
         """Start a service, with more arguments than its own."""
-        with (self.directory / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(  # noqa: S603 - our own command
-                [*self._replaced_in(self._services[name]["command"]), *arguments],
-                env=self._environment(name),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                **self._options,
-                start_new_session=True,
-            )
+        self.processes[name] = Program(
+            [*self._replaced_in(self._services[name]["command"]), *arguments],
+            self.directory / f"{name}.log",
+            cwd=self.variables["DAGSTER_HOME"],
+            env=self._environment(name),
+        )
 
     def wait_healthy(self, name: str) -> None:
         """Ask the health check of a service until it agrees."""
@@ -113,39 +114,34 @@ class Topology:
         assert kind == "CMD"
 
         def healthy() -> bool:
-            assert self.processes[name].poll() is None, self.log(name)
             return not subprocess.run(  # noqa: S603 - our own command
                 command,
+                cwd=self.variables["DAGSTER_HOME"],
                 env=self._environment(name),
-                **self._options,
                 capture_output=True,
                 timeout=60,
                 check=False,
             ).returncode
 
-        wait_for(name, healthy, 90)
-
-    def restart(self, name: str) -> None:
-        """Start a service, after killing the one that runs, if one does."""
-        if name in self.processes:
-            self.kill(name)
-        self.start(name)
+        self.processes[name].wait_until(healthy)
 
     def kill(self, name: str) -> None:
-        """Kill a service with all its processes, as the end of its container would."""
-        process = self.processes.pop(name)
-        with suppress(ProcessLookupError):  # It may have ended.
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        """Kill a service, if it runs, as the end of its container would."""
+        if name in self.processes:
+            self.processes.pop(name).kill()
 
     def log(self, name: str) -> str:
         """What a service printed."""
         return (self.directory / f"{name}.log").read_text()
 
+    @property
+    def database(self) -> str:
+        """The address of the database."""
+        return self._environment("daemon")["DAGSTER_POSTGRES_URL"]
+
     def sql(self, text: str, **values: Any) -> list[Any]:
         """Ask the database."""
-        address = self._environment("daemon")["DAGSTER_POSTGRES_URL"]
-        with sqlalchemy.create_engine(address).connect() as connection:
+        with sqlalchemy.create_engine(self.database).connect() as connection:
             return list(connection.execute(sqlalchemy.text(text), values))
 
     def objects(self) -> set[str]:
@@ -166,13 +162,14 @@ class Topology:
         The daemon starts anew after it: it looks for backfills when it starts, then each 30 s.
         """
         backfill = self.ui.backfill(days)
-        self.restart("daemon")
+        self.kill("daemon")
+        self.start("daemon")
         return backfill
 
     def _environment(self, name: str) -> dict[str, str]:
         given = self._services[name].get("environment", {})
         return {
-            **self._variables,
+            **self.variables,
             **{
                 key: self._replaced_in([value])[0]
                 for key, value in given.items()
@@ -186,33 +183,17 @@ class Topology:
         return [re.sub(pattern, lambda match: self._replaced[match[1]], word) for word in words]
 
 
-def _here(directory: Path) -> dict[str, str]:
-    """Have the environment of whoever runs this in place of an image."""
-    home = directory / "dagster_home"
-    home.mkdir()
-    for name in ("dagster.yaml", "workspace.yaml"):
-        shutil.copy(PROJECT / "deploy" / name, home)
-    return {
-        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-        "DAGSTER_HOME": str(home),
-        "DAGSTER_COMPUTE_LOGS": str(directory / "compute_logs"),
-    }
-
-
 @contextmanager
-def running_topology(
-    directory: Path, image: Image | None = None, user: str | None = None, **variables: str
-) -> Iterator[Topology]:
+def running_topology(directory: Path, **variables: str) -> Iterator[Topology]:
     """Run the database of all services; they themselves are started later, and killed in the end.
 
-    They run the commands of an image, as a user, or else those of whoever runs this. `variables`
-    are more settings, as an operator would give them.
+    `variables` are more settings, as an operator would give them.
     """
     secrets = {name: word() for name in SECRETS}
     with running_postgres(secrets["POSTGRES_PASSWORD"]) as postgres:
         given = {"SALES_API_URL": "http://sample-api:8000", **secrets, **variables}
         services = compose_config(**given)["services"]
-        topology = Topology(directory, secrets, services, postgres, image, user)
+        topology = Topology(directory, secrets, services, postgres)
         try:
             yield topology
         finally:

@@ -41,11 +41,8 @@ class Turns:
     def take(self, order: Iterable[int]) -> Iterator[int]:
         """Let one of the threads after the other go on to its next turn, until all have ended.
 
-        Args:
-            order: Which of those that are left; when there is nothing more, the first.
-
-        Yields:
-            How many are left, after each turn.
+        `order` says which of those that are left, and by default it is the first. It gives how many
+        are left, after each turn.
         """
         choices = iter(order)
         while self._go:

@@ -10,14 +10,7 @@ T = TypeVar("T")
 def wait_for(
     what: str, ready: Callable[[], T | None], seconds: float = 90, pause: float = 0.05
 ) -> T:
-    """Ask until there is an answer, and give it.
-
-    Args:
-        what: What is waited for.
-        ready: Gives the answer, or nothing yet.
-        seconds: How long to wait at most.
-        pause: Seconds between two questions.
-    """
+    """Ask until there is an answer, and give it; fail after so many seconds."""
     end = time.monotonic() + seconds
     while not (answer := ready()):
         assert time.monotonic() < end, f"waited {seconds} s for {what}"

@@ -12,7 +12,6 @@ class WebhookServer(Serving):
     """A real HTTP server with a secret in its path, as incoming webhooks have.
 
     Attributes:
-        secret: The part of the address that nobody is to see.
         bodies: What was posted and answered with 200, as it came.
         statuses: Answers to the next posts; 200 once they are used up.
         posts: How many requests there were, whatever their answers.
@@ -21,7 +20,6 @@ class WebhookServer(Serving):
     secret = "T000-B000-not-for-anybody"  # noqa: S105 - made up
 
     def __init__(self) -> None:
-        """Listen on loopback."""
         self.bodies: list[str] = []
         self.statuses: deque[int] = deque()
         self.posts = 0

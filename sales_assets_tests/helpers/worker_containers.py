@@ -18,14 +18,7 @@ _WORKERS = PROJECT / "deploy/docker-compose.workers.yml"
 def running_workers(
     directory: Path, s3: int, workers: int, faults: Sequence[dict[str, Any]]
 ) -> AbstractContextManager[Containers]:
-    """Run all services, with so many workers.
-
-    Args:
-        directory: For the files that the services are given.
-        s3: The port of an S3 server that listens `EVERYWHERE`.
-        workers: How many.
-        faults: What the sample API does wrong.
-    """
+    """Run all services, with so many workers, and an S3 server at a port that is `EVERYWHERE`."""
     at_the_host = {"extra_hosts": ["s3:host-gateway"]}
     users = yaml.safe_load(_WORKERS.read_text())["services"].keys() - {"redis", "rides-database"}
     hosts = directory / "hosts.yaml"

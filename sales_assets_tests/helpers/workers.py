@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -21,7 +19,7 @@ from sales_assets.instance import heartbeat
 from sales_assets.instance.celery_launcher import BACKFILLS, RUNS, WorkersRunLauncher
 from sales_assets.instance.heartbeat import latest
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.postgres_server import free_port
+from sales_assets_tests.helpers.programs import Program, free_port
 from sales_assets_tests.helpers.waiting import wait_for
 
 EVENT_LOG = {"module": "sales_assets.instance.event_log", "class": "BatchedSqliteEventLogStorage"}
@@ -43,32 +41,19 @@ def waiting() -> None:
 
 
 class Redis:
-    """The Redis server of the compose file; it can be killed, and has a disk that can be slow.
-
-    Attributes:
-        url: Its address.
-    """
+    """The Redis server of the compose file; it can be killed, and has a disk that can be slow."""
 
     def __init__(self, directory: Path) -> None:
-        """Start it, with its data in `directory`."""
         port = free_port()
         self._command = [*_redis_command(directory), "--port", str(port)]
         self.url = f"redis://127.0.0.1:{port}/0"
         self.start()
 
     def start(self, *, slow_disk: bool = False) -> None:
-        """Start it, and wait until it is there.
-
-        Args:
-            slow_disk: A second passes until something is on the disk.
-        """
+        """Start it, with a disk that takes a second for anything; wait until it is there."""
         slow = ["strace", "-f", "-o/dev/null", "-efdatasync", "-einject=fdatasync:delay_exit=1s"]
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [*slow, *self._command] if slow_disk else self._command,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        wait_for("Redis", self._answers, 30)
+        self._process = Program([*slow, *self._command] if slow_disk else self._command)
+        self._process.wait_until(self._answers)
 
     def waiting(self) -> int:
         """Count the runs that wait in the queues."""
@@ -85,10 +70,7 @@ class Redis:
 
     def kill(self) -> None:
         """Kill it, unless it is gone."""
-        if self._process.poll() is not None:
-            return
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(30)
+        self._process.kill()
         # What strace has started may live a moment longer, and keeps the port from the next one.
         wait_for("the end of Redis", lambda: not self._answers(), 30)
 
@@ -119,15 +101,9 @@ def running_redis(directory: Path) -> Iterator[Redis]:
 
 
 class Workers:
-    """An instance whose runs go to workers.
-
-    Attributes:
-        home: Its `DAGSTER_HOME`.
-        instance: It.
-    """
+    """An instance whose runs go to workers."""
 
     def __init__(self, home: Path, server: Redis) -> None:
-        """Make the instance in an empty directory."""
         launcher = yaml.safe_load((PROJECT / "deploy/dagster.workers.yaml").read_text())[
             "run_launcher"
         ]
@@ -141,35 +117,21 @@ class Workers:
         (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
         self.home = home
         self.instance = dg.DagsterInstance.from_config(str(home))
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._workers: list[Program] = []
 
-    def start(self, name: str, queues: str = "runs,backfills") -> "subprocess.Popen[bytes]":
+    def start(self, name: str, queues: str = "runs,backfills") -> Program:
         """Start a worker, and wait until it is there."""
         command = [sys.executable, "-m", "celery", "--app", "sales_assets.instance.worker"]
         options = ["--queues", queues, "--hostname", f"{name}@here"]
-        with (self.home / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603 - our own command
-                [*command, "worker", *options],
-                env={**os.environ, "DAGSTER_HOME": str(self.home)},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self._processes.append(process)
-
+        worker = Program(
+            [*command, "worker", *options],
+            self.home / f"{name}.log",
+            env={**os.environ, "DAGSTER_HOME": str(self.home)},
+        )
+        self._workers.append(worker)
         control = self.launcher.celery.control
-
-        def ready() -> bool:
-            assert process.poll() is None, (self.home / f"{name}.log").read_text()
-            return bool(control.ping(destination=[f"{name}@here"], timeout=0.5))
-
-        wait_for(name, ready, 60)
-        return process
-
-    def kill(self, process: "subprocess.Popen[bytes]") -> None:
-        """Kill a worker with its run."""
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(30)
+        worker.wait_until(lambda: control.ping(destination=[f"{name}@here"], timeout=0.5))
+        return worker
 
     def launch(self, **tags: str) -> dg.DagsterRun:
         """Launch a run, which waits until it is released."""
@@ -217,7 +179,6 @@ class Workers:
 
     def stop(self) -> None:
         """Kill all workers."""
-        for process in self._processes:
-            if process.poll() is None:
-                self.kill(process)
+        for worker in self._workers:
+            worker.kill()
         self.instance.dispose()

@@ -18,13 +18,13 @@ import pytest
 import requests
 from dagster._core.test_utils import create_run_for_test
 
+from sales_assets_tests.helpers.children import is_alive
 from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.http_jobs_server import (
     HeldApi,
     HttpJobs,
     api_settings,
-    is_alive,
     running_http_jobs,
 )
 from sales_assets_tests.helpers.waiting import wait_for

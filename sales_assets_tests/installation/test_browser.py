@@ -1,14 +1,14 @@
 """The UI as a person sees it: `dagster dev` on the sample API, in a real browser.
 
 `pytest -m browser` runs this; with the environment variable SCREENSHOTS, which names a directory,
-each test leaves pictures of what it saw there.
+each test leaves a picture of what it saw last there.
 """
 
 import datetime
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,6 @@ CHECKS = {
     ],
 }
 BACKFILLED = 3
-Shoot = Callable[[str], None]
 
 
 @pytest.fixture(scope="module")
@@ -163,24 +162,16 @@ def complete(page: Page, stored: list[str], backfill: str) -> None:
 
 
 @pytest.fixture
-def page(browser: Browser, dev: DagsterUi) -> Iterator[Page]:
+def page(browser: Browser, dev: DagsterUi, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page in a window that remembers nothing of the other tests."""
     with browser.new_context(
         base_url=dev.url, viewport={"width": 1320, "height": 800}, timezone_id="UTC"
     ) as window:
-        yield window.new_page()
-
-
-@pytest.fixture
-def shoot(page: Page) -> Shoot:
-    """Take a picture, if pictures are asked for."""
-    directory = os.environ.get("SCREENSHOTS")
-
-    def take(name: str) -> None:
-        if directory:
-            page.screenshot(path=Path(directory) / f"{name}.png", animations="disabled")
-
-    return take
+        page = window.new_page()
+        yield page
+        if directory := os.environ.get("SCREENSHOTS"):
+            picture = Path(directory) / f"{request.node.name}.png"
+            page.screenshot(path=picture, animations="disabled")
 
 
 def launch(page: Page, partitions: str, button: str) -> None:
@@ -212,18 +203,15 @@ def test_a_group_shows_all_of_its_assets(page: Page, group: str) -> None:
         expect(page.locator("svg").get_by_text(asset, exact=True)).to_be_visible()
 
 
-def test_a_day_is_materialized_by_clicking(
-    page: Page, days: list[str], stored: list[str], shoot: Shoot
-) -> None:
+def test_a_day_is_materialized_by_clicking(page: Page, days: list[str], stored: list[str]) -> None:
     launch(page, days[-1], "Launch 1 run")
     expect(page.get_by_text("Success", exact=True)).to_be_visible()
-    shoot("run")
     page.goto(f"/assets/stg_sales?view=partitions&partition={days[-1]}")
     expect(page.get_by_text("Materialized", exact=True)).to_be_visible()
 
 
 def test_a_partition_shows_what_was_recorded_of_it(
-    page: Page, stored: list[str], storage: Path, shoot: Shoot
+    page: Page, stored: list[str], storage: Path
 ) -> None:
     day = stored[7]
     directory = storage / "stg/sales" / day
@@ -238,7 +226,6 @@ def test_a_partition_shows_what_was_recorded_of_it(
     }
     for name, value in facts.items():
         expect(row(page, name)).to_contain_text(str(value))
-    shoot("partition")
 
 
 @pytest.mark.parametrize("asset", CHECKS)
@@ -250,39 +237,35 @@ def test_an_asset_shows_what_its_columns_mean(page: Page, asset: str) -> None:
 
 @pytest.mark.parametrize("asset", CHECKS)
 def test_a_check_shows_each_day_and_none_that_was_skipped(
-    page: Page, complete: None, days: list[str], asset: str, shoot: Shoot
+    page: Page, complete: None, days: list[str], asset: str
 ) -> None:
     page.goto(f"/assets/{asset}?view=checks&checkDetail=is_as_recorded")
     # The asset has such a tab, too, which is a link.
     page.locator("button[role=tab]").filter(has_text="Partitions").click()
     expect(page.get_by_text(f"Passed ({len(days)})")).to_be_visible()
     expect(page.get_by_text("Skipped (0)")).to_be_visible()
-    shoot(f"checks_of_{asset}")
 
 
-def test_a_day_that_failed_says_why_and_what_to_run(page: Page, failed: str, shoot: Shoot) -> None:
+def test_a_day_that_failed_says_why_and_what_to_run(page: Page, failed: str) -> None:
     page.goto(f"/assets/raw_sales?view=partitions&partition={failed}")
     page.get_by_role("button", name=re.compile("historical events")).click()
     page.get_by_role("row").filter(has_text="Observation").get_by_text(failed).click()
     expect(page.get_by_text("This day could not be stored")).to_be_visible()
     expect(page.get_by_role("dialog").get_by_text(f"--partition {failed}")).to_be_visible()
-    shoot("failed_day")
 
 
-def test_a_late_day_is_told_and_the_sensor_says_so(page: Page, late: str, shoot: Shoot) -> None:
+def test_a_late_day_is_told_and_the_sensor_says_so(page: Page, late: str) -> None:
     page.goto("/locations/sales_assets.definitions/sensors/late_day_alerts")
     page.get_by_role("button", name="0 runs requested").last.click()
     expect(page.get_by_text(f"posted an alert: Late: stg_sales has no {late}")).to_be_visible()
-    shoot("late_day")
 
 
-def test_the_plots_show_rows_and_prices_by_day(page: Page, stored: list[str], shoot: Shoot) -> None:
+def test_the_plots_show_rows_and_prices_by_day(page: Page, stored: list[str]) -> None:
     page.goto("/assets/stg_sales?view=overview")
     page.get_by_role("button", name="Plots").click()
     for name in ("dagster/row_count", "price_sum"):
         expect(page.get_by_text(name, exact=True)).to_be_visible()
     page.get_by_text("price_sum", exact=True).scroll_into_view_if_needed()
-    shoot("plots")
 
 
 def test_the_ui_asks_no_other_machine_for_anything(page: Page, dev: DagsterUi) -> None:
@@ -293,15 +276,13 @@ def test_the_ui_asks_no_other_machine_for_anything(page: Page, dev: DagsterUi) -
     assert [url for url in asked if not url.startswith((dev.url, "data:", "blob:"))] == []
 
 
-def test_a_backfill_completes(page: Page, backfill: str, shoot: Shoot) -> None:
+def test_a_backfill_completes(page: Page, backfill: str) -> None:
     page.goto(backfill)
     expect(page.get_by_text("100% completed")).to_have_count(2)
-    shoot("backfill")
 
 
-def test_a_group_with_all_of_its_days_says_so(page: Page, complete: None, shoot: Shoot) -> None:
+def test_a_group_with_all_of_its_days_says_so(page: Page, complete: None) -> None:
     page.goto("/locations/sales_assets.definitions/asset-groups/sales")
     expect(page.get_by_text("100% filled")).to_have_count(2)
     expect(page.get_by_text("2 / 2 Passed")).to_be_visible()
     expect(page.get_by_text("4 / 4 Passed")).to_be_visible()
-    shoot("graph")

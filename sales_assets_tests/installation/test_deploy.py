@@ -1,12 +1,9 @@
 """What an installation is made from: the image, the compose file, Heroku's, the Helm values."""
 
-import os
-import shutil
-import signal
+import json
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,15 +14,12 @@ import yaml
 
 from sales_assets.settings import Settings
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.image import Image, build, instructions, last
-from sales_assets_tests.helpers.postgres_server import as_user, free_port, running_postgres
+from sales_assets_tests.helpers.programs import Program, free_port
 from sales_assets_tests.helpers.rows import DAY
 from sales_assets_tests.helpers.topology import Topology, compose_config, running_topology, word
 from sales_assets_tests.helpers.waiting import wait_for
 
 SECRETS = {"AUTH_TOKEN", "POSTGRES_PASSWORD", "SALES_HTTP_TOKEN", "AWS_SECRET_ACCESS_KEY"}
-# Someone who owns nothing here, as the user of the image owns nothing but /data.
-NOBODY = "nobody" if os.geteuid() == 0 else None
 
 
 def load(name: str) -> Any:
@@ -33,12 +27,8 @@ def load(name: str) -> Any:
     return yaml.safe_load((PROJECT / name).read_text())
 
 
-def services() -> dict[str, Any]:
-    """The services of the compose file, as they are written."""
-    return dict(load("deploy/docker-compose.yml")["services"])
-
-
-ALL_SERVICES = services() | {
+SERVICES: dict[str, Any] = load("deploy/docker-compose.yml")["services"]
+ALL_SERVICES = SERVICES | {
     name: one
     for name, one in load("deploy/docker-compose.workers.yml")["services"].items()
     if "image" in one
@@ -46,28 +36,34 @@ ALL_SERVICES = services() | {
 """Those of both compose files, each as the file says that brings it."""
 
 
+def instructions(name: str) -> list[str]:
+    """Give what follows the instructions of a name in the Dockerfile."""
+    lines = (PROJECT / "Dockerfile").read_text().splitlines()
+    return [line.removeprefix(f"{name} ") for line in lines if line.startswith(f"{name} ")]
+
+
 def test_what_the_image_copies_is_not_ignored_and_all_else_is() -> None:
     ignored = (PROJECT / ".dockerignore").read_text().splitlines()
     rules = [line for line in ignored if line and not line.startswith("#")]
-    copies = [one for one in instructions() if one.name == "COPY" and "--from=" not in one.rest]
-    sources = {source for one in copies for source in one.words()[:-1]}
+    copies = [one.split() for one in instructions("COPY") if not one.startswith("--from=")]
+    sources = {source for [*sources, _] in copies for source in sources}
     assert rules[0] == "*"
     assert {rule[1:] for rule in rules if rule.startswith("!")} == sources
     assert all((PROJECT / source).exists() for source in sources)
 
 
 def test_the_image_is_a_code_location_unless_told_otherwise() -> None:
-    code_location = services()["code-location"]
-    assert last("CMD").command() == code_location["command"]
+    [command] = instructions("CMD")
+    assert json.loads(command) == SERVICES["code-location"]["command"]
 
 
 def test_the_image_does_not_run_as_root() -> None:
-    assert int(last("USER").rest) > 0
+    assert int(instructions("USER")[-1]) > 0
 
 
 def test_the_token_of_the_api_goes_only_where_it_is_needed() -> None:
     with_token = {
-        name for name, one in services().items() if "AUTH_TOKEN" in one.get("environment", {})
+        name for name, one in SERVICES.items() if "AUTH_TOKEN" in one.get("environment", {})
     }
     assert with_token == {"code-location", "http-jobs", "sample-api"}
 
@@ -75,11 +71,11 @@ def test_the_token_of_the_api_goes_only_where_it_is_needed() -> None:
 def test_every_setting_of_the_code_location_reaches_it() -> None:
     settings = {name.upper() for name in Settings.model_fields if "sales_http_" not in name}
     of_the_image = {"DAGSTER_HOME"}
-    assert settings - of_the_image <= services()["code-location"]["environment"].keys()
+    assert settings - of_the_image <= SERVICES["code-location"]["environment"].keys()
 
 
 def test_every_secret_comes_from_the_environment() -> None:
-    for one in services().values():
+    for one in SERVICES.values():
         for name in SECRETS & one.get("environment", {}).keys():
             value = one["environment"][name]
             assert value is None or value.startswith(f"${{{name}:?"), name
@@ -137,7 +133,7 @@ def test_an_installation_with_workers_differs_in_what_workers_need() -> None:
 
 
 def test_every_setting_and_secret_reaches_the_workers() -> None:
-    of_runs = services()["code-location"]["environment"].keys()
+    of_runs = SERVICES["code-location"]["environment"].keys()
     workers = load("deploy/docker-compose.workers.yml")["services"]
     for name in ("worker", "worker-daily"):
         given = workers[name]["environment"].keys()
@@ -164,7 +160,7 @@ def test_dead_runs_are_found_and_launches_wait_as_in_a_local_instance() -> None:
 
 def test_a_backfill_waits_for_its_code_location_wherever_a_daemon_runs() -> None:
     name = "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"
-    assert services()["daemon"]["environment"][name]
+    assert SERVICES["daemon"]["environment"][name]
     assert load("deploy/helm-values.yaml")["dagsterDaemon"]["env"][name]
     [worker] = load("heroku.yml")["run"]["worker"]["command"]
     assert f"{name}=1" in worker
@@ -172,7 +168,7 @@ def test_a_backfill_waits_for_its_code_location_wherever_a_daemon_runs() -> None
 
 def test_whatever_uses_postgres_has_its_events_by_the_batch() -> None:
     name = "DAGSTER_EVENT_BATCH_SIZE"
-    for one in services().values():
+    for one in SERVICES.values():
         environment = one.get("environment", {})
         assert (name in environment) == ("DAGSTER_POSTGRES_URL" in environment)
     helm = load("deploy/helm-values.yaml")
@@ -192,11 +188,11 @@ def test_heroku_builds_the_dockerfile_and_runs_what_it_built() -> None:
 
 def test_a_new_container_of_the_http_jobs_has_the_host_name_of_the_last_one() -> None:
     # By which it finds the runs that were left.
-    assert services()["http-jobs"]["hostname"]
+    assert SERVICES["http-jobs"]["hostname"]
 
 
 def test_rides_and_the_sample_api_are_only_there_on_demand() -> None:
-    profiles = {name: one["profiles"] for name, one in services().items() if "profiles" in one}
+    profiles = {name: one["profiles"] for name, one in SERVICES.items() if "profiles" in one}
     assert profiles == {"sample-api": ["demo"], "pull-rides": ["rides", "demo"]}
 
 
@@ -214,33 +210,21 @@ def test_the_linter_has_nothing_to_say_about_the_dockerfile() -> None:
 
 
 @pytest.fixture(scope="module")
-def image() -> Iterator[Image]:
-    """The image, built where a user without rights can reach it."""
-    with tempfile.TemporaryDirectory(prefix="image-") as temporary:
-        root = Path(temporary)
-        root.chmod(0o755)
-        (root / "data").mkdir()
-        if NOBODY:
-            shutil.chown(root / "data", NOBODY)
-        yield build(root)
-
-
-@pytest.fixture(scope="module")
-def installed(image: Image) -> Iterator[Topology]:
-    """All services of the image, the sample API included, on a storage on the volume."""
-    with running_topology(image.root / "data", image, NOBODY) as topology:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
+    """All services, the sample API included, on a storage on the volume."""
+    with running_topology(tmp_path_factory.mktemp("installed")) as topology:
         topology.up("webserver", "daemon", "http-jobs", "pull-rides", "sample-api")
         yield topology
 
 
 @pytest.mark.topology
 @pytest.mark.parametrize("name", ["webserver", "daemon", "http-jobs", "sample-api"])
-def test_a_service_of_the_image_becomes_healthy(installed: Topology, name: str) -> None:
+def test_a_service_becomes_healthy(installed: Topology, name: str) -> None:
     installed.wait_healthy(name)
 
 
 @pytest.mark.topology
-def test_a_run_in_the_image_stores_its_day_on_the_volume(installed: Topology) -> None:
+def test_a_run_stores_its_day_on_the_volume(installed: Topology) -> None:
     for name in ("webserver", "daemon", "sample-api"):
         installed.wait_healthy(name)
     [run] = installed.ui.ended(runIds=[installed.ui.launch("sales", partition=DAY)])
@@ -250,9 +234,7 @@ def test_a_run_in_the_image_stores_its_day_on_the_volume(installed: Topology) ->
 
 
 @pytest.mark.topology
-def test_the_ride_puller_of_the_image_keeps_its_database_on_the_volume(
-    installed: Topology,
-) -> None:
+def test_the_ride_puller_keeps_its_database_on_the_volume(installed: Topology) -> None:
     database = installed.directory / "rides/rides.db"
 
     def pulled() -> bool:
@@ -261,7 +243,7 @@ def test_the_ride_puller_of_the_image_keeps_its_database_on_the_volume(
         with sqlite3.connect(database) as connection:
             return bool(connection.execute("SELECT count(*) FROM rides").fetchone()[0])
 
-    wait_for("a ride", pulled, 60)
+    wait_for("a ride", pulled)
 
 
 @pytest.mark.topology
@@ -272,31 +254,23 @@ def test_no_service_prints_a_secret(installed: Topology) -> None:
 
 
 @pytest.mark.topology
-def test_the_processes_of_heroku_run_on_its_database_and_port(image: Image) -> None:
-    heroku, password, port = load("heroku.yml"), word(), free_port()
-    with running_postgres(password) as postgres_port:
-        environment = {
-            **image.environment,
-            "DATABASE_URL": f"postgres://dagster:{password}@127.0.0.1:{postgres_port}/dagster",
-            "PORT": str(port),
-            "DAGSTER_COMPUTE_LOGS": str(image.root / "data/heroku_logs"),
-            "SALES_API_URL": "sample",
-        }
+def test_the_processes_of_heroku_run_on_its_database_and_port(tmp_path: Path) -> None:
+    heroku, port = load("heroku.yml"), free_port()
+    [worker], [release] = heroku["run"]["worker"]["command"], heroku["release"]["command"]
+
+    def shell(command: str) -> list[str]:
+        return ["/bin/sh", "-c", command.replace("0.0.0.0", "127.0.0.1")]  # noqa: S104
+
+    with running_topology(tmp_path) as topology:
         options: dict[str, Any] = {
-            "cwd": image.environment["DAGSTER_HOME"],
-            "env": environment,
-            **as_user(NOBODY),
+            "cwd": topology.variables["DAGSTER_HOME"],
+            "env": {
+                **topology.variables,
+                "DATABASE_URL": topology.database.replace("postgresql://", "postgres://"),
+                "PORT": str(port),
+                "SALES_API_URL": "sample",
+            },
         }
-
-        def shell(command: str) -> list[str]:
-            return ["/bin/sh", "-c", command.replace("0.0.0.0", "127.0.0.1")]  # noqa: S104
-
-        [release] = heroku["release"]["command"]
-        subprocess.run(shell(release), check=True, timeout=120, **options)  # noqa: S603
-        [worker] = heroku["run"]["worker"]["command"]
-        variables, _, _ = worker.partition("dagster-daemon run")
-        liveness = shell(f"{variables} dagster-daemon liveness-check")
-        processes: list[subprocess.Popen[bytes]] = []
 
         def answers() -> bool:
             try:
@@ -305,16 +279,14 @@ def test_the_processes_of_heroku_run_on_its_database_and_port(image: Image) -> N
                 return False
 
         def lives() -> bool:
-            return not subprocess.run(liveness, timeout=60, check=False, **options).returncode  # noqa: S603
+            variables, _, _ = worker.partition("dagster-daemon run")
+            check = shell(f"{variables} dagster-daemon liveness-check")
+            return not subprocess.run(check, timeout=60, check=False, **options).returncode  # noqa: S603
 
-        try:
-            for command in (heroku["run"]["web"], worker):
-                processes.append(
-                    subprocess.Popen(shell(command), start_new_session=True, **options)  # noqa: S603
-                )
-            wait_for("web", answers, 90)
-            wait_for("worker", lives, 90)
-        finally:
-            for process in processes:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(10)
+        subprocess.run(shell(release), check=True, timeout=120, **options)  # noqa: S603
+        with (
+            Program(shell(heroku["run"]["web"]), **options) as server,
+            Program(shell(worker), **options) as daemon,
+        ):
+            server.wait_until(answers)
+            daemon.wait_until(lives)

@@ -1,6 +1,5 @@
 """`dagster dev`, its code location and its runs, killed or reloaded while they work."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +9,11 @@ import pytest
 
 from sales_assets.sample.api import SampleApi
 from sales_assets.sample.faults import Fault, Faults
-from sales_assets_tests.helpers.dagster_dev import dagster_dev, kill_session, settings_of
+from sales_assets_tests.helpers.dagster_dev import dagster_dev, settings_of
 from sales_assets_tests.helpers.dagster_ui import LOCATION, SECONDS, DagsterUi
 from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import PROJECT
+from sales_assets_tests.helpers.programs import Program
 from sales_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.topology
@@ -56,7 +56,7 @@ def test_a_backfill_survives_the_end_of_dagster_dev_with_all_its_processes(
         backfill = dev.backfill(days)
         of_it = [{"key": "dagster/backfill", "value": backfill}]
         first = wait_for_status(dev, "STARTED", tags=of_it)
-        kill_session(dev.process)
+        dev.process.kill()
     with dagster_dev(settings) as dev:
         wait_for_status(dev, "FAILURE", runIds=[first])
         [second] = dev.ended(tags=[{"key": "dagster/parent_run_id", "value": first}])
@@ -79,18 +79,11 @@ def test_a_run_of_the_command_line_that_is_killed_is_marked_and_one_that_lives_i
             name=LOCATION["repositoryLocationName"],
         )
         command = ["dagster", "asset", "materialize", "-m", "sales_assets.definitions"]
-        with subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", *command, "--select", "raw_sales", "--partition", killed],
-            cwd=PROJECT,
-            env=settings,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process:
+        options = ["--select", "raw_sales", "--partition", killed]
+        with Program([sys.executable, "-m", *command, *options], cwd=PROJECT, env=settings):
             partition = [{"key": "dagster/partition", "value": killed}]
             run_id = wait_for_status(dev, "STARTED", tags=partition)
-            process.kill()
         # The run that lives is looked for just as often until then.
         wait_for_status(dev, "FAILURE", runIds=[run_id])
         [run] = dev.runs(runIds=[living])
         assert run["status"] == "STARTED"
-        kill_session(dev.process)

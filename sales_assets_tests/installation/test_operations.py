@@ -2,12 +2,10 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,10 @@ import requests
 
 from sales_assets_tests.helpers.documents import NOT_RUN, blocks
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.postgres_server import free_port, running_postgres
+from sales_assets_tests.helpers.postgres_server import running_postgres
+from sales_assets_tests.helpers.programs import Program, free_port
+from sales_assets_tests.helpers.raw_server import RawServer, answer, read_request
 from sales_assets_tests.helpers.topology import word
-from sales_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.topology
 
@@ -110,26 +109,9 @@ def test_the_password_of_the_database_changes(environment: dict[str, str], tmp_p
         shell("psql --username dagster", tmp_path, environment)
 
 
-@contextmanager
-def upstream() -> Iterator[int]:
-    """What lies behind the proxy: it says which headers it got."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(str(self.headers).encode())
-
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
+def echo(connection: socket.socket) -> None:
+    """Answer with the request itself."""
+    connection.sendall(answer(read_request(connection)))
 
 
 @pytest.mark.skipif(not shutil.which("nginx", path="/usr/sbin"), reason="nginx is not installed")
@@ -137,43 +119,37 @@ def test_the_proxy_asks_for_a_password_before_the_ui(tmp_path: Path) -> None:
     password, port = word(), free_port()
     path = {"PATH": os.environ["PATH"], "PASSWORD": password}
     shell(commands("openssl req"), tmp_path, path)
-    with upstream() as behind:
+    with RawServer(echo) as behind:
         site = (PROJECT / "deploy/nginx.conf").read_text()
         for old, new in {
             "listen 443": f"listen 127.0.0.1:{port}",
             "/etc/nginx": str(tmp_path),
-            "127.0.0.1:3000": f"127.0.0.1:{behind}",
+            "127.0.0.1:3000": f"127.0.0.1:{behind.port}",
         }.items():
             assert old in site
             site = site.replace(old, new)
         (tmp_path / "site.conf").write_text(site)
         (tmp_path / "nginx.conf").write_text(
-            f"pid {tmp_path}/pid; error_log {tmp_path}/errors; daemon off; events {{}}\n"
+            f"pid {tmp_path}/pid; error_log stderr; daemon off; events {{}}\n"
             f"user {os.environ.get('USER', 'root')};\n"
             f"http {{ access_log off; include {tmp_path}/site.conf; }}\n"
         )
-        with subprocess.Popen(  # noqa: S603 - our own command
-            ["/usr/sbin/nginx", "-c", tmp_path / "nginx.conf"]
-        ) as nginx:
+        with Program(["/usr/sbin/nginx", "-c", tmp_path / "nginx.conf"], tmp_path / "out") as nginx:
 
             def asked(**more: Any) -> requests.Response:
                 url = f"https://127.0.0.1:{port}/runs"
                 return requests.get(url, verify=False, timeout=30, **more)  # noqa: S501
 
             def up() -> bool:
-                assert nginx.poll() is None, (tmp_path / "errors").read_text()
                 try:
                     return bool(asked().status_code)
                 except requests.ConnectionError:
                     return False
 
-            try:
-                wait_for("nginx", up, 30)
-                assert asked().status_code == 401
-                assert asked(auth=("alice", word())).status_code == 401
-                shown = asked(auth=("alice", password), headers={"Upgrade": "websocket"})
-                assert shown.status_code == 200
-                assert "Upgrade: websocket" in shown.text
-                assert "Authorization" not in shown.text
-            finally:
-                nginx.terminate()
+            nginx.wait_until(up)
+            assert asked().status_code == 401
+            assert asked(auth=("alice", word())).status_code == 401
+            shown = asked(auth=("alice", password), headers={"Upgrade": "websocket"})
+            assert shown.status_code == 200
+            assert "Upgrade: websocket" in shown.text
+            assert "Authorization" not in shown.text

@@ -47,7 +47,7 @@ def test_a_run_whose_worker_was_killed_is_dead_even_if_that_is_back(workers: Wor
     worker = workers.start("one")
     run = workers.launch()
     workers.wait_until(run, STARTED)
-    workers.kill(worker)
+    worker.kill()
     workers.start("one")
     assert not all(workers.is_alive(run) for _ in range(LOOKS_UNTIL_DEAD + 1))
 

@@ -23,7 +23,7 @@ from dagster._grpc.__generated__.dagster_api_pb2_grpc import (
 from sales_assets.instance import heartbeat, run_launcher
 from sales_assets.instance.heartbeat import LOOKS_UNTIL_DEAD
 from sales_assets.instance.run_launcher import LOOKS_AT_NO_SERVER, LOOKS_AT_NO_SOCKET
-from sales_assets_tests.helpers.postgres_server import free_port
+from sales_assets_tests.helpers.programs import free_port
 
 pytestmark = pytest.mark.slow
 
