@@ -19,7 +19,6 @@ A block of any language is put into the scratch copy, as the reader of a recipe 
 
 import ast
 import importlib
-import inspect
 import io
 import pkgutil
 import re
@@ -27,7 +26,6 @@ import shlex
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,15 +40,10 @@ RUN = {"sh", "python", "console"}
 NOT_RUN, BY_CI, SERVER = "not run here", "run by .ci/run", "a server, ready when it prints"
 FILE, FIELD, INSTEAD = EDITS = "the file", "the last field of", "in place of"
 
-OF_THE_IMAGE = {
-    f"sales_assets.instance.{name}"
-    for name in (
-        "celery_launcher",
-        "postgres_storage",
-        "worker",
-    )
-}
+OF_THE_IMAGE = ("celery_launcher", "postgres_storage", "worker")
 """The modules that need the extra `deploy`; they have no errors of their own."""
+
+PACKAGE = PROJECT / "sales_assets"
 
 _BLOCK = re.compile(
     r"^(?:\s*<!-- (?P<mark>[^\n]*?) -->\n)?(?P<indent> *)```(?P<language>\w*)\n"
@@ -61,12 +54,9 @@ _PART = re.compile(r"(<!-- from the code: (\w+) -->\n).*?(<!-- end -->)", re.DOT
 
 
 class Block(NamedTuple):
-    """A fenced block of a document.
+    """A fenced block: its document and line, and what its fence and the comment above it say.
 
     Attributes:
-        place: The document and the line, for a person to find.
-        language: What the fence says it is.
-        text: What is in it.
         way: How it is run: empty in the session of the document, else what its comment says.
         detail: What the comment says besides: the reason, or what a server prints.
     """
@@ -80,14 +70,9 @@ class Block(NamedTuple):
 
 def documents() -> list[str]:
     """All documents, as paths relative to the project."""
-    folders = (
-        PROJECT,
-        PROJECT / "docs",
-        PROJECT / "deploy",
-        PROJECT / "sales_assets_tests/promises",
-    )
-    found = (path.relative_to(PROJECT) for folder in folders for path in folder.glob("*.md"))
-    return sorted(map(str, found))
+    folders = ("", "docs", "deploy", "sales_assets_tests/promises")
+    found = [path for folder in folders for path in (PROJECT / folder).glob("*.md")]
+    return sorted(str(path.relative_to(PROJECT)) for path in found)
 
 
 def read(document: str) -> str:
@@ -118,11 +103,7 @@ def session(document: str) -> str:
 
 
 def edit(root: Path, block: Block) -> None:
-    """Put a block of a recipe into a copy of the project.
-
-    Raises:
-        ValueError: The file has no such line.
-    """
+    """Put a block of a recipe into a copy of the project."""
     old, _, name = block.detail.rpartition(" in ")
     path = root / name
     if block.way == FILE:
@@ -170,21 +151,14 @@ def _part(name: str) -> str:
     return f"\n{textwrap.indent(samples()[name].strip(), ' ' * 4)}\n\n"
 
 
-def _modules() -> Iterator[str]:
-    for module in pkgutil.walk_packages(sales_assets.__path__, "sales_assets."):
-        yield module.name
-
-
 def _rooms() -> str:
     """A table of all modules, each with the first sentence of its docstring."""
     lines = ["| module | idea |\n", "| --- | --- |\n"]
-    for name in sorted(_modules()):
-        file = PROJECT / name.replace(".", "/")
-        file = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
+    for file in sorted(PACKAGE.rglob("*.py"))[1:]:
         docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
-        path = file.relative_to(PROJECT)
-        shown = str(path.relative_to("sales_assets")).replace("__init__.py", "")
+        shown = str(file.relative_to(PACKAGE)).replace("__init__.py", "")
         label = f"**`{shown}`**" if shown.endswith("/") else f"`{shown}`"
+        path = file.relative_to(PROJECT)
         lines.append(f"| [{label}](../{path}) | {docstring.splitlines()[0]} |\n")
     return "".join(lines)
 
@@ -198,33 +172,29 @@ def _layers() -> str:
 
 def _errors() -> str:
     """The tree of all exceptions, each with the first sentence of its docstring."""
-    ours: set[type[BaseException]] = set()
-    for name in _modules():
-        if name in OF_THE_IMAGE:
-            continue
-        for _, one in inspect.getmembers(importlib.import_module(name), inspect.isclass):
-            if (
-                issubclass(one, BaseException)
-                and one.__module__.startswith("sales_assets.")
-                and not one.__name__.startswith("_")
-            ):
-                ours.add(one)
+    for module in pkgutil.walk_packages(sales_assets.__path__, "sales_assets."):
+        if not module.name.endswith(OF_THE_IMAGE):
+            importlib.import_module(module.name)
+    ours = {one for one in _subclasses(BaseException) if one.__module__.startswith("sales_assets.")}
 
     def branch(parent: type[BaseException], depth: int) -> Iterator[str]:
         for one in sorted((one for one in ours if one.__bases__[0] is parent), key=_name):
             also = "".join(f", {_name(base)}" for base in one.__bases__[1:])
             said = (one.__doc__ or "").splitlines()[0]
             module = one.__module__.removeprefix("sales_assets.")
-            yield f"{'  ' * depth}{one.__name__}{also} ({module}): {said}\n"
+            yield f"    {'  ' * depth}{one.__name__}{also} ({module}): {said}\n"
             yield from branch(one, depth + 1)
 
-    roots = {one.__bases__[0] for one in ours} - ours
-    lines = [
-        f"    {line}"
-        for root in sorted(roots, key=_name)
-        for line in (f"{_name(root)}\n", *branch(root, 1))
-    ]
-    return "\n" + "".join(lines) + "\n"
+    roots = sorted({one.__bases__[0] for one in ours} - ours, key=_name)
+    trees = [f"    {_name(root)}\n" + "".join(branch(root, 1)) for root in roots]
+    return "\n" + "".join(trees) + "\n"
+
+
+def _subclasses(parent: type[BaseException]) -> Iterator[type[BaseException]]:
+    for one in parent.__subclasses__():
+        if not one.__name__.startswith("_"):
+            yield one
+            yield from _subclasses(one)
 
 
 def _name(one: type[BaseException]) -> str:
@@ -243,15 +213,15 @@ def _settings() -> str:
     return "".join(lines)
 
 
-def _example(name: str) -> str:
+def _orders() -> str:
     """The module of a tested feed, as a file that the recipe has one write."""
-    text = (PROJECT / f"sales_assets_tests/promises/{name}.py").read_text(encoding="utf-8")
-    return f"<!-- the file: sales_assets/{name}.py -->\n```python\n{text}```\n"
+    text = read("sales_assets_tests/promises/orders.py")
+    return f"<!-- the file: sales_assets/orders.py -->\n```python\n{text}```\n"
 
 
 PARTS: dict[str, Callable[[], str]] = {
     "rooms": _rooms,
-    "orders": partial(_example, "orders"),
+    "orders": _orders,
     "layers": _layers,
     "errors": _errors,
     "settings": _settings,
