@@ -5,15 +5,11 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sales_assets import settings
 from sales_assets.sample.faults import Faults
@@ -33,6 +29,7 @@ from sales_assets_tests.helpers.documents import (
     written,
 )
 from sales_assets_tests.helpers.files import PROJECT
+from sales_assets_tests.helpers.programs import Program
 from sales_assets_tests.helpers.samples import samples
 
 DOCUMENTS = documents()
@@ -53,9 +50,9 @@ FILE_NAME = r"[\w./-]*\w\.(?:py|toml|ya?ml|avsc|md)"
 each_document = pytest.mark.parametrize("document", DOCUMENTS)
 
 
-def of_language(*languages: str) -> pytest.MarkDecorator:
-    """Have a test run for each block of these languages."""
-    found = [block for block in BLOCKS if block.language in languages]
+def each_block(language: str = "") -> pytest.MarkDecorator:
+    """Have a test run for each block, or each of a language."""
+    found = [block for block in BLOCKS if language in ("", block.language)]
     return pytest.mark.parametrize("block", found, ids=[block.place for block in found])
 
 
@@ -85,31 +82,15 @@ def test_the_commands_of_a_document_run(document: str, tmp_path: Path) -> None:
         "DAGSTER_HOME": str(home),
     }
     output = tmp_path / "output"
-    with output.open("w") as file:
-        shell = subprocess.Popen(  # noqa: S603 - our own documents
-            ["bash", "-c", SESSIONS[document]],  # noqa: S607 - wherever it is
-            cwd=copy,
-            env=environment,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            assert shell.wait(timeout=1200) == 0, output.read_text()[-5000:]
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(shell.pid, signal.SIGKILL)
+    with Program(["bash", "-c", SESSIONS[document]], output, cwd=copy, env=environment) as shell:
+        assert shell.wait(timeout=1200) == 0, output.read_text()[-5000:]
 
 
-@of_language(*RUN)
-def test_a_block_is_run_in_a_known_way(block: Block) -> None:
+@each_block()
+def test_a_block_is_of_a_known_language_and_run_in_a_known_way(block: Block) -> None:
+    assert block.language in {*RUN, "json", "yaml", "toml", "mermaid"}
     assert block.way in {"", NOT_RUN, BY_CI, SERVER, *EDITS}
     assert bool(block.detail) == (block.way in {NOT_RUN, SERVER, *EDITS})
-
-
-@pytest.mark.parametrize("block", BLOCKS, ids=[block.place for block in BLOCKS])
-def test_a_block_is_of_a_known_language(block: Block) -> None:
-    assert block.language in {*RUN, "json", "yaml", "toml", "mermaid"}
 
 
 @each_document
@@ -130,26 +111,21 @@ def test_the_blocks_that_ci_runs_are_those_that_set_up_a_virtual_environment() -
     ]
 
 
-@of_language("json")
+@each_block("json")
 def test_a_block_of_json_can_be_read(block: Block) -> None:
     json.loads(block.text)
 
 
-@of_language("yaml")
+@each_block("yaml")
 def test_a_block_of_yaml_is_a_file_of_faults(block: Block, tmp_path: Path) -> None:
     path = tmp_path / "faults.yaml"
     path.write_text(block.text)
-    assert len(yaml.safe_load(block.text)) > 1
     Faults.read(path)
 
 
 def prose(document: str) -> str:
-    """Give a document without its fenced blocks."""
-    return re.sub(r"^ *```.*?^ *```$", "", read(document), flags=re.MULTILINE | re.DOTALL)
-
-
-def by_hand(text: str) -> str:
-    """Leave out of a text of a document what code has written."""
+    """Give a document without its fenced blocks, and without what code has written."""
+    text = re.sub(r"^ *```.*?^ *```$", "", read(document), flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"<!-- from the code.*?<!-- end -->", "", text, flags=re.DOTALL)
 
 
@@ -194,7 +170,7 @@ def test_files_that_are_named_exist(document: str) -> None:
     places = [
         PROJECT / name for name in ("", "sales_assets", "dagster_home", Path(document).parent)
     ]
-    named = re.findall(rf"`({FILE_NAME})`(?:\]\(([^)#]+))?", by_hand(prose(document)))
+    named = re.findall(rf"`({FILE_NAME})`(?:\]\(([^)#]+))?", prose(document))
     gone = [
         name
         for name, target in named
@@ -216,14 +192,14 @@ def test_each_part_that_code_writes_is_in_a_document() -> None:
 @each_document
 def test_no_sample_is_written_by_hand(document: str) -> None:
     """A block that is indented comes from the code, except for one that is not ours."""
-    shown = re.findall(r"\n\n((?: {4}.*\n)+)", by_hand(read(document)))
+    shown = re.findall(r"\n\n((?: {4}.*\n)+)", prose(document))
     assert [block for block in shown if not block.lstrip().startswith(NOT_OURS)] == []
 
 
 @each_document
 def test_a_message_that_prose_quotes_is_in_the_code(document: str) -> None:
     """A phrase in backticks is a command, a text of another program, or what the code says."""
-    quoted = re.findall(r"`([^`\n]+)`", by_hand(prose(document)))
+    quoted = re.findall(r"`([^`\n]+)`", prose(document))
     messages = {text for text in quoted if text.count(" ") > 1 and not text.startswith(NOT_OURS)}
     said = [re.sub(r"\d+", "0", text) for text in (*samples().values(), *texts_of_the_code())]
     known = {text for text in messages if any(re.sub(r"\d+", "0", text) in one for one in said)}

@@ -18,29 +18,22 @@ from sales_assets.http.tokens import BearerToken
 from sales_assets.storage.checks import is_as_recorded, rows_are
 from sales_assets.storage.evaluation import daily_check
 
+MOMENT = {"type": "long", "logicalType": "timestamp-millis"}
+STATE = {"type": "enum", "name": "State", "symbols": ["open", "paid"]}
 ORDER = RowSchema(
     {
         "type": "record",
         "name": "Order",
         "fields": [
             {"name": "order_id", "json": "order-id", "type": "string", "doc": "ID of the order."},
-            {
-                "name": "placed_at",
-                "type": {"type": "long", "logicalType": "timestamp-millis"},
-                "doc": "When it was placed.",
-            },
-            {
-                "name": "state",
-                "type": {"type": "enum", "name": "State", "symbols": ["open", "paid"]},
-                "doc": "Its status.",
-            },
+            {"name": "placed_at", "type": MOMENT, "doc": "When it was placed."},
+            {"name": "state", "type": STATE, "doc": "Its status."},
             {"name": "total", "json": "total-cents", "type": "long", "doc": "Price, in cents."},
         ],
     },
     day_field="placed_at",
     zone="Europe/Berlin",
 )
-ORDER_CONTRACT = Contract(ORDER)
 ORDER_DAYS = dg.DailyPartitionsDefinition("2022-08-09")
 
 
@@ -72,7 +65,7 @@ def stg_orders(
     context: dg.AssetExecutionContext, config: StgConfig, raw_orders: PagesByDay
 ) -> RowsByDay:
     """The orders of a day as typed rows."""
-    return rows_by_day(context, config, raw_orders, ORDER_CONTRACT, sum_of="total")
+    return rows_by_day(context, config, raw_orders, Contract(ORDER), sum_of="total")
 
 
 ORDER_CHECKS = [

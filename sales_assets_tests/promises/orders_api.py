@@ -1,46 +1,49 @@
 """An orders API to try the guide's example with: a few invented orders for any day.
 
-`python -m sales_assets_tests.promises.orders_api` serves it until Ctrl-C; any token will do.
+`python -m sales_assets_tests.promises.orders_api` serves it until Ctrl-C; its token is `any-word`.
 """
 
+import datetime
 import json
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from collections.abc import Mapping
 
-PORT = 8001
+from sales_assets.sample.api import Answer, SampleApi
+from sales_assets.sample.shapes import Shape
+
+SHAPE = Shape(
+    day="since",
+    pages="cursor",
+    parameter="cursor",
+    body='{"data": ROWS, "meta": {"next": NEXT, "total": TOTAL}}',
+    signed="bearer",
+)
 
 
-class OrdersHandler(BaseHTTPRequestHandler):
-    """Returns the orders of a day on two pages."""
+class OrdersServer(SampleApi):
+    """The sample API, with orders in place of sales."""
 
-    def do_GET(self) -> None:
-        """Return the page that the cursor names."""
-        query = dict(parse_qs(urlsplit(self.path).query))
-        day, last = query["since"][0], "cursor" in query
-        orders = [
-            {
-                "order-id": f"{day}-{number}",
-                "placed_at": f"{day}T{number:02}:30:00+02:00",
-                "state": "paid",
-                "total-cents": 100 * number,
-            }
-            for number in (range(10, 15) if last else range(10))
-        ]
-        page = {"data": orders, "meta": {"next": None if last else "2", "total": 15}}
-        if not self.headers["Authorization"].startswith("Bearer "):
-            self.send_error(401)
-            return
-        body = json.dumps(page).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+    def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """Serve orders as the sample API does sales."""
+        return super().answer(path.replace("/v2/orders?", "/sales?"), headers)
+
+
+def orders_of(day: datetime.date, page: int) -> bytes | None:
+    """Invent the orders of a day, on two pages."""
+    orders = [
+        {
+            "order-id": f"{day}-{number}",
+            "placed_at": f"{day}T{number:02}:30:00+02:00",
+            "state": "paid",
+            "total-cents": 100 * number,
+        }
+        for number in range(15)
+    ]
+    return json.dumps(orders[10 * page - 10 : 10 * page]).encode() if page <= 2 else None
 
 
 if __name__ == "__main__":
-    with ThreadingHTTPServer(("127.0.0.1", PORT), OrdersHandler) as server:
-        sys.stdout.write(f"orders at http://127.0.0.1:{PORT}\n")
+    with OrdersServer("any-word", orders_of, port=8001, shape=SHAPE) as server:
+        sys.stdout.write(f"orders at {server.url}\n")
         sys.stdout.flush()
         server.serve_forever()

@@ -22,13 +22,14 @@ from sales_assets.verify import Verification
 from sales_assets_tests.helpers.children import fork, in_child, killed_at
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.materialize import materialize, sales_layers
+from sales_assets_tests.helpers.programs import Program
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
-from sales_assets_tests.helpers.waiting import wait_for
 
 OLD = [page(sale(client="old", price=n)) for n in range(3)]
 NEW = [page(sale(client="new", price=n)) for n in range(2)]
 STORAGE = Path(sales_assets.storage.__file__).parent
+States = tuple[dict[str, bytes], dict[str, bytes]]
 TRACED = {*map(str, STORAGE.rglob("*.py")), shutil.__file__}
 
 
@@ -39,7 +40,7 @@ def base(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def states(api: ScriptedApi, base: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
+def states(api: ScriptedApi, base: Path) -> States:
     """The storage with the old day, in which it is left, and with the new one."""
     api.days[DAY] = NEW
     materialize(base, api.url)
@@ -51,8 +52,8 @@ def states(api: ScriptedApi, base: Path) -> tuple[dict[str, bytes], dict[str, by
     return old, new
 
 
-def layer(files: dict[str, bytes], name: str) -> dict[str, bytes]:
-    """Pick the files of a layer."""
+def part(files: dict[str, bytes], name: str) -> dict[str, bytes]:
+    """Pick the files of a layer, or of a day."""
     return {path: content for path, content in files.items() if path.startswith(name)}
 
 
@@ -61,16 +62,16 @@ def layer(files: dict[str, bytes], name: str) -> dict[str, bytes]:
     [199, pytest.param(47, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.soak)],
 )
 def test_kill_9_at_many_steps_leaves_each_day_old_or_new(
-    api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]], stride: int
+    api: ScriptedApi, base: Path, states: States, stride: int
 ) -> None:
     old, new = states
     saved = shutil.copytree(base, base.with_name("saved"))
     for step in range(min(5, stride), 10_000, stride):
         if not killed_at(step, lambda: materialize(base, api.url), TRACED):
             break
-        left = {path: content for path, content in tree(base).items() if WORK not in path}
+        left = tree(base)
         for name in ("raw", "stg"):
-            assert layer(left, name) in (layer(old, name), layer(new, name)), (step, name)
+            assert part(left, name) in (part(old, name), part(new, name)), (step, name)
         assert in_child(lambda: materialize(base, api.url)) == 0, step
         assert tree(base) == new, step
         assert not any((base / WORK).iterdir()), step
@@ -113,9 +114,9 @@ def test_a_range_killed_at_random_leaves_each_day_old_or_new_and_the_next_run_is
         time.sleep(draw.uniform(0.2, 1.1) * length)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        left = {path: content for path, content in tree(base).items() if WORK not in path}
+        left = tree(base)
         for name in (f"{layer}/sales/{day}/" for layer in ("raw", "stg") for day in days):
-            assert layer(left, name) in [layer(files, name) for files in whole.values()], kill
+            assert part(left, name) in [part(files, name) for files in whole.values()], kill
         assert in_child(run) == 0
         assert tree(base) == whole[version], kill
         with dg.DagsterInstance.from_config(str(home)) as instance:
@@ -158,7 +159,7 @@ def test_kill_9_never_leaves_a_row_in_neither_the_day_nor_its_quarantine(
 def test_a_run_that_is_stopped_records_the_days_that_it_stored_and_leaves_the_others_and_no_litter(
     api: ScriptedApi,
     base: Path,
-    states: tuple[dict[str, bytes], dict[str, bytes]],
+    states: States,
     environment: dict[str, str],
     stop: signal.Signals,
 ) -> None:
@@ -166,21 +167,15 @@ def test_a_run_that_is_stopped_records_the_days_that_it_stored_and_leaves_the_ot
     api.days[stored] = [page(sale(purchase_date=stored))]
     api.fail(date=DAY, page=2, status=503)
     command = "dagster asset materialize -m sales_assets.definitions --select raw_sales,stg_sales"
-    process = subprocess.Popen(  # noqa: S603 - our own command
+    settings = {"BASE_DIR": str(base), "SALES_API_URL": api.url, "AUTH_TOKEN": api.token}
+    with Program(
         [sys.executable, "-m", *command.split(), "--partition-range", f"{DAY}...{stored}"],
         cwd=base.parent,
-        env={
-            **environment,
-            "BASE_DIR": str(base),
-            "SALES_API_URL": api.url,
-            "AUTH_TOKEN": api.token,
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    wait_for("the other day", (base / "raw/sales" / stored).exists, seconds=300)
-    process.send_signal(stop)
-    assert process.wait(timeout=300) != 0
+        env={**environment, **settings},
+    ) as run:
+        run.wait_until((base / "raw/sales" / stored).exists, seconds=300)
+        run.send_signal(stop)
+        assert run.wait(timeout=300) != 0
     [page_of_it] = api.days[stored]
     new = {f"raw/sales/{stored}/sales_{stored}.json": page_of_it}
     assert tree(base) == {**states[0], **new}
@@ -190,7 +185,7 @@ def test_a_run_that_is_stopped_records_the_days_that_it_stored_and_leaves_the_ot
 
 
 def test_a_file_that_may_not_grow_fails_the_day_which_keeps_what_it_had(
-    api: ScriptedApi, base: Path, states: tuple[dict[str, bytes], dict[str, bytes]]
+    api: ScriptedApi, base: Path, states: States
 ) -> None:
     api.days[DAY] = [page(*[sale(client="new" * 1000)] * 9)]
 
@@ -202,26 +197,28 @@ def test_a_file_that_may_not_grow_fails_the_day_which_keeps_what_it_had(
     assert tree(base) == states[0]
 
 
-def test_a_full_disk_fails_the_day_which_keeps_what_it_had(
-    api: ScriptedApi, small_disk: Path
-) -> None:
-    base = small_disk / "storage"
+@pytest.fixture
+def small_base(api: ScriptedApi, small_disk: Path) -> Path:
+    """A storage on a small disk, with the old day."""
     api.days[DAY] = OLD
-    materialize(base, api.url)
-    old = tree(base)
+    materialize(small_disk / "storage", api.url)
+    return small_disk / "storage"
+
+
+def test_a_full_disk_fails_the_day_which_keeps_what_it_had(
+    api: ScriptedApi, small_base: Path
+) -> None:
+    old = tree(small_base)
     api.days[DAY] = [page(*[sale(client="new" * 1000, price=n)] * 9) for n in range(20)]
     with pytest.raises(OSError, match="No space left"):
-        materialize(base, api.url)
-    assert tree(base) == old
-    assert not any((base / WORK).iterdir())
+        materialize(small_base, api.url)
+    assert tree(small_base) == old
+    assert not any((small_base / WORK).iterdir())
 
 
-def test_a_read_only_disk_fails_the_day_and_says_so(api: ScriptedApi, small_disk: Path) -> None:
-    base = small_disk / "storage"
-    api.days[DAY] = OLD
-    materialize(base, api.url)
-    old = tree(base)
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)  # noqa: S603, S607
+def test_a_read_only_disk_fails_the_day_and_says_so(api: ScriptedApi, small_base: Path) -> None:
+    old, disk = tree(small_base), small_base.parent
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)  # noqa: S603, S607
     with pytest.raises(PublishError, match=r"BASE_DIR .* cannot be written to"):
-        materialize(base, api.url)
-    assert tree(base) == old
+        materialize(small_base, api.url)
+    assert tree(small_base) == old

@@ -9,22 +9,15 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from sales_assets.sample.shapes import Shape
 from sales_assets.storage.feeds import layers_of
 from sales_assets.verify import Verification
 from sales_assets_tests.helpers.evaluations import evaluations_of, failed
 from sales_assets_tests.helpers.materialize import resources_of, run_feed
 from sales_assets_tests.helpers.rows import DAY, page
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
+from sales_assets_tests.promises import orders
 from sales_assets_tests.promises.orders import FEED
-
-SHAPE = Shape(
-    day="since",
-    pages="cursor",
-    parameter="cursor",
-    body='{"data": ROWS, "meta": {"next": NEXT, "total": TOTAL}}',
-    signed="bearer",
-)
+from sales_assets_tests.promises.orders_api import SHAPE
 
 
 @pytest.fixture
@@ -66,3 +59,28 @@ def test_a_day_of_orders_is_stored_checked_and_verified(
     recorded = storage[FEED.pages_key].recorded(instance, FEED.raw.key)[DAY]
     assert recorded["total_sum"] == 750
     assert list(Verification(instance, layers_of(FEED, storage)).day(DAY)) == []
+
+
+def test_a_range_with_a_bad_order_is_stored_without_it_and_verified(
+    tmp_path: Path, server: ScriptedApi, instance: dg.DagsterInstance
+) -> None:
+    next_day = "2022-08-10"
+    placed_at = f"{next_day}T10:00:00Z"
+    bad = order("o5", placed_at, **{"total-cents": "250"})
+    server.days[next_day] = [page(order("o4", placed_at), bad)]
+    storage = resources_of(FEED, tmp_path, server.url)
+    result = run_feed(FEED, storage, instance, DAY, next_day, allowed=1)
+    assert failed(evaluations_of(result)) == {}
+    aside = tmp_path / f"quarantine/orders/{next_day}/orders_{next_day}.jsonl"
+    [problem] = json.loads(aside.read_text())["problems"]
+    assert (problem["field"], problem["value"]) == ("total-cents", '"250"')
+    verification = Verification(instance, layers_of(FEED, storage))
+    assert [one for day in (DAY, next_day) for one in verification.day(day)] == []
+    aside.unlink()
+    assert {one.where for one in verification.day(next_day)} == {"quarantine", "stg_orders"}
+
+
+def test_the_module_of_a_feed_is_short_and_says_nothing_of_sales() -> None:
+    text = Path(orders.__file__).read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 90
+    assert "sales_assets.sales" not in text

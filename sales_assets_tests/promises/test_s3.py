@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,64 +26,58 @@ from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Verification
 from sales_assets_tests.helpers.children import killed_at
 from sales_assets_tests.helpers.commands import Command
-from sales_assets_tests.helpers.directories import publish, read
+from sales_assets_tests.helpers.directories import DAY_DIR, in_place, publish, read
+from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.s3_server import BUCKET, running_s3
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 pytestmark = pytest.mark.slow
 
-MATERIALIZE = ["asset", "materialize", "-m", "sales_assets.definitions"]
-BOTH = [*MATERIALIZE, "--select", "raw_sales,stg_sales"]
+BOTH = "asset materialize -m sales_assets.definitions --select raw_sales,stg_sales"
+MARK = "mark-of-another-run"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def server() -> Iterator[str]:
-    """The address of an S3 server."""
-    with running_s3() as port:
-        yield f"http://127.0.0.1:{port}"
+    """The address of an S3 server, which is in the environment, too."""
+    with running_s3() as port, pytest.MonkeyPatch.context() as patch:
+        address = f"http://127.0.0.1:{port}"
+        patch.setenv("AWS_ENDPOINT_URL", address)
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield address
 
 
 @pytest.fixture
-def base(server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> UPath:
-    """An empty prefix in a bucket, and the environment in which it is found."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": server,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
+def base(request: pytest.FixtureRequest) -> UPath:
+    """An empty prefix in a bucket."""
     path = UPath(f"s3://{BUCKET}/{request.node.name}")
     path.fs.invalidate_cache()
     return path
 
 
 @pytest.fixture
-def aws(environment: dict[str, str], base: UPath) -> dict[str, str]:
-    """The settings of a run that stores on S3."""
-    names = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    return {**names, "BASE_DIR": str(base)}
+def materialize(api: ScriptedApi, dagster: Command, base: UPath) -> Command:
+    """Materialize both assets there by the command line."""
+    settings = {"BASE_DIR": str(base), "SALES_API_URL": api.url, "AUTH_TOKEN": api.token}
+    return partial(dagster, *BOTH.split(), **settings)
 
 
 def objects(base: UPath) -> dict[str, bytes]:
     """All objects below a prefix, with their content."""
     base.fs.invalidate_cache()
-    prefix = base.path.rstrip("/") + "/"
-    return {path.removeprefix(prefix): base.fs.cat_file(path) for path in base.fs.find(prefix)}
+    return tree(base)
 
 
-@pytest.mark.slow
 def test_the_graph_runs_on_s3_and_a_second_run_changes_no_byte(
-    api: ScriptedApi, dagster: Command, base: UPath, aws: dict[str, str]
+    api: ScriptedApi, materialize: Command, base: UPath
 ) -> None:
     days = [DAY, "2022-08-10"]
     api.days = {day: [page(sale(purchase_date=day, price=n)) for n in range(3)] for day in days}
     (base / f"raw/sales/{DAY}/sales_{DAY}_99.json").write_bytes(b"[]")
-    settings = {**aws, "SALES_API_URL": api.url, "AUTH_TOKEN": api.token}
-    command = [*BOTH, "--partition-range", "...".join(days)]
-
-    first = dagster(*command, **settings)
+    first = materialize("--partition-range", "...".join(days))
     assert first.returncode == 0, first.stderr
     stored = objects(base)
     assert set(stored) == {
@@ -90,19 +85,18 @@ def test_the_graph_runs_on_s3_and_a_second_run_changes_no_byte(
         *(f"stg/sales/{day}/sales_{day}.avro" for day in days),
     }
     assert stored[f"raw/sales/{DAY}/sales_{DAY}_2.json"] == api.days[DAY][1]
-    assert dagster(*command, **settings).returncode == 0
+    assert materialize("--partition-range", "...".join(days)).returncode == 0
     assert objects(base) == stored
 
 
 def test_a_day_that_fails_keeps_what_it_had(
-    api: ScriptedApi, dagster: Command, base: UPath, aws: dict[str, str]
+    api: ScriptedApi, materialize: Command, base: UPath
 ) -> None:
-    old = {f"stg/sales/{DAY}/sales_{DAY}.avro": b"old"}
-    (base / f"stg/sales/{DAY}/sales_{DAY}.avro").write_bytes(b"old")
+    old = f"stg/sales/{DAY}/sales_{DAY}.avro"
+    (base / old).write_bytes(b"old")
     api.days[DAY] = [page(sale(price="1"))]
-    settings = {**aws, "SALES_API_URL": api.url, "AUTH_TOKEN": api.token}
-    assert dagster(*BOTH, "--partition", DAY, **settings).returncode == 1
-    assert objects(base) == {**old, f"raw/sales/{DAY}/sales_{DAY}.json": api.days[DAY][0]}
+    assert materialize("--partition", DAY).returncode == 1
+    assert objects(base) == {old: b"old", f"raw/sales/{DAY}/sales_{DAY}.json": api.days[DAY][0]}
 
 
 @contextmanager
@@ -128,13 +122,13 @@ def test_a_directory_is_listed_in_one_request_even_if_nothing_is_there(
     if stored:
         publish(base, {"1": b"old"})
     with requests_of(base) as asked:
-        directories_of(base).state(base / "raw/sales/D")
+        directories_of(base).state(base / DAY_DIR)
     assert asked == ["GET"]
 
 
 def test_a_reading_lists_what_is_there_and_sizes_it_without_requests(base: UPath) -> None:
     publish(base, {"1": b"a", "2": b"bc"})
-    directory = base / "raw/sales/D"
+    directory = base / DAY_DIR
     with directories_of(base).reading(directory), requests_of(base) as asked:
         files = entries(directory)
         assert [path.stat().st_size for path in files] == [1, 2]
@@ -148,7 +142,7 @@ def test_a_reading_lists_what_is_there_and_sizes_it_without_requests(base: UPath
 
 def test_a_reading_takes_three_requests_beside_those_of_the_content(base: UPath) -> None:
     publish(base, {"1": b"a"})
-    with requests_of(base) as asked, directories_of(base).reading(base / "raw/sales/D"):
+    with requests_of(base) as asked, directories_of(base).reading(base / DAY_DIR):
         pass
     assert asked == ["GET"] * 3
 
@@ -163,36 +157,37 @@ def test_a_replacement_takes_five_requests_beside_those_of_the_content(base: UPa
 
 def test_a_reading_that_begins_in_the_middle_of_a_replacement_fails(base: UPath) -> None:
     publish(base, {"1": b"old", "2": b"old"})
-    mark = base / WORK / "raw/sales/D/mark-of-another-run"
+    mark = base / WORK / DAY_DIR / MARK
     mark.write_bytes(b"")
-    directory = base / "raw/sales/D"
+    directory = base / DAY_DIR
+    (directory / "1").write_bytes(b"new")
 
     def go_on() -> None:
         (directory / "2").write_bytes(b"new")
         mark.unlink()
 
-    (directory / "1").write_bytes(b"new")
     with pytest.raises(ReplacedError), directories_of(base).reading(directory):
         go_on()
 
 
-def test_after_a_reading_nothing_of_it_is_believed(base: UPath) -> None:
-    def replace() -> None:
-        for path in (f"{WORK}/raw/sales/D/mark-of-another-run", "raw/sales/D/2"):
-            server = os.environ["AWS_ENDPOINT_URL"]
-            requests.put(f"{server}/{base.path}/{path}", b"", timeout=30).raise_for_status()
+def write_elsewhere(server: str, base: UPath, *paths: str) -> None:
+    """Write empty objects as another program does."""
+    for path in paths:
+        requests.put(f"{server}/{base.path}/{path}", timeout=30).raise_for_status()
 
+
+def test_after_a_reading_nothing_of_it_is_believed(server: str, base: UPath) -> None:
     publish(base, {"1": b"old"})
-    directory = base / "raw/sales/D"
+    directory = base / DAY_DIR
     with pytest.raises(ReplacedError), directories_of(base).reading(directory):
-        replace()
+        write_elsewhere(server, base, f"{WORK}/{DAY_DIR}/{MARK}", f"{DAY_DIR}/2")
     assert [path.name for path in entries(directory)] == ["1", "2"]
 
 
 def test_what_the_new_day_does_not_have_is_deleted(base: UPath) -> None:
     publish(base, {"1": b"old", "2": b"old"})
     publish(base, {"1": b"new"})
-    assert objects(base) == {"raw/sales/D/1": b"new"}
+    assert objects(base) == in_place({"1": b"new"})
 
 
 @pytest.mark.parametrize("line", [5, 8, 10, 13])
@@ -211,12 +206,12 @@ def test_a_crash_in_between_is_noticed_by_readers_and_mended_by_the_next_run(
         read(base)
     publish(base, new)
     assert read(base) == new
-    assert objects(base) == {f"raw/sales/D/{name}": new[name] for name in new}
+    assert objects(base) == in_place(new)
 
 
 def test_a_day_replaced_while_it_is_read_fails_the_reader(base: UPath) -> None:
     publish(base, {"1": b"old"})
-    with pytest.raises(ReplacedError), directories_of(base).reading(base / "raw/sales/D"):
+    with pytest.raises(ReplacedError), directories_of(base).reading(base / DAY_DIR):
         publish(base, {"1": b"new"})
 
 
@@ -241,15 +236,9 @@ def test_empty_objects_that_a_console_makes_for_folders_count_as_nothing(
 ) -> None:
     pages = PartitionDirectoryIOManager(str(base), JsonPages())
     key, directory = dg.AssetKey("raw_sales"), base / "raw/sales" / DAY
-
-    def folder(path: str) -> None:
+    for path in ("raw", "raw/sales", f"raw/sales/{DAY}", ".work", f".work/raw/sales/{DAY}"):
         # Not by s3fs, of which an early one leaves out the slash at the end.
-        requests.put(f"{server}/{base.path}/{path}", timeout=30).raise_for_status()
-
-    for path in ("raw/", "raw/sales/", f"raw/sales/{DAY}/", ".work/", f".work/raw/sales/{DAY}/"):
-        folder(path)
-        folder(f"{path[:-1]}_$folder$")
-    folder(f"raw/sales/{DAY}/_$folder$")
+        write_elsewhere(server, base, f"{path}/", f"{path}_$folder$", f"{path}/_$folder$")
     assert not pages.directories.exists(directory)
     assert pages.directories.leftovers() == []
     (directory / f"sales_{DAY}.json").write_bytes(b"[]")
@@ -262,11 +251,15 @@ def test_empty_objects_that_a_console_makes_for_folders_count_as_nothing(
         assert [one.kind for one in verification.day(DAY)] == ["unrecorded"]
 
 
-def test_temporary_files_of_a_killed_upload_are_swept(
-    base: UPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where uploads of this user put their temporary files."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    left = tmp_path / f"sales_assets-{os.getuid()}" / WORK / ("0" * 32)
+    return tmp_path / f"sales_assets-{os.getuid()}"
+
+
+def test_temporary_files_of_a_killed_upload_are_swept(base: UPath, temporary: Path) -> None:
+    left = temporary / WORK / ("0" * 32)
     left.mkdir(parents=True)
     (left / "page").write_bytes(b"half")
     publish(base, {"1": b"new"})
@@ -274,12 +267,10 @@ def test_temporary_files_of_a_killed_upload_are_swept(
     assert read(base) == {"1": b"new"}
 
 
-def test_a_temporary_directory_of_somebody_else_is_refused(
-    base: UPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / f"sales_assets-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+def test_a_temporary_directory_of_somebody_else_is_refused(base: UPath, temporary: Path) -> None:
+    elsewhere = temporary.with_name("elsewhere")
+    elsewhere.mkdir()
+    temporary.symlink_to(elsewhere)
     with pytest.raises(PublishError, match="is not a directory owned by this user"):
         publish(base, {"1": b"new"})
-    assert not any((tmp_path / "elsewhere").iterdir())
+    assert not any(elsewhere.iterdir())

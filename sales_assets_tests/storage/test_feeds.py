@@ -1,23 +1,42 @@
 """The storage of several feeds."""
 
-from dataclasses import replace
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from sales_assets.feed.declaration import InvalidFeedError
+from sales_assets.feed.declaration import Feed, InvalidFeedError
 from sales_assets.sales import FEED
+from sales_assets.sales.api import SalesApi
 from sales_assets.storage.feeds import layers_of, storage_of
-from sales_assets_tests.promises import orders, refunds
-from sales_assets_tests.promises.refunds import RefundsApi
+from sales_assets_tests.promises import orders
+
+
+def returns(rows_at: str = "") -> Feed:
+    """A feed that stores its pages where the sales do."""
+
+    @dg.asset(
+        name="raw_returns",
+        partitions_def=FEED.days,
+        io_manager_key="json_pages",
+        required_resource_keys={"returns_api"},
+    )
+    def raw() -> None: ...
+
+    @dg.asset(
+        name="stg_returns", partitions_def=FEED.days, io_manager_key="returns_avro", deps=[raw]
+    )
+    def stg() -> None: ...
+
+    return Feed(type("ReturnsApi", (SalesApi,), {"rows_at": rows_at}), raw, stg)
 
 
 def test_feeds_whose_pages_are_alike_share_the_storage_of_pages(tmp_path: Path) -> None:
-    storage = storage_of([FEED, refunds.FEED], str(tmp_path))
-    assert sorted(storage) == ["json_pages", "refunds_avro", "sales_avro"]
-    raw, stg = layers_of(refunds.FEED, storage)
+    storage = storage_of([FEED, returns()], str(tmp_path))
+    assert sorted(storage) == ["json_pages", "returns_avro", "sales_avro"]
+    raw, stg = layers_of(returns(), storage)
     assert stg.made_from == raw
-    assert raw.storage.directory(raw.asset, "2022-08-09") == tmp_path / "raw/refunds/2022-08-09"
+    assert raw.storage.directory(raw.asset, "2022-08-09") == tmp_path / "raw/returns/2022-08-09"
 
 
 def test_feeds_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -25,16 +44,9 @@ def test_feeds_of_one_name_are_refused(tmp_path: Path) -> None:
         storage_of([FEED, FEED], str(tmp_path))
 
 
-class Enveloped(RefundsApi):
-    """Its rows are elsewhere in a page."""
-
-    rows_at = "data"
-
-
 def test_feeds_that_use_one_key_for_what_differs_are_refused(tmp_path: Path) -> None:
-    other = replace(refunds.FEED, api=Enveloped)
-    with pytest.raises(InvalidFeedError, match="feed refunds: another feed uses the IO manager"):
-        storage_of([FEED, other], str(tmp_path))
+    with pytest.raises(InvalidFeedError, match="feed returns: another feed uses the IO manager"):
+        storage_of([FEED, returns(rows_at="data")], str(tmp_path))
 
 
 def test_rows_in_an_envelope_have_a_storage_of_their_own(tmp_path: Path) -> None:
