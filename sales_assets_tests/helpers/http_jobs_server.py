@@ -4,7 +4,6 @@ import datetime
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import requests
 
 from sales_assets.sample.sales import sample_page
 from sales_assets_tests.helpers.children import children
+from sales_assets_tests.helpers.programs import Program
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 HTTP_JOBS = (
@@ -56,23 +56,18 @@ class HeldApi(ScriptedApi):
 class HttpJobs:
     """The running command: its process, its URLs by asset, and where it stores and logs."""
 
-    def __init__(
-        self, process: "subprocess.Popen[str]", directory: Path, log: Path, ports: int
-    ) -> None:
-        assert process.stdout is not None
+    def __init__(self, process: Program, directory: Path) -> None:
         self.process = process
         self.storage = directory / "storage"
         self.home = directory / "dagster_home"
-        self.log = log
+        self.log = process.log
         self.urls: dict[str, str] = {}
-        while len(self.urls) < ports:
-            line = process.stdout.readline()
-            match = re.fullmatch(r"(\w+): POST (\S+)\n", line)
-            assert match, line + log.read_text()
-            self.urls[match[1]] = match[2]
-        # Its handlers of signals are there once it answers.
-        for url in self.urls.values():
-            requests.get(url + "health", timeout=30)
+
+    def answers(self, ports: int) -> bool:
+        """Tell whether it answers on so many ports; its handlers of signals are there then."""
+        self.urls = dict(re.findall(r"^(\w+): POST (\S+)\n", self.log.read_text(), re.MULTILINE))
+        health = [requests.get(url + "health", timeout=30) for url in self.urls.values()]
+        return len(health) == ports
 
     def directory(self, layer: str, day: str) -> str:
         """Name a directory in its storage."""
@@ -137,30 +132,21 @@ def running_http_jobs(
     """
     (directory / "dagster_home").mkdir(exist_ok=True)
     (directory / "dagster_home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    log = directory / f"{name}.log"
-    shell = ["/bin/sh", "-c", f'exec "$0" "$@" {redirection}']
-    with (
-        log.open("w") as stderr,
-        subprocess.Popen(  # noqa: S603 - our own command
-            [*shell, sys.executable, *HTTP_JOBS, *options],
-            cwd=directory,
-            env={
-                "PATH": "/usr/bin:/bin",
-                "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-                "BASE_DIR": str(directory / "storage"),
-                "DAGSTER_HOME": str(directory / "dagster_home"),
-                **variables,
-            },
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            yield HttpJobs(process, directory, log, ports=1 if "--only" in options else 2)
-        finally:
-            process.kill()
+    with Program(
+        ["/bin/sh", "-c", f'exec "$0" "$@" {redirection}', sys.executable, *HTTP_JOBS, *options],
+        directory / f"{name}.log",
+        cwd=directory,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            "BASE_DIR": str(directory / "storage"),
+            "DAGSTER_HOME": str(directory / "dagster_home"),
+            **variables,
+        },
+    ) as process:
+        jobs = HttpJobs(process, directory)
+        process.wait_until(lambda: jobs.answers(ports=1 if "--only" in options else 2))
+        yield jobs
 
 
 def api_settings(api: ScriptedApi) -> dict[str, str]:

@@ -169,7 +169,7 @@ def test_a_server_that_is_killed_takes_its_runs_with_it_and_leaves_no_lock(
         pool.submit(jobs.raw, DAY)
         assert held_api.waiting.wait(60)
         fork_server, [run] = jobs.fork_server(), jobs.runs()
-        jobs.process.kill()
+        os.kill(jobs.process.pid, signal.SIGKILL)
         wait_for("the end of all", lambda: not is_alive(fork_server) and not is_alive(run))
         release(held_api, DAY)
         with jobs.instance() as instance:
