@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -35,12 +36,12 @@ def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> N
         )
     check_token(token, "AUTH_TOKEN")
     _log_to_stderr()
-    api = SampleApi(token, host=host, port=port, faults=Faults.read(faults) if faults else None)
+    found = Faults.read(faults) if faults else Faults()
+    api = SampleApi(token, host=host, port=port, faults=found)
     click.echo(f"sample sales (invented) at {api.url}; use it with SALES_API_URL={api.url}")
-    try:
+    with suppress(KeyboardInterrupt):
         api.serve_forever()
-    except KeyboardInterrupt:
-        click.echo("stopped")
+    click.echo("stopped")
 
 
 @click.command("http-jobs")

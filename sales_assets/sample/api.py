@@ -14,6 +14,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
 from sales_assets.sample.faults import Fault, Faults
@@ -27,36 +28,31 @@ __all__ = ["Answer", "SampleApi", "Serving"]
 _log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
 class SampleApi(Serving):
     """The server.
 
-    Args:
-        token: The token that requests must send; random unless given.
+    Attributes:
+        token: The token that requests must send.
         page: Returns a page of a day as bytes, or None past the last one.
-        port: Any free port unless given.
+        port: The port to listen on; 0 for any free one.
         faults: The faults of the sales.
         ride: Returns a ride by its number, from 1; each request gets the next, without a token.
         host: The address to listen on.
-        shape: How the pages are requested and served; that of the sales unless given.
+        shape: How the pages are requested and served.
     """
 
-    def __init__(
-        self,
-        token: str | None = None,
-        page: Callable[[datetime.date, int], bytes | None] = sample_page,
-        port: int = 0,
-        faults: Faults | None = None,
-        ride: Callable[[int], bytes] = sample_ride,
-        host: str = "127.0.0.1",
-        shape: Shape | None = None,
-    ) -> None:
-        self.token = token or secrets.token_urlsafe()
-        self.page = page
-        self.faults = faults or Faults()
-        self.ride = ride
-        self.shape = shape or Shape()
+    token: str = field(default_factory=secrets.token_urlsafe)
+    page: Callable[[datetime.date, int], bytes | None] = sample_page
+    port: int = 0
+    faults: Faults = field(default_factory=Faults)
+    ride: Callable[[int], bytes] = sample_ride
+    host: str = "127.0.0.1"
+    shape: Shape = field(default_factory=Shape)
+
+    def __post_init__(self) -> None:
         self._ride_numbers = itertools.count(1)
-        self._server = Server((host, port), self.answer)
+        self._server = Server((self.host, self.port), self.answer)
 
     @property
     def url(self) -> str:

@@ -3,6 +3,7 @@
 `api` defines the responses.
 """
 
+import os
 import socket
 import struct
 import threading
@@ -16,10 +17,6 @@ from typing import NamedTuple
 from typing_extensions import Self
 
 from sales_assets.sample.faults import Fault
-
-_LONGEST_LINE = 1 << 16
-# Closing a socket without lingering resets the connection.
-_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Answer(NamedTuple):
@@ -63,10 +60,6 @@ class Server(ThreadingTCPServer):
         super().__init__(address, _Handler)
         self.answer = answer
 
-    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
-        """Close at once: the default shuts down first, which would prevent a reset."""
-        self.close_request(request)
-
 
 class _Handler(StreamRequestHandler):
     server: Server
@@ -86,7 +79,7 @@ class _Handler(StreamRequestHandler):
                     self._send(Answer(501, b'{"message": "only GET requests are served"}'))
 
     def _line(self) -> str:
-        return self.rfile.readline(_LONGEST_LINE).decode("latin-1").strip()
+        return self.rfile.readline().decode("latin-1").strip()
 
     def _send(self, response: Answer) -> None:
         status, body, headers, fault = response
@@ -105,4 +98,7 @@ class _Handler(StreamRequestHandler):
         else:
             self.wfile.write(head + body)
         if fault.reset:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            # Closing a socket without lingering resets the connection.
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            os.close(self.connection.detach())

@@ -26,7 +26,8 @@ class ScriptedApi(SampleApi):
     """
 
     def __init__(self, shape: Shape | None = None, token: str | None = None) -> None:
-        super().__init__(token, page=self._page, shape=shape)
+        super().__init__(page=self._page, shape=shape or Shape())
+        self.token = token or self.token
         self.days: dict[str, list[bytes]] = {}
         self.script: deque[Answer] = deque()
         self.requests: list[str] = []
