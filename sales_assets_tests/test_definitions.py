@@ -212,15 +212,6 @@ def test_the_commands_of_an_error_store_what_was_missing(
     assert len(tree(tmp_path / "storage/raw")) == len(tree(tmp_path / "storage/stg")) == 3
 
 
-@pytest.mark.slow
-def test_a_refused_token_stops_a_range_at_once(api: ScriptedApi, dagster: Command) -> None:
-    refused = {**settings(api), "AUTH_TOKEN": "no-" + api.token}
-    result = dagster(*BOTH, "--partition-range", f"{DAY}...2022-10-08", **refused)
-    assert result.returncode == 1
-    # Those days that were begun, of 61.
-    assert len(api.requests) < 50
-
-
 def test_a_backfill_is_cut_into_runs_of_so_many_days_when_set(python: Command) -> None:
     code = "from sales_assets.sales.assets import raw_sales; print(raw_sales.backfill_policy)"
     assert "max_partitions_per_run=10" in python("-c", code, SALES_DAYS_PER_RUN="10").stdout

@@ -27,13 +27,9 @@ def rows_of_day(day: datetime.date) -> int:
 
 
 @functools.lru_cache(maxsize=1000)
-def sample_page(day: datetime.date, page: int, rows: int | None = None) -> bytes | None:
-    """Invent one page of a day by its number from 1: a JSON list; None past the last page.
-
-    The day has `rows` rows, by default those of `rows_of_day`.
-    """
-    total = rows_of_day(day) if rows is None else rows
-    count = min(PAGE_SIZE, total - (page - 1) * PAGE_SIZE)
+def sample_page(day: datetime.date, page: int) -> bytes | None:
+    """Invent one page of a day by its number from 1: a JSON list; None past the last page."""
+    count = min(PAGE_SIZE, rows_of_day(day) - (page - 1) * PAGE_SIZE)
     if page < 1 or count <= 0:
         return None
     # Only random() guarantees the same numbers in every version of Python.

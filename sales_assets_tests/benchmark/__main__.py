@@ -8,25 +8,19 @@ from importlib.metadata import version
 
 import click
 
-from sales_assets_tests.benchmark import apis
+from sales_assets_tests.benchmark import apis, ranges
 from sales_assets_tests.benchmark.conversion import convert
 from sales_assets_tests.benchmark.figures import Comparison
 from sales_assets_tests.benchmark.http_jobs import side_by_side
-from sales_assets_tests.benchmark.ranges import (
-    days_against_floor,
-    limited_api,
-    on_postgres,
-    one_at_a_time_api,
-)
 from sales_assets_tests.benchmark.workers import on_workers
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Comparison]]] = {
-    "one-day": partial(days_against_floor, 1, 0, 5),
-    "365-days": partial(days_against_floor, 365, 0, 3),
-    "365-days-50-ms": partial(days_against_floor, 365, 0.05, 3),
-    "365-days-on-postgres": partial(on_postgres, 365, 3),
-    "ten-at-a-time-api": limited_api,
-    "one-at-a-time-api": one_at_a_time_api,
+    "one-day": partial(ranges.days_against_floor, 1, 0, 5),
+    "365-days": partial(ranges.days_against_floor, 365, 0, 3),
+    "365-days-50-ms": partial(ranges.days_against_floor, 365, 0.05, 3),
+    "365-days-on-postgres": partial(ranges.on_postgres, 365, 3),
+    "ten-at-a-time-api": ranges.limited_api,
+    "one-at-a-time-api": ranges.one_at_a_time_api,
     "40-http-jobs-50-ms": partial(side_by_side, 40, 0.05, 3),
     "90-days-on-workers-1-s": partial(on_workers, 90, 1),
     "convert-1m": partial(convert, 1_000_000, 3),

@@ -1,39 +1,36 @@
 """Dagster's floor: two assets with the partitions of ours that do nothing at all."""
 
+from typing import Any
+
 import dagster as dg
 
 
-class NothingStored(dg.IOManager):
-    """Stores nothing and loads 0."""
-
+class _NothingStored(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        """Do nothing."""
+        pass
 
     def load_input(self, context: dg.InputContext) -> int:
-        """Give 0."""
         return 0
 
 
-_daily = {
+_daily: dict[str, Any] = {
     "partitions_def": dg.DailyPartitionsDefinition("2022-08-09", timezone="UTC"),
     "backfill_policy": dg.BackfillPolicy.single_run(),
 }
 
 
-@dg.asset(**_daily)  # type: ignore[call-overload, untyped-decorator]
+@dg.asset(**_daily)  # type: ignore[untyped-decorator]
 def first() -> int:
-    """Nothing."""
     return 0
 
 
-@dg.asset(**_daily)  # type: ignore[call-overload, untyped-decorator]
+@dg.asset(**_daily)  # type: ignore[untyped-decorator]
 def second(first: int) -> int:
-    """Nothing, after the other one."""
     return 0
 
 
 defs = dg.Definitions(
     assets=[first, second],
-    resources={"io_manager": NothingStored()},
+    resources={"io_manager": _NothingStored()},
     executor=dg.in_process_executor,
 )
