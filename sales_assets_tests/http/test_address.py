@@ -84,21 +84,16 @@ def test_only_loopback_is_this_machine() -> None:
     assert [host for host in others if is_loopback(host)] == []
 
 
-@pytest.mark.parametrize(
-    ("text", "scheme"),
-    [
-        *((path, None) for path in ("a/b", "/a:b/c", "./a:b", "a@b", "~/x", "", "/a@b")),
-        ("https://host", "https"),
-        ("S3://bucket", "s3"),
-        ("postgresql+psycopg2://u:pw@h/db", "postgresql+psycopg2"),
-        ("sqlite:////abs", "sqlite"),
-        ("file:/a", "file"),
-        *((odd, "") for odd in ("s3:/b", "u:pw@h", "//u:pw@h/a", "/a://b", "1://b", "a\n://b")),
-        *((odd, "") for odd in ("s3//u:pw@b", "host=h Password = pw", "Server=h;Pwd=pw")),
-    ],
-)
-def test_the_scheme_says_what_a_text_is(text: str, scheme: str | None) -> None:
-    assert scheme_of(text) == scheme
+def test_the_scheme_says_what_a_text_is() -> None:
+    for path in ("a/b", "/a:b/c", "./a:b", "a@b", "~/x", "", "/a@b"):
+        assert scheme_of(path) is None, path
+    for address in ("https://host", "S3://b", "postgresql+psycopg2://u:pw@h", "sqlite:////a"):
+        assert scheme_of(address) == address.partition(":")[0].lower()
+    assert scheme_of("file:/a") == "file"
+    for odd in ("s3:/b", "u:pw@h", "//u:pw@h/a", "/a://b", "1://b", "a\n://b", "s3//u:pw@b"):
+        assert scheme_of(odd) == "", odd
+    for with_password in ("host=h Password = pw", "Server=h;Pwd=pw"):
+        assert scheme_of(with_password) == "", with_password
 
 
 @pytest.mark.parametrize("read", [check_address, partial(path_or_scheme, expected="a path")])

@@ -73,31 +73,11 @@ def test_a_proxy_that_drips_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch
             asked("https://sales.example", request_timeout=0.3)
 
 
-def test_a_peer_that_drips_does_not_keep_the_next_request_from_its_turn() -> None:
-    drips = threading.Event()
-
-    def speak(connection: socket.socket) -> None:
-        read_request(connection)
-        if not drips.is_set():
-            drips.set()
-            drip(connection, b"", b"H")
-        connection.sendall(answer(b"[]"))
-
-    with (
-        RawServer(speak) as server,
-        client_of(server.url, request_timeout=0.3, max_attempts=100) as client,
-    ):
-        Question(client, "/", {}, as_it_is).begin()
-        assert drips.wait(5)
-        assert got(client).body == b"[]"
-
-
-@pytest.mark.parametrize("max_attempts", [1, 100])
-def test_closing_the_client_ends_what_is_under_way(max_attempts: int) -> None:
+def test_closing_the_client_ends_what_is_under_way() -> None:
     waiting = threading.Event()
     with (
         RawServer(dripping(b"", b"H", waiting.set)) as server,
-        client_of(server.url, max_attempts=max_attempts) as client,
+        client_of(server.url, max_attempts=100) as client,
         closing_after(waiting, client),
         pytest.raises(HttpError, match="the client was closed"),
     ):

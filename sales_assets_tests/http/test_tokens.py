@@ -32,17 +32,12 @@ def test_a_token_may_have_a_scheme_or_a_header_of_its_own() -> None:
     assert "Authorization" not in headers
 
 
-@pytest.mark.parametrize(
-    ("address", "url"),
-    [
-        ("http://host/a?page=1", "http://host/a?page=1&key=made-up%26word"),
-        ("http://host/a?key=made-up%26word&page=2", "http://host/a?key=made-up%26word&page=2"),
-    ],
-)
-def test_a_token_may_be_a_parameter_that_comes_once(address: str, url: str) -> None:
+def test_a_token_may_be_a_parameter_that_comes_once() -> None:
     auth = TokenAuth("made-up&word", ParameterToken("key"))
-    assert signed(auth, address).url == url
-    assert redacted(url) == url.replace("made-up%26word", "***")
+    url = "http://host/a?page=1&key=made-up%26word"
+    assert signed(auth, "http://host/a?page=1").url == url
+    assert signed(auth, url).url == url
+    assert redacted(url) == "http://host/a?page=1&key=***"
 
 
 def test_a_user_and_a_password_are_sent_as_basic_and_shown_nowhere() -> None:
