@@ -11,8 +11,6 @@ from sales_assets_tests.helpers.scripted_api import ScriptedApi, open_sales_api
 from sales_assets_tests.helpers.streams import bodies_of, facts_of
 
 PAGES = [page(sale(price=number), sale(price=number + 1)) for number in range(1, 8, 2)]
-
-
 IN_FLIGHT = pytest.mark.parametrize("max_in_flight", [1, 2, 8, 64])
 
 
@@ -30,18 +28,6 @@ def test_a_page_is_asked_for_only_when_it_is_taken(api: ScriptedApi, sales_api: 
     assert api.requests == [f"/sales?date={DAY}&page=1"]
 
 
-def test_an_empty_list_after_a_page_ends_the_day(api: ScriptedApi, sales_api: SalesApi) -> None:
-    api.days[DAY] = [PAGES[0], b"[]"]
-    assert bodies_of(sales_api.pages(DAY)) == [PAGES[0]]
-
-
-def test_an_empty_list_on_page_1_is_a_day_without_sales(
-    api: ScriptedApi, sales_api: SalesApi
-) -> None:
-    api.days[DAY] = [b"[]"]
-    assert bodies_of(sales_api.pages(DAY)) == [b"[]"]
-
-
 def test_a_day_without_an_end_fails(api: ScriptedApi) -> None:
     api.days[DAY] = PAGES
     with pytest.raises(FeedApiError, match="no end after 3 pages"):
@@ -57,13 +43,14 @@ def test_a_page_missing_for_a_moment_is_not_the_end_of_the_day(
         bodies_of(sales_api.pages(DAY))
 
 
+@IN_FLIGHT
 def test_a_page_missing_for_good_is_not_the_end_of_a_day_that_goes_on(
-    api: ScriptedApi, sales_api: SalesApi
+    api: ScriptedApi, max_in_flight: int
 ) -> None:
-    api.days[DAY] = full_pages(4)
-    api.fail(status=404, page=3)
+    api.days[DAY] = full_pages(20)
+    api.fail(status=404, page=11)
     with pytest.raises(DayChangedError):
-        bodies_of(sales_api.pages(DAY))
+        bodies_of(open_sales_api(api.url, max_in_flight=max_in_flight).pages(DAY))
 
 
 def test_rows_that_come_in_while_the_day_is_read_are_noticed(
@@ -79,11 +66,16 @@ def test_rows_that_come_in_while_the_day_is_read_are_noticed(
         list(pages)
 
 
-def test_a_day_of_full_pages_ends_all_the_same(api: ScriptedApi, sales_api: SalesApi) -> None:
-    api.days[DAY] = full_pages(2)
+@pytest.mark.parametrize(
+    ("last", "ended"), [([], "404 after page 2"), ([b"[]"], "an empty list after page 2")]
+)
+def test_a_day_of_full_pages_ends_all_the_same(
+    api: ScriptedApi, sales_api: SalesApi, last: list[bytes], ended: str
+) -> None:
+    api.days[DAY] = [*full_pages(2), *last]
     day = sales_api.pages(DAY)
     assert bodies_of(day) == full_pages(2)
-    assert facts_of(day)["ended"] == "404 after page 2"
+    assert facts_of(day)["ended"] == ended
 
 
 def test_pages_of_more_than_100_rows_are_taken_as_they_are(
@@ -121,16 +113,6 @@ def test_pages_come_in_order_and_complete_however_many_are_asked_for_at_once(
 
 
 @IN_FLIGHT
-def test_a_missing_page_leaves_no_hole_however_many_are_asked_for_at_once(
-    api: ScriptedApi, max_in_flight: int
-) -> None:
-    api.days[DAY] = full_pages(20)
-    api.fail(status=404, page=11)
-    with pytest.raises(DayChangedError):
-        bodies_of(open_sales_api(api.url, max_in_flight=max_in_flight).pages(DAY))
-
-
-@IN_FLIGHT
 def test_no_more_requests_are_in_flight_than_allowed(api: ScriptedApi, max_in_flight: int) -> None:
     days = [f"2022-08-{day:02}" for day in range(10, 18)]
     api.days = dict.fromkeys(days, full_pages(9))
@@ -145,6 +127,5 @@ def test_no_more_requests_are_in_flight_than_allowed(api: ScriptedApi, max_in_fl
 def test_a_small_day_costs_no_request_in_vain(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.days[DAY] = [*full_pages(3), PAGES[0]]
     bodies_of(sales_api.pages(DAY))
-    needed = 4 + 1
-    again = len(["the first", "the last", "one past the end", "two past the end"])
-    assert len(api.requests) == needed + again
+    # Four pages and the end; again the first and the last one, and two past the end.
+    assert len(api.requests) == 5 + 4
