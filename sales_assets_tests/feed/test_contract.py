@@ -13,7 +13,7 @@ from sales_assets.sales.sale import SALE
 from sales_assets_tests.helpers.growth import is_linear
 from sales_assets_tests.helpers.rows import page, sale
 from sales_assets_tests.helpers.streams import judged
-from sales_assets_tests.promises.orders import ORDER_CONTRACT
+from sales_assets_tests.promises.orders import ORDER
 
 DATE = datetime.date(2022, 8, 9)
 DATE_TYPE = {"type": "int", "logicalType": "date"}
@@ -116,7 +116,7 @@ def test_timestamps_enums_and_other_keys_become_what_avro_has(number: str) -> No
     orders = page(order(**{"order-id": number}), order(**{"order-id": number, "order_id": "x"}))
     at = datetime.datetime(2022, 8, 8, 22, 30, tzinfo=datetime.timezone.utc)
     expected = {"order_id": number, "placed_at": at, "state": "open", "total": 1}
-    assert judged([orders], contract=ORDER_CONTRACT) == [[expected, expected]]
+    assert judged([orders], contract=Contract(ORDER)) == [[expected, expected]]
 
 
 @pytest.mark.parametrize(
@@ -132,5 +132,5 @@ def test_timestamps_enums_and_other_keys_become_what_avro_has(number: str) -> No
 )
 def test_values_of_these_types_are_never_coerced(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(InvalidRowsError, match=f"page 1, row 1, {says}") as invalid:
-        judged([page(order(**changes))], contract=ORDER_CONTRACT)
+        judged([page(order(**changes))], contract=Contract(ORDER))
     assert str(invalid.value).count("page 1, row 1") == 1
