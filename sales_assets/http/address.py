@@ -96,7 +96,7 @@ def check_address(value: str, setting: str, *, secret: bool = False, or_else: st
             # This validates an IPv6 address and the range of the port.
             parse_url(value)
             return value if secret else value.rstrip("/")
-    reason = reason or "no user name, password, query, fragment, port 0 or invalid character"
+    reason = reason or "without a user name, password, query, fragment or invalid character"
     raise InvalidAddressError(
         setting,
         None if secret or _MAY_HOLD_A_SECRET.search(value) else shown(value, 200),

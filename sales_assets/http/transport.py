@@ -65,7 +65,7 @@ class Limits(BaseModel):
 
 
 class Transport:
-    """Sends the requests of one client, which says what it takes; safe to share between threads."""
+    """Sends requests to one API; safe to share between threads."""
 
     def __init__(self, address: str, auth: requests.auth.AuthBase | None, limits: Limits) -> None:
         proxy = _proxy_for(address)
@@ -90,7 +90,8 @@ class Transport:
         # Copy a prepared request: preparing a new one takes as long as sending it.
         request = self._prepared.copy()
         request.url = requests.utils.requote_uri(address)
-        request.prepare_auth(self._auth)
+        if self._auth:
+            request = self._auth(request)
         if json is not None:
             request.method = "POST"
             request.prepare_body(None, None, json)
