@@ -3,13 +3,7 @@
 import dagster as dg
 
 from sales_assets import settings
-from sales_assets.feed.daily import (
-    RawConfig,
-    StgConfig,
-    daily_asset,
-    pages_by_day,
-    rows_by_day,
-)
+from sales_assets.feed.daily import RawConfig, StgConfig, daily_asset, pages_by_day, rows_by_day
 from sales_assets.feed.days import DailyPartitions
 from sales_assets.feed.stream import PagesByDay, RowsByDay
 from sales_assets.sales.api import SalesApi
@@ -18,7 +12,6 @@ from sales_assets.sales.sale import SALE, SALE_CONTRACT
 # Dagster needs these two settings when it imports an asset, so they are read here.
 _settings = settings.read()
 SALES_DAYS = DailyPartitions(_settings.sales_start_date, timezone="UTC")
-_DAYS_PER_RUN = _settings.sales_days_per_run
 _OWNERS = ["team:sales"]
 _TAGS = {"domain": "sales", "pii": "names_of_clients"}
 
@@ -34,7 +27,7 @@ SALES_SOURCE = dg.AssetSpec(
 
 @daily_asset(
     SALES_DAYS,
-    _DAYS_PER_RUN,
+    _settings.sales_days_per_run,
     SALE,
     deps=[SALES_SOURCE],
     group_name="sales",
@@ -57,7 +50,7 @@ def raw_sales(
 
 @daily_asset(
     SALES_DAYS,
-    _DAYS_PER_RUN,
+    _settings.sales_days_per_run,
     SALE,
     made_from=raw_sales.key,
     group_name="sales",

@@ -10,7 +10,6 @@ from sales_assets.feed.json_rows import (
     MAX_DEPTH,
     InvalidPageError,
     NoRowsError,
-    Repeated,
     rows_of_page,
     texts_of_rows,
     values_of_page,
@@ -20,12 +19,6 @@ from sales_assets_tests.helpers.growth import is_linear
 
 def nested(levels: int) -> str:
     return "[" * levels + "]" * levels
-
-
-def test_values_of_a_key_that_comes_twice_are_all_kept() -> None:
-    [row] = rows_of_page(b'[{"a": 1, "b": 2, "a": 3}]')
-    assert isinstance(row.value, Repeated)
-    assert row.value.values_of == {"a": [1, 3]}
 
 
 @pytest.mark.parametrize(

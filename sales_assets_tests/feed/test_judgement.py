@@ -18,11 +18,6 @@ def test_the_error_shows_ten_values_and_counts_all_rows_of_the_day() -> None:
     assert lines[-1].endswith(config_json("stg_sales", max_rejected_rows=26))
 
 
-def test_one_row_is_told_in_the_singular() -> None:
-    with pytest.raises(InvalidRowsError, match="1 of 2 rows is invalid; at most 0 are allowed"):
-        judged([page(sale(), sale(price="1"))])
-
-
 def test_a_limit_that_drops_most_of_a_day_is_not_offered() -> None:
     with pytest.raises(
         InvalidRowsError, match="most rows are invalid: compare the contract"

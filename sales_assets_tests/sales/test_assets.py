@@ -11,11 +11,7 @@ from sales_assets.feed.days import NoPartitionsError
 from sales_assets.feed.paging import FeedApiError
 from sales_assets.feed.stream import PagesByDay
 from sales_assets.sales.api import SalesApi
-from sales_assets.sales.assets import (
-    SALES_DAYS,
-    raw_sales,
-    stg_sales,
-)
+from sales_assets.sales.assets import SALES_DAYS, raw_sales, stg_sales
 from sales_assets.sales.sale import SALE
 from sales_assets.storage.changes import KeptRowsError
 from sales_assets_tests.helpers.evaluations import failed
@@ -25,15 +21,13 @@ from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 from sales_assets_tests.helpers.streams import bodies_of, days_of, stream_of, typed
 
-CONFIG = RawConfig()
 NEXT_DAY = "2022-08-10"
-RANGE = dg.PartitionKeyRange(DAY, NEXT_DAY)
 
 
 def test_raw_sales_is_the_pages_of_each_day_unread(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.days = {DAY: [page(sale())], NEXT_DAY: [page(sale()), page(sale(price=1))]}
-    context = dg.build_asset_context(partition_key_range=RANGE)
-    days = days_of(raw_sales(context=context, config=CONFIG, sales_api=sales_api))
+    context = dg.build_asset_context(partition_key_range=dg.PartitionKeyRange(DAY, NEXT_DAY))
+    days = days_of(raw_sales(context=context, config=RawConfig(), sales_api=sales_api))
     assert api.requests == []
     assert {day: bodies_of(stream) for day, stream in days.items()} == api.days
 
@@ -41,13 +35,10 @@ def test_raw_sales_is_the_pages_of_each_day_unread(api: ScriptedApi, sales_api: 
 def test_stg_sales_is_the_typed_rows_of_each_day() -> None:
     pages = {DAY: [page(sale(price=1)), page(sale(price=2))], NEXT_DAY: [b"[]"]}
     streams = PagesByDay({day: stream_of(bodies) for day, bodies in pages.items()})
-    days = days_of(
-        stg_sales(context=dg.build_asset_context(), config=StgConfig(), raw_sales=streams)
-    )
-    assert {day: list(stream) for day, stream in days.items()} == {
-        DAY: [typed(sale(price=1)), typed(sale(price=2))],
-        NEXT_DAY: [],
-    }
+    context = dg.build_asset_context()
+    days = days_of(stg_sales(context=context, config=StgConfig(), raw_sales=streams))
+    rows = {DAY: [typed(sale(price=1)), typed(sale(price=2))], NEXT_DAY: []}
+    assert {day: list(stream) for day, stream in days.items()} == rows
 
 
 def test_both_assets_say_which_columns_they_have() -> None:
@@ -55,10 +46,6 @@ def test_both_assets_say_which_columns_they_have() -> None:
         [metadata] = asset.metadata_by_key.values()
         columns = [column.name for column in metadata["dagster/column_schema"].columns]
         assert columns == [field["name"] for field in SALE.avro["fields"]]
-
-
-def test_the_first_partition_is_that_of_the_settings() -> None:
-    assert SALES_DAYS.get_first_partition_key() == DAY
 
 
 def test_a_day_of_raw_that_nobody_recorded_is_converted_and_stg_says_so(

@@ -1,6 +1,7 @@
 """The asset checks, on days as they come from HTTP, and on days that somebody has damaged."""
 
 import datetime
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -18,19 +19,21 @@ def test_a_day_without_sales_passes(pipeline: Pipeline, api: ScriptedApi) -> Non
     assert failed(pipeline.run()) == {}
 
 
-@pytest.mark.parametrize("field", ["client", "product"])
-def test_an_empty_text_is_an_error(pipeline: Pipeline, api: ScriptedApi, field: str) -> None:
-    api.days[DAY] = [page(sale(**{field: ""}), sale())]
+@pytest.mark.parametrize(
+    ("changes", "says", "severity"),
+    [
+        ({"client": ""}, "1 row without client or product", "ERROR"),
+        ({"product": ""}, "1 row without client or product", "ERROR"),
+        ({"price": 0}, "1 row with a price that is not positive", "WARN"),
+    ],
+)
+def test_an_empty_text_is_an_error_and_a_price_that_is_not_positive_a_warning(
+    pipeline: Pipeline, api: ScriptedApi, changes: dict[str, Any], says: str, severity: str
+) -> None:
+    api.days[DAY] = [page(sale(**changes), sale())]
     evaluation = pipeline.run()["stg_sales_rows_are_sales_of_the_day"][DAY]
-    assert evaluation.description == "1 row without client or product"
-    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.ERROR)
-
-
-def test_a_price_that_is_not_positive_is_a_warning(pipeline: Pipeline, api: ScriptedApi) -> None:
-    api.days[DAY] = [page(sale(price=0), sale(price=-1), sale())]
-    evaluation = pipeline.run()["stg_sales_rows_are_sales_of_the_day"][DAY]
-    assert evaluation.description == "2 rows with a price that is not positive"
-    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert evaluation.description == says
+    assert (evaluation.passed, evaluation.severity.value) == (False, severity)
 
 
 def test_a_row_of_another_day_is_an_error(pipeline: Pipeline) -> None:

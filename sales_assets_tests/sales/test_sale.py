@@ -25,11 +25,3 @@ def test_a_bad_value_is_refused_with_its_place(field: str, value: Any, reason: s
     pages = [page(sale()), page(sale(), sale(**{field: value}))]
     with pytest.raises(InvalidRowsError, match=rf"page 2, row 2, {field} = .*: .*{reason}"):
         judged(pages)
-
-
-@pytest.mark.parametrize("field", ["client", "purchase_date", "product", "price"])
-def test_a_missing_field_is_refused_with_its_place(field: str) -> None:
-    row = sale()
-    del row[field]
-    with pytest.raises(InvalidRowsError, match=f"page 1, row 1, {field}: missing"):
-        judged([page(row)])
