@@ -25,13 +25,10 @@ from sales_assets_tests.helpers.raw_server import (
 
 DRIPS = {
     "status line": (b"", b"H"),
-    "header": (HEAD + b"X: ", b"a"),
     "headers": (HEAD, b"A: b\r\n"),
     "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     "body": (HEAD + b"Content-Length: 100000\r\n\r\n", b"a"),
-    "body without a length": (HEAD + b"\r\n", b"a"),
     "chunks": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
-    "size of a chunk": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
     "trailers": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"A: b\r\n"),
     "error": (b"HTTP/1.1 500 No\r\nContent-Length: 1000\r\n\r\n", b"a"),
 }
