@@ -40,9 +40,7 @@ def serve(port: int, latency: float) -> None:
 class LimitedApi(SampleApi):
     """Takes 50 ms for an answer, and refuses more than ten requests at a time."""
 
-    def __init__(self) -> None:
-        super().__init__(TOKEN)
-        self._free = threading.Semaphore(10)
+    _free = threading.Semaphore(10)
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
         """Refuse, or answer in time."""
@@ -58,9 +56,7 @@ class LimitedApi(SampleApi):
 class OneAtATimeApi(SampleApi):
     """Takes 20 ms for an answer, one after the other."""
 
-    def __init__(self) -> None:
-        super().__init__(TOKEN)
-        self._turn = threading.Lock()
+    _turn = threading.Lock()
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
         """Answer when it is its turn."""

@@ -2,14 +2,14 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 
 class Comparison(NamedTuple):
     """Some cases to be compared with the first of them, each of which gives a figure."""
 
-    cases: dict[str, Callable[[], float]]
+    cases: Mapping[str, Callable[[], float]]
     rounds: int
     unit: str = "s"
 

@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from sales_assets.sample.api import SampleApi
-from sales_assets_tests.benchmark.apis import LimitedApi, OneAtATimeApi, server
+from sales_assets_tests.benchmark.apis import TOKEN, server
 from sales_assets_tests.benchmark.figures import Comparison
 from sales_assets_tests.benchmark.runs import CHECKED, FLOOR, OURS, materialize
 from sales_assets_tests.helpers.files import PROJECT
@@ -45,14 +46,11 @@ def on_postgres(days: int, rounds: int) -> Iterator[Comparison]:
 
         def configure(home: Path) -> None:
             deployed = yaml.safe_load((PROJECT / "deploy/dagster.yaml").read_text("utf-8"))
-            parts = {
-                name: {**deployed[name], "config": {"postgres_url": address}}
-                for name in deployed
-                if name.endswith("_storage")
-            }
-            (home / "dagster.yaml").write_text(
-                yaml.safe_dump({**parts, "telemetry": {"enabled": False}})
-            )
+            ours: dict[str, Any] = {"telemetry": {"enabled": False}}
+            for name in deployed:
+                if name.endswith("_storage"):
+                    ours[name] = {**deployed[name], "config": {"postgres_url": address}}
+            (home / "dagster.yaml").write_text(yaml.safe_dump(ours))
 
         def seconds(what: tuple[str, str], size: int) -> float:
             batches = {"DAGSTER_EVENT_BATCH_SIZE": str(size)}
@@ -64,33 +62,21 @@ def on_postgres(days: int, rounds: int) -> Iterator[Comparison]:
             (OURS, "raw_sales and stg_sales"),
             (CHECKED, "both with their checks"),
         ):
-            yield Comparison(
-                {
-                    f"{name}, event by event": partial(seconds, what, 0),
-                    f"{name}, by the batch": partial(seconds, what, 250),
-                },
-                rounds,
-            )
+            sizes = {"event by event": 0, "by the batch": 250}
+            cases = {f"{name}, {how}": partial(seconds, what, n) for how, n in sizes.items()}
+            yield Comparison(cases, rounds)
 
 
-def limited_api() -> Iterator[Comparison]:
-    """Call an API that refuses more than ten at a time, for long enough to make up for a pause."""
-    yield _limits(LimitedApi, 240, 10, 8, 16, None)
-
-
-def one_at_a_time_api() -> Iterator[Comparison]:
-    """Call an API that serves one request after the other."""
-    yield _limits(OneAtATimeApi, 60, 1, 8, None)
-
-
-def _limits(make_api: Callable[[], SampleApi], days: int, *limits: int | None) -> Comparison:
+def limits(
+    make_api: Callable[[str], SampleApi], days: int, *limits: int | None
+) -> Iterator[Comparison]:
     """Compare fixed limits of the requests under way with the default (None)."""
 
     def seconds(limit: int | None) -> float:
-        with make_api() as api:
+        with make_api(TOKEN) as api:
             config = {"url": api.url, **({"max_in_flight": limit} if limit else {})}
             options = json.dumps({"resources": {"sales_api": {"config": config}}})
             return materialize(OURS, days, api.url, ["--config-json", options])
 
     names = {limit: f"max_in_flight {limit}" if limit else "default" for limit in limits}
-    return Comparison({name: partial(seconds, limit) for limit, name in names.items()}, 1)
+    yield Comparison({name: partial(seconds, limit) for limit, name in names.items()}, 1)

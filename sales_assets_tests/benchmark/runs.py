@@ -27,13 +27,7 @@ def materialize(
 ) -> float:
     """Run `dagster asset materialize`; give the seconds from the start of the process to its end.
 
-    Args:
-        what: The module, and its assets.
-        days: How many, from the first one on.
-        url: The API.
-        options: More of the command.
-        configure: Writes `dagster.yaml`; that of this project unless given.
-        settings: More environment variables.
+    It has so many days of the assets of a module, in a home that `configure` sets up.
     """
     module, selection = what
     first, *_, last = [str(FIRST), *days_from(str(FIRST), days)]

@@ -18,10 +18,6 @@ def on_workers(days: int, latency: float) -> Iterator[Comparison]:
     """Compare one, two and three workers, which have ten days at a time.
 
     The daemon, which looks after backfills every half minute, is not timed.
-
-    Args:
-        days: The days of the backfill.
-        latency: Seconds before each page.
     """
     with running_engine(), ExitStack() as stack:
         have_base_images()

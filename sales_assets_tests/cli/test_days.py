@@ -41,7 +41,6 @@ def test_the_command_names_each_day_that_differs(
     [
         (["verify"], "", 2, "DAGSTER_HOME is not set"),
         (["verify"], "/not/here", 2, '$DAGSTER_HOME "/not/here"'),
-        (["status"], "/not/here", 2, '$DAGSTER_HOME "/not/here"'),
         (["verify"], None, 1, "nothing to compare"),
         (
             ["verify", "--from", DAYS[1], "--to", DAYS[0]],

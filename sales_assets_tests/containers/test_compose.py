@@ -29,12 +29,9 @@ def test_http_jobs_are_done_for_those_who_have_the_token(containers: Containers)
     day = "2022-08-09"
     raw_dir = f"/data/http_storage/raw/sales/{day}"
     stg_dir = f"/data/http_storage/stg/sales/{day}"
-    bodies = {
-        8081: {"date": day, "raw_dir": raw_dir},
-        8082: {"raw_dir": raw_dir, "stg_dir": stg_dir},
-    }
+    raw, stg = {"date": day, "raw_dir": raw_dir}, {"raw_dir": raw_dir, "stg_dir": stg_dir}
     header = {"Authorization": f"Bearer {containers.secrets['SALES_HTTP_TOKEN']}"}
-    for port, body in bodies.items():
+    for port, body in ((8081, raw), (8082, stg)):
         url = f"http://{ADDRESS}:{port}/"
         assert requests.post(url, json=body, timeout=60).status_code == 401
         assert requests.post(url, json=body, headers=header, timeout=60).status_code == 201
@@ -60,7 +57,6 @@ print(count)
 
 
 def rides(containers: Containers) -> int:
-    """Count the rides that are stored."""
     return int(containers.run("pull-rides", "python", "-c", COUNT_RIDES))
 
 

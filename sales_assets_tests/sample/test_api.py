@@ -45,7 +45,6 @@ def test_the_client_gets_a_whole_day_of_sales(sample: SampleApi) -> None:
         ("page=1", 400),
         (f"date={DAY}&page=x", 400),
     ],
-    ids=["past the end", "bad day", "no day", "bad page"],
 )
 def test_a_query_without_a_page_is_refused(sample: SampleApi, query: str, status: int) -> None:
     assert get(sample, query) == status
