@@ -4,8 +4,8 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from shutil import rmtree
@@ -37,13 +37,6 @@ DAYS = ("2022-08-10", "2022-08-11", "2022-08-12", "2022-08-13")
 
 
 @pytest.fixture(scope="module")
-def held_api() -> Iterator[HeldApi]:
-    """The API of all servers here."""
-    with HeldApi() as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
 def shared(held_api: HeldApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpJobs]:
     """A server of two runs at a time, which no test stops."""
     directory = tmp_path_factory.mktemp("shared")
@@ -57,9 +50,9 @@ def at_work(jobs: HttpJobs) -> list[Path]:
     return [*work.iterdir()] if work.exists() else []
 
 
-def locked(jobs: HttpJobs) -> int:
-    """Count the days whose requests were accepted."""
-    return sum(map(is_lock, at_work(jobs)))
+def locks(jobs: HttpJobs) -> list[Path]:
+    """List the locks of the days whose requests were accepted: their names are made of those."""
+    return [path for path in at_work(jobs) if UUID(path.name).version == 5]
 
 
 def hold(api: HeldApi, day: str) -> None:
@@ -69,7 +62,27 @@ def hold(api: HeldApi, day: str) -> None:
 
 
 def release(api: HeldApi, day: str) -> None:
-    api.held.pop(day).set()
+    api.held.pop(day, Event()).set()
+
+
+@contextmanager
+def held_run(api: HeldApi, jobs: HttpJobs, day: str = DAY) -> Iterator["Future[requests.Response]"]:
+    """Have a run that waits for the API until the day is released."""
+    hold(api, day)
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(jobs.raw, day)
+        try:
+            assert api.waiting.wait(60)
+            yield running
+        finally:
+            release(api, day)
+
+
+def statuses(jobs: HttpJobs) -> dict[str, dg.DagsterRunStatus]:
+    """Give the status of the last run of each day."""
+    with jobs.instance() as instance:
+        runs = instance.get_runs(ascending=True)
+        return {run.tags["dagster/partition"]: run.status for run in runs}
 
 
 def test_runs_go_side_by_side_and_the_rest_waits_in_order(
@@ -81,7 +94,7 @@ def test_runs_go_side_by_side_and_the_rest_waits_in_order(
         for number, day in enumerate(DAYS, 1):
             hold(held_api, day)
             answers.append(pool.submit(shared.raw, day))
-            wait_for("its lock", lambda number=number: locked(shared) >= number)  # type: ignore[misc]
+            wait_for("its lock", lambda number=number: len(locks(shared)) >= number)  # type: ignore[misc]
             if number == 2:
                 wait_for("two runs", lambda: set(held_api.asked) == set(DAYS[:2]))
         for day, answer, next_day in zip_longest(DAYS, answers, DAYS[2:]):
@@ -98,14 +111,10 @@ def test_a_run_that_is_killed_is_500_and_failed_in_dagster_and_the_server_lives(
 ) -> None:
     assert shared.raw(DAY).status_code == 201
     before = tree(shared.storage / "raw")
-    hold(held_api, DAY)
-    with ThreadPoolExecutor() as pool:
-        running = pool.submit(shared.raw, DAY)
-        assert held_api.waiting.wait(60)
+    with held_run(held_api, shared) as running:
         [run] = shared.runs()
         os.kill(run, signal.SIGKILL)
         response = running.result()
-    release(held_api, DAY)
     assert response.status_code == 500
     assert response.json()["run_id"] in response.json()["message"]
     assert shared.status_of(response) == FAILURE
@@ -122,11 +131,8 @@ def test_a_run_that_is_killed_is_500_and_failed_in_dagster_and_the_server_lives(
 def test_what_somebody_else_does_in_the_work_directory_is_no_fault_of_the_server(
     shared: HttpJobs, held_api: HeldApi, change: Callable[[Path], object], status: int
 ) -> None:
-    hold(held_api, DAY)
-    with ThreadPoolExecutor() as pool:
-        running = pool.submit(shared.raw, DAY)
-        assert held_api.waiting.wait(60)
-        [lock] = filter(is_lock, at_work(shared))
+    with held_run(held_api, shared) as running:
+        [lock] = locks(shared)
         change(lock)
         release(held_api, DAY)
         assert running.result().status_code == status
@@ -134,47 +140,31 @@ def test_what_somebody_else_does_in_the_work_directory_is_no_fault_of_the_server
     assert at_work(shared) == []
 
 
-def is_lock(path: Path) -> bool:
-    """Tell a lock, whose name is made of that of its day, from a place to work in."""
-    return UUID(path.name).version == 5
-
-
 def test_two_servers_of_one_storage_do_not_write_a_day_at_once(
     shared: HttpJobs, held_api: HeldApi
 ) -> None:
-    day = "2022-08-15"
-    hold(held_api, day)
-    directory = shared.storage.parent
+    directory, settings = shared.storage.parent, api_settings(held_api)
     with (
-        running_http_jobs(
-            directory, "--only", "stg", name="second", **api_settings(held_api)
-        ) as second,
-        ThreadPoolExecutor() as pool,
+        held_run(held_api, shared) as running,
+        running_http_jobs(directory, "--only", "stg", name="second", **settings) as second,
     ):
-        running = pool.submit(shared.raw, day)
-        assert held_api.waiting.wait(60)
-        refused = second.stg(day)
-        release(held_api, day)
+        for refused in (shared.raw(DAY), shared.stg(DAY), second.stg(DAY)):
+            assert refused.status_code == 409
+            assert "another request" in refused.json()["message"]
+        release(held_api, DAY)
         assert running.result().status_code == 201
-        assert refused.status_code == 409
-        assert second.stg(day).status_code == 201
+        assert second.stg(DAY).status_code == 201
 
 
 def test_a_server_that_is_killed_takes_its_runs_with_it_and_leaves_no_lock(
     held_api: HeldApi, tmp_path: Path
 ) -> None:
     settings = api_settings(held_api)
-    hold(held_api, DAY)
-    with ThreadPoolExecutor() as pool, running_http_jobs(tmp_path, **settings) as jobs:
-        pool.submit(jobs.raw, DAY)
-        assert held_api.waiting.wait(60)
+    with running_http_jobs(tmp_path, **settings) as jobs, held_run(held_api, jobs):
         fork_server, [run] = jobs.fork_server(), jobs.runs()
         os.kill(jobs.process.pid, signal.SIGKILL)
         wait_for("the end of all", lambda: not is_alive(fork_server) and not is_alive(run))
-        release(held_api, DAY)
-        with jobs.instance() as instance:
-            [record] = instance.get_runs()
-        assert record.status == FAILURE
+        assert statuses(jobs) == {DAY: FAILURE}
     with running_http_jobs(tmp_path, name="again", **settings) as jobs:
         assert jobs.raw(DAY).status_code == 201
         assert at_work(jobs) == []
@@ -184,17 +174,12 @@ def test_what_a_server_left_that_was_killed_with_its_runs_has_failed_at_the_next
     held_api: HeldApi, tmp_path: Path
 ) -> None:
     settings = api_settings(held_api)
-    held_api.asked.clear()
-    hold(held_api, DAYS[0])
-    hold(held_api, DAYS[1])
     with (
-        ThreadPoolExecutor() as pool,
         running_http_jobs(tmp_path, **settings) as killed,
         running_http_jobs(tmp_path, name="living", **settings) as living,
+        held_run(held_api, killed, DAYS[0]),
+        held_run(held_api, living, DAYS[1]) as running,
     ):
-        pool.submit(killed.raw, DAYS[0])
-        running = pool.submit(living.raw, DAYS[1])
-        wait_for("both", lambda: {*DAYS[:2]} <= {*held_api.asked})
         [run] = killed.runs()
         # So that it cannot notice.
         os.kill(run, signal.SIGSTOP)
@@ -225,27 +210,18 @@ def test_a_run_of_the_server_that_was_started_again_in_dagster_is_left_alone(
             assert statuses(jobs) == {DAYS[0]: STARTED}
 
 
-def statuses(jobs: HttpJobs) -> dict[str, dg.DagsterRunStatus]:
-    """Give the status of the last run of each day."""
-    with jobs.instance() as instance:
-        runs = instance.get_runs(ascending=True)
-        return {run.tags["dagster/partition"]: run.status for run in runs}
-
-
 @pytest.mark.parametrize("hangs", [False, True], ids=["busy", "hanging"])
 def test_runs_that_do_not_end_in_time_are_killed_when_the_server_stops(
     held_api: HeldApi, tmp_path: Path, hangs: bool
 ) -> None:
-    hold(held_api, DAYS[0])
     options = ("--jobs", "1", "--stop-within", "0.1")
     with (
         ThreadPoolExecutor() as pool,
         running_http_jobs(tmp_path, *options, **api_settings(held_api)) as jobs,
+        held_run(held_api, jobs) as running,
     ):
-        running = pool.submit(jobs.raw, DAYS[0])
-        assert held_api.waiting.wait(60)
         waiting = pool.submit(jobs.raw, DAYS[1])
-        wait_for("both", lambda: locked(jobs) == 2)
+        wait_for("both", lambda: len(locks(jobs)) == 2)
         [run] = jobs.runs()
         if hangs:
             os.kill(run, signal.SIGSTOP)
@@ -255,7 +231,6 @@ def test_runs_that_do_not_end_in_time_are_killed_when_the_server_stops(
         assert jobs.status_of(running.result()) == FAILURE
         assert jobs.process.wait(60) == 0
         assert not is_alive(run)
-    release(held_api, DAYS[0])
     assert not (tmp_path / "storage" / "raw").exists()
 
 
@@ -268,7 +243,7 @@ def test_a_fork_server_that_hangs_does_not_keep_the_server_from_ending(tmp_path:
         fork_server = jobs.fork_server()
         os.kill(fork_server, signal.SIGSTOP)
         pool.submit(jobs.raw, DAY)
-        wait_for("its lock", lambda: locked(jobs) == 1)
+        wait_for("its lock", lambda: locks(jobs))
         jobs.process.terminate()
         assert jobs.process.wait(60) == 1
         os.kill(fork_server, signal.SIGKILL)
@@ -287,13 +262,10 @@ def test_a_fork_server_that_is_killed_is_started_again(tmp_path: Path) -> None:
 def test_on_sigterm_and_ctrl_c_what_runs_gets_its_answer_and_what_comes_gets_503(
     held_api: HeldApi, tmp_path: Path, number: signal.Signals
 ) -> None:
-    hold(held_api, DAY)
     with (
-        ThreadPoolExecutor() as pool,
         running_http_jobs(tmp_path, **api_settings(held_api)) as jobs,
+        held_run(held_api, jobs) as running,
     ):
-        running = pool.submit(jobs.raw, DAY)
-        assert held_api.waiting.wait(60)
         # A terminal sends Ctrl-C to all processes of the group.
         (os.killpg if number == signal.SIGINT else os.kill)(jobs.process.pid, number)
         wait_for("503", lambda: jobs.raw(DAYS[0]).status_code == 503)
@@ -322,7 +294,7 @@ def test_60_jobs_and_500_idle_connections_do_not_keep_health_from_answering(
         stack.callback(jobs.process.kill)
         for number, day in enumerate(days[:60]):
             pool.submit(jobs.raw if number % 2 else jobs.stg, day)
-        wait_for("60 jobs", lambda: locked(jobs) == 60)
+        wait_for("60 jobs", lambda: len(locks(jobs)) == 60)
         for _ in range(500):
             for url in jobs.urls.values():
                 place = ("127.0.0.1", urlsplit(url).port)
