@@ -92,18 +92,15 @@ def removing(path: str) -> Damage:
     return lambda pipeline: remove(pipeline.base / path)
 
 
-def writing(path: str, text: str = "{}\n") -> Damage:
-    """Put a file somewhere, or change the one that is there."""
+def writing(*paths: str, text: str = "{}\n") -> Damage:
+    """Put files somewhere, or change those that are there."""
 
     def write(pipeline: Pipeline) -> None:
-        (pipeline.base / path).parent.mkdir(exist_ok=True)
-        (pipeline.base / path).write_text(text)
+        for path in paths:
+            (pipeline.base / path).parent.mkdir(exist_ok=True)
+            (pipeline.base / path).write_text(text)
 
     return write
-
-
-def lose_rows(pipeline: Pipeline) -> None:
-    AvroFile(SALE.avro).write([], pipeline.stg().parent, STEM)
 
 
 def kill_a_run(pipeline: Pipeline) -> None:
@@ -116,12 +113,8 @@ def move_a_byte(pipeline: Pipeline) -> None:
     two.write_bytes(b"\n" + two.read_bytes())
 
 
-def drop(pipeline: Pipeline) -> None:
-    for layer in ("raw", "stg", "quarantine"):
-        (pipeline.base / layer / "sales" / DAY / ".DS_Store").touch()
-    (pipeline.base / "raw/sales/._x").touch()
-    (pipeline.base / "raw/sales/lost+found").mkdir()
-    (pipeline.base / WORK / ".nfs123").touch()
+def lose_rows(pipeline: Pipeline) -> None:
+    AvroFile(SALE.avro).write([], pipeline.stg().parent, STEM)
 
 
 def lose_quarantine(pipeline: Pipeline) -> None:
@@ -135,6 +128,15 @@ def link_quarantines(pipeline: Pipeline) -> None:
     (pipeline.base / "quarantine").symlink_to("x")
 
 
+def renew_raw(pipeline: Pipeline) -> None:
+    pipeline.api.days[DAY] = [page(sale(price=3), sale(price="1"))]
+    pipeline.run(selection=dg.AssetSelection.assets(raw_sales))
+
+
+DROPPINGS = [
+    *(f"{layer}/sales/{DAY}/.DS_Store" for layer in ("raw", "stg", "quarantine")),
+    *("raw/sales/._x", "raw/sales/lost+found", f"{WORK}/.nfs123"),
+]
 DAMAGE: dict[str, tuple[Damage, list[tuple[str, str]]]] = {
     "raw missing": (removing(f"raw/sales/{DAY}"), [("raw_sales", "missing")]),
     "stg missing": (removing(f"stg/sales/{DAY}"), [("stg_sales", "missing")]),
@@ -144,18 +146,19 @@ DAMAGE: dict[str, tuple[Damage, list[tuple[str, str]]]] = {
         [("raw_sales", "unrecorded")] * len(DAYS),
     ),
     "a byte changed": (
-        writing(RAW, page(sale(), sale(price="2")).decode()),
+        writing(RAW, text=page(sale(), sale(price="2")).decode()),
         [("raw_sales", "bytes changed")],
     ),
     "bytes moved from one page to the next": (move_a_byte, [("raw_sales", "bytes changed")]),
     "rows lost": (lose_rows, [("stg_sales", "bytes changed"), ("stg_sales", "rows differ")]),
+    "raw is newer": (renew_raw, [("stg_sales", "outdated")]),
     "an Avro file cut short": (
         lambda pipeline: os.truncate(pipeline.stg(), pipeline.stg().stat().st_size - 20),
         [("stg_sales", "damaged")],
     ),
     "leftovers of a killed run": (kill_a_run, [("storage", "leftovers")]),
     "droppings of the system": (
-        drop,
+        writing(*DROPPINGS),
         [("quarantine", "system files"), *[("storage", "system files")] * 3],
     ),
     "quarantine lost between two renames": (lose_quarantine, [("storage", "leftovers")]),
@@ -176,16 +179,19 @@ DAMAGE: dict[str, tuple[Damage, list[tuple[str, str]]]] = {
         writing(QUARANTINE.replace(DAY, "2022-08-20")),
         [("quarantine", "leftovers")],
     ),
-    **{
-        f"a foreign file {path}": (writing(path), [(where, "foreign files")])
-        for path, where in {
-            f"raw/sales/{DAY}/notes.txt": "raw_sales",
-            f"stg/sales/{DAY}/.hidden": "stg_sales",
-            f"quarantine/sales/{DAY}/x": "quarantine",
-            "raw/sales/notes.txt": "storage",
-            f"{WORK}/notes": "storage",
-        }.items()
-    },
+    "foreign files": (
+        writing(
+            f"raw/sales/{DAY}/notes.txt",
+            f"stg/sales/{DAY}/.hidden",
+            f"quarantine/sales/{DAY}/x",
+            "raw/sales/notes.txt",
+            f"{WORK}/notes",
+        ),
+        [
+            *((where, "foreign files") for where in ("quarantine", "raw_sales", "stg_sales")),
+            *[("storage", "foreign files")] * 2,
+        ],
+    ),
 }
 
 
@@ -308,12 +314,6 @@ def test_a_day_of_another_schema_is_named_in_one_line(stored: Pipeline) -> None:
     assert "\n" not in str(difference)
 
 
-def test_a_day_that_was_made_from_an_older_raw_is_outdated(stored: Pipeline) -> None:
-    stored.api.days[DAY] = [page(sale(price=3), sale(price="1"))]
-    stored.run(selection=dg.AssetSelection.assets(raw_sales))
-    assert kinds(found(stored)) == [("stg_sales", "outdated")]
-
-
 def test_fixing_records_whole_days_and_sweeps_leftovers_and_changes_no_day(
     stored: Pipeline,
 ) -> None:
@@ -343,6 +343,13 @@ def test_a_run_that_is_alive_is_not_a_leftover(stored: Pipeline) -> None:
         assert found(stored, fix=True) == []
 
 
+def test_a_day_of_raw_without_stg_is_named(pipeline: Pipeline) -> None:
+    pipeline.run(DAY, selection=dg.AssetSelection.assets(raw_sales))
+    [difference] = found(pipeline)
+    assert (difference.where, difference.kind) == ("stg_sales", "missing")
+    assert difference.detail == "raw_sales has this day: materialize stg_sales"
+
+
 def test_marks_of_an_object_store_are_leftovers_that_stay() -> None:
     base = UPath("memory://marks-of-a-test")
     mark = base / ".work/raw/sales/D"
@@ -350,10 +357,3 @@ def test_marks_of_an_object_store_are_leftovers_that_stay() -> None:
     mark.write_bytes(b"x")
     directories_of(base).sweep()
     assert directories_of(base).leftovers() == [".work/raw/sales/D"]
-
-
-def test_a_day_of_raw_without_stg_is_named(pipeline: Pipeline) -> None:
-    pipeline.run(DAY, selection=dg.AssetSelection.assets(raw_sales))
-    [difference] = found(pipeline)
-    assert (difference.where, difference.kind) == ("stg_sales", "missing")
-    assert difference.detail == "raw_sales has this day: materialize stg_sales"

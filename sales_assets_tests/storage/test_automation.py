@@ -19,34 +19,38 @@ STG = dg.AssetSelection.assets(stg_sales)
 
 
 class Automation:
-    """The ticks of the automation sensor."""
+    """The sensor, off until its first tick, and what goes on beside it."""
 
     def __init__(self, pipeline: Pipeline) -> None:
-        """Switch it on before its first tick."""
+        """Let stg_sales follow raw_sales."""
         raw, stg = layers_of(FEED, pipeline.resources)
         following = stg_sales.map_asset_specs(
             lambda spec: spec.replace_attributes(automation_condition=follows_its_source(stg, raw))
         )
-        self._definitions = dg.Definitions(
-            assets=[raw_sales, following], resources=pipeline.resources
-        )
-        self._instance = pipeline.instance
+        self._definitions = dg.Definitions([raw_sales, following], resources=pipeline.resources)
+        self._pipeline = pipeline
         self._cursor: dg.AssetDaemonCursor | None = None
 
     def begin(self, asset: dg.AssetsDefinition, first: str, last: str) -> None:
         """Have a run begin that does not get anywhere."""
-        self._instance.create_run_for_job(
+        self._pipeline.instance.create_run_for_job(
             self._definitions.resolve_implicit_global_asset_job_def(),
             asset_selection=frozenset([asset.key]),
             tags=range_tags(first, last),
             status=dg.DagsterRunStatus.STARTED,
         )
 
+    def renew(self, day: str) -> None:
+        """Have the API return other sales for a day, and pull it in a run of its own."""
+        days = self._pipeline.api.days
+        days[day] = [page(sale(purchase_date=day, price=7)), *days[day]]
+        self._pipeline.run(day, day, RAW)
+
     def tick(self) -> Sequence[str]:
         """Give the days of stg_sales that are requested now."""
         result = dg.evaluate_automation_conditions(
             self._definitions,
-            self._instance,
+            self._pipeline.instance,
             asset_selection=dg.AssetSelection.assets(*BOTH),
             cursor=self._cursor,
         )
@@ -54,24 +58,20 @@ class Automation:
         return sorted(filter(None, result.get_requested_partitions(stg_sales.key)))
 
 
-def renew(pipeline: Pipeline, *days: str) -> None:
-    """Have the API return other sales for these days, and pull each in a run of its own."""
-    for day in days:
-        pipeline.api.days[day] = [page(sale(purchase_date=day, price=7)), *pipeline.api.days[day]]
-        pipeline.run(day, day, RAW)
-
-
 @pytest.fixture
 def automation(pipeline: Pipeline) -> Automation:
-    """The sensor, off until its first tick."""
+    """The sensor of the pipeline."""
     return Automation(pipeline)
 
 
-def test_days_whose_raw_is_newer_when_it_is_switched_on_are_converted(
-    pipeline: Pipeline, automation: Automation
+@pytest.mark.parametrize("is_on", [False, True])
+def test_raw_that_is_stored_again_right_after_a_run_of_both_assets_is_followed(
+    pipeline: Pipeline, automation: Automation, is_on: bool
 ) -> None:
+    if is_on:
+        automation.tick()
     pipeline.run(DAYS[0], DAYS[-1])
-    renew(pipeline, DAYS[1])
+    automation.renew(DAYS[1])
     assert automation.tick() == [DAYS[1]]
 
 
@@ -100,15 +100,6 @@ def test_a_day_whose_raw_is_as_it_was_is_left_alone(
     assert automation.tick() == []
     pipeline.run(DAYS[1], DAYS[1], RAW)
     assert automation.tick() == []
-
-
-def test_raw_that_is_stored_again_right_after_a_run_of_both_assets_is_followed(
-    pipeline: Pipeline, automation: Automation
-) -> None:
-    automation.tick()
-    pipeline.run(DAYS[0], DAYS[-1])
-    renew(pipeline, DAYS[1])
-    assert automation.tick() == [DAYS[1]]
 
 
 @pytest.mark.parametrize("asset", BOTH, ids=["raw", "stg"])
@@ -145,7 +136,7 @@ def test_a_day_whose_conversion_failed_is_not_tried_again_before_its_raw_is_new(
     (pipeline.raw() / f"sales_{DAYS[0]}_1.json").write_bytes(b"[")
     pipeline.run(DAYS[0], DAYS[0], STG)
     assert [automation.tick(), automation.tick()] == [[], []]
-    renew(pipeline, DAYS[0])
+    automation.renew(DAYS[0])
     assert automation.tick() == [DAYS[0]]
 
 

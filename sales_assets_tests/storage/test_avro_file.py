@@ -10,33 +10,30 @@ import pytest
 from sales_assets.sales.sale import SALE
 from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.files import InvalidPartitionError
-from sales_assets_tests.helpers.files import tree
-from sales_assets_tests.helpers.rows import DAY, sale
+from sales_assets_tests.helpers.rows import sale
 from sales_assets_tests.helpers.streams import typed
 
-STEM = f"sales_{DAY}"
-
-
+AVRO = AvroFile(SALE.avro)
 ROW = typed(sale())
 
 
-def avro_rows(count: int) -> list[dict[str, Any]]:
-    return [{**ROW, "client": f"client {number}", "price": number} for number in range(count)]
+def written(directory: Path, count: int) -> Path:
+    """Write so many different rows."""
+    directory.mkdir()
+    AVRO.write([{**ROW, "price": number} for number in range(count)], directory, "sales")
+    return directory / "sales.avro"
 
 
-@pytest.mark.parametrize("names", [[], ["sales.avro"]], ids=" ".join)
-def test_a_directory_that_is_not_a_day_of_avro_is_refused(tmp_path: Path, names: list[str]) -> None:
-    for name in names:
-        (tmp_path / name).write_bytes(b"")
+@pytest.mark.parametrize("name", ["", "other.avro"])
+def test_a_directory_that_is_not_a_day_of_avro_is_refused(tmp_path: Path, name: str) -> None:
+    if name:
+        (tmp_path / name).touch()
     with pytest.raises(InvalidPartitionError, match="materialize this partition again"):
-        AvroFile(SALE.avro).files(tmp_path, STEM)
+        AVRO.files(tmp_path, "sales")
 
 
 def test_blocks_of_two_versions_do_not_fit_each_other(tmp_path: Path) -> None:
-    for count in (5_000, 5_001):
-        (tmp_path / str(count)).mkdir()
-        AvroFile(SALE.avro).write(avro_rows(count), tmp_path / str(count), STEM)
-    old, new = (path.read_bytes() for path in sorted(tmp_path.rglob("*.avro")))
+    old, new = (written(tmp_path / str(count), count).read_bytes() for count in (20_000, 20_001))
     mixed = tmp_path / "mixed.avro"
     mixed.write_bytes(old[: len(old) // 2] + new[len(old) // 2 :])
     with mixed.open("rb") as file, pytest.raises(ValueError, match="sync"):
@@ -44,20 +41,18 @@ def test_blocks_of_two_versions_do_not_fit_each_other(tmp_path: Path) -> None:
 
 
 def test_rows_come_back_as_they_were_and_give_the_same_bytes_again(tmp_path: Path) -> None:
-    avro = AvroFile(SALE.avro)
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        avro.write(iter(avro_rows(5_000)), tmp_path / name, STEM)
-    assert tree(tmp_path / "a") == tree(tmp_path / "b")
-    assert list(avro.read(avro.files(tmp_path / "a", STEM))) == avro_rows(5_000)
+    one, other = (written(tmp_path / name, 5_000) for name in ("a", "b"))
+    assert one.read_bytes() == other.read_bytes()
+    prices = [row["price"] for row in AVRO.read(AVRO.files(tmp_path / "a", "sales"))]
+    assert prices == [*range(5_000)]
 
 
 @pytest.mark.parametrize(("rows", "codec"), [([ROW], "deflate"), ([], "null")])
 def test_a_file_is_typed_and_deflated_unless_it_has_no_rows(
     tmp_path: Path, rows: list[dict[str, Any]], codec: str
 ) -> None:
-    AvroFile(SALE.avro).write(rows, tmp_path, STEM)
-    with (tmp_path / f"{STEM}.avro").open("rb") as file:
+    AVRO.write(rows, tmp_path, "sales")
+    with (tmp_path / "sales.avro").open("rb") as file:
         reader = fastavro.reader(file)
         assert reader.metadata["avro.codec"] == codec
         assert json.loads(reader.metadata["avro.schema"])["fields"] == SALE.avro["fields"]

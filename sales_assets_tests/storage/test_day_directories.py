@@ -1,7 +1,6 @@
-"""Where the days of assets lie, and what is said of one that is stored."""
+"""Where the days of assets lie, and what is recorded of them."""
 
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -19,21 +18,15 @@ from sales_assets_tests.helpers.rows import DAY
 KEY = dg.AssetKey("raw_things")
 
 
-EACH_WAY = pytest.mark.parametrize("way", ["recorded", "known"])
-
-
 @pytest.fixture
 def days(tmp_path: Path) -> DayDirectories:
-    """A storage that holds a day of two pages."""
-    directory = tmp_path / "raw/things" / DAY
-    directory.mkdir(parents=True)
-    (directory / f"things_{DAY}_1.json").write_bytes(b"[1, 2]")
-    (directory / f"things_{DAY}_2.json").write_bytes(b"[3]")
-    return DayDirectories(str(tmp_path), JsonPages())
+    """A storage without a day."""
+    return DayDirectories(str(tmp_path), JsonPages(), has_quarantine=True)
 
 
-def test_assets_of_one_name_with_different_prefixes_share_no_directory(tmp_path: Path) -> None:
-    days = DayDirectories(str(tmp_path), JsonPages())
+def test_assets_of_one_name_with_different_prefixes_share_no_directory(
+    days: DayDirectories, tmp_path: Path
+) -> None:
     keys = [dg.AssetKey(["a", "raw_things"]), dg.AssetKey(["b", "raw_things"]), KEY]
     assert [days.place(key, DAY) for key in keys] == [
         (tmp_path / "raw" / prefix / "things" / DAY, f"things_{DAY}") for prefix in ("a", "b", "")
@@ -53,65 +46,44 @@ def test_assets_of_one_name_with_different_prefixes_share_no_directory(tmp_path:
     ],
 )
 def test_two_layers_of_one_directory_are_refused(
-    tmp_path: Path, other: list[str], has_quarantine: bool
+    days: DayDirectories, other: list[str], has_quarantine: bool
 ) -> None:
-    storage = DayDirectories(str(tmp_path), JsonPages(), has_quarantine=True)
-    more = DayDirectories(str(tmp_path), JsonPages(), has_quarantine=has_quarantine)
-    days = dg.DailyPartitionsDefinition(DAY)
-    layers = [
-        Layer(KEY, days, storage),
-        Layer(dg.AssetKey(["a", "b", "raw_things"]), days, storage),
-    ]
+    partitions = dg.DailyPartitionsDefinition(DAY)
+    more = DayDirectories(str(days.base), JsonPages(), has_quarantine=has_quarantine)
+    keys = [KEY, dg.AssetKey(["a", "b", "raw_things"])]
+    layers = [Layer(key, partitions, days) for key in keys]
     assert kept_apart(layers) == layers
     with pytest.raises(SharedDirectoryError, match=r"would both store days in .*: rename one"):
-        kept_apart([*layers, Layer(dg.AssetKey(other), days, more)])
-
-
-def test_a_stored_day_is_described_with_its_place(days: DayDirectories, tmp_path: Path) -> None:
-    metadata = days.metadata(KEY, DAY)
-    assert (metadata["dagster/row_count"], metadata["files"], metadata["bytes"]) == (3, 2, 9)
-    assert metadata["path"].value == str(tmp_path / "raw/things" / DAY)
+        kept_apart([*layers, Layer(dg.AssetKey(other), partitions, more)])
 
 
 def test_a_day_that_was_never_stored_is_named(days: DayDirectories) -> None:
-    with pytest.raises(MissingPartitionError, match=r"has no day 2022-08-10 .*materialize"):
-        days.metadata(KEY, "2022-08-10")
+    with pytest.raises(MissingPartitionError, match=r"has no day 2022-08-09 .*materialize"):
+        days.metadata(KEY, DAY)
 
 
-def record(instance: dg.DagsterInstance, **metadata: Any) -> None:
-    instance.report_runless_asset_event(
-        dg.AssetMaterialization(KEY, partition=DAY, metadata=metadata)
-    )
+def record(days: DayDirectories, instance: dg.DagsterInstance, digest: str) -> None:
+    metadata = {"dagster/row_count": 1, "sha256": digest, **days.path(KEY, DAY)}
+    instance.report_runless_asset_event(dg.AssetMaterialization(KEY, None, metadata, DAY))
 
 
-@EACH_WAY
-def test_what_is_recorded_of_a_day_meanwhile_is_found(
-    days: DayDirectories, instance: dg.DagsterInstance, way: str
-) -> None:
-    recorded = getattr(days, way)
-    assert recorded(instance, KEY, [DAY]) == {}
-    metadata = days.metadata(KEY, DAY)
-    record(instance, **metadata)
-    assert recorded(instance, KEY, [DAY])[DAY]["sha256"] == metadata["sha256"]
-    record(instance, **{**metadata, "sha256": "another"})
-    assert recorded(instance, KEY, [DAY])[DAY]["sha256"] == "another"
-
-
-@EACH_WAY
-def test_what_is_recorded_in_another_instance_is_not_taken_for_that_of_this_one(
-    days: DayDirectories, instance: dg.DagsterInstance, way: str
-) -> None:
-    recorded = getattr(days, way)
-    with dg.DagsterInstance.ephemeral() as other:
-        for one, digest in ((instance, "here"), (other, "there")):
-            record(one, **{**days.metadata(KEY, DAY), "sha256": digest})
-        found = [recorded(one, KEY, [DAY])[DAY]["sha256"] for one in (instance, other)]
-    assert found == ["here", "there"]
-
-
-def test_a_record_that_is_known_is_not_fetched_again(
+def test_what_is_known_of_a_day_is_fetched_again_only_after_something_was_recorded(
     days: DayDirectories, instance: dg.DagsterInstance
 ) -> None:
-    record(instance, **days.metadata(KEY, DAY))
-    first, second = (days.known(instance, KEY, [DAY, "2022-08-10"])[DAY] for _ in range(2))
-    assert first is second
+    assert days.known(instance, KEY, [DAY]) == {}
+    record(days, instance, "1")
+    known = days.known(instance, KEY, [DAY])[DAY]
+    assert known["sha256"] == "1"
+    assert days.known(instance, KEY, [DAY])[DAY] is known
+    record(days, instance, "2")
+    assert days.known(instance, KEY, [DAY])[DAY]["sha256"] == "2"
+
+
+def test_what_is_recorded_in_another_instance_is_not_taken_for_that_of_this_one(
+    days: DayDirectories, instance: dg.DagsterInstance
+) -> None:
+    with dg.DagsterInstance.ephemeral() as other:
+        for one, digest in ((instance, "here"), (other, "there")):
+            record(days, one, digest)
+        known = [days.known(one, KEY, [DAY])[DAY]["sha256"] for one in (instance, other)]
+    assert known == ["here", "there"]

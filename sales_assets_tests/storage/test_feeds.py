@@ -39,16 +39,19 @@ def test_feeds_whose_pages_are_alike_share_the_storage_of_pages(tmp_path: Path) 
     assert raw.storage.directory(raw.asset, "2022-08-09") == tmp_path / "raw/returns/2022-08-09"
 
 
-def test_feeds_of_one_name_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidFeedError, match="two feeds are named sales"):
-        storage_of([FEED, FEED], str(tmp_path))
-
-
-def test_feeds_that_use_one_key_for_what_differs_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidFeedError, match="feed returns: another feed uses the IO manager"):
-        storage_of([FEED, returns(rows_at="data")], str(tmp_path))
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        (FEED, "two feeds are named sales"),
+        (returns(rows_at="data"), "feed returns: another feed uses the IO manager json_pages"),
+    ],
+)
+def test_feeds_of_one_name_or_of_one_key_for_what_differs_are_refused(
+    tmp_path: Path, other: Feed, text: str
+) -> None:
+    with pytest.raises(InvalidFeedError, match=text):
+        storage_of([FEED, other], str(tmp_path))
 
 
 def test_rows_in_an_envelope_have_a_storage_of_their_own(tmp_path: Path) -> None:
-    storage = storage_of([FEED, orders.FEED], str(tmp_path))
-    assert len(storage) == 4
+    assert len(storage_of([FEED, orders.FEED], str(tmp_path))) == 4

@@ -1,10 +1,16 @@
-"""Which files are ours, and what is never opened."""
+"""Which files are ours, what is never opened, and how files are described."""
 
 from pathlib import Path
 
 import pytest
 
-from sales_assets.storage.files import InvalidPartitionError, entries, is_dropping, read_file
+from sales_assets.storage.files import (
+    InvalidPartitionError,
+    describe,
+    entries,
+    is_dropping,
+    read_file,
+)
 from sales_assets_tests.helpers.irregular import IRREGULAR
 
 
@@ -15,14 +21,20 @@ def test_what_is_not_a_regular_file_is_refused_at_once(tmp_path: Path, kind: str
         read_file(tmp_path / "odd")
 
 
-def test_a_file_that_is_not_there_is_no_matter_of_its_kind(tmp_path: Path) -> None:
+def test_a_file_is_read_as_it_is_and_entries_come_by_name(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        (tmp_path / name).write_bytes(b"[1]\r\n")
+    assert entries(tmp_path) == [tmp_path / "a", tmp_path / "b"]
+    assert read_file(tmp_path / "a") == b"[1]\r\n"
     with pytest.raises(FileNotFoundError):
         read_file(tmp_path / "missing")
 
 
-def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "page").write_bytes(b"[1]\r\n")
-    assert read_file(tmp_path / "page") == b"[1]\r\n"
+def test_the_hash_is_that_of_the_files_put_together(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("1", "2", "together")]
+    for file, body in zip(files, (b"[1]", b"[2]", b"[1][2]"), strict=True):
+        file.write_bytes(body)
+    assert describe(files[:2])["sha256"] == describe(files[2:])["sha256"]
 
 
 @pytest.mark.parametrize(
@@ -35,9 +47,3 @@ def test_what_an_operating_system_drops_is_known(name: str) -> None:
 @pytest.mark.parametrize("name", ["sales_2022-08-09.json", "notes.txt", "DS_Store", ".hidden"])
 def test_what_a_person_puts_there_is_not_taken_for_that(name: str) -> None:
     assert not is_dropping(name)
-
-
-def test_entries_come_by_name(tmp_path: Path) -> None:
-    for name in ("b", "a", "c"):
-        (tmp_path / name).touch()
-    assert entries(tmp_path) == [tmp_path / "a", tmp_path / "b", tmp_path / "c"]

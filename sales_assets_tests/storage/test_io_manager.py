@@ -54,6 +54,11 @@ def stored(base_dir: str) -> dict[str, bytes]:
     }
 
 
+def recorded(base_dir: object, instance: dg.DagsterInstance) -> dict[str, dict[str, Any]]:
+    """What is recorded of each day."""
+    return PartitionDirectoryIOManager(str(base_dir), JsonPages()).recorded(instance, THINGS)
+
+
 def one_page_each(*bodies: bytes) -> dict[str, bytes]:
     return {f"{day}/things_{day}.json": body for day, body in zip(DAYS, bodies, strict=True)}
 
@@ -71,16 +76,6 @@ def open_day(base_dir: str, instance: dg.DagsterInstance) -> DayStream[Page]:
     return stream
 
 
-def test_a_partition_is_stored_in_its_directory_and_read_back(
-    base_dir: str, instance: dg.DagsterInstance
-) -> None:
-    assert store_things(base_dir, instance, {DAY: [b"[1]", b"[2]"]}) == {DAY: [b"[1]", b"[2]"]}
-    assert tree(location(base_dir)) == {
-        f"raw/things/{DAY}/things_{DAY}_1.json": b"[1]",
-        f"raw/things/{DAY}/things_{DAY}_2.json": b"[2]",
-    }
-
-
 @SIDE_BY_SIDE
 def test_each_day_of_a_range_is_stored_and_has_a_record_with_its_own_metadata(
     base_dir: str, instance: dg.DagsterInstance, side_by_side: int
@@ -88,16 +83,12 @@ def test_each_day_of_a_range_is_stored_and_has_a_record_with_its_own_metadata(
     pages = {f"2022-09-{day:02}": [b"%d " % day, b"2"] for day in range(1, 31)}
     first, *_, last = pages
     assert store_things(base_dir, instance, pages, first, last, side_by_side) == pages
-    records = instance.fetch_materializations(THINGS, limit=100).records
-    assert sorted(record.partition_key or "" for record in records) == [*pages]
-    for record in records:
-        assert record.asset_materialization is not None
-        metadata = record.asset_materialization.metadata
-        values: dict[str, Any] = {name: value.value for name, value in metadata.items()}
-        assert values["source"] == record.partition_key
-        assert values["path"].endswith(f"raw/things/{record.partition_key}")
-        assert (values["files"], values["bytes"]) == (2, len(b"".join(pages[values["source"]])))
-        assert len(values["sha256"]) == 64
+    assert times_recorded(instance) == dict.fromkeys(pages, 1)
+    for day, record in recorded(base_dir, instance).items():
+        assert record["source"] == day
+        assert record["path"].endswith(f"raw/things/{day}")
+        assert (record["files"], record["bytes"]) == (2, len(b"".join(pages[day])))
+        assert len(record["sha256"]) == 64
 
 
 @pytest.mark.parametrize("failures", [2, 3])
@@ -175,13 +166,10 @@ def test_a_day_that_fails_keeps_what_it_had_and_the_others_land_with_their_metad
         store_things(base_dir, instance, pages, FIRST, LAST, side_by_side)
     assert stored(base_dir) == one_page_each(b"[2] ", b"[1]", b"[2] ")
     assert times_recorded(instance) == {FIRST: 2, SECOND: 1, LAST: 2}
-    manager = PartitionDirectoryIOManager(base_dir, JsonPages())
-    recorded = manager.recorded(instance, THINGS)
-    assert {day: (recorded[day]["source"], recorded[day]["bytes"]) for day in DAYS} == {
-        FIRST: (FIRST, 4),
-        SECOND: (SECOND, 3),
-        LAST: (LAST, 4),
-    }
+    records = recorded(base_dir, instance)
+    assert [(records[day]["source"], records[day]["bytes"]) for day in DAYS] == [
+        *((FIRST, 4), (SECOND, 3), (LAST, 4))
+    ]
 
 
 @pytest.mark.parametrize("last", [FIRST, LAST], ids=["a single day", "a range"])
@@ -293,10 +281,9 @@ def test_a_range_that_ends_late_does_not_record_over_what_was_stored_meanwhile(
 
     with pytest.raises(UnlikeRecordedError) if damaged else nullcontext():
         store_things(tmp_path, instance, {FIRST: [b"[0]"], SECOND: Later()}, FIRST, SECOND)
-    manager = PartitionDirectoryIOManager(str(tmp_path), JsonPages())
-    recorded = manager.recorded(instance, THINGS)
-    assert (recorded[FIRST]["files"], recorded[FIRST]["bytes"]) == (2, 4)
-    assert recorded[SECOND]["bytes"] == 3
+    records = recorded(tmp_path, instance)
+    assert (records[FIRST]["files"], records[FIRST]["bytes"]) == (2, 4)
+    assert records[SECOND]["bytes"] == 3
 
 
 def test_a_run_that_is_meant_for_another_storage_is_refused(
