@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 from pydantic_core import from_json
 
-from sales_assets.feed.json_rows import InvalidPageError, NoRowsError
+from sales_assets.feed.json_rows import InvalidPageError, WrongShapeError
 from sales_assets.feed.page import Page, PulledPage, Request
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError, Paging
-from sales_assets.feed.places import InvalidResponseError, Where, total_of
+from sales_assets.feed.places import Where, total_of
 from sales_assets.feed.proof import proven, require_unknown
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import DayStream, EveryDayFailsError, StreamResult
@@ -193,7 +193,7 @@ class DailyApi(HttpApi):
             page = PulledPage(answer.body, [*self.row.keys.values()], self.rows_at)
             page.following = self.paging.following(answer, page)
             page.total = None if self.total is None else total_of(self.total, answer, page)
-        except (NoRowsError, InvalidResponseError) as error:
+        except WrongShapeError as error:
             raise answer.error(f"HTTP 200, but {error}") from None
         except InvalidPageError as error:
             raise answer.transient_error(f"HTTP 200, but not complete JSON: {error}") from None

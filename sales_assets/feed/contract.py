@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from sales_assets.feed.json_rows import InvalidPageError, Repeated, rows_of_page
 from sales_assets.feed.judgement import InvalidValue, Judgement
-from sales_assets.feed.page import Page, Part
+from sales_assets.feed.page import Page
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import UpstreamDayError
 
@@ -46,11 +46,12 @@ class Contract:
         date = datetime.date.fromisoformat(day)
         good_rows = 0
         for number, page in enumerate(pages, 1):
+            judgement.page = number
             try:
-                for part in page.parts():
-                    rows = self._plain_rows(part.json, date)
+                for first, part in page.parts():
+                    rows = self._plain_rows(part, date)
                     if rows is None:
-                        rows = list(self._judged_rows(part, number, date, judgement))
+                        rows = list(self._judged_rows(part, first, date, judgement))
                     good_rows += len(rows)
                     yield rows
             except InvalidPageError as error:
@@ -82,15 +83,15 @@ class Contract:
         return [{**self._nulls, **row} for row in rows] if self._nulls else rows
 
     def _judged_rows(
-        self, part: Part, number: int, date: datetime.date, judgement: Judgement
+        self, page: bytes, first: int, date: datetime.date, judgement: Judgement
     ) -> Iterator[dict[str, Any]]:
-        """Return the valid rows of a page, and reject the others; raises as `rows_of_page` does."""
+        """Yield the valid rows of a page, and reject the others."""
         keys = self._schema.keys.values()
-        for place, row in enumerate(rows_of_page(part.json), part.first):
+        for place, row in enumerate(rows_of_page(page), first):
             known = row.value
             if isinstance(known, dict):
                 for name in sorted(known.keys() - keys):
-                    judgement.note_unknown(name, number, place)
+                    judgement.note_unknown(name, place)
                 known = {key: known[key] for key in keys if key in known}
             invalid: list[InvalidValue] = []
             try:
@@ -109,6 +110,6 @@ class Contract:
                     name = json.dumps(field)[1:-1]
                     invalid.append(InvalidValue(name, json.dumps(values), reason))
             if invalid:
-                judgement.reject(number, place, row.text, invalid)
+                judgement.reject(place, row.text, invalid)
             else:
                 yield {**self._nulls, **valid}

@@ -25,8 +25,8 @@ class InvalidPageError(ValueError):
     """A page cannot be parsed: it is not JSON, or it is truncated."""
 
 
-class NoRowsError(InvalidPageError):
-    """A page is complete JSON, but has no list of rows."""
+class WrongShapeError(InvalidPageError):
+    """A page is complete JSON, but does not have what is declared, such as a list of rows."""
 
 
 class Repeated(dict[str, Any]):
@@ -82,7 +82,7 @@ def rows_of_page(page: bytes) -> Iterator[SentRow]:
     """
     for row in _Scanner(page, _PARSE).rows((), {}):
         if _is_deeper(row.value, MAX_DEPTH):
-            raise NoRowsError(_TOO_DEEP)
+            raise WrongShapeError(_TOO_DEEP)
         yield row
 
 
@@ -109,10 +109,10 @@ class _Scanner:
     def rows(self, path: Sequence[str], around: dict[str, Any]) -> Iterator[SentRow]:
         """Yield the rows; everything else must be complete, too."""
         if "\0" in self._text[:4]:
-            raise NoRowsError("got UTF-16 or UTF-32 instead of UTF-8")
+            raise WrongShapeError("got UTF-16 or UTF-32 instead of UTF-8")
         try:
             yield from self._rows(path, around)
-        except NoRowsError:
+        except WrongShapeError:
             # A truncated page may be missing something, too.
             self._continue_at(0)
             self._value(_SKIP)
@@ -124,7 +124,7 @@ class _Scanner:
         mark, expected = ("{", f"an object with {path[0]!r}") if path else ("[", "a list of rows")
         if not self._is_at(mark):
             kind = kind_of(self._value(_PARSE).value)
-            raise NoRowsError(f"got {kind} instead of {expected}")
+            raise WrongShapeError(f"got {kind} instead of {expected}")
         if not path:
             for _ in self._items("[", "]"):
                 yield self._value(self._decoder)
@@ -139,13 +139,13 @@ class _Scanner:
                 value = self._value(_PARSE).value
                 around[key] = value[:1] if isinstance(value, list) else value
             elif found:
-                raise NoRowsError(f"{key!r} appears twice")
+                raise WrongShapeError(f"{key!r} appears twice")
             else:
                 found = True
                 around[key] = {}
                 yield from self._rows(path[1:], around[key])
         if not found:
-            raise NoRowsError(f"there is no {path[0]!r}")
+            raise WrongShapeError(f"there is no {path[0]!r}")
 
     def _items(self, opening: str, closing: str) -> Iterator[None]:
         """Stop at each item of a list or object, for the caller to read it."""
@@ -162,7 +162,7 @@ class _Scanner:
         try:
             value, end = decoder.raw_decode(self._text, start)
         except RecursionError:
-            raise NoRowsError(_TOO_DEEP) from None
+            raise WrongShapeError(_TOO_DEEP) from None
         except ValueError as error:
             raise InvalidPageError(str(error)) from error
         self._continue_at(end)

@@ -32,6 +32,7 @@ class Judgement:
     """The invalid rows and unknown fields of a day; filled while the day is read.
 
     Attributes:
+        page: The number of the page that is read, from 1.
         rejects: The invalid rows, as they go into quarantine; at most `max_rejected_rows` matter.
 
     Args:
@@ -41,6 +42,7 @@ class Judgement:
 
     def __init__(self, asset: str, max_rejected_rows: int = 0) -> None:
         self._asset = asset
+        self.page = 0
         self.rejects: list[dict[str, Any]] = []
         self._unknown: dict[str, tuple[str, int]] = {}
         self._limit = max_rejected_rows
@@ -59,12 +61,12 @@ class Judgement:
             for name, (first, rows) in self._unknown.items()
         }
 
-    def reject(self, page: int, row: int, sent: str, invalid: list[InvalidValue]) -> None:
-        """Reject a row, given its place, counted from 1, and its text."""
+    def reject(self, row: int, sent: str, invalid: list[InvalidValue]) -> None:
+        """Reject a row of the page, given its number and its text."""
         self._invalid_rows += 1
         self._invalid_values += len(invalid)
         for one in invalid[: _SHOWN_VALUES - len(self._shown)]:
-            self._shown.append(f"  page {page}, row {row}, {one}")
+            self._shown.append(f"  page {self.page}, row {row}, {one}")
         if self._invalid_rows <= self._limit:
             # Bytes that are not UTF-8 are shown as \xNN; raw has the bytes themselves.
             text = sent.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -76,12 +78,12 @@ class Judgement:
                 }
                 for one in invalid
             ]
-            reject = {"page": page, "row": row, "problems": problems, "text": redacted(text)}
+            reject = {"page": self.page, "row": row, "problems": problems, "text": redacted(text)}
             self.rejects.append(reject)
 
-    def note_unknown(self, name: str, page: int, row: int) -> None:
-        """Count an unknown field of a row."""
-        first, seen = self._unknown.get(name, (f"page {page}, row {row}", 0))
+    def note_unknown(self, name: str, row: int) -> None:
+        """Count an unknown field of a row of the page."""
+        first, seen = self._unknown.get(name, (f"page {self.page}, row {row}", 0))
         if seen or len(self._unknown) < _NAMED_FIELDS:
             self._unknown[name] = first, seen + 1
 

@@ -10,19 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sales_assets.feed.json_rows import NoRowsError, kind_of, texts_of_rows, values_of_page
+from sales_assets.feed.json_rows import WrongShapeError, kind_of, texts_of_rows, values_of_page
 
 LARGE_PAGE = 1 << 20
 """Page size in bytes above which it is parsed in parts."""
 
 ROWS_PER_PART = 1000
-
-
-class Part(NamedTuple):
-    """Consecutive rows of a page: a JSON list, and the number of its first row."""
-
-    json: bytes
-    first: int
 
 
 class Page:
@@ -37,29 +30,32 @@ class Page:
         self.body = body
         self._path = rows_at.split(".") if rows_at else []
 
-    def parts(self, around: dict[str, Any] | None = None) -> Iterator[Part]:
+    def parts(self, around: dict[str, Any] | None = None) -> Iterator[tuple[int, bytes]]:
         """Yield the list of rows, a large one in several parts; a byte order mark is skipped.
 
         Args:
             around: Receives the other values in the page; of a list, only the first.
+
+        Returns:
+            The number of the first row of each part, and the part, which is a JSON list.
 
         Raises:
             InvalidPageError: The body is not complete JSON, or has no list there.
         """
         body = self.body.removeprefix(codecs.BOM_UTF8)
         if not self._path and len(body) <= LARGE_PAGE:
-            yield Part(body, 1)
+            yield 1, body
             return
         texts = texts_of_rows(body, self._path, {} if around is None else around)
         first = 1
         while part := list(islice(texts, ROWS_PER_PART)):
-            yield Part(f"[{','.join(part)}]".encode("utf-8", "surrogateescape"), first)
+            yield first, f"[{','.join(part)}]".encode("utf-8", "surrogateescape")
             first += len(part)
 
     @property
     def rows(self) -> Iterator[Any]:
         """Parse the rows, valid or not; raises as `parts` does."""
-        return (row for part in self.parts() for row in values_of_page(part.json))
+        return (row for _, part in self.parts() for row in values_of_page(part))
 
     @property
     def count(self) -> int:
@@ -99,11 +95,11 @@ class PulledPage(Page):
         self.total: int | None = None
         self.following: Request | bool | None = None
         digest = hashlib.blake2b(digest_size=8)
-        for part in self.parts(self.around):
-            rows = values_of_page(part.json)
-            for number, row in enumerate(rows, part.first):
+        for first, part in self.parts(self.around):
+            rows = values_of_page(part)
+            for number, row in enumerate(rows, first):
                 if not isinstance(row, dict):
-                    raise NoRowsError(f"row {number} is {kind_of(row)}, not an object")
+                    raise WrongShapeError(f"row {number} is {kind_of(row)}, not an object")
                 self.last_row = row
             self.count += len(rows)
             compared = json.dumps([[*map(row.get, fields)] for row in rows], sort_keys=True)

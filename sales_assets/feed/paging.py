@@ -87,7 +87,7 @@ class Paging:
         return f"{'404' if page is None else 'an empty list'} after page {number}"
 
     def request(self, number: int) -> Request:
-        """Return the request for a page, counted from 1; only the first one unless `any_page`."""
+        """Return the request for a page, counted from 1; only the first unless `any_page`."""
         return self.style.request(number, (number - 1) * self.style.size)
 
     def beyond(self, pages: int, rows: int) -> Mapping[int, Request]:

@@ -4,17 +4,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sales_assets.feed.json_rows import kind_of
+from sales_assets.feed.json_rows import WrongShapeError, kind_of
 from sales_assets.feed.page import PulledPage
 from sales_assets.http.client import HttpAnswer
 
 _VALUE = r'("(?:[^"\\]|\\.)*"|[^,;\s]*)'
 _LINK = re.compile(rf"<([^<>]*)>((?:\s*;(?:\s*[^=;,\s]+(?:\s*=\s*{_VALUE})?)?)*)")
 _PARAMETER = re.compile(rf";\s*([^=;,\s]+)\s*=\s*{_VALUE}")
-
-
-class InvalidResponseError(ValueError):
-    """A response lacks a value that its declaration promises."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +23,12 @@ class InBody:
         """Return the value; None if it is missing or an empty list.
 
         Raises:
-            InvalidResponseError: A value on the path is not an object.
+            WrongShapeError: A value on the path is not an object.
         """
         value: Any = page.around
         for key in self.path.split("."):
             if value and not isinstance(value, dict):
-                raise InvalidResponseError(
-                    f"got {kind_of(value)} instead of an object with {key!r}"
-                )
+                raise WrongShapeError(f"got {kind_of(value)} instead of an object with {key!r}")
             value = value.get(key) if value else None
         return None if value == [] else value
 
@@ -57,10 +51,10 @@ class InLastRow:
     key: str
 
     def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Return its value; raise InvalidResponseError if a row lacks it."""
+        """Return its value; raise WrongShapeError if a row lacks it."""
         value = page.last_row.get(self.key)
         if value is None and page.count:
-            raise InvalidResponseError(f"the last row has no {self.key!r}")
+            raise WrongShapeError(f"the last row has no {self.key!r}")
         return value
 
 
@@ -71,10 +65,10 @@ class InLink:
     rel: str = "next"
 
     def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Return the address; raise InvalidResponseError rather than overlook one."""
+        """Return the address; raise WrongShapeError rather than overlook one."""
         header = answer.headers.get("Link", "")
         if _LINK.sub("", header).strip(", \t"):
-            raise InvalidResponseError("the header Link is malformed")
+            raise WrongShapeError("the header Link is malformed")
         for address, parameters, _ in _LINK.findall(header):
             for name, value in _PARAMETER.findall(parameters):
                 if name.lower() == "rel" and self.rel in value.strip("\"'").lower().split():
@@ -87,24 +81,24 @@ Where = InBody | InHeader | InLastRow | InLink
 
 
 def total_of(where: Where, answer: HttpAnswer, page: PulledPage) -> int:
-    """Return the row count that the API reports for a day, or raise InvalidResponseError."""
+    """Return the row count that the API reports for a day, or raise WrongShapeError."""
     total = where.of(answer, page)
     if isinstance(total, str) and re.fullmatch(r"[0-9]{1,15}", total.strip()):
         return int(total)
     if type(total) is int and total >= 0:
         return total
-    raise InvalidResponseError(f"there is no total row count ({where})")
+    raise WrongShapeError(f"there is no total row count ({where})")
 
 
 def flag_of(where: Where | None, answer: HttpAnswer, page: PulledPage) -> bool | None:
     """Return whether the page indicates that another one follows; None if no flag is declared.
 
     Raises:
-        InvalidResponseError: The declared flag is missing or invalid.
+        WrongShapeError: The declared flag is missing or invalid.
     """
     if where is None:
         return None
     flag = where.of(answer, page)
     if flag in (True, "true", False, "false"):
         return flag in (True, "true")
-    raise InvalidResponseError(f"it does not indicate whether more pages follow ({where})")
+    raise WrongShapeError(f"it does not indicate whether more pages follow ({where})")

@@ -36,23 +36,18 @@ def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict
     says_its_end = False
     with closing(paging.read()) as pages:
         reading = Reading(pages)
-        for page in reading:
+        for number, page in enumerate(reading, 1):
+            if page.count and numbers.setdefault(page.digest, number) != number:
+                seen = numbers[page.digest]
+                raise FeedApiError(f"{paging.what}: the API repeated page {seen} as page {number}")
             digests.append(page.digest)
-            seen = numbers.setdefault(page.digest, len(digests)) if page.count else len(digests)
-            if seen != len(digests):
-                raise FeedApiError(
-                    f"{paging.what}: the API repeated page {seen} as page {len(digests)}"
-                )
             rows += page.count
             totals.add(page.total)
             says_its_end = page.following is not None or page.total is not None
             yield page
-    if len(totals) > 1:
-        found = ", ".join(map(str, totals))
-        raise paging.changed(f"the API reports different row counts: {found}")
-    [total] = totals
-    if total not in (None, rows):
-        raise paging.changed(f"received {rows} rows, but the API reports {total}")
+    if totals - {None, rows}:
+        reported = " or ".join(map(str, totals))
+        raise paging.changed(f"received {rows} rows, but the API reports {reported}")
     both_ends = settled and paging.style.any_page
     ends = {1, len(digests)} if both_ends else set()
     beyond = {} if says_its_end else paging.beyond(len(digests), rows)
@@ -60,7 +55,7 @@ def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict
     if not both_ends:
         _require_same_in_full(paging, digests)
     proof = ENDS_AGAIN if both_ends else READ_TWICE
-    if total is not None:
+    if None not in totals:
         proof += f"; {rows} rows, as reported by the API"
     return {"ended": reading.result, "proof": proof}
 
@@ -82,15 +77,11 @@ def _require_same_ends(
         page = again[number]
         if page is None or page.digest != digests[number - 1]:
             raise paging.changed(f"page {number} changed while the day was being read")
-    next_number = len(digests) + 1
     for number in beyond:
         page = again[number]
         if page is not None and page.count:
-            raise paging.changed(
-                f"page {number} was missing but now has rows"
-                if number == next_number
-                else f"page {next_number} is missing, but page {number} has rows"
-            )
+            missing = len(digests) + 1
+            raise paging.changed(f"page {missing} was missing, but page {number} has rows")
 
 
 def _require_same_in_full(paging: Paging, digests: Sequence[bytes]) -> None:

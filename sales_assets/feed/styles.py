@@ -6,8 +6,7 @@
         rows_at = "data.orders"
         total = InHeader("X-Total-Count")
 
-This module only builds the request for a day and page, and reads from a response what follows.
-Sending requests and proving a day do not belong here.
+They build the request for a day and page, and read from a response what follows.
 """
 
 import datetime
@@ -18,8 +17,9 @@ from urllib.parse import urljoin
 
 from typing_extensions import override
 
+from sales_assets.feed.json_rows import WrongShapeError
 from sales_assets.feed.page import PulledPage, Request
-from sales_assets.feed.places import InBody, InLink, InvalidResponseError, Where, flag_of
+from sales_assets.feed.places import InBody, InLink, Where, flag_of
 from sales_assets.http.client import HttpAnswer
 
 _NEXT_CURSOR, _NEXT_LINK = InBody("next_cursor"), InLink()
@@ -76,17 +76,14 @@ class PageStyle:
     size: int = 0
 
     def request(self, number: int, offset: int) -> Request:
-        """Return the request for a page, counted from 1, after so many rows.
-
-        Only the first one unless `any_page`.
-        """
+        """Return the request for a page, counted from 1, after so many rows."""
         return Request()
 
     def following(self, answer: HttpAnswer, page: PulledPage) -> Request | bool | None:
         """Return the value for `PulledPage.following`.
 
         Raises:
-            InvalidResponseError: The response lacks what is declared.
+            WrongShapeError: The response lacks what is declared.
         """
         return False
 
@@ -145,7 +142,7 @@ class OffsetPages(PageStyle):
     def following(self, answer: HttpAnswer, page: PulledPage) -> bool | None:
         goes_on = flag_of(self.more, answer, page)
         if page.count > self.size or (goes_on and page.count < self.size):
-            raise InvalidResponseError(
+            raise WrongShapeError(
                 f"the page has {page.count} rows, while {self.limit} is {self.size}: set size to "
                 "the page size that the API uses"
             )
@@ -172,10 +169,10 @@ class CursorPages(PageStyle):
         cursor = None if goes_on is False else self.cursor.of(answer, page)
         if cursor in (None, "", False):
             if goes_on:
-                raise InvalidResponseError(f"more pages follow, but no cursor ({self.cursor})")
+                raise WrongShapeError(f"more pages follow, but no cursor ({self.cursor})")
             return False
         if not isinstance(cursor, (str, int)) or cursor is True:
-            raise InvalidResponseError("the cursor is neither a string nor a number")
+            raise WrongShapeError("the cursor is neither a string nor a number")
         return Request({self.parameter: str(cursor)})
 
 
@@ -193,4 +190,4 @@ class LinkedPages(PageStyle):
         try:
             return Request(address=urljoin(answer.address, address))
         except (TypeError, ValueError):
-            raise InvalidResponseError("the address of the next page is malformed") from None
+            raise WrongShapeError("the address of the next page is malformed") from None

@@ -9,7 +9,7 @@ import pytest
 from sales_assets.feed.json_rows import (
     MAX_DEPTH,
     InvalidPageError,
-    NoRowsError,
+    WrongShapeError,
     rows_of_page,
     texts_of_rows,
     values_of_page,
@@ -34,7 +34,7 @@ def nested(levels: int) -> str:
     ],
 )
 def test_complete_json_that_is_no_list_is_named_in_the_words_of_json(body: str, kind: str) -> None:
-    with pytest.raises(NoRowsError, match=f"^got {kind} instead of a list of rows$"):
+    with pytest.raises(WrongShapeError, match=f"^got {kind} instead of a list of rows$"):
         values_of_page(body.encode())
 
 
@@ -42,7 +42,7 @@ def test_complete_json_that_is_no_list_is_named_in_the_words_of_json(body: str, 
 def test_json_that_is_not_utf_8_is_named(encoding: str) -> None:
     body = '{"a": [{}]}'.encode(encoding)
     for read in (values_of_page, lambda page: list(texts_of_rows(page, ["a"], {}))):
-        with pytest.raises(NoRowsError, match="UTF-16 or UTF-32 instead of UTF-8"):
+        with pytest.raises(WrongShapeError, match="UTF-16 or UTF-32 instead of UTF-8"):
             read(body)
 
 
@@ -53,7 +53,7 @@ def test_what_is_no_complete_json_is_told_from_another_shape(body: str) -> None:
     for parse in (values_of_page, lambda page: list(rows_of_page(page))):
         with pytest.raises(InvalidPageError) as raised:
             parse(body.encode())
-        assert not isinstance(raised.value, NoRowsError)
+        assert not isinstance(raised.value, WrongShapeError)
 
 
 @pytest.mark.parametrize("text", ['"A"', '"\\ud800"'], ids=["fast", "lenient"])
@@ -61,7 +61,7 @@ def test_a_page_may_be_nested_and_is_refused_beyond_a_depth(text: str) -> None:
     [row] = values_of_page(f'[{{"a": {text}, "b": {nested(MAX_DEPTH - 1)}}}]'.encode())
     assert json.dumps(row["b"]) == nested(MAX_DEPTH - 1)
     for levels in (MAX_DEPTH + 1, 100_000):
-        with pytest.raises(NoRowsError, match="nested deeper than 200 levels"):
+        with pytest.raises(WrongShapeError, match="nested deeper than 200 levels"):
             values_of_page(f'[{{"a": {text}, "b": {nested(levels)}}}]'.encode())
 
 
@@ -129,7 +129,7 @@ def test_rows_are_found_in_an_envelope_as_they_were_sent(
     ],
 )
 def test_an_envelope_without_rows_is_complete_and_named(body: str, says: str) -> None:
-    with pytest.raises(NoRowsError, match=f"^{says}$"):
+    with pytest.raises(WrongShapeError, match=f"^{says}$"):
         rows_at(body, "a")
 
 
@@ -152,4 +152,4 @@ def test_an_envelope_without_rows_is_complete_and_named(body: str, says: str) ->
 def test_an_envelope_that_is_cut_short_is_told_from_one_without_rows(body: str) -> None:
     with pytest.raises(InvalidPageError) as raised:
         rows_at(body, "a")
-    assert not isinstance(raised.value, NoRowsError)
+    assert not isinstance(raised.value, WrongShapeError)

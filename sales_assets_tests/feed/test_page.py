@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sales_assets.feed.json_rows import InvalidPageError, NoRowsError, values_of_page
+from sales_assets.feed.json_rows import InvalidPageError, WrongShapeError, values_of_page
 from sales_assets.feed.page import LARGE_PAGE, ROWS_PER_PART, Page, PulledPage
 
 FIELDS = ("a", "b")
@@ -64,7 +64,7 @@ def test_white_space_that_makes_a_page_a_large_one_does_not_change_its_digest() 
     ("row", "kind"), [("2", "a number"), ("null", "null"), ("[]", "a list"), ('"x"', "a string")]
 )
 def test_a_row_that_is_not_an_object_is_named(row: str, kind: str) -> None:
-    with pytest.raises(NoRowsError, match=f"row 2 is {kind}, not an object"):
+    with pytest.raises(WrongShapeError, match=f"row 2 is {kind}, not an object"):
         PulledPage(b'[{"a": 1}, ' + row.encode() + b"]", FIELDS)
 
 
@@ -77,8 +77,8 @@ def test_a_large_page_comes_in_parts_that_hold_its_rows_in_order() -> None:
     body = json.dumps(rows, indent=1, ensure_ascii=False).encode()
     assert len(body) > LARGE_PAGE
     parts = list(Page(body).parts())
-    assert [part.first for part in parts] == [1 + n * ROWS_PER_PART for n in range(7)]
-    assert [row for part in parts for row in values_of_page(part.json)] == rows
+    assert [first for first, _ in parts] == [1 + n * ROWS_PER_PART for n in range(7)]
+    assert [row for _, part in parts for row in values_of_page(part)] == rows
 
 
 def test_a_large_page_that_is_cut_short_is_refused() -> None:

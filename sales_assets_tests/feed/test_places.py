@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
+from sales_assets.feed.json_rows import WrongShapeError
 from sales_assets.feed.page import PulledPage
 from sales_assets.feed.places import (
     InBody,
     InHeader,
     InLastRow,
     InLink,
-    InvalidResponseError,
     Where,
     flag_of,
     total_of,
@@ -52,12 +52,12 @@ def test_a_value_is_found_where_it_was_declared_to_be(place: Where, value: Any) 
     ("path", "kind"), [("meta.next.deeper", "a string"), ("links.next", "a list")]
 )
 def test_a_value_of_another_shape_is_not_taken_for_the_end(path: str, kind: str) -> None:
-    with pytest.raises(InvalidResponseError, match=f"got {kind} instead of an object with '"):
+    with pytest.raises(WrongShapeError, match=f"got {kind} instead of an object with '"):
         InBody(path).of(answer_with(), PAGE)
 
 
 def test_a_last_row_without_its_key_is_not_taken_for_the_end() -> None:
-    with pytest.raises(InvalidResponseError, match="the last row has no 'other'"):
+    with pytest.raises(WrongShapeError, match="the last row has no 'other'"):
         InLastRow("other").of(answer_with(), PAGE)
     assert InLastRow("other").of(answer_with(), PulledPage(b"[]", ["id"])) is None
 
@@ -65,7 +65,7 @@ def test_a_last_row_without_its_key_is_not_taken_for_the_end() -> None:
 def test_a_total_is_a_number_or_digits() -> None:
     assert total_of(InBody("meta.total"), answer_with(), PAGE) == 7
     for place in (InBody("meta.bad"), InBody("meta.next"), InBody("nothing")):
-        with pytest.raises(InvalidResponseError, match="no total row count"):
+        with pytest.raises(WrongShapeError, match="no total row count"):
             total_of(place, answer_with(), PAGE)
 
 
@@ -73,7 +73,7 @@ def test_a_total_is_a_number_or_digits() -> None:
 def test_a_flag_says_whether_more_pages_follow(flag: str, follows: bool) -> None:
     assert flag_of(InHeader("X-More"), answer_with(**{"X-More": flag}), PAGE) is follows
     assert flag_of(None, answer_with(), PAGE) is None
-    with pytest.raises(InvalidResponseError, match="does not indicate whether more pages follow"):
+    with pytest.raises(WrongShapeError, match="does not indicate whether more pages follow"):
         flag_of(InHeader("X-More"), answer_with(**{"X-More": "7"}), PAGE)
 
 
@@ -98,13 +98,13 @@ def test_the_header_link_is_read_as_rfc_8288_has_it(header: str, address: str | 
 
 @pytest.mark.parametrize("header", ['a; rel="next"', '<a> rel="next"', "nonsense"])
 def test_a_header_link_that_cannot_be_read_is_not_taken_for_the_end(header: str) -> None:
-    with pytest.raises(InvalidResponseError, match="header Link is malformed"):
+    with pytest.raises(WrongShapeError, match="header Link is malformed"):
         InLink().of(answer_with(Link=header), PAGE)
 
 
 def test_a_malformed_header_link_is_read_in_linear_time() -> None:
     def read(length: int) -> None:
-        with pytest.raises(InvalidResponseError):
+        with pytest.raises(WrongShapeError):
             InLink().of(answer_with(Link="<" * length), PAGE)
 
     assert is_linear(read, 100_000)

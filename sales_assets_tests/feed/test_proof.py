@@ -192,8 +192,12 @@ def test_a_page_that_is_missing_is_the_end_of_a_day_in_no_style(
 @pytest.mark.parametrize(
     ("sizes", "fault", "says"),
     [
-        ([100, 60, 0, 100], {}, "page 3 is missing, but page 4 has rows"),
-        ([100, 100, 50], {"status": 404, "page": 3, "times": 1}, "page 3 was missing but now has"),
+        ([100, 60, 0, 100], {}, "page 3 was missing, but page 4 has rows"),
+        (
+            [100, 100, 50],
+            {"status": 404, "page": 3, "times": 1},
+            "but page 3 has rows",
+        ),
     ],
     ids=["an empty page in the middle", "the last page for a moment"],
 )

@@ -217,7 +217,7 @@ class Unflagged(SalesApi):
 
 
 @pytest.mark.parametrize(
-    ("rows", "says"), [(2, "page 2 was missing but now has rows"), (4, "set size to")]
+    ("rows", "says"), [(2, "page 2 was missing, but page 2 has"), (4, "set size to")]
 )
 def test_an_api_that_returns_fewer_rows_than_the_limit_loses_none(
     canned: CannedApi, rows: int, says: str
