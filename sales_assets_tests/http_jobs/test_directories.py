@@ -23,20 +23,11 @@ def of_raw(root: Path, text: object) -> StoredDay:
 
 
 def test_directories_stand_for_a_day_below_a_root(root: Path) -> None:
-    directories = {layer: f"{root}/{layer}/sales/{DAY}" for layer in ("raw", "stg")}
-    assert stored_day(directories, [root]) == StoredDay(root, DAY)
-
-
-def test_a_slash_at_the_end_does_no_harm(root: Path) -> None:
-    assert of_raw(root, f"{root}//raw/./sales/{DAY}/") == StoredDay(root, DAY)
-
-
-def test_another_name_of_an_allowed_root_is_the_same_storage(root: Path) -> None:
-    name = root.parent / "name"
+    name = root.parent / "another name"
     name.symlink_to(root)
-    assert stored_day({"raw": f"{name}/raw/sales/{DAY}"}, [name]) == of_raw(
-        root, root / "raw" / "sales" / DAY
-    )
+    for text in (root, f"{root}//.", name):
+        directories = {layer: f"{text}/{layer}/sales/{DAY}/" for layer in ("raw", "stg")}
+        assert stored_day(directories, [name]) == StoredDay(root, DAY)
 
 
 @pytest.mark.parametrize(
@@ -75,30 +66,19 @@ def test_a_directory_that_does_not_fit_is_refused(root: Path, text: str, reason:
 
 @pytest.mark.parametrize(
     "link",
-    ["a", "raw", "raw/sales", f"raw/sales/{DAY}", "stg", "stg/sales", ".work", "quarantine/sales"],
+    [
+        "a",
+        *("a/raw", "a/raw/sales", f"a/raw/sales/{DAY}", f"a/raw/sales/{DAY}/sales_{DAY}.json"),
+        *("a/stg", "a/stg/sales", f"a/stg/sales/{DAY}/x"),
+        *("a/quarantine/sales", f"a/quarantine/sales/{DAY}/x"),
+        *("a/.work", "a/.work/1/old", f"a/.work/1/old/raw/sales/{DAY}"),
+    ],
 )
 def test_a_symlink_out_is_refused(root: Path, link: str) -> None:
     (root / link).parent.mkdir(parents=True, exist_ok=True)
     (root / link).symlink_to(root.parent / "outside")
-    with pytest.raises(BadRequest):
-        of_raw(root, root / ("a" if link == "a" else "") / "raw" / "sales" / DAY)
-
-
-@pytest.mark.parametrize(
-    "link",
-    [
-        f"raw/sales/{DAY}/sales_{DAY}.json",
-        f"stg/sales/{DAY}/x",
-        f"quarantine/sales/{DAY}/x",
-        ".work/1/old",
-        f".work/1/old/raw/sales/{DAY}",
-    ],
-)
-def test_a_symlink_in_a_directory_that_a_run_touches_is_refused(root: Path, link: str) -> None:
-    (root / link).parent.mkdir(parents=True)
-    (root / link).symlink_to(root.parent / "outside")
-    with pytest.raises(BadRequest, match="symlink"):
-        of_raw(root, root / "raw" / "sales" / DAY)
+    with pytest.raises(BadRequest, match="SALES_HTTP_ROOTS" if link == "a" else "symlink"):
+        of_raw(root, root / "a" / "raw" / "sales" / DAY)
 
 
 def test_a_symlink_to_a_root_that_no_storage_can_have_is_refused(root: Path) -> None:
