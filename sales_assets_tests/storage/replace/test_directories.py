@@ -7,6 +7,7 @@ from upath import UPath
 
 from sales_assets.storage.location import Location, location
 from sales_assets.storage.replace import PublishError, directories_of
+from sales_assets.storage.replace.work import WORK
 from sales_assets_tests.helpers.directories import DAY_DIR, NEW, OLD, in_place, publish, read
 from sales_assets_tests.helpers.files import tree
 
@@ -54,45 +55,56 @@ def test_a_failure_leaves_the_old_directory_and_no_litter(base: Location) -> Non
     assert tree(base) == in_place(OLD)
 
 
-def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "raw/sales").mkdir(parents=True)
-    (tmp_path / DAY_DIR).write_bytes(b"mine")
-    with pytest.raises(PublishError, match="is not a directory"):
-        publish(tmp_path, NEW)
-    assert tree(tmp_path) == {DAY_DIR: b"mine"}
+@pytest.mark.parametrize(
+    ("place", "target", "error"),
+    [
+        (DAY_DIR, None, "is not a directory"),
+        (DAY_DIR, "elsewhere", "is not a directory"),
+        (DAY_DIR, "nowhere", "is not a directory"),
+        ("raw", "elsewhere", "points outside BASE_DIR"),
+        (WORK, "elsewhere", "is a symlink"),
+        (WORK, f"base/{WORK}", "is a symlink"),
+        ("", None, "cannot be written to"),
+        *((loop, f"base/{loop}", "a link or a file is where") for loop in ("", "raw", "raw/sales")),
+    ],
+)
+def test_a_file_or_a_symlink_on_the_way_to_the_directory_is_refused(
+    tmp_path: Path, place: str, target: str | None, error: str
+) -> None:
+    base = tmp_path / "base"
+    (tmp_path / "elsewhere/sales/D").mkdir(parents=True)
+    (tmp_path / "elsewhere/sales/D/1").write_bytes(b"mine")
+    (base / place).parent.mkdir(parents=True, exist_ok=True)
+    if target is None:
+        (base / place).write_bytes(b"mine")
+    else:
+        (base / place).symlink_to(tmp_path / target)
+    before = tree(tmp_path)
+    with pytest.raises(PublishError, match=error):
+        publish(base, NEW)
+    assert tree(tmp_path) == before
 
 
 @pytest.mark.parametrize(
     ("link", "error"), [(DAY_DIR, "is not a directory"), ("raw", "points outside BASE_DIR")]
 )
-def test_a_symlink_on_the_way_to_the_directory_is_refused(
+def test_a_symlink_on_the_way_to_the_directory_is_not_read(
     tmp_path: Path, link: str, error: str
 ) -> None:
-    elsewhere, base = tmp_path / "elsewhere", tmp_path / "base"
-    (elsewhere / "sales/D").mkdir(parents=True)
-    (elsewhere / "sales/D/mine").write_bytes(b"mine")
-    (base / link).parent.mkdir(parents=True)
-    (base / link).symlink_to(elsewhere)
+    publish(tmp_path / "elsewhere", OLD)
+    (tmp_path / "base" / link).parent.mkdir(parents=True)
+    (tmp_path / "base" / link).symlink_to(tmp_path / "elsewhere" / link)
     with pytest.raises(PublishError, match=error):
-        publish(base, NEW)
-    with pytest.raises(PublishError, match=error):
-        read(base)
-    assert tree(elsewhere) == {"sales/D/mine": b"mine"}
+        read(tmp_path / "base")
 
 
-@pytest.mark.parametrize("link", ["", "raw", "raw/sales", ".work"])
-def test_a_symlink_to_itself_is_named(tmp_path: Path, link: str) -> None:
-    place = tmp_path / "base" / link
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.symlink_to(place)
-    with pytest.raises(
-        PublishError, match=r"a link or a file is where a directory should be|is a symlink"
-    ):
-        publish(tmp_path / "base", NEW)
-
-
-def test_a_base_with_two_dots_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("base", "error"), [("a/../b", "points outside BASE_DIR"), ("x" * 300, "File name too long")]
+)
+def test_a_base_with_two_dots_and_one_that_is_too_long_are_refused(
+    tmp_path: Path, base: str, error: str
+) -> None:
     (tmp_path / "a").mkdir()
-    with pytest.raises(PublishError, match="points outside BASE_DIR"):
-        publish(tmp_path / "a" / ".." / "b", NEW)
+    with pytest.raises(PublishError, match=error):
+        publish(tmp_path / base, NEW)
     assert tree(tmp_path) == {}
