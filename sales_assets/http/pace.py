@@ -176,17 +176,17 @@ class Pace:
         return None
 
     def _learn(self, call: Call[Any], error: BaseException | None) -> None:
+        now = time.monotonic()
         problem = error if isinstance(error, TransientHttpError) else None
         if problem and problem.retry_after:
-            pause = min(problem.retry_after, self._longest_pause)
-            self._resume = max(self._resume, time.monotonic() + pause)
+            self._resume = max(self._resume, now + min(problem.retry_after, self._longest_pause))
         # Calls that began together are refused together.
         if call.level != self._limit.level:
             return
         if problem and problem.slow_down:
             self._limit.refused()
         else:
-            self._limit.went_well(call.in_flight)
+            self._limit.went_well(now - call.started, call.in_flight)
 
     def _give_up_late(self, call: Call[Any], deadline: float) -> float:
         """Abandon overdue calls; return how many seconds to wait for the others."""

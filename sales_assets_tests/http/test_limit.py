@@ -1,5 +1,7 @@
 """How many requests at a time are found to be right for an API."""
 
+import itertools
+
 import pytest
 
 from sales_assets.http.limit import FIRST_LEVEL, Limit
@@ -12,6 +14,8 @@ class Api:
 
     Attributes:
         limit: The limit.
+        workers: How many calls it serves at a time.
+        most: How many calls it takes at a time; it refuses more.
         refused: How many calls were refused.
     """
 
@@ -21,9 +25,11 @@ class Api:
         self.now = 0.0
         self.limit = Limit(32, lambda: self.now)
         self.refused = 0
+        # A latency comes out unevenly.
+        self._noise = itertools.cycle([1.0, 0.93, 1.06, 0.97, 1.04])
 
     def call(self, times: int) -> list[int]:
-        """Make so many calls, of which so many are served at a time; give the level at each."""
+        """Make so many calls; give the level at each."""
         levels = []
         for _ in range(times):
             level = self.limit.level
@@ -34,12 +40,27 @@ class Api:
                 self.now += 1
                 self.limit.refused()
             else:
-                self.limit.went_well(level)
+                latency = LATENCY * max(1, level / self.workers) * next(self._noise)
+                self.limit.went_well(latency, level)
         return levels
 
 
-def test_an_api_that_takes_it_is_soon_asked_at_the_ceiling() -> None:
+def test_an_api_that_keeps_its_speed_is_soon_asked_at_the_ceiling() -> None:
     assert Api().call(500)[-1] == 32
+
+
+@pytest.mark.parametrize("workers", [1, 3, 10, 20])
+def test_no_more_than_a_few_wait_in_a_queue_of_the_api(workers: int) -> None:
+    settled = Api(workers).call(3000)[1000:]
+    assert min(settled) >= min(FIRST_LEVEL, workers)
+    assert max(settled) <= max(FIRST_LEVEL, workers) + 6
+
+
+def test_an_api_that_becomes_slow_is_asked_by_fewer() -> None:
+    api = Api()
+    assert api.call(500)[-1] == 32
+    api.workers = 1
+    assert api.call(2000)[-1] == FIRST_LEVEL
 
 
 @pytest.mark.parametrize("most", [1, 2, 5, 9, 10, 31])
@@ -76,7 +97,7 @@ def test_an_outage_is_soon_forgotten() -> None:
 def test_with_little_to_ask_for_nothing_is_learnt() -> None:
     limit = Limit(32)
     for _ in range(1000):
-        limit.went_well(in_flight=1)
+        limit.went_well(LATENCY, in_flight=1)
     assert limit.level == FIRST_LEVEL
 
 
