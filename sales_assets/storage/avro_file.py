@@ -75,14 +75,6 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
                     rows = fastavro.reader(file, reader_schema=self.schema)
                 yield from cast(Iterator[dict[str, Any]], rows)
 
-    def count_rows(self, files: Sequence[Location]) -> int:
-        """Count rows by the block headers."""
-        rows = 0
-        for path in files:
-            with open_file(path) as file:
-                rows += sum(block.num_records for block in fastavro.block_reader(file))
-        return rows
-
 
 def _derive_marker(file: Path, marker: bytes) -> None:
     """Replace the sync marker of a file with one derived from the rest of it.

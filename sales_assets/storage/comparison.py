@@ -109,28 +109,20 @@ def compare_day(
 ) -> list[Difference]:
     """Compare a day of all layers, each after its upstream layer, with their records."""
     found: list[Difference] = []
-    row_counts: dict[dg.AssetKey, int] = {}
+    row_counts: dict[dg.AssetKey, int | None] = {}
     for layer in layers:
-        record = recorded[layer.asset].get(day)
-        rows, differences = _compare_files(layer, day, record)
-        found += differences
+        record, source = recorded[layer.asset].get(day), layer.made_from
+        rows = row_counts[layer.asset] = _compare_files(layer, day, record, found)
         rejected = 0
         if layer.storage.has_quarantine:
-            rejected, differences = _compare_quarantine(layer, day, record, rows is not None)
-            found += differences
-        if rows is not None:
-            row_counts[layer.asset] = rows
-        source = layer.made_from
-        if source is None or source.asset not in row_counts:
+            rejected = _compare_quarantine(layer, day, record, rows is not None, found)
+        source_rows = row_counts[source.asset] if source else None
+        if source is None or source_rows is None:
             continue
         if rows is not None:
+            source_record = recorded[source.asset].get(day)
             difference = source_difference(
-                layer.name,
-                record,
-                rows + rejected,
-                source.name,
-                recorded[source.asset].get(day),
-                row_counts[source.asset],
+                layer.name, record, rows + rejected, source.name, source_record, source_rows
             )
             found += [difference] if difference else []
         elif record is None:
@@ -140,36 +132,37 @@ def compare_day(
 
 
 def _compare_files(
-    layer: Layer, day: str, recorded: Metadata | None
-) -> tuple[int | None, list[Difference]]:
-    """Count the rows of a day, if it is readable, and compare its files with its record."""
+    layer: Layer, day: str, recorded: Metadata | None, found: list[Difference]
+) -> int | None:
+    """Compare the files of a day with its record; count its rows, if it is readable."""
     storage, name = layer.storage, layer.name
     try:
         with storage.reading(layer.asset, day) as (files, _):
             stored = storage.describe(files)
             paths = entries(storage.directory(layer.asset, day))
     except MissingPartitionError:
-        if recorded is None:
-            return None, []
-        return None, [Difference(name, Kind.MISSING, "recorded but not stored")]
+        if recorded:
+            found.append(Difference(name, Kind.MISSING, "recorded but not stored"))
+        return None
     except Exception as error:
         # A damaged file may raise any error.
-        return None, [unreadable(name, error, name)]
+        found.append(unreadable(name, error, name))
+        return None
     ours = {path.name for path in files}
     others = [path for path in paths if path.name not in ours and not is_dropping(path.name)]
-    found = [stranger(name, path, "a file of this day") for path in others]
+    found += [stranger(name, path, "a file of this day") for path in others]
     if recorded is None:
         detail = "stored but never recorded: record it with --fix"
         found.append(Difference(name, Kind.UNRECORDED, detail))
     elif wrong := content_difference(recorded, stored):
         found.append(Difference(name, Kind.CHANGED, wrong))
-    return stored["dagster/row_count"], found
+    return int(stored["dagster/row_count"])
 
 
 def _compare_quarantine(
-    layer: Layer, day: str, recorded: Metadata | None, day_is_stored: bool
-) -> tuple[int, list[Difference]]:
-    """Count the quarantined rows of a day, and compare them with its record."""
+    layer: Layer, day: str, recorded: Metadata | None, day_is_stored: bool, found: list[Difference]
+) -> int:
+    """Compare the quarantine of a day with its record; count its rows."""
     quarantine = layer.storage.quarantine(layer.asset, day)
     try:
         with layer.storage.directories.reading(quarantine.directory) as state:
@@ -177,10 +170,11 @@ def _compare_quarantine(
             stored = quarantine.metadata()
     except Exception as error:
         # A foreign file may raise any error.
-        return 0, [unreadable(QUARANTINE, error, layer.name)]
-    rows, expected = stored["rejected_rows"], recorded or {}
+        found.append(unreadable(QUARANTINE, error, layer.name))
+        return 0
     others = [path for path in paths if path != quarantine.file]
-    found = [stranger(QUARANTINE, path, "a quarantine file") for path in others]
+    found += [stranger(QUARANTINE, path, "a quarantine file") for path in others]
+    rows, expected = stored["rejected_rows"], recorded or {}
     before, now = (one.get("quarantine_sha256") for one in (expected, stored))
     if before != now and (recorded or not day_is_stored):
         kind = Kind.CHANGED if before and now else Kind.LEFTOVERS if now else Kind.MISSING
@@ -189,7 +183,7 @@ def _compare_quarantine(
             "recorded: materialize it again"
         )
         found.append(Difference(QUARANTINE, kind, detail))
-    return rows, found
+    return int(rows)
 
 
 def unreadable(where: str, error: Exception, asset: str = "") -> Difference:

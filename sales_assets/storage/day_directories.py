@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, Optional
 
 import dagster as dg
 
-from sales_assets.feed.stream import Reading, UpstreamDayError
+from sales_assets.feed.stream import UpstreamDayError
+from sales_assets.storage.files import describe
 from sales_assets.storage.location import Location, location
 from sales_assets.storage.partition_format import PartitionFormat
 from sales_assets.storage.quarantine import LAYER as QUARANTINE
@@ -108,10 +109,7 @@ class DayDirectories:
 
     def describe(self, files: Sequence[Location]) -> dict[str, Any]:
         """Read all rows of a day, and describe it."""
-        reading = Reading(self.format.read_and_describe(files))
-        for _ in reading:
-            pass
-        return {"dagster/row_count": self.format.count_rows(files), **reading.result}
+        return {"dagster/row_count": sum(1 for _ in self.format.rows(files)), **describe(files)}
 
     def metadata(self, asset_key: dg.AssetKey, day: str) -> dict[str, Any]:
         """Return materialization metadata, as far as the storage knows; raises as `reading`."""

@@ -54,7 +54,3 @@ class PartitionFormat(ABC, Generic[T]):
     def rows(self, files: Sequence[Location]) -> Iterator[Any]:
         """Read row by row, whatever the items of `read` are."""
         return self.read(files)
-
-    def count_rows(self, files: Sequence[Location]) -> int:
-        """Count the rows of a partition, if possible without reading all of them."""
-        return sum(1 for _ in self.rows(files))

@@ -26,7 +26,7 @@ ROW = typed(sale())
     ],
     ids=["pages", "rows"],
 )
-def test_a_day_is_described_and_its_rows_are_counted_as_they_are_read(
+def test_a_day_is_described_as_it_is_read(
     partition_format: PartitionFormat[Any], items: list[Any], tmp_path: Path
 ) -> None:
     partition_format.write(items, tmp_path, "sales")
@@ -34,4 +34,4 @@ def test_a_day_is_described_and_its_rows_are_counted_as_they_are_read(
     reading = Reading(partition_format.read_and_describe(files))
     assert len([*reading]) == len([*partition_format.read(files)]) == len(items)
     assert reading.result == describe(files)
-    assert partition_format.count_rows(files) == len([*partition_format.rows(files)]) == 3
+    assert len([*partition_format.rows(files)]) == 3
