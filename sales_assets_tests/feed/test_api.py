@@ -8,7 +8,7 @@ from sales_assets.feed.api import InvalidApiError
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError
 from sales_assets.sales.api import SalesApi
 from sales_assets_tests.helpers.passing_faults import PASSING
-from sales_assets_tests.helpers.rows import DAY, full_pages, page, sale
+from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi, open_sales_api
 from sales_assets_tests.helpers.streams import bodies_of
 
@@ -106,16 +106,6 @@ def test_a_day_that_is_read_again_has_no_more_time(api: ScriptedApi) -> None:
     for _ in range(2):
         with pytest.raises(FeedApiError, match=r"could not fetch page \d.*in 0\.4 s"):
             bodies_of(day)
-
-
-def test_an_error_in_one_day_does_not_touch_another(api: ScriptedApi, sales_api: SalesApi) -> None:
-    api.days = {DAY: full_pages(6), "2022-08-10": full_pages(6)}
-    api.fail(date=DAY, page=3, status=400)
-    other = iter(sales_api.pages("2022-08-10"))
-    pages = [next(other)]
-    with pytest.raises(FeedApiError, match="HTTP 400"):
-        bodies_of(sales_api.pages(DAY))
-    assert bodies_of([*pages, *other]) == full_pages(6)
 
 
 @pytest.mark.parametrize(

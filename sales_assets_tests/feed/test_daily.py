@@ -2,14 +2,13 @@
 
 import subprocess
 import sys
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from sales_assets.feed.daily import RawConfig, StgConfig, daily_asset, knowingly
+from sales_assets.feed.daily import RawConfig, StgConfig, daily_asset
 from sales_assets.feed.paging import NoSuchDayError
 from sales_assets.feed.stream import DayStream, PagesByDay
 from sales_assets.sales.api import SalesApi
@@ -76,13 +75,6 @@ def test_a_backfill_is_one_run_unless_it_is_cut_into_runs_of_so_many_days() -> N
 
     assert policy(None) == dg.BackfillPolicy.single_run()
     assert policy(7) == dg.BackfillPolicy.multi_run(7)
-
-
-def test_only_warnings_of_such_features_are_left_out() -> None:
-    with warnings.catch_warnings(record=True) as given, knowingly():
-        for kind in (dg.BetaWarning, dg.PreviewWarning, UserWarning):
-            warnings.warn("new", kind, stacklevel=1)
-    assert [warning.category for warning in given] == [UserWarning]
 
 
 def test_loading_the_definitions_warns_of_nothing() -> None:

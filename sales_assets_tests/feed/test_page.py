@@ -32,25 +32,20 @@ def test_the_digest_is_the_same_for_the_same_rows_however_they_are_written(
 
 
 @pytest.mark.parametrize(
-    "body",
+    "rows",
     [
-        b'[{"a": 1, "b": 3}]',
-        b'[{"a": 1}]',
-        b'[{"a": 1, "b": null}]',
-        b'[{"a": 2, "b": 1}]',
-        b'[{"a": 1, "c": 2}]',
-        b'[{"a": 1, "b": 2}, {"a": 1, "b": 2}]',
-        b'[{"a": 1, "b": "2"}]',
-        b'[{"a": 1, "b": {}}]',
-        b"[]",
+        [{"a": 2, "b": 1}, {}],
+        [{"a": 1}, {}],
+        [{"a": 1, "c": 2}, {}],
+        [{"a": 1, "b": "2"}, {}],
+        [{"a": 1, "b": {}}, {}],
+        [{}, {"a": 1, "b": 2}],
+        [{"a": 1, "b": 2}],
+        [],
     ],
 )
-def test_other_rows_have_another_digest(body: bytes) -> None:
-    assert digest(body) != digest(b'[{"a": 1, "b": 2}]')
-
-
-def test_rows_in_another_order_have_another_digest() -> None:
-    assert digest(b'[{"a": 1}, {"a": 2}]') != digest(b'[{"a": 2}, {"a": 1}]')
+def test_other_rows_have_another_digest(rows: list[object]) -> None:
+    assert digest(json.dumps(rows).encode()) != digest(b'[{"a": 1, "b": 2}, {}]')
 
 
 def test_white_space_that_makes_a_page_a_large_one_does_not_change_its_digest() -> None:

@@ -1,15 +1,11 @@
 """What to run after days have failed."""
 
-import json
-
 import dagster as dg
 import pytest
 
 from sales_assets.feed.remedy import (
     FailedDaysError,
     boxes,
-    command,
-    config_json,
     say_what_to_run,
     text_of,
 )
@@ -35,11 +31,6 @@ def lines_of(failed: dict[str, Exception], left: list[str] | None = None) -> lis
 )
 def test_days_are_shown_as_the_ui_takes_them(days: list[str], shown: str) -> None:
     assert boxes(days) == shown
-
-
-def test_a_day_alone_is_a_partition() -> None:
-    by_itself = command(["raw_sales"], DAYS[0], DAYS[0])
-    assert by_itself == f"{LAUNCH} raw_sales --partition {DAYS[0]}"
 
 
 def test_each_span_of_neighbors_has_a_command_of_its_own() -> None:
@@ -104,11 +95,6 @@ def test_a_day_that_is_neither_old_nor_new_is_named_as_such() -> None:
     lines = lines_of({DAYS[0]: dg.Failure("x"), DAYS[2]: TornDayError("y")})
     kept = "raw_sales: 2 of 2 days failed; existing data was kept, except for"
     assert lines[0] == f"{kept} {DAYS[2]}"
-
-
-def test_the_configuration_of_a_run_is_json() -> None:
-    config = config_json("stg_sales", max_rejected_rows=2)
-    assert json.loads(config) == {"ops": {"stg_sales": {"config": {"max_rejected_rows": 2}}}}
 
 
 def test_an_error_of_ours_says_what_it_says_and_another_one_its_kind_and_no_secret(

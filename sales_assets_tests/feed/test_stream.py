@@ -20,11 +20,6 @@ def counted() -> DayStream[int]:
     return DayStream(read)
 
 
-def test_each_pass_reads_the_day_anew() -> None:
-    day = counted()
-    assert [list(day), list(day)] == [[1, 1], [2, 2]]
-
-
 def test_the_facts_are_those_of_the_pass_that_was_read_to_its_end() -> None:
     day = counted()
     first, second = day.reading(), day.reading()
