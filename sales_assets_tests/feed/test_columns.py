@@ -85,18 +85,16 @@ def test_a_text_of_rfc_3339_is_a_moment(text: str, later: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "",
         "2022-08-09T12:00:00",
-        "2022-08-09",
         "2022-08-09T12:00Z",
         "2022-08-09T12:00:00.Z",
         "2022-08-09T12:00:00+0200",
-        "2022-08-09T12:00:00+02",
         "2022-08-09T12:00:00+24:00",
         "2022-08-09T12:00:00+02:60",
         "2022-08-09T24:00:00Z",
         "2022-08-09T12:00:60Z",
         "2022-02-30T12:00:00Z",
-        "20220809T120000Z",
         "2022-W32-2T12:00:00Z",
         "0000-01-01T00:00:00Z",
         "0001-01-01T00:00:00+01:00",
@@ -104,9 +102,7 @@ def test_a_text_of_rfc_3339_is_a_moment(text: str, later: int) -> None:
         "2022-08-09T12:00:00.0000001Z",
         " 2022-08-09T12:00:00Z",
         "2022-08-09T12:00:00Z\n",
-        "1660046400",
         "\u0662022-08-09T12:00:00Z",
-        "",
     ],
 )
 def test_any_other_text_is_no_moment(text: str) -> None:
@@ -115,20 +111,17 @@ def test_any_other_text_is_no_moment(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "epoch"),
-    [
-        (1_660_046_400, "seconds"),
-        (1_660_046_400_000, "milliseconds"),
-        (1_660_046_400_000_000, "microseconds"),
-    ],
+    ("epoch", "factor"), [("seconds", 1), ("milliseconds", 1000), ("microseconds", 1_000_000)]
 )
-def test_a_number_since_1970_is_a_moment(number: int, epoch: str) -> None:
-    assert checked(field(MILLIS, epoch=epoch), number) == NOON
+def test_a_number_since_1970_is_a_moment(epoch: str, factor: int) -> None:
+    declared = field(MILLIS, epoch=epoch)
+    assert checked(declared, 1_660_046_400 * factor) == NOON
+    assert checked(declared, -factor) == datetime.datetime(
+        1969, 12, 31, 23, 59, 59, tzinfo=datetime.timezone.utc
+    )
 
 
-def test_a_number_may_be_before_1970_and_not_beyond_the_calendar() -> None:
-    before = checked(field(MILLIS, epoch="seconds"), -1)
-    assert before == datetime.datetime(1969, 12, 31, 23, 59, 59, tzinfo=datetime.timezone.utc)
+def test_a_number_is_not_beyond_the_calendar() -> None:
     for number in (2**63 - 1, -(2**63)):
         with pytest.raises(ValueError, match="seconds since 1970, up to the year 9999"):
             checked(field(MILLIS, epoch="seconds"), number)
@@ -160,10 +153,7 @@ def test_a_moment_is_never_rounded(declared: Any, good: Any, bad: Any) -> None:
         (field("string", doc=""), "field 'x' needs a doc"),
         (field("string", doc=["a"]), "field 'x' needs a doc"),
         (field("string", doc="\ud800"), "field 'x' needs a doc"),
-        (
-            field("int", logicalType="date"),
-            r'write "type": {"type": "int", "logicalType": "date"}',
-        ),
+        (field("int", logicalType="date"), r'"type": {"type": "int", "logicalType": "date"}'),
         (field("long", default=1), r'write "type": ..null., "long".*"default": null$'),
         (field("long", default="1"), "has the default .1."),
         (field(["null", "long"], default=1), "has the default 1"),

@@ -15,25 +15,13 @@ from sales_assets_tests.helpers.rows import page, sale
 from sales_assets_tests.helpers.streams import judged
 from sales_assets_tests.promises.orders import ORDER
 
-DATE = datetime.date(2022, 8, 9)
-DATE_TYPE = {"type": "int", "logicalType": "date"}
+SENT = ["null", {"type": "int", "logicalType": "date"}]
+MORE_FIELDS = [
+    {"name": "shop", "type": ["null", "string"], "doc": "Where it was sold."},
+    {"name": "sent", "type": SENT, "default": None, "doc": "When it was sent."},
+]
 WIDER = Contract(
-    RowSchema(
-        {
-            **SALE.avro,
-            "fields": [
-                *SALE.avro["fields"],
-                {"name": "shop", "type": ["null", "string"], "doc": "Where it was sold."},
-                {
-                    "name": "sent",
-                    "type": ["null", DATE_TYPE],
-                    "default": None,
-                    "doc": "When it was sent.",
-                },
-            ],
-        },
-        day_field="purchase_date",
-    )
+    RowSchema({**SALE.avro, "fields": [*SALE.avro["fields"], *MORE_FIELDS]}, "purchase_date")
 )
 
 

@@ -48,10 +48,7 @@ def test_a_time_zone_that_does_not_exist_is_refused() -> None:
         ({"type": "record", "name": "Thing", "fields": []}, "with a list of fields"),
         ({"type": "record", "name": "my-thing", "fields": [DAY]}, "the record 'my-thing' needs"),
         ({"type": "record", "fields": [DAY]}, "the record None needs a valid Avro name"),
-        (
-            {"type": "record", "name": "T", "namespace": "a-b", "fields": [DAY]},
-            "a valid Avro name",
-        ),
+        ({"type": "record", "name": "T", "namespace": "a-b", "fields": [DAY]}, "valid Avro name"),
     ],
 )
 def test_what_is_no_record_is_refused(schema: Any, says: str) -> None:
@@ -83,10 +80,7 @@ def test_a_file_that_is_no_schema_is_named(tmp_path: Path, content: str) -> None
 
 def test_dagster_is_told_the_columns_and_where_they_come_from() -> None:
     schema = declared(field(["null", "long"]))
-    x = schema.table().columns[1]
-    assert (x.name, x.type, x.description, x.constraints.nullable) == (
-        *("x", "int64", "Something."),
-        True,
-    )
+    nullable = dg.TableColumnConstraints(nullable=True)
+    assert schema.table().columns[1] == dg.TableColumn("x", "int64", "Something.", nullable)
     source = dg.AssetKey("raw_things")
     assert schema.lineage(source).deps_by_column["x"] == [dg.TableColumnDep(source, "x")]
