@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import islice, repeat
 from threading import Thread
 
 import pytest
@@ -41,6 +42,10 @@ server.serve({listening: app}, 1, close)
 print("ended", flush=True)
 """
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+GET, GET_HELD, GET_LARGE = (
+    b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % path for path in (b"/", b"/held", b"/large")
+)
 
 
 class Small:
@@ -53,10 +58,29 @@ class Small:
         self._port = int(self.says.readline())
         self._stack = stack
 
-    def connect(self) -> socket.socket:
-        """Open a connection, until the end of the test."""
+    def connect(self, sent: bytes = b"") -> socket.socket:
+        """Open a connection until the end of the test, and send something."""
         place = ("127.0.0.1", self._port)
-        return self._stack.enter_context(socket.create_connection(place, timeout=60))
+        connection = self._stack.enter_context(socket.create_connection(place, timeout=60))
+        connection.sendall(sent)
+        return connection
+
+    def answers(self) -> bool:
+        """Request something until there is a response, and the server has closed the connection.
+
+        On a slow machine, a request may not arrive in time.
+        """
+        return wait_for("a response", lambda: b"\r\n\r\nok 0" in all_of(self.connect(GET)))
+
+    def open_files(self) -> int:
+        """Count its open files."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))  # noqa: PTH208
+
+    def stop(self) -> None:
+        """Have it stop, with a status of 0."""
+        self.process.terminate()
+        assert self.process.communicate("release\n", timeout=60)[0].endswith("ended\n")
+        assert self.process.returncode == 0
 
 
 @contextmanager
@@ -75,18 +99,8 @@ def small_server(seconds: float = 600) -> Iterator[Small]:
         yield Small(process, stack)
 
 
-def get(server: Small) -> bool:
-    """Request something until there is a response, and the server has closed the connection.
-
-    On a slow machine, a request may not arrive in time.
-    """
-
-    def got() -> bool:
-        connection = server.connect()
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        return b"\r\n\r\nok 0" in b"".join(iter(lambda: connection.recv(1000), b""))
-
-    return wait_for("a response", got)
+def all_of(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(1000), b""))
 
 
 def answer(connection: socket.socket) -> bytes:
@@ -99,9 +113,9 @@ def answer(connection: socket.socket) -> bytes:
     return received
 
 
-def received_while_dripping(connection: socket.socket, data: Iterator[bytes]) -> bytes:
+def received_while_dripping(connection: socket.socket, data: bytes = b"") -> bytes:
     """Send byte after byte until the other end closes the connection; give what it sent."""
-    received = b""
+    received, left = b"", iter(data)
 
     def closed() -> bool:
         nonlocal received
@@ -110,7 +124,7 @@ def received_while_dripping(connection: socket.socket, data: Iterator[bytes]) ->
                 if not (more := connection.recv(1000)):
                     return True
                 received += more
-            connection.sendall(next(data, b""))
+            connection.sendall(bytes(islice(left, 1)))
         except (BrokenPipeError, ConnectionResetError):
             return True
         return False
@@ -126,7 +140,7 @@ def received_while_dripping(connection: socket.socket, data: Iterator[bytes]) ->
         (HEAD, b"", b""),
         (b"", HEAD + b"X: " + b"x" * 10_000, b""),
         (HEAD + b"Content-Length: 10000\r\n\r\n", b" " * 9_999, b"408"),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n" * 2_000, b"408"),
+        (CHUNKED, b"1\r\n \r\n" * 2_000, b"408"),
     ],
     ids=["silence", "half of the head", "a head", "a body", "chunks"],
 )
@@ -134,10 +148,7 @@ def test_a_request_that_does_not_arrive_whole_is_given_up(
     at_once: bytes, dripping: bytes, answered: bytes
 ) -> None:
     def given_up() -> bool:
-        connection = server.connect()
-        connection.sendall(at_once)
-        bytewise = (bytes([byte]) for byte in dripping)
-        return received_while_dripping(connection, bytewise)[9:12] == answered
+        return received_while_dripping(server.connect(at_once), dripping)[9:12] == answered
 
     # On a slow machine, a head that is sent at once may not arrive in time.
     with small_server(seconds=0.3) as server:
@@ -146,17 +157,15 @@ def test_a_request_that_does_not_arrive_whole_is_given_up(
 
 def test_a_request_that_is_worked_on_for_longer_is_not_given_up() -> None:
     def held() -> socket.socket | None:
-        connection = server.connect()
-        connection.sendall(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection = server.connect(GET_HELD)
         # Or the server closes the connection.
         held, closed = server.says.fileno(), connection.fileno()
         return connection if held in select.select([held, closed], [], [], 60)[0] else None
 
     with small_server(seconds=0.3) as server:
         busy = wait_for("the application", held)
-        assert received_while_dripping(server.connect(), iter(())) == b""
-        server.process.terminate()
-        assert server.process.communicate("release\n", timeout=60)[0].endswith("ended\n")
+        assert received_while_dripping(server.connect()) == b""
+        server.stop()
         assert answer(busy).startswith(b"HTTP/1.1 200")
 
 
@@ -166,61 +175,53 @@ def test_a_request_that_is_worked_on_for_longer_is_not_given_up() -> None:
         b"",
         HEAD,
         HEAD + b"Content-Length: 60000\r\n\r\n" + b" " * 30_000,
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"7530\r\n" + b" " * 30_000,
+        CHUNKED + b"7530\r\n" + b" " * 30_000,
     ],
     ids=["silence", "half of the head", "half of a body", "half of a chunk"],
 )
 def test_many_halves_of_requests_keep_nobody_waiting(half: bytes) -> None:
     with small_server() as server:
         for _ in range(300):
-            server.connect().sendall(half)
-        assert get(server)
+            server.connect(half)
+        assert server.answers()
 
 
 def test_answers_that_a_client_does_not_take_keep_nobody_waiting_and_end_its_connection() -> None:
     with small_server(seconds=1) as server:
-        assert get(server)
-        before = open_files(server)
-        server.connect().sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
-        assert get(server)
-        wait_for("the end of all connections", lambda: open_files(server) <= before)
+        assert server.answers()
+        before = server.open_files()
+        server.connect(GET_LARGE * 100)
+        assert server.answers()
+        wait_for("the end of all connections", lambda: server.open_files() <= before)
 
 
 def test_a_client_that_does_not_take_its_response_does_not_keep_the_server_from_ending() -> None:
     with small_server(seconds=1) as server:
-        server.connect().sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert get(server)
-        server.process.terminate()
-        assert server.process.communicate("\n", timeout=60)[0].endswith("ended\n")
-        assert server.process.returncode == 0
-
-
-def open_files(server: Small) -> int:
-    return len(os.listdir(f"/proc/{server.process.pid}/fd"))  # noqa: PTH208
+        server.connect(GET_LARGE)
+        assert server.answers()
+        server.stop()
 
 
 @pytest.mark.parametrize("length", [0, 1, 65536])
-@pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_gets_through_whole(length: int, chunked: bool) -> None:
+def test_a_body_gets_through_whole(length: int) -> None:
+    body = b"x" * length
+    chunks = b"%x\r\n%b\r\n" % (length, body) if length else b""
     with small_server() as server:
-        connection = server.connect()
-        if chunked:
-            pieces = b"%x\r\n%b\r\n" % (length, b"x" * length) if length else b""
-            connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + pieces + b"0\r\n\r\n")
-        else:
-            connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % length + b"x" * length)
-        assert answer(connection).endswith(b"\r\n\r\nok %d" % length)
+        for sent in (
+            HEAD + b"Content-Length: %d\r\n\r\n%b" % (length, body),
+            CHUNKED + chunks + b"0\r\n\r\n",
+        ):
+            assert answer(server.connect(sent)).endswith(b"\r\n\r\nok %d" % length)
 
 
 def test_of_a_body_without_end_the_application_sees_the_beginning() -> None:
     with small_server() as server:
-        connection = server.connect()
-        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        connection = server.connect(CHUNKED)
 
         def send() -> None:
-            while True:
+            for chunk in repeat(b"1000\r\n" + b"x" * 4096 + b"\r\n"):
                 try:
-                    connection.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+                    connection.sendall(chunk)
                 except OSError:
                     return
 
@@ -234,32 +235,26 @@ def test_of_a_body_without_end_the_application_sees_the_beginning() -> None:
 
 def test_a_connection_is_good_for_one_request() -> None:
     with small_server() as server:
-        connection = server.connect()
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
-        received = received_while_dripping(connection, iter(()))
+        received = received_while_dripping(server.connect(GET * 100))
         assert received.count(b"ok 0") <= 1
 
 
 def test_a_connection_of_http_2_with_several_requests_at_once_is_closed() -> None:
+    def frame(kind: int, stream: int, content: bytes = b"") -> bytes:
+        ends = 5 if kind == 1 else 0  # A request is the whole of it.
+        head = len(content).to_bytes(3, "big") + bytes([kind, ends]) + stream.to_bytes(4, "big")
+        return head + content
+
     request = b"\x82\x86\x84\x41\x01x"  # GET, http, "/", and the host "x"
     with small_server() as server:
-        connection = server.connect()
-        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, b""))
+        connection = server.connect(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0))
         connection.sendall(frame(1, 1, request) + frame(1, 3, request))
-        received = b"".join(iter(lambda: connection.recv(1000), b""))
-        assert b"ok 0" not in received
-
-
-def frame(kind: int, stream: int, content: bytes) -> bytes:
-    """Make a frame of HTTP/2; of a request, it is the whole of it."""
-    ends = 5 if kind == 1 else 0
-    head = len(content).to_bytes(3, "big") + bytes([kind, ends]) + stream.to_bytes(4, "big")
-    return head + content
+        assert b"ok 0" not in all_of(connection)
 
 
 def test_a_second_signal_ends_it_at_once() -> None:
     with small_server() as server:
-        assert get(server)
+        assert server.answers()
         server.process.terminate()
         assert server.says.readline() == "stopping\n"
         server.process.terminate()
