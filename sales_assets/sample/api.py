@@ -28,7 +28,7 @@ __all__ = ["Answer", "SampleApi", "Serving"]
 _log = logging.getLogger(__name__)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class SampleApi(Serving):
     """The server.
 

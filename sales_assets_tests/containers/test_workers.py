@@ -50,8 +50,11 @@ class Storm(NamedTuple):
     scheduled: str
 
 
+def statuses(containers: Containers, backfill: str) -> list[str]:
+    return [run["status"] for run in containers.ui.runs_of(backfill)]
+
+
 def scale(containers: Containers, workers: int) -> None:
-    """Have so many workers."""
     containers.scale["worker"] = workers
     containers.compose("up", "-d", "--no-recreate", "--scale", f"worker={workers}")
 
@@ -61,11 +64,7 @@ def storm(containers: Containers) -> Storm:
     """A backfill of 90 days in nine runs, and all that can happen to three workers."""
     ui = containers.ui
     backfill = ui.backfill(DAYS)
-
-    def under_way() -> int:
-        return sum(run["status"] == "STARTED" for run in ui.runs_of(backfill))
-
-    wait_for("three runs", lambda: under_way() == 3, 120)
+    wait_for("three runs", lambda: statuses(containers, backfill).count("STARTED") == 3, 120)
     [_, cut_off, _] = containers.ids("worker")
     killed = time.time()
     containers.kill("worker")
@@ -94,10 +93,10 @@ def test_all_days_are_stored_and_recorded_once_whatever_happens_to_workers(
 def test_no_run_is_left_and_those_that_died_were_started_again(
     containers: Containers, storm: Storm
 ) -> None:
-    statuses = [run["status"] for run in containers.ui.runs_of(storm.backfill)]
-    assert set(statuses) == {"SUCCESS", "FAILURE"}
+    ends = statuses(containers, storm.backfill)
+    assert set(ends) == {"SUCCESS", "FAILURE"}
     # That of the worker that was killed, and that of the one that was cut off for too long.
-    assert (statuses.count("SUCCESS"), statuses.count("FAILURE") >= 2) == (9, True)
+    assert (ends.count("SUCCESS"), ends.count("FAILURE") >= 2) == (9, True)
 
 
 def test_the_run_of_the_schedule_does_not_wait_for_the_backfill(
@@ -120,19 +119,19 @@ def backfill_in_which(
     containers: Containers, days: list[str], happen: Callable[[], object], under_way: int
 ) -> list[str]:
     """Let something happen once some runs are under way; give how all of them ended."""
-    ui = containers.ui
-    backfill = ui.backfill(days)
+    backfill = containers.ui.backfill(days)
 
-    def statuses() -> list[str]:
-        return [run["status"] for run in ui.runs_of(backfill)]
+    def ready() -> bool:
+        now = statuses(containers, backfill)
+        return len(now) == 3 and now.count("STARTED") >= under_way
 
-    wait_for("runs", lambda: len(statuses()) == 3 and statuses().count("STARTED") >= under_way, 180)
+    wait_for("runs", ready, 180)
     begin = time.time()
     happen()
-    ui.wait_for_backfill(backfill, 600)
+    containers.ui.wait_for_backfill(backfill, 600)
     containers.tell(os.environ["PYTEST_CURRENT_TEST"].split("::")[-1], backfill, begin)
     containers.prove(days)
-    return statuses()
+    return statuses(containers, backfill)
 
 
 def test_workers_that_are_told_to_stop_end_their_runs(containers: Containers, storm: Storm) -> None:
@@ -158,9 +157,9 @@ def test_an_object_store_that_refuses_for_a_minute_is_waited_for(
         time.sleep(60)
         subprocess.run(["iptables", "-D", *rule], check=True)  # noqa: S603, S607
 
-    statuses = backfill_in_which(containers, REFUSED, refuse, 1)
+    ends = backfill_in_which(containers, REFUSED, refuse, 1)
     # One that has waited for too long is started again.
-    assert statuses.count("SUCCESS") == len(statuses) - statuses.count("FAILURE") == 3
+    assert ends.count("SUCCESS") == len(ends) - ends.count("FAILURE") == 3
 
 
 COUNT_RIDES = """
