@@ -67,7 +67,8 @@ def verify(set_to: Settings, first: datetime, last: datetime, fix: bool, as_json
         items = [{"day": day or None, **one._asdict()} for day, one in found]
         click.echo(json.dumps({"days": len(days), "differences": items}, indent=2))
     elif is_sound:
-        click.echo(f"{'1 day is' if len(days) == 1 else f'{len(days)} days are'} as recorded")
+        every_day = f"{len(days)} days are as recorded"
+        click.echo("1 day is as recorded" if len(days) == 1 else every_day)
     sys.exit(0 if is_sound else 1)
 
 
