@@ -1,7 +1,7 @@
 """The API of a daily feed as a Dagster resource: a day goes in, its pages come out.
 
-A feed describes its API in a few class attributes, with the classes of `styles`. This module
-neither validates rows nor knows where pages are stored.
+A feed describes its API in class attributes, with the classes of `styles`. This module neither
+validates rows nor knows where pages are stored.
 """
 
 import datetime
@@ -89,15 +89,11 @@ class DailyApi(HttpApi):
     )
 
     def pages(self, day: str, *, allow_empty: bool = False) -> DayStream[Page]:
-        """Fetch the pages of a day in order, with limited read-ahead.
+        """Return the pages of a day, byte for byte, and as metadata their proof.
 
         Args:
             day: `YYYY-MM-DD`.
-            allow_empty: Treat a day unknown to the API as a day without rows.
-
-        Returns:
-            The pages, byte for byte; a day without rows has one page with an empty list. The
-            metadata contains the source, the number of retries, and the proof.
+            allow_empty: Treat a day unknown to the API as one page with an empty list.
 
         Raises:
             NotSetUpError: The address or the token of the API is missing or malformed.

@@ -110,7 +110,6 @@ class Column(NamedTuple):
         is_text: Whether a value is a string in JSON.
         nullable: Whether it may also be null.
         optional: Whether a row may omit it; it is then null.
-        doc: Its meaning.
     """
 
     name: str
@@ -137,19 +136,21 @@ def column_of(field: Any, record: str) -> Column:
         raise InvalidSchemaError(f"{record}: field {field.get('name')!r} {error}") from None
 
 
-def require_name(name: Any, subject: str = "") -> None:
-    """Require a name that all Avro readers accept."""
+def require_name(name: Any, subject: str = "") -> str:
+    """Return a name if all Avro readers accept it, or raise InvalidSchemaError."""
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise InvalidSchemaError(
             f"{subject}needs a valid Avro name: ASCII letters, digits and _, not starting with a "
             'digit (for a different key in JSON, add "json")'
         )
+    return name
 
 
 def _column_of(field: Mapping[str, Any]) -> Column:
-    name, declared, doc = (field.get(attribute) for attribute in ("name", "type", "doc"))
-    key, epoch = field.get("json", name), field.get("epoch")
-    require_name(name)
+    declared: Any = field.get("type")
+    doc, epoch = field.get("doc"), field.get("epoch")
+    name = require_name(field.get("name"))
+    key = field.get("json", name)
     if not isinstance(doc, str) or not doc.strip() or re.search(r"[\ud800-\udfff]", doc):
         raise InvalidSchemaError("needs a doc that describes it")
     if not isinstance(key, str) or not key.isprintable():
@@ -159,25 +160,23 @@ def _column_of(field: Mapping[str, Any]) -> Column:
         raise InvalidSchemaError(
             f'has its logicalType next to the type, where Avro ignores it: write "type": {whole}'
         )
-    branches = declared if isinstance(declared, list) else [declared]
-    values = [branch for branch in branches if not _is_null(branch)]
-    nullable = len(branches) == 2
-    is_supported = len(values) == 1 and (nullable or values[0] is declared)
-    type_name, check = _type_of(values[0] if is_supported else declared, epoch)
+    match declared:
+        case ["null", branch] | [branch, "null"]:
+            nullable = True
+        case branch:
+            nullable = False
+    type_name, check = _type_of(branch, epoch)
     # In Avro, a default has the first type of a union
     # (https://avro.apache.org/docs/1.12.0/specification/#complex-types).
-    if "default" in field and (field["default"] is not None or not _is_null(branches[0])):
+    null_is_first = nullable and declared[0] == "null"
+    if "default" in field and (field["default"] is not None or not null_is_first):
         raise InvalidSchemaError(
             f"has the default {_json(field['default'])}; other readers accept only null, and only "
-            f'if null comes first: write "type": ["null", {_json(values[0])}], "default": null'
+            f'if null comes first: write "type": ["null", {_json(branch)}], "default": null'
         )
     is_text = epoch is None and type_name not in ("int", "long", "float", "double", "boolean")
     check = check | None if nullable else check
-    return Column(str(name), key, type_name, check, is_text, nullable, "default" in field, doc)
-
-
-def _is_null(branch: Any) -> bool:
-    return branch in ("null", {"type": "null"})
+    return Column(name, key, type_name, check, is_text, nullable, "default" in field, doc)
 
 
 def _type_of(declared: Any, epoch: Any) -> tuple[str, Any]:

@@ -26,11 +26,7 @@ class DailyPartitions(dg.DailyPartitionsDefinition):
     """The days from the first one to yesterday (UTC); any other day is rejected with that range."""
 
     def validate_partition_key(self, partition_key: str, context: Any) -> None:
-        """Reject a key that is not one of the days.
-
-        Raises:
-            UnknownDayError: It is not; the text names the valid range.
-        """
+        """Raise UnknownDayError if a key is not one of the days."""
         with dg.partition_loading_context(new_ctx=context):
             if not self.has_partition_key(partition_key):
                 last = self.get_last_partition_key()
@@ -63,10 +59,8 @@ def days_of_run(
 ) -> list[str]:
     """List the days of an asset that a run covers; the same for the asset and its checks.
 
-    A range in Dagster's tags may extend past the last partition; those days are left out.
-
-    Raises:
-        NoPartitionsError: The run has no partition.
+    A range in Dagster's tags may extend past the last partition; those days are left out. Raises
+    NoPartitionsError if the run has no partition.
     """
     partitions = context.op_execution_context.assets_def.partitions_def
     if partitions is None or not (context.has_partition_key or context.has_partition_key_range):

@@ -23,10 +23,6 @@ class InvalidValue(NamedTuple):
     value: str | None
     reason: str
 
-    def __str__(self) -> str:
-        value = "" if self.value is None else f" = {shown(self.value)}"
-        return f"{shown(self.field)}{value}: {self.reason}"
-
 
 class Judgement:
     """The invalid rows and unknown fields of a day; filled while the day is read.
@@ -65,8 +61,9 @@ class Judgement:
         """Reject a row of the page, given its number and its text."""
         self._invalid_rows += 1
         self._invalid_values += len(invalid)
-        for one in invalid[: _SHOWN_VALUES - len(self._shown)]:
-            self._shown.append(f"  page {self.page}, row {row}, {one}")
+        for field, value, reason in invalid[: _SHOWN_VALUES - len(self._shown)]:
+            place = f"page {self.page}, row {row}, {shown(field)}"
+            self._shown.append(f"  {place}{f' = {shown(value)}' if value else ''}: {reason}")
         if self._invalid_rows <= self._limit:
             # Bytes that are not UTF-8 are shown as \xNN; raw has the bytes themselves.
             text = sent.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

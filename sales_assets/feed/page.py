@@ -19,12 +19,7 @@ ROWS_PER_PART = 1000
 
 
 class Page:
-    """A page, which should contain a list of objects.
-
-    Args:
-        body: The page, byte for byte.
-        rows_at: The keys that lead to the list, as in `data.items`; empty if the page is the list.
-    """
+    """The bytes of a page, and the keys that lead to its list of rows, as in `data.items`."""
 
     def __init__(self, body: bytes, rows_at: str = "") -> None:
         self.body = body

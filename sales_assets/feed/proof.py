@@ -21,8 +21,8 @@ ENDS_AGAIN = "first and last page read again; both unchanged"
 def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict[str, object]]:
     """Yield the pages of a day, and raise at the end unless they are one whole day.
 
-    A settled day is old enough not to change any more. Returns metadata: how the day ended, and the
-    proof.
+    A settled day is old enough not to change any more. The result is metadata: how the day ended,
+    and the proof.
 
     Raises:
         DayChangedError: The day was different when it was read again, or a page is missing.

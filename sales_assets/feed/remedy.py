@@ -25,10 +25,8 @@ class FailedDaysError(dg.Failure):
     """Some days of a range could not be stored; the others were stored and recorded.
 
     Args:
-        asset: The asset.
         failed: The error of each failed day.
         left: Days that were not tried, since they would have failed, too.
-        stored: The days that were stored.
         to_run: The assets to materialize for the other days: their asset, preceded by any upstream
             asset that has to run first.
         downstream: The downstream assets, which did not run.

@@ -35,7 +35,7 @@ class RowSchema:
         row: The same for one row; its context is the day that the row must be of.
 
     Args:
-        avro: An Avro record. Its fields have a `doc` and a type that `columns` knows.
+        avro: An Avro record.
         day_field: The name of the field that holds the day of a row: a `date` or a timestamp.
         zone: The time zone that determines the day of a timestamp.
 
