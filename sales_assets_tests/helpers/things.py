@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 
 from sales_assets.feed.daily import knowingly
-from sales_assets.feed.stream import PagesByDay
+from sales_assets.feed.page import Page
+from sales_assets.feed.stream import DayStream, PagesByDay
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets_tests.helpers.materialize import range_tags
@@ -30,47 +31,76 @@ class Unreadable(list[bytes]):
         raise self._error
 
 
-def store_things(
-    base_dir: object,
-    instance: dg.DagsterInstance,
-    pages: Mapping[str, list[bytes]],
-    first: str = DAY,
-    last: str | None = None,
-    side_by_side: int = 1,
-    tags: Mapping[str, str] | None = None,
-) -> dict[str, list[bytes]]:
-    """Store pages with one asset and read them with the next; give what the second one got.
+class Things:
+    """An asset of pages and one that reads them, below one root and recorded by one instance."""
 
-    Without any pages, those that are stored are read.
-    """
-    seen: dict[str, list[bytes]] = {}
+    def __init__(self, base_dir: object, instance: dg.DagsterInstance) -> None:
+        """Nothing is stored yet."""
+        self.instance = instance
+        self.manager = PartitionDirectoryIOManager(str(base_dir), JsonPages())
 
-    def facts(day: str) -> dict[str, Any]:
-        return {"source": day, "dagster/row_count": 0}
+    def store(
+        self,
+        pages: Mapping[str, list[bytes]],
+        side_by_side: int = 1,
+        span: tuple[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> dict[str, list[bytes]]:
+        """Store pages with one asset and read them with the next; give what the second one got.
 
-    with knowingly():
+        Args:
+            pages: The pages of each day.
+            side_by_side: How many days at a time.
+            span: The first and the last day of the run, unless they are those of the pages.
+            tags: More tags of the run.
+        """
+        seen: dict[str, list[bytes]] = {}
+        with knowingly():
 
-        @dg.asset(partitions_def=THINGS_DAYS, backfill_policy=dg.BackfillPolicy.single_run())
-        def raw_things(context: dg.AssetExecutionContext) -> PagesByDay:
-            return PagesByDay(
-                {day: stream_of(pages[day], facts(day)) for day in context.partition_keys},
-                side_by_side,
-            )
+            @dg.asset(partitions_def=THINGS_DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+            def raw_things(context: dg.AssetExecutionContext) -> PagesByDay:
+                streams = {
+                    day: stream_of(pages[day], {"source": day, "dagster/row_count": 0})
+                    for day in context.partition_keys
+                }
+                return PagesByDay(streams, side_by_side)
 
-        @dg.asset(partitions_def=THINGS_DAYS, backfill_policy=dg.BackfillPolicy.single_run())
-        def reader(raw_things: PagesByDay) -> None:
-            seen.update({day: bodies_of(stream) for day, stream in raw_things.items()})
+            @dg.asset(partitions_def=THINGS_DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+            def reader(raw_things: PagesByDay) -> None:
+                seen.update({day: bodies_of(stream) for day, stream in raw_things.items()})
 
-    dg.materialize(
-        [raw_things if pages else raw_things.to_source_asset(), reader],
-        resources={"io_manager": PartitionDirectoryIOManager(str(base_dir), JsonPages())},
-        instance=instance,
-        tags={**range_tags(first, last or first), **(tags or {})},
-    )
-    return seen
+        dg.materialize(
+            [raw_things, reader],
+            resources={"io_manager": self.manager},
+            instance=self.instance,
+            tags={**range_tags(*(span or (min(pages), max(pages)))), **(tags or {})},
+        )
+        return seen
 
+    def open(self) -> DayStream[Page]:
+        """Open the first day as an asset that is made of it would."""
+        with dg.build_input_context(
+            asset_key=THINGS,
+            asset_partitions_def=THINGS_DAYS,
+            asset_partition_key_range=dg.PartitionKeyRange(DAY, DAY),
+            instance=self.instance,
+        ) as context:
+            stream: DayStream[Page] = self.manager.load_input(context)[DAY]
+        return stream
 
-def times_recorded(instance: dg.DagsterInstance) -> dict[str | None, int]:
-    """Count the materializations of each day."""
-    records = instance.fetch_materializations(THINGS, limit=100).records
-    return dict(Counter(record.partition_key for record in records))
+    @property
+    def recorded(self) -> dict[str, dict[str, Any]]:
+        """What is recorded of each day."""
+        return self.manager.recorded(self.instance, THINGS)
+
+    @property
+    def times_recorded(self) -> dict[str | None, int]:
+        """How often each day was recorded."""
+        records = self.instance.fetch_materializations(THINGS, limit=100).records
+        return dict(Counter(record.partition_key for record in records))
+
+    @property
+    def observations(self) -> list[dg.AssetObservation]:
+        """What was observed of days."""
+        records = self.instance.fetch_observations(THINGS, limit=9).records
+        return [record.asset_observation for record in records if record.asset_observation]

@@ -22,69 +22,41 @@ from sales_assets.feed.stream import (
     StreamResult,
 )
 from sales_assets.sales.assets import raw_sales, stg_sales
-from sales_assets.storage.io_manager import PartitionDirectoryIOManager, UnlikeRecordedError
-from sales_assets.storage.json_pages import JsonPages
-from sales_assets.storage.location import BASE_DIR_TAG, OtherStorageError, location
+from sales_assets.storage.io_manager import UnlikeRecordedError
+from sales_assets.storage.location import BASE_DIR_TAG, OtherStorageError
 from sales_assets.storage.replace import ReplacedError
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
 from sales_assets_tests.helpers.rows import DAY
-from sales_assets_tests.helpers.things import (
-    THINGS,
-    THINGS_DAYS,
-    Unreadable,
-    store_things,
-    times_recorded,
-)
+from sales_assets_tests.helpers.things import THINGS, THINGS_DAYS, Things, Unreadable
 
 SIDE_BY_SIDE = pytest.mark.parametrize("side_by_side", [1, 4])
 FIRST, SECOND, LAST = DAYS
 
 
 @pytest.fixture(params=["local", "memory"])
-def base_dir(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where to store: each kind of base directory."""
-    return str(tmp_path) if request.param == "local" else f"memory://{tmp_path.name}"
+def anywhere(
+    request: pytest.FixtureRequest, tmp_path: Path, instance: dg.DagsterInstance
+) -> Things:
+    """Things on each kind of storage."""
+    local = request.param == "local"
+    return Things(tmp_path if local else f"memory://{tmp_path.name}", instance)
 
 
-def stored(base_dir: str) -> dict[str, bytes]:
-    """The files of all days, by name."""
-    return {
-        path.removeprefix("raw/things/"): body for path, body in tree(location(base_dir)).items()
-    }
-
-
-def recorded(base_dir: object, instance: dg.DagsterInstance) -> dict[str, dict[str, Any]]:
-    """What is recorded of each day."""
-    return PartitionDirectoryIOManager(str(base_dir), JsonPages()).recorded(instance, THINGS)
-
-
-def one_page_each(*bodies: bytes) -> dict[str, bytes]:
-    return {f"{day}/things_{day}.json": body for day, body in zip(DAYS, bodies, strict=True)}
-
-
-def open_day(base_dir: str, instance: dg.DagsterInstance) -> DayStream[Page]:
-    """Open the first day of `raw_things` as an asset that is made of it would."""
-    with dg.build_input_context(
-        asset_key=THINGS,
-        asset_partitions_def=THINGS_DAYS,
-        asset_partition_key_range=dg.PartitionKeyRange(DAY, DAY),
-        instance=instance,
-    ) as context:
-        manager = PartitionDirectoryIOManager(base_dir, JsonPages())
-        stream: DayStream[Page] = manager.load_input(context)[DAY]
-    return stream
+@pytest.fixture
+def things(tmp_path: Path, instance: dg.DagsterInstance) -> Things:
+    """Things on a disk."""
+    return Things(tmp_path, instance)
 
 
 @SIDE_BY_SIDE
 def test_each_day_of_a_range_is_stored_and_has_a_record_with_its_own_metadata(
-    base_dir: str, instance: dg.DagsterInstance, side_by_side: int
+    anywhere: Things, side_by_side: int
 ) -> None:
     pages = {f"2022-09-{day:02}": [b"%d " % day, b"2"] for day in range(1, 31)}
-    first, *_, last = pages
-    assert store_things(base_dir, instance, pages, first, last, side_by_side) == pages
-    assert times_recorded(instance) == dict.fromkeys(pages, 1)
-    for day, record in recorded(base_dir, instance).items():
+    assert anywhere.store(pages, side_by_side) == pages
+    assert anywhere.times_recorded == dict.fromkeys(pages, 1)
+    for day, record in anywhere.recorded.items():
         assert record["source"] == day
         assert record["path"].endswith(f"raw/things/{day}")
         assert (record["files"], record["bytes"]) == (2, len(b"".join(pages[day])))
@@ -95,10 +67,10 @@ def test_each_day_of_a_range_is_stored_and_has_a_record_with_its_own_metadata(
 def test_an_upload_that_fails_is_tried_again_and_a_day_that_is_left_torn_is_named(
     instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
 ) -> None:
-    base_dir = f"memory://{tmp_path.name}"
-    store_things(base_dir, instance, {day: [b"[1]", b"[2]"] for day in DAYS}, FIRST, LAST)
+    things = Things(f"memory://{tmp_path.name}", instance)
+    things.store({day: [b"[1]", b"[2]"] for day in DAYS})
     left = [OSError("the store is away")] * failures
-    store: Any = type(location(base_dir).fs)  # type: ignore[union-attr]
+    store: Any = type(things.manager.base.fs)  # type: ignore[union-attr]
     put = store.put_file
 
     def put_unless_it_is_away(self: object, source: str, target: str) -> None:
@@ -110,20 +82,18 @@ def test_an_upload_that_fails_is_tried_again_and_a_day_that_is_left_torn_is_name
     new = {day: [b"[3]", b"[4]"] for day in DAYS}
     if failures == 3:
         with pytest.raises(FailedDaysError) as error:
-            store_things(base_dir, instance, new, FIRST, LAST)
+            things.store(new)
         assert f"1 of 3 days failed; existing data was kept, except for {DAY}\n" in str(error.value)
         assert "both the old and the new day, since its upload failed (OSError" in str(error.value)
         with pytest.raises(ReplacedError):
-            PartitionDirectoryIOManager(base_dir, JsonPages()).metadata(THINGS, DAY)
-    assert store_things(base_dir, instance, new, FIRST, LAST) == new
+            things.manager.metadata(THINGS, DAY)
+    assert things.store(new) == new
 
 
 DAMAGE: dict[str, Callable[[list[bytes]], list[bytes | None]]] = {
     "no day": lambda _: [],
     "no page 2": lambda pages: [pages[0], None, pages[2]],
-    "an empty page": lambda pages: [b"", *pages[1:]],
     "half a page": lambda pages: [pages[0][:-3], *pages[1:]],
-    "an object": lambda pages: [b"{}", *pages[1:]],
     "no rows": lambda pages: [b"[]", *pages[1:]],
     "another price": lambda pages: [pages[0].replace(b'"price": 1', b'"price": 9'), *pages[1:]],
     "a byte moved": lambda pages: [pages[0] + pages[1][:1], pages[1][1:], pages[2]],
@@ -148,57 +118,50 @@ def test_a_day_that_is_missing_or_not_what_was_recorded_is_not_converted_and_the
     assert not pipeline.stg(SECOND).exists()
 
 
-def test_a_reversed_range_fails_and_records_nothing(
-    base_dir: str, instance: dg.DagsterInstance
-) -> None:
+def test_a_reversed_range_fails_and_records_nothing(anywhere: Things) -> None:
     with pytest.raises(NoPartitionsError, match="no day is selected"):
-        store_things(base_dir, instance, {day: [b"[]"] for day in DAYS}, LAST, FIRST)
-    assert times_recorded(instance) == {}
+        anywhere.store({day: [b"[]"] for day in DAYS}, span=(LAST, FIRST))
+    assert anywhere.times_recorded == {}
 
 
 @SIDE_BY_SIDE
 def test_a_day_that_fails_keeps_what_it_had_and_the_others_land_with_their_metadata(
-    base_dir: str, instance: dg.DagsterInstance, side_by_side: int
+    anywhere: Things, side_by_side: int
 ) -> None:
-    store_things(base_dir, instance, {day: [b"[1]"] for day in DAYS}, FIRST, LAST, side_by_side)
+    anywhere.store({day: [b"[1]"] for day in DAYS}, side_by_side)
     pages = {day: [b"[2] "] for day in DAYS} | {SECOND: Unreadable(OSError("broken"))}
     with pytest.raises(FailedDaysError, match="1 of 3 days failed"):
-        store_things(base_dir, instance, pages, FIRST, LAST, side_by_side)
-    assert stored(base_dir) == one_page_each(b"[2] ", b"[1]", b"[2] ")
-    assert times_recorded(instance) == {FIRST: 2, SECOND: 1, LAST: 2}
-    records = recorded(base_dir, instance)
-    assert [(records[day]["source"], records[day]["bytes"]) for day in DAYS] == [
+        anywhere.store(pages, side_by_side)
+    assert [*tree(anywhere.manager.base).values()] == [b"[2] ", b"[1]", b"[2] "]
+    assert anywhere.times_recorded == {FIRST: 2, SECOND: 1, LAST: 2}
+    recorded = anywhere.recorded
+    assert [(recorded[day]["source"], recorded[day]["bytes"]) for day in DAYS] == [
         *((FIRST, 4), (SECOND, 3), (LAST, 4))
     ]
 
 
 @pytest.mark.parametrize("last", [FIRST, LAST], ids=["a single day", "a range"])
-def test_a_day_that_fails_says_so_on_its_partition(
-    tmp_path: Path, instance: dg.DagsterInstance, last: str
-) -> None:
+def test_a_day_that_fails_says_so_on_its_partition(things: Things, last: str) -> None:
     pages = {day: [b"[2]"] for day in DAYS} | {FIRST: Unreadable(dg.Failure("no answer"))}
     with pytest.raises(dg.Failure, match="no answer") as failure:
-        store_things(tmp_path, instance, pages, FIRST, last)
+        things.store(pages, span=(FIRST, last))
     assert isinstance(failure.value, FailedDaysError) == (last == LAST)
     assert str(failure.value).endswith(f" --partition {FIRST}")
-    [record] = instance.fetch_observations(THINGS, limit=9).records
-    observation = record.asset_observation
-    assert observation is not None
+    [observation] = things.observations
     assert observation.partition == FIRST
     assert observation.description == "This day could not be stored: no answer"
     assert observation.metadata["remedy"].value == command(["raw_things", "reader"], FIRST, FIRST)
 
 
 def test_an_error_of_a_library_shows_no_secret_on_the_partition(
-    tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    things: Things, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUTH_TOKEN", "a-word-that-nobody-sees")
-    pages = {FIRST: Unreadable(ValueError("sent a-word-that-nobody-sees")), SECOND: [b"[2]"]}
+    error = Unreadable(ValueError("sent a-word-that-nobody-sees"))
     with pytest.raises(FailedDaysError) as failure:
-        store_things(tmp_path, instance, pages, FIRST, SECOND)
-    [record] = instance.fetch_observations(THINGS, limit=9).records
-    assert record.asset_observation is not None
-    for text in (str(failure.value), record.asset_observation.description or ""):
+        things.store({FIRST: error, SECOND: [b"[2]"]})
+    [observation] = things.observations
+    for text in (str(failure.value), observation.description or ""):
         assert "ValueError('sent ***')" in text
 
 
@@ -206,28 +169,23 @@ def test_an_error_of_a_library_shows_no_secret_on_the_partition(
     "error", [EveryDayFailsError("refused"), KeyboardInterrupt()], ids=["no day works", "stopped"]
 )
 def test_a_range_that_ends_early_records_the_days_that_landed(
-    base_dir: str, instance: dg.DagsterInstance, error: BaseException
+    anywhere: Things, error: BaseException
 ) -> None:
-    pages = {day: [b"[]"] for day in DAYS} | {SECOND: Unreadable(error)}
     with pytest.raises((FailedDaysError, KeyboardInterrupt, DagsterExecutionInterruptedError)):
-        store_things(base_dir, instance, pages, FIRST, LAST)
-    assert times_recorded(instance) == {FIRST: 1}
+        anywhere.store({FIRST: [b"[]"], SECOND: Unreadable(error), LAST: [b"[]"]})
+    assert anywhere.times_recorded == {FIRST: 1}
 
 
-def test_a_day_replaced_while_it_is_read_fails_the_reader(
-    base_dir: str, instance: dg.DagsterInstance
-) -> None:
-    store_things(base_dir, instance, {DAY: [b"[1]", b"[2]"]})
-    pages = iter(open_day(base_dir, instance))
+def test_a_day_replaced_while_it_is_read_fails_the_reader(anywhere: Things) -> None:
+    anywhere.store({DAY: [b"[1]", b"[2]"]})
+    pages = iter(anywhere.open())
     assert next(pages).body == b"[1]"
-    store_things(base_dir, instance, {DAY: [b"[3]", b"[4]"]})
+    anywhere.store({DAY: [b"[3]", b"[4]"]})
     with pytest.raises(ReplacedError, match="run again"):
         list(pages)
 
 
-def test_a_day_that_changed_while_it_was_read_is_read_again(
-    tmp_path: Path, instance: dg.DagsterInstance
-) -> None:
+def test_a_day_that_changed_while_it_was_read_is_read_again(things: Things) -> None:
     class Changing(list[bytes]):
         readings = 0
 
@@ -237,15 +195,15 @@ def test_a_day_that_changed_while_it_was_read_is_read_again(
             if self.readings < 3:
                 raise StaleDayError("changed")
 
-    assert store_things(tmp_path, instance, {DAY: Changing()}) == {DAY: [b"[3]"]}
+    assert things.store({DAY: Changing()}) == {DAY: [b"[3]"]}
 
 
 def test_a_day_whose_source_is_replaced_before_it_is_stored_is_made_again(
-    tmp_path: Path, instance: dg.DagsterInstance
+    things: Things, tmp_path: Path
 ) -> None:
     """The stream of a stored day tells; what is made from it passes that on."""
-    store_things(tmp_path, instance, {DAY: [b"[1]"]})
-    source = open_day(str(tmp_path), instance)
+    things.store({DAY: [b"[1]"]})
+    source = things.open()
     seen: list[list[bytes]] = []
 
     def made_from() -> Generator[Page, None, StreamResult]:
@@ -253,7 +211,7 @@ def test_a_day_whose_source_is_replaced_before_it_is_stored_is_made_again(
         seen.append([page.body for page in reading])
         yield from map(Page, seen[-1])
         if len(seen) == 1:
-            store_things(tmp_path, instance, {DAY: [b"[2]"]})
+            things.store({DAY: [b"[2]"]})
         return StreamResult(is_current=reading.result.is_current)
 
     with knowingly():
@@ -262,38 +220,36 @@ def test_a_day_whose_source_is_replaced_before_it_is_stored_is_made_again(
         def copy_things() -> PagesByDay:
             return PagesByDay({DAY: DayStream(made_from)})
 
-    manager = PartitionDirectoryIOManager(str(tmp_path), JsonPages())
-    dg.materialize([copy_things], resources={"io_manager": manager}, partition_key=DAY)
+    dg.materialize([copy_things], resources={"io_manager": things.manager}, partition_key=DAY)
     assert seen == [[b"[1]"], [b"[2]"]]
     assert tree(tmp_path / "copy/things" / DAY) == {f"things_{DAY}.json": b"[2]"}
 
 
 @pytest.mark.parametrize("damaged", [False, True])
 def test_a_range_that_ends_late_does_not_record_over_what_was_stored_meanwhile(
-    tmp_path: Path, instance: dg.DagsterInstance, damaged: bool
+    things: Things, tmp_path: Path, damaged: bool
 ) -> None:
     class Later(list[bytes]):
         def __iter__(self) -> Iterator[bytes]:
-            store_things(tmp_path, instance, {FIRST: [b"[]", b"[]"]})
+            things.store({FIRST: [b"[]", b"[]"]})
             if damaged:
                 (tmp_path / f"raw/things/{FIRST}/things_{FIRST}_2.json").write_bytes(b"{")
             yield b"[3]"
 
     with pytest.raises(UnlikeRecordedError) if damaged else nullcontext():
-        store_things(tmp_path, instance, {FIRST: [b"[0]"], SECOND: Later()}, FIRST, SECOND)
-    records = recorded(tmp_path, instance)
-    assert (records[FIRST]["files"], records[FIRST]["bytes"]) == (2, 4)
-    assert records[SECOND]["bytes"] == 3
+        things.store({FIRST: [b"[0]"], SECOND: Later()})
+    recorded = things.recorded
+    assert (recorded[FIRST]["files"], recorded[FIRST]["bytes"]) == (2, 4)
+    assert recorded[SECOND]["bytes"] == 3
 
 
 def test_a_run_that_is_meant_for_another_storage_is_refused(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    own = tmp_path / "own"
-    (tmp_path / "link").symlink_to(own)
-    other, link = ({BASE_DIR_TAG: str(tmp_path / name)} for name in ("other", "link"))
+    things = Things(tmp_path / "own", instance)
+    (tmp_path / "link").symlink_to(tmp_path / "own")
     with pytest.raises(OtherStorageError, match="is for the storage below"):
-        store_things(own, instance, {DAY: [b"[1]"]}, tags=other)
-    assert not own.exists()
-    store_things(own, instance, {DAY: [b"[1]"]}, tags=link)
-    assert tree(own) == {f"raw/things/{DAY}/things_{DAY}.json": b"[1]"}
+        things.store({DAY: [b"[1]"]}, tags={BASE_DIR_TAG: str(tmp_path / "other")})
+    assert not (tmp_path / "own").exists()
+    things.store({DAY: [b"[1]"]}, tags={BASE_DIR_TAG: str(tmp_path / "link")})
+    assert tree(tmp_path / "own") == {f"raw/things/{DAY}/things_{DAY}.json": b"[1]"}

@@ -10,7 +10,7 @@ from sales_assets.feed.remedy import FailedDaysError
 from sales_assets.storage.run_guard import GivenUpRunError
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.pipeline import DAYS
-from sales_assets_tests.helpers.things import THINGS, store_things, times_recorded
+from sales_assets_tests.helpers.things import Things
 
 FIRST, SECOND, LAST = DAYS
 OLD, NEW = [b'[{"old": 1}]'], [b'[{"new": 1}]']
@@ -29,30 +29,26 @@ class GivenUp(list[bytes]):
         return super().__iter__()
 
 
-def recorded(instance: dg.DagsterInstance) -> tuple[dict[str | None, int], int]:
-    """Count the records of each day, and all observations."""
-    return times_recorded(instance), len(instance.fetch_observations(THINGS, limit=9).records)
-
-
 def test_a_run_that_was_given_up_stores_and_records_nothing(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    store_things(tmp_path, instance, {FIRST: OLD})
+    things = Things(tmp_path, instance)
+    things.store({FIRST: OLD})
     before = tree(tmp_path / "raw")
     with pytest.raises(GivenUpRunError, match=r"has already marked run .* as FAILURE"):
-        store_things(tmp_path, instance, {FIRST: GivenUp(instance)})
+        things.store({FIRST: GivenUp(instance)})
     assert tree(tmp_path / "raw") == before
-    assert recorded(instance) == ({FIRST: 1}, 0)
+    assert (things.times_recorded, things.observations) == ({FIRST: 1}, [])
 
 
 def test_a_range_that_is_given_up_in_its_middle_records_none_of_its_days(
     tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sales_assets.storage.run_guard.SECONDS", 0)
-    store_things(tmp_path, instance, dict.fromkeys(DAYS, OLD), FIRST, LAST)
-    pages = {FIRST: NEW, SECOND: GivenUp(instance), LAST: NEW}
+    things = Things(tmp_path, instance)
+    things.store(dict.fromkeys(DAYS, OLD))
     with pytest.raises((GivenUpRunError, FailedDaysError), match="has already marked run"):
-        store_things(tmp_path, instance, pages, FIRST, LAST)
+        things.store({FIRST: NEW, SECOND: GivenUp(instance), LAST: NEW})
     stored = tree(tmp_path / "raw")
     assert [b"new" in stored[path] for path in sorted(stored)] == [True, False, False]
-    assert recorded(instance) == (dict.fromkeys(DAYS, 1), 0)
+    assert (things.times_recorded, things.observations) == (dict.fromkeys(DAYS, 1), [])
