@@ -53,6 +53,12 @@ def late_day_alerts(
     """
     asset = asset_key.to_user_string()
 
+    def latest_due(moment: datetime.datetime) -> datetime.date:
+        day = moment.date()
+        while due(day) > moment:
+            day -= _DAY
+        return day
+
     @dg.sensor(
         name=name,
         description="Posts to SALES_ALERT_URL when a day is late, and again once it is stored.",
@@ -65,40 +71,32 @@ def late_day_alerts(
             cursor = _Cursor.model_validate_json(context.cursor or "{}")
         except ValidationError:
             cursor, note = _Cursor(), "the cursor could not be read and was reset; "
-        latest = _latest_due(due, moment)
-        # Without a cursor, no tick has succeeded since the sensor was turned on.
-        turned_on = context.last_sensor_start_time or moment.timestamp()
-        settled = cursor.settled or _latest_due(
-            due, datetime.datetime.fromtimestamp(turned_on, datetime.timezone.utc)
-        )
-        first = max(min(settled, latest) - _DAY * (_DAYS - 1), first_day)
+        latest = latest_due(moment)
+        settled = cursor.settled
+        if settled is None and context.last_sensor_start_time:
+            # No tick has succeeded since the sensor was turned on.
+            turned_on = context.last_sensor_start_time
+            settled = latest_due(datetime.datetime.fromtimestamp(turned_on, datetime.timezone.utc))
+        first = max(min(settled or latest, latest) - _DAY * (_DAYS - 1), first_day)
         days = [first + _DAY * n for n in range((latest - first).days + 1)]
-        asked = cursor.reported.union(map(str, days))
-        stored = {*stored_days(context.instance, asset_key, asked)}
+        stored = {
+            *stored_days(context.instance, asset_key, cursor.reported.union(map(str, days)))
+        }
         late = [day for day in days if str(day) not in stored | cursor.reported][:_MOST_LINES]
         here = sorted(cursor.reported & stored)[:_MOST_LINES]
-        reported = (cursor.reported | {*map(str, late)}) - {*here}
         lines = [
-            f"Late: {asset} has no {day}, which was due at {due(day):%F %R} UTC" for day in late
+            *(f"Late: {asset} has no {day}, which was due at {due(day):%F %R} UTC" for day in late),
+            *(f"Stored: {asset} now has {day}" for day in here),
         ]
-        lines += [f"Stored: {asset} now has {day}" for day in here]
-        result = "no day is late"
-        if lines:
-            text = "\n".join(lines)
+        reported = cursor.reported.union(map(str, late)).difference(here)
+        if text := "\n".join(lines):
             webhook.post(text, about="a day is late, or was stored late")
-            result = f"posted an alert: {text}"
+            note += f"posted an alert: {text}"
         elif reported:
-            result = f"late, already reported: {', '.join(sorted(reported))}"
+            note += f"late, already reported: {', '.join(sorted(reported))}"
+        else:
+            note += "no day is late"
         after = _Cursor(settled=late[-1] if late else latest, reported=reported)
-        return dg.SensorResult(skip_reason=note + result, cursor=after.model_dump_json())
+        return dg.SensorResult(skip_reason=note, cursor=after.model_dump_json())
 
     return sensor
-
-
-def _latest_due(
-    due: Callable[[datetime.date], datetime.datetime], moment: datetime.datetime
-) -> datetime.date:
-    day = moment.date()
-    while due(day) > moment:
-        day -= _DAY
-    return day

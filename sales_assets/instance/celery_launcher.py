@@ -1,10 +1,9 @@
 """A run launcher that executes runs on workers, on any machine.
 
 Runs wait in Redis, and Celery (`dagster-celery`) takes them to workers; `dagster.workers.yaml` in
-`deploy/` configures both. Backfills have a queue of their own, so that a scheduled run does not
-wait behind them. Celery is trusted with nothing else: which runs are alive, and which have been
-canceled, the runs and the instance tell each other (`heartbeat`), so that a run in progress does
-not depend on Redis.
+`deploy/` configures both. Celery is trusted with nothing else: which runs are alive, and which have
+been canceled, the runs and the instance tell each other (`heartbeat`), so that a run in progress
+does not depend on Redis.
 """
 
 import logging
@@ -26,7 +25,7 @@ from kombu.transport import redis as kombu_redis
 from sales_assets.instance.heartbeat import WatchingLauncher
 
 RUNS, BACKFILLS = "runs", "backfills"
-"""The queues: one for backfills, one for all other runs."""
+"""The queues. Backfills have their own, so that a scheduled run does not wait behind them."""
 
 LOOK_SECONDS = 30
 """How often a worker looks for runs that are no longer in any queue."""
@@ -87,7 +86,7 @@ class WorkersRunLauncher(WatchingLauncher, CeleryRunLauncher):
         """
         filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING])
         starting = {run.run_id: run for run in self._instance.get_runs(filters)}
-        with redis.Redis.from_url(check.not_none(self.broker), socket_timeout=10) as client:
+        with redis.Redis.from_url(str(self.broker), socket_timeout=10) as client:
             queued = client.lrange(RUNS, 0, -1) + client.lrange(BACKFILLS, 0, -1)
             waiting = b"\n".join(queued + client.hvals("unacked"))
             missing = {run_id for run_id in starting if run_id.encode() not in waiting}

@@ -9,7 +9,6 @@ one to the other at any time.
 
 import contextlib
 import datetime
-import itertools
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +19,11 @@ import dagster as dg
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
-from dagster._core.storage.event_log import EventLogStorage, SqliteEventLogStorage
+from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._serdes import ConfigurableClassData, serialize_value
-from sqlalchemy import bindparam, create_engine, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.engine import Connection
-from sqlalchemy.pool import NullPool
 from typing_extensions import Self
 
 from sales_assets.instance.heartbeat import BeatingEventLog
@@ -36,9 +34,6 @@ BATCH_SIZE_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
 
 BATCH_SIZE = "250"
 """Larger batches would save little, and make other writers wait longer."""
-
-BUSY_SECONDS = 30
-"""How long to wait for other writers; the same as in newer versions of Dagster."""
 
 _columns = AssetCheckExecutionsTable.c
 _FILL = AssetCheckExecutionsTable.update().where(
@@ -67,13 +62,13 @@ class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEven
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         # Not a setting of ours: Dagster reads it itself.
         os.environ.setdefault(BATCH_SIZE_VARIABLE, BATCH_SIZE)  # noqa: TID251
+        # Dagster's own __init__ follows once the directory is known.
+        self._inst_data = inst_data
         self._lock = threading.RLock()
         self._batch: dict[str, Connection] = {}
         self._of_assets: dict[tuple[Any, Any], tuple[EventLogEntry, int]] = {}
         self._evaluations: list[tuple[EventLogEntry, int]] = []
         self._tables: set[str] = set()
-        self._inst_data = inst_data
-        EventLogStorage.__init__(self)  # type: ignore[no-untyped-call,arg-type]
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
@@ -89,12 +84,11 @@ class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEven
 
     def register_instance(self, instance: dg.DagsterInstance) -> None:
         """Open the databases where Dagster's default storage keeps them."""
-        self.open(Path(instance.root_directory) / "history" / "runs")
-        super().register_instance(instance)
-
-    def open(self, directory: Path) -> None:
-        """Open the databases in a directory."""
+        directory = Path(instance.root_directory) / "history" / "runs"
         super().__init__(str(directory), self._inst_data)
+        # A batch has two databases open.
+        self._db_lock = self._lock  # type: ignore[assignment]
+        super().register_instance(instance)
 
     def has_table(self, table_name: str) -> bool:
         """Return whether a table exists; Dagster checks that for each event, and tables stay."""
@@ -103,27 +97,20 @@ class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEven
         return table_name in self._tables
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events: those of one run in one transaction per database.
+        """Store events of a run in one transaction per database.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: It failed; nothing of that run is stored.
+            sqlalchemy.exc.SQLAlchemyError: It failed; nothing is stored.
         """
-        for run_id, of_run in itertools.groupby(events, key=lambda event: event.run_id):
-            with self._transaction(run_id):
-                super().store_event_batch(list(of_run))
-
-    @contextlib.contextmanager
-    def _transaction(self, run_id: str) -> Iterator[None]:
+        run_id = events[0].run_id
         # Other threads wait. The database opened last is committed first.
         with self._lock, self._connect(_INDEX) as index, self._connect(run_id) as run:
             self._batch = {_INDEX: index, run_id: run}
             try:
-                yield
+                super().store_event_batch(events)
                 for event, event_id in self._of_assets.values():
                     super()._store_asset_event(index, event, event_id)
-                if self._evaluations and not store_evaluations(index, self._evaluations):
-                    for event, event_id in self._evaluations:
-                        super().store_asset_check_event(event, event_id)
+                store_evaluations(self, index, self._evaluations)
             finally:
                 self._batch, self._of_assets, self._evaluations = {}, {}, []
 
@@ -153,36 +140,33 @@ class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEven
             if shard in self._batch:
                 yield self._batch[shard]
                 return
-            # It holds no connection.
-            engine = create_engine(
-                self.conn_string_for_shard(shard),
-                poolclass=NullPool,
-                connect_args={"timeout": BUSY_SECONDS},
-            )
-            if shard not in self._initialized_dbs:
-                self._initdb(engine)
-                self._initialized_dbs.add(shard)
-            with engine.begin() as connection:
+            with super()._connect(shard) as connection:
                 yield connection
 
 
-def store_evaluations(connection: Connection, events: Sequence[tuple[EventLogEntry, int]]) -> bool:
+def store_evaluations(
+    storage: SqlEventLogStorage,
+    connection: Connection,
+    events: Sequence[tuple[EventLogEntry, int]],
+) -> None:
     """Store the results of checks: update the rows that were inserted when they were planned.
 
     Dagster does so with a statement for each evaluation, which is much of the cost of checking a
-    small day.
+    small day. If one was not planned, this leaves them all to Dagster.
 
     Args:
-        connection: To the database of all assets.
-        events: Evaluations, each with the id of its event there; at least one.
-
-    Returns:
-        Whether each had such a row.
+        storage: The event log.
+        connection: To its database of all assets.
+        events: Evaluations, each with the id of its event there.
     """
+    if not events:
+        return
     connection.execute(_FILL, [_row(event, event_id) for event, event_id in events])
     ids = [event_id for _, event_id in events]
     filled = select(func.count()).where(_columns.evaluation_event_storage_id.in_(ids))
-    return bool(connection.execute(filled).scalar_one() == len(events))
+    if connection.execute(filled).scalar_one() < len(events):
+        for event, event_id in events:
+            SqlEventLogStorage.store_asset_check_event(storage, event, event_id)
 
 
 def _row(event: EventLogEntry, event_id: int) -> dict[str, object]:

@@ -12,13 +12,11 @@ import os
 import signal
 import threading
 import uuid
-from typing import Any
 
 import dagster as dg
 from dagster._core.events.log import EventLogEntry
 from dagster._core.launcher import CheckRunHealthResult, RunLauncher, WorkerStatus
 from dagster._core.storage.event_log import SqlEventLogStorage
-from dagster._core.storage.runs.schema import KeyValueStoreTable
 
 BEAT_SECONDS = 3.0
 """The time between two heartbeats."""
@@ -39,29 +37,33 @@ class BeatingEventLog(SqlEventLogStorage):
     """Mixed into an event log, it keeps a run's heartbeat going until the run ends."""
 
     @functools.cached_property
-    def _beating(self) -> dict[str, "_Heartbeat"]:
+    def _stops(self) -> dict[str, threading.Event]:
+        """What stops the heartbeats of this process, by run."""
         return {}
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event; start or stop the heartbeat of its run."""
+        run_id = event.run_id
         if event.dagster_event_type == dg.DagsterEventType.RUN_START and self.has_instance:
             # So that a run has a heartbeat even if its process dies right after its start.
-            beat(self._instance, event.run_id)
-            self._beating[event.run_id] = _Heartbeat(self._instance, event.run_id)
-            self._beating[event.run_id].start()
-        if event.dagster_event_type not in _ENDS:
-            super().store_event(event)
-            return
-        if heartbeat := self._beating.pop(event.run_id, None):
-            heartbeat.stop()
+            beat(self._instance, run_id)
+            stop = self._stops[run_id] = threading.Event()
+            heart = threading.Thread(
+                target=_beat_until, args=(stop, self._instance, run_id), daemon=True
+            )
+            heart.start()
+        has_ended = event.dagster_event_type in _ENDS
+        if has_ended and run_id in self._stops:
+            # Without waiting for a database that may be down.
+            self._stops.pop(run_id).set()
         super().store_event(event)
-        if self.has_instance:
-            _forget(self._instance, event.run_id)
+        if has_ended and self.has_instance:
+            self._instance.run_storage.set_cursor_values({_key(run_id): ""})
 
     def dispose(self) -> None:
         """Stop the heartbeats of runs that could not store their last event."""
-        for heartbeat in self._beating.values():
-            heartbeat.stop()
+        for stop in self._stops.values():
+            stop.set()
         super().dispose()
 
 
@@ -98,38 +100,6 @@ class WatchingLauncher(RunLauncher):
         return LOOKS_UNTIL_DEAD
 
 
-class _Heartbeat(threading.Thread):
-    """The heartbeat of a run in this process."""
-
-    def __init__(self, instance: dg.DagsterInstance, run_id: str) -> None:
-        super().__init__(name=f"heartbeat of {run_id}", daemon=True)
-        self._instance = instance
-        self._run_id = run_id
-        self._stopped = threading.Event()
-
-    def run(self) -> None:
-        """Beat until stopped, or until Dagster has ended the run."""
-        while not self._stopped.wait(BEAT_SECONDS):
-            try:
-                if self._is_ended():
-                    break
-                beat(self._instance, self._run_id)
-            # Each database has its own errors for being down; it may come back.
-            except Exception as error:
-                _logger.warning("could not store the heartbeat of run %s: %s", self._run_id, error)
-        if not self._stopped.is_set():
-            _logger.warning("interrupting run %s: Dagster has ended it", self._run_id)
-            os.kill(os.getpid(), signal.SIGINT)
-
-    def _is_ended(self) -> bool:
-        run = self._instance.get_run_by_id(self._run_id)
-        return run is not None and run.is_finished
-
-    def stop(self) -> None:
-        """Stop it, without waiting for a database that may be down."""
-        self._stopped.set()
-
-
 def beat(instance: dg.DagsterInstance, run_id: str) -> None:
     """Store a new heartbeat of a run."""
     instance.run_storage.set_cursor_values({_key(run_id): uuid.uuid4().hex})
@@ -140,11 +110,20 @@ def latest(instance: dg.DagsterInstance, run_id: str) -> str:
     return instance.run_storage.get_cursor_values({_key(run_id)}).get(_key(run_id), "")
 
 
-def _forget(instance: dg.DagsterInstance, run_id: str) -> None:
-    storage: Any = instance.run_storage
-    with storage.connect() as connection:
-        key = KeyValueStoreTable.c.key == _key(run_id)
-        connection.execute(KeyValueStoreTable.delete().where(key))
+def _beat_until(stop: threading.Event, instance: dg.DagsterInstance, run_id: str) -> None:
+    """Beat until stopped; once Dagster has ended the run, interrupt this process."""
+    while not stop.wait(BEAT_SECONDS):
+        try:
+            run = instance.get_run_by_id(run_id)
+            if run is not None and run.is_finished:
+                break
+            beat(instance, run_id)
+        # Each database has its own errors for being down; it may come back.
+        except Exception as error:
+            _logger.warning("could not store the heartbeat of run %s: %s", run_id, error)
+    if not stop.is_set():
+        _logger.warning("interrupting run %s: Dagster has ended it", run_id)
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def _key(run_id: str) -> str:

@@ -71,11 +71,7 @@ class PooledPostgresEventLogStorage(
         insert = self.prepare_insert_event_batch(events).returning(SqlEventLogStorageTable.c.id)
         with self.index_transaction() as connection:
             ids = [row[0] for row in connection.execute(insert)]
-            stored = [*zip(events, ids, strict=True)]
-            filled = store_evaluations(connection, stored)
-        if not filled:
-            for event, event_id in stored:
-                self.store_asset_check_event(event, event_id)
+            store_evaluations(self, connection, [*zip(events, ids, strict=True)])
 
 
 @functools.cache

@@ -12,21 +12,17 @@ from dagster_celery.tasks import create_execute_job_task
 
 from sales_assets.instance.celery_launcher import LOOK_SECONDS, WorkersRunLauncher
 
-
-def _launcher(instance: dg.DagsterInstance) -> WorkersRunLauncher:
-    launcher = instance.run_launcher
+try:
+    _instance = dg.DagsterInstance.get()
+    launcher = _instance.run_launcher
     if not isinstance(launcher, WorkersRunLauncher):
         raise SystemExit(
             f"the run launcher is {type(launcher).__name__}, which uses no workers: set "
             "DAGSTER_HOME to a directory with `deploy/dagster.workers.yaml` as its dagster.yaml"
         )
     redis.Redis.from_url(str(launcher.broker))
-    return launcher
-
-
-try:
-    _instance = dg.DagsterInstance.get()
-    launcher = _launcher(_instance)
+    app = launcher.celery
+    queue_missing_runs = launcher.queue_missing_runs
 # Celery reports some errors of a module as a missing app, and hides what they say.
 except Exception as error:
     raise SystemExit(
@@ -34,10 +30,9 @@ except Exception as error:
         f"{error}"
     ) from error
 
-app = launcher.celery
 execute_job = create_execute_job_task(app)
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _look_for_missing_runs(sender: Any, **_: Any) -> None:
-    sender.timer.call_repeatedly(LOOK_SECONDS, launcher.queue_missing_runs)
+    sender.timer.call_repeatedly(LOOK_SECONDS, queue_missing_runs)

@@ -136,10 +136,10 @@ def test_what_was_found_without_having_been_planned_is_stored_too(
     shipped: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     found = [*filter(is_evaluation, check_days(shipped))]
-    unplanned = BatchedSqliteEventLogStorage()
-    unplanned.open(tmp_path / "unplanned")
-    unplanned.store_event_batch(found)
-    written = rows(tmp_path / "unplanned/index.db")["asset_check_executions"]
+    (tmp_path / "unplanned").mkdir()
+    with dg.DagsterInstance.from_config(str(copy_home(tmp_path / "unplanned"))) as unplanned:
+        unplanned.event_log_storage.store_event_batch(found)
+        written = rows(databases(unplanned, "")[0])["asset_check_executions"]
     assert [row["execution_status"] for row in written] == STATUSES
 
 
