@@ -79,9 +79,7 @@ def late_day_alerts(
             settled = latest_due(datetime.datetime.fromtimestamp(turned_on, datetime.timezone.utc))
         first = max(min(settled or latest, latest) - _DAY * (_DAYS - 1), first_day)
         days = [first + _DAY * n for n in range((latest - first).days + 1)]
-        stored = {
-            *stored_days(context.instance, asset_key, cursor.reported.union(map(str, days)))
-        }
+        stored = {*stored_days(context.instance, asset_key, cursor.reported.union(map(str, days)))}
         late = [day for day in days if str(day) not in stored | cursor.reported][:_MOST_LINES]
         here = sorted(cursor.reported & stored)[:_MOST_LINES]
         lines = [

@@ -48,11 +48,12 @@ def _head(context: dg.RunFailureSensorContext) -> str:
     """Say which run failed, for which days, and when."""
     run = context.dagster_run
     names = run.asset_selection or run.asset_check_selection or ()
-    what = ", ".join(sorted(name.to_user_string() for name in names)) or run.job_name
+    head = "Failed: " + (", ".join(sorted(name.to_user_string() for name in names)) or run.job_name)
     first, last = (run.tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end"))
-    days = context.partition_key or (f"{first}...{last}" if first else "")
+    if days := context.partition_key or (first and f"{first}...{last}"):
+        head += f", {days}"
+    head += f"\nRun {run.run_id}"
     record = context.instance.get_run_record_by_id(run.run_id)
-    head = f"Failed: {what}{f', {days}' if days else ''}\nRun {run.run_id}"
     if record and record.end_time:
         ended = datetime.datetime.fromtimestamp(record.end_time, datetime.timezone.utc)
         head += f", {ended:%Y-%m-%d %H:%M:%S} UTC"
@@ -63,10 +64,9 @@ def _head(context: dg.RunFailureSensorContext) -> str:
 
 def _reason(context: dg.RunFailureSensorContext) -> str:
     """Return the innermost error below Dagster's own wrappers, if there is an error."""
-    failure = context.failure_event
-    data = failure.job_failure_data
+    data = context.failure_event.job_failure_data
     # A run whose process was killed has a message, but no error.
     error = data.error if data else None
     while error and error.cause and (error.cls_name or "").startswith("Dagster"):
         error = error.cause
-    return f"{failure.message or ''}\n{error.message if error else ''}".strip()
+    return f"{context.failure_event.message or ''}\n{error.message if error else ''}".strip()

@@ -43,8 +43,10 @@ class Webhook:
     """
 
     def __init__(self, url: str, seconds: float = 10) -> None:
-        self._seconds = seconds
         self._address = Secret(check_address(url, "SALES_ALERT_URL", secret=True))
+        self._limits = Limits(
+            request_timeout=seconds, max_attempts=3, retry_after_cap=5, max_page_bytes=1 << 16
+        )
 
     def post(self, text: str, about: str) -> None:
         """Post a text in up to three attempts, without following redirects.
@@ -56,17 +58,9 @@ class Webhook:
         Raises:
             AlertError: All attempts failed; the error shows no part of the address.
         """
-        limits = Limits(
-            read_timeout=10,
-            request_timeout=self._seconds,
-            max_attempts=3,
-            retry_after_cap=5,
-            max_page_bytes=1 << 16,
-        )
-        client = HttpClient(self._address.value, None, limits)
-        with closing(client):
+        deadline = time.monotonic() + _SECONDS
+        with closing(HttpClient(self._address.value, None, self._limits)) as client:
             try:
-                deadline = time.monotonic() + _SECONDS
                 Question(client, "", {}, _accept, deadline, json={"text": text}).result()
                 return
             except HttpError as error:
@@ -90,12 +84,9 @@ def escaped(text: str, most: int) -> str:
 
     The beginning says what failed, the end what to run.
     """
-    text, kept = _UNFIT.sub("\ufffd", text), most
-    while len(shown := html.escape(_without_middle(text, kept), quote=False)) > most:
+    text = _UNFIT.sub("\ufffd", text)
+    cut, kept = text, most
+    while len(shown := html.escape(cut, quote=False)) > most:
+        cut = f"{text[: kept // 2]}\n...\n{text[-(kept // 2) :]}"
         kept = kept * 3 // 4
     return shown
-
-
-def _without_middle(text: str, kept: int) -> str:
-    half = kept // 2
-    return text if len(text) <= kept else f"{text[:half]}\n...\n{text[-half:]}"

@@ -130,10 +130,7 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
 
     def _connect(self, address: str, auth: TokenAuth | None) -> None:
         self._address = address
-        self._opened = HttpClient(address, auth, self._limits())
-
-    def _limits(self) -> Limits:
-        return self
+        self._opened = HttpClient(address, auth, self)
 
     def _token(self) -> TokenAuth | None:
         variable = self.token_variable

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from pydantic import Field
 
-from sales_assets.http.client import HttpAnswer, Limits, Question
+from sales_assets.http.client import HttpAnswer, Question
 from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.resource import HttpApi
 from sales_assets.rides.ride import InvalidRideError, RideAnswer, read_ride
@@ -67,10 +67,6 @@ class RidesApi(HttpApi):
             yield answer
             if number == polls or time.monotonic() + wait >= end or pause(wait):
                 return
-
-    def _limits(self) -> Limits:
-        # All pauses are left to `rides`, where one can be cut short.
-        return self.model_copy(update={"retry_after_cap": 0})
 
     def _read_answer(self, answer: HttpAnswer) -> RideAnswer:
         if answer.status != 200:

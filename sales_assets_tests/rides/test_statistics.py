@@ -2,7 +2,6 @@
 
 import random
 import time
-from typing import Any
 
 import pytest
 
@@ -10,6 +9,14 @@ from sales_assets.rides.database import RidesDatabase, RidesStore
 from sales_assets.rides.errors import RidesDatabaseError
 from sales_assets_tests.helpers.rides_file import STATISTICS, by_hand, compute, fill, sql
 from sales_assets_tests.helpers.rows import ride_answer
+
+
+def distances_of(rides: RidesStore, place: str, *distances: float) -> list[float]:
+    """Store these distances of a first driver and one of a second; give their totals."""
+    for number, distance in enumerate(distances):
+        rides.store(ride_answer(f"r{number}", "d1", distance=distance))
+    rides.store(ride_answer("of another", "d2", distance=2.5))
+    return [row["total_distance"] for row in compute(place)]
 
 
 def test_the_statistics_are_those_of_the_rides(rides: RidesStore, place: str) -> None:
@@ -23,47 +30,37 @@ def test_the_statistics_are_those_of_the_rides(rides: RidesStore, place: str) ->
     assert rows == [["d1", 4.0, 2, 10.0, 2.0], ["d2", 8.0, 1, 1.0, 8.0]]
 
 
-def test_a_driver_who_is_gone_is_gone(rides: RidesStore, place: str) -> None:
-    rides.store(ride_answer(driver="d1"))
-    compute(place)
-    rides.store(ride_answer(driver="d2"))
-    assert [row["driver_uuid"] for row in compute(place)] == ["d2"]
-
-
 def test_only_figures_that_change_are_updated(rides: RidesStore, place: str) -> None:
-    rides.store(ride_answer("r1", "d1"))
-    rides.store(ride_answer("r2", "d2"))
+    for driver in ("d1", "d2", "d3"):
+        rides.store(ride_answer(f"of {driver}", driver))
     compute(place)
     sql(place, "UPDATE driver_statistics SET updated_at = 'then'")
-    rides.store(ride_answer("r3", "d2"))
+    rides.store(ride_answer("r4", "d2"))
+    rides.store(ride_answer("of d3", "d2"))
     first, second = compute(place)
+    assert (first["driver_uuid"], second["driver_uuid"]) == ("d1", "d2")
     assert first["updated_at"] == "then" != second["updated_at"]
 
 
 def test_the_sums_do_not_depend_on_the_order_in_which_the_rides_came(place: str) -> None:
     draw = random.Random(7)  # noqa: S311
-    answers = [
-        ride_answer(
-            str(number), f"d{number % 3}", distance=draw.random() * 10 ** draw.randint(-9, 9)
-        )
-        for number in range(300)
+    rides = [
+        (str(n), "u1", f"d{n % 3}", draw.random() * 10 ** draw.randint(-9, 9), draw.random())
+        for n in range(300)
     ]
     sums = []
     for _ in range(2):
-        draw.shuffle(answers)
-        with RidesDatabase(path=place).open():
-            sql(place, "DELETE FROM rides", "DELETE FROM drivers", "DELETE FROM users")
-        for table in ("drivers", "users", "rides"):
-            fill(place, table, [tuple(map(plain, a[table[:-1]].values())) for a in answers])
+        draw.shuffle(rides)
+        with RidesDatabase(path=place).open() as store:
+            sql(place, "DELETE FROM rides")
+            for number in range(3):
+                store.store(ride_answer("0", f"d{number}"))
+            sql(place, "DELETE FROM rides")
+        fill(place, "rides", rides)
         compute(place)
         sums.append(sql(place, STATISTICS))
         assert by_hand(place) == sums[-1]
     assert sums[0] == sums[1]
-
-
-def plain(value: Any) -> Any:
-    """Make a truth value the number that the tables hold."""
-    return int(value) if isinstance(value, bool) else value
 
 
 def test_statistics_that_fail_midway_stay_what_they_were(rides: RidesStore, place: str) -> None:
@@ -80,23 +77,18 @@ def test_statistics_that_fail_midway_stay_what_they_were(rides: RidesStore, plac
 def test_a_sum_beyond_the_largest_float_is_infinite_and_harms_no_other(
     rides: RidesStore, place: str
 ) -> None:
-    for ride, driver, distance in (("r1", "d1", 1e308), ("r2", "d1", 1e308), ("r3", "d2", 2.5)):
-        rides.store(ride_answer(ride, driver, distance=distance))
-    assert [row["total_distance"] for row in compute(place)] == [float("inf"), 2.5]
+    assert distances_of(rides, place, 1e308, 1e308) == [float("inf"), 2.5]
 
 
 def test_figures_too_small_for_an_average_harm_no_other(rides: RidesStore, place: str) -> None:
-    for ride, driver, distance in (("r1", "d1", 5e-324), ("r2", "d1", 0.0), ("r3", "d2", 2.5)):
-        rides.store(ride_answer(ride, driver, distance=distance))
-    assert [row["total_distance"] for row in compute(place)] == [5e-324, 2.5]
+    assert distances_of(rides, place, 5e-324, 0.0) == [5e-324, 2.5]
 
 
 def test_a_driver_whose_rides_have_no_sum_has_no_row(rides: RidesStore, place: str) -> None:
-    for ride, driver in (("r1", "d1"), ("r2", "d1"), ("r3", "d2")):
-        rides.store(ride_answer(ride, driver))
+    distances_of(rides, place, 1.0, 1.0)
     # Which the API cannot bring, but another program may.
-    for ride, distance in (("r1", "9e999"), ("r2", "-9e999")):
-        value = distance if place.endswith("rides.db") else f"'{'-' * (ride == 'r2')}Infinity'"
+    for ride, distance in (("r0", "9e999"), ("r1", "-9e999")):
+        value = distance if place.endswith("rides.db") else f"'{'-' * (ride == 'r1')}Infinity'"
         sql(place, f"UPDATE rides SET distance = {value} WHERE ride_uuid = '{ride}'")  # noqa: S608
     assert [row["driver_uuid"] for row in compute(place)] == ["d2"]
 
