@@ -55,11 +55,14 @@ def breaks() -> None:
     broken()
 
 
+def config(error: str = "broken") -> dict[str, object]:
+    return {"ops": {"broken": {"inputs": {"error": error}}}}
+
+
 def fail(instance: dg.DagsterInstance, error: str = "broken") -> str:
     """Let a run fail; give its id."""
-    config = {"ops": {"broken": {"inputs": {"error": error}}}}
     return breaks.execute_in_process(
-        run_config=config, instance=instance, raise_on_error=False
+        run_config=config(error), instance=instance, raise_on_error=False
     ).run_id
 
 
@@ -152,7 +155,8 @@ def test_a_run_whose_process_was_killed_is_posted(
     ticks: Ticks, instance: dg.DagsterInstance
 ) -> None:
     # What the monitoring of the daemon does.
-    instance.report_run_failed(instance.create_run_for_job(breaks), "the worker is gone")
+    run = instance.create_run_for_job(breaks, run_config=config())
+    instance.report_run_failed(run, "the worker is gone")
     [text] = ticks.next()
     assert text.startswith("Failed: breaks\n")
     assert "the worker is gone" in text
