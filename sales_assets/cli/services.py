@@ -1,7 +1,6 @@
 """The commands that run until they are stopped."""
 
 import logging
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,60 +40,6 @@ def sample_api(set_to: Settings, host: str, port: int, faults: Path | None) -> N
     click.echo(f"sample sales (invented) at {api.url}; use it with SALES_API_URL={api.url}")
     with suppress(KeyboardInterrupt):
         api.serve_forever()
-    click.echo("stopped")
-
-
-@click.command("http-jobs")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--raw-port", type=click.IntRange(0, 65535), default=8081, show_default=True)
-@click.option("--stg-port", type=click.IntRange(0, 65535), default=8082, show_default=True)
-@click.option("--only", type=click.Choice(["raw", "stg"]), help="Serve only one of the two jobs.")
-@click.option(
-    "--root",
-    "roots",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Absolute path below which requests may use directories, in addition to BASE_DIR and "
-    "SALES_HTTP_ROOTS.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=os.cpu_count() or 1,
-    show_default="number of cores",
-    help="Maximum number of concurrent runs; other requests wait.",
-)
-@click.option(
-    "--stop-within",
-    type=click.FloatRange(min=0),
-    default=3600,
-    show_default=True,
-    help="Seconds to let running jobs finish after Ctrl-C or SIGTERM.",
-)
-@click.pass_obj
-def http_jobs(
-    set_to: Settings,
-    host: str,
-    raw_port: int,
-    stg_port: int,
-    only: str | None,
-    roots: tuple[Path, ...],
-    jobs: int,
-    stop_within: float,
-) -> None:
-    """Serve raw_sales and stg_sales as HTTP jobs until Ctrl-C or SIGTERM.
-
-    Each request becomes a run in its own process. If SALES_HTTP_TOKEN is set, requests must send it
-    as `Authorization: Bearer TOKEN`.
-    """
-    from sales_assets.http_jobs.serve import serve
-
-    ports = {"raw": raw_port, "stg": stg_port}
-    if only:
-        ports = {only: ports[only]}
-    more = [Path(root) for root in set_to.sales_http_roots.split(os.pathsep) if root]
-    token = set_to.sales_http_token or None
-    serve(host, ports, [*roots, *more], token, jobs, stop_within)
     click.echo("stopped")
 
 

@@ -3,17 +3,16 @@
 import logging
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sales_assets import settings
 from sales_assets.http.address import is_loopback, path_or_scheme
 from sales_assets.http.tokens import check_token
-from sales_assets.settings import InvalidSettingError
+from sales_assets.settings import InvalidSettingError, Settings
 from sales_assets.storage.location import location
 
 if TYPE_CHECKING:
@@ -22,28 +21,54 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def serve(
+@click.command("http-jobs")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--raw-port", type=click.IntRange(0, 65535), default=8081, show_default=True)
+@click.option("--stg-port", type=click.IntRange(0, 65535), default=8082, show_default=True)
+@click.option("--only", type=click.Choice(["raw", "stg"]), help="Serve only one of the two jobs.")
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Absolute path below which requests may use directories, in addition to BASE_DIR and "
+    "SALES_HTTP_ROOTS.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="number of cores",
+    help="Maximum number of concurrent runs; other requests wait.",
+)
+@click.option(
+    "--stop-within",
+    type=click.FloatRange(min=0),
+    default=3600,
+    show_default=True,
+    help="Seconds to let running jobs finish after Ctrl-C or SIGTERM.",
+)
+@click.pass_obj
+def http_jobs(
+    set_to: Settings,
     host: str,
-    ports: Mapping[str, int],
-    roots: Sequence[Path],
-    token: str | None,
-    at_a_time: int,
+    raw_port: int,
+    stg_port: int,
+    only: str | None,
+    roots: tuple[Path, ...],
+    jobs: int,
     stop_within: float,
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C; print the address of each job.
+    """Serve raw_sales and stg_sales as HTTP jobs until Ctrl-C or SIGTERM.
 
-    Args:
-        host: The address to listen on.
-        ports: Port by layer (`raw`, `stg`) of the jobs to serve; 0 for any free one.
-        roots: Paths below which requests may use directories, in addition to `BASE_DIR`.
-        token: The token that requests must send, if any.
-        at_a_time: Maximum number of concurrent runs.
-        stop_within: Seconds to let running jobs finish.
-
-    Raises:
-        InvalidSettingError: The token or a root is invalid.
-        UsageError: One of the others, `TMPDIR` or the instance cannot be used.
+    Each request becomes a run in its own process. If SALES_HTTP_TOKEN is set, requests must send it
+    as `Authorization: Bearer TOKEN`.
     """
+    ports = {"raw": raw_port, "stg": stg_port}
+    if only:
+        ports = {only: ports[only]}
+    roots += tuple(Path(root) for root in set_to.sales_http_roots.split(os.pathsep) if root)
+    token = set_to.sales_http_token
     _check(host, roots, token)
     # The fork server imports the definitions while this process does, too; runs wait for it.
     forkserver.set_forkserver_preload(["sales_assets.http_jobs.runs"])
@@ -65,8 +90,8 @@ def serve(
     if not roots:
         raise click.UsageError(f"BASE_DIR {base} is not a local path: set SALES_HTTP_ROOTS")
     log_to_stderr()
-    with _instance() as instance:
-        runs = Runs(instance, at_a_time)
+    with _instance(set_to.dagster_home) as instance:
+        runs = Runs(instance, jobs)
         runs.mark_what_was_left()
         apps = {}
         for layer, port in ports.items():
@@ -77,7 +102,7 @@ def serve(
                     f"cannot listen on {host}:{port} (--{layer}-port): {error}"
                 ) from error
             asset = f"{layer}_sales"
-            apps[listening] = create_app(asset, runs, roots, token)
+            apps[listening] = create_app(asset, runs, roots, token or None)
             shown = f"[{host}]" if ":" in host else host
             click.echo(f"{asset}: POST http://{shown}:{listening.getsockname()[1]}/")
         # More threads than accepted requests, so that /health always gets one.
@@ -86,9 +111,10 @@ def serve(
         # Python would wait for the thread of a run that hangs.
         _log.error("stopped without responding to a request: its run hangs")
         os._exit(1)
+    click.echo("stopped")
 
 
-def _check(host: str, roots: Sequence[Path], token: str | None) -> None:
+def _check(host: str, roots: Sequence[Path], token: str) -> None:
     if token:
         check_token(token, "SALES_HTTP_TOKEN")
     elif not is_loopback(host):
@@ -102,11 +128,11 @@ def _check(host: str, roots: Sequence[Path], token: str | None) -> None:
             raise InvalidSettingError(setting, str(root), expected)
 
 
-def _instance() -> "dg.DagsterInstance":
+def _instance(home: str) -> "dg.DagsterInstance":
     """Open the instance in `DAGSTER_HOME`, or a temporary one when that is not set."""
     import dagster as dg
 
-    if not settings.read().dagster_home:
+    if not home:
         _log.warning(
             "DAGSTER_HOME is not set: runs are recorded in a temporary directory, which the UI "
             "does not see, and which is deleted when the server stops"
