@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import fastavro
 import pytest
 import requests
 
@@ -21,7 +20,6 @@ from sales_assets_tests.helpers.http_jobs_server import (
     running_http_jobs,
 )
 from sales_assets_tests.helpers.irregular import IRREGULAR
-from sales_assets_tests.helpers.rows import page, sale
 
 pytestmark = pytest.mark.slow
 
@@ -29,19 +27,10 @@ TOKEN = "some-words"  # noqa: S105
 
 
 @pytest.fixture(scope="module")
-def my_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root that is allowed beside BASE_DIR."""
-    return tmp_path_factory.mktemp("my_dir")
-
-
-@pytest.fixture(scope="module")
-def jobs(
-    held_api: HeldApi, my_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[HttpJobs]:
+def jobs(held_api: HeldApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpJobs]:
     """The running servers."""
     directory = tmp_path_factory.mktemp("jobs")
-    roots = f"{directory / 'more'}:{my_dir}"
-    with running_http_jobs(directory, SALES_HTTP_ROOTS=roots, **api_settings(held_api)) as server:
+    with running_http_jobs(directory, **api_settings(held_api)) as server:
         yield server
 
 
@@ -62,30 +51,9 @@ def message(response: requests.Response, status: int) -> str:
     return str(response.json()["message"])
 
 
-def test_a_second_request_writes_the_same_bytes(
-    jobs: HttpJobs, held_api: HeldApi, my_dir: Path
+def test_the_answer_tells_what_was_stored_and_again_and_the_run_is_in_dagster(
+    jobs: HttpJobs,
 ) -> None:
-    day = "2022-08-09"
-    held_api.days[day] = [page(sale(), sale()), page(sale(price=1)), page(sale(price=2))]
-    directories = {f"{layer}_dir": f"{my_dir}/{layer}/sales/{day}" for layer in ("raw", "stg")}
-
-    def stored() -> dict[str, bytes]:
-        assert jobs.raw(day, raw_dir=directories["raw_dir"]).status_code == 201
-        assert jobs.stg(day, **directories).status_code == 201
-        return tree(my_dir)
-
-    first = stored()
-    avro = f"stg/sales/{day}/sales_{day}.avro"
-    assert first == {
-        **{f"raw/sales/{day}/sales_{day}_{n}.json": held_api.days[day][n - 1] for n in (1, 2, 3)},
-        avro: first[avro],
-    }
-    with (my_dir / avro).open("rb") as file:
-        assert [row["price"] for row in fastavro.reader(file)] == [900, 900, 1, 2]  # type: ignore[index,call-overload]
-    assert stored() == first
-
-
-def test_the_answer_tells_what_was_stored_and_the_run_is_in_dagster(jobs: HttpJobs) -> None:
     day = "2022-09-01"
     rows = rows_of_day(datetime.date.fromisoformat(day))
     answers = [jobs.raw(day), jobs.stg(day)]
@@ -108,6 +76,9 @@ def test_the_answer_tells_what_was_stored_and_the_run_is_in_dagster(jobs: HttpJo
         log = jobs.log.read_text()
         assert f"run {body['run_id']}: {asset} {day} below '{jobs.storage}'" in log
         assert f"{asset}: POST '/' from 127.0.0.1: 201 for {day} below '{jobs.storage}'" in log
+    stored = tree(jobs.storage)
+    assert [jobs.raw(day).status_code, jobs.stg(day).status_code] == [201, 201]
+    assert tree(jobs.storage) == stored
 
 
 @pytest.mark.parametrize(
@@ -164,12 +135,6 @@ def test_a_request_of_a_web_page_is_403(jobs: HttpJobs) -> None:
     assert "web pages" in message(response, 403)
 
 
-def test_a_day_that_raw_does_not_have_is_404(jobs: HttpJobs) -> None:
-    assert "materialize it first" in message(jobs.stg("2022-09-09"), 404)
-    Path(jobs.directory("raw", "2022-09-09")).mkdir(parents=True)
-    assert "materialize" in message(jobs.stg("2022-09-09"), 404)
-
-
 @pytest.mark.parametrize(
     ("api_status", "status", "reason"),
     [
@@ -186,15 +151,6 @@ def test_a_failing_api_is_told_with_the_reason_and_the_run_but_not_the_token(
     assert reason in message(response, status)
     assert jobs.status_of(response) == dg.DagsterRunStatus.FAILURE
     assert held_api.token not in response.text + jobs.log.read_text()
-
-
-def test_rows_that_are_not_sales_are_502_with_their_place(
-    jobs: HttpJobs, held_api: HeldApi
-) -> None:
-    day = "2022-09-13"
-    held_api.days[day] = [page(sale(purchase_date=day, price="12"))]
-    assert jobs.raw(day).status_code == 201
-    assert "page 1, row 1, price" in message(jobs.stg(day), 502)
 
 
 @pytest.mark.parametrize("kind", ["a directory", "a FIFO", "a socket"])

@@ -5,9 +5,11 @@ import re
 import pytest
 from werkzeug.exceptions import BadRequest, Conflict
 
-from sales_assets.feed.api import NotSetUpError, RefusedTokenError
+from sales_assets.feed.api import RefusedTokenError
+from sales_assets.feed.judgement import InvalidRowsError
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError
 from sales_assets.http_jobs.refusals import REFUSALS, refusal_of
+from sales_assets.storage.day_directories import MissingPartitionError
 from sales_assets_tests.helpers.files import PROJECT
 
 
@@ -34,14 +36,10 @@ def caused_by(cause: Exception) -> Exception:
         (FeedApiError("x"), 502, "x"),
         (RefusedTokenError("x"), 502, "x"),
         (NoSuchDayError("x"), 404, "x"),
+        (MissingPartitionError("x"), 404, "x"),
+        (InvalidRowsError("x"), 502, "x"),
         (caused_by(NoSuchDayError("x")), 404, "x"),
         (KeyError("secret"), 500, "internal error: see run the-run in Dagster"),
-        (
-            NotSetUpError("x is not set: set it"),
-            500,
-            "the server is misconfigured: x is not set: set it. Fix it there, and restart the "
-            "server",
-        ),
     ],
     ids=repr,
 )

@@ -136,55 +136,6 @@ def test_work_beyond_a_symlink_is_not_swept(tmp_path: Path) -> None:
     assert directories_of(tmp_path / "base").leftovers() == []
 
 
-# Two renames, where nothing can be exchanged
-
-
-@pytest.fixture
-def no_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system without `renameat2`."""
-    monkeypatch.setattr(local, "_libc", None)
-
-
-def killed_between_two_renames(base: Path, step: int) -> bool:
-    action = partial(publish, base, NEW)
-    return killed_at(step, action, {local.__file__}, "_move_in_two_steps")
-
-
-@pytest.mark.usefixtures("no_exchange")
-def test_kill_9_between_two_renames_loses_no_day(tmp_path: Path) -> None:
-    publish(tmp_path, OLD)
-    step = 1
-    while killed_between_two_renames(tmp_path, step):
-        with directories_of(tmp_path).replacing(tmp_path / "raw/sales/E") as living:
-            # Other processes go on meanwhile.
-            (living.new[0] / "1").write_bytes(b"living")
-            assert directories_of(tmp_path).exists(tmp_path / DAY_DIR)
-            assert stored(tmp_path) in (OLD, NEW)
-        publish(tmp_path, OLD)
-        assert not any((tmp_path / WORK).iterdir())
-        step += 1
-    assert step > 5
-
-
-@pytest.mark.usefixtures("no_exchange")
-def test_a_run_that_is_stopped_between_two_renames_puts_the_day_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rename = os.rename
-
-    def interrupted(old: Path, new: Path, **directories: int) -> None:
-        if "dst_dir_fd" in directories:
-            raise KeyboardInterrupt
-        rename(old, new, **directories)
-
-    publish(tmp_path, OLD)
-    monkeypatch.setattr(os, "rename", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        publish(tmp_path, NEW)
-    assert stored(tmp_path) == OLD
-    assert not any((tmp_path / WORK).iterdir())
-
-
 # File systems
 
 
@@ -401,14 +352,17 @@ def test_two_users_of_a_group_do_not_lock_each_other_out(shared: Path, mode: int
 
 
 @as_root
-@pytest.mark.usefixtures("no_exchange")
-def test_what_one_user_lost_between_two_renames_another_one_puts_back(shared: Path) -> None:
+def test_what_one_user_lost_between_two_renames_another_one_puts_back(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_libc", None)
     shared.chmod(0o2770)
+    action = partial(publish, shared, NEW)
 
     def killed() -> None:
         step = 1
         while (shared / DAY_DIR).exists():
-            assert killed_between_two_renames(shared, step)
+            assert killed_at(step, action, {local.__file__}, "_move_in_two_steps")
             step += 1
 
     assert as_user(4301, lambda: publish(shared, OLD)) == 0
