@@ -133,20 +133,15 @@ class DailyApi(HttpApi):
         parameters = {**self.day.parameters(datetime.date.fromisoformat(day)), **self.parameters}
 
         def fetch(number: int, request: Request) -> Question[PulledPage | None]:
-            failure = functools.partial(self._failure, day, number)
-            try:
-                return Question(
-                    self._client,
-                    request.address or f"/{self.path}",
-                    {} if request.address else {**parameters, **request.parameters},
-                    functools.partial(self._read_answer, number),
-                    deadline=deadline,
-                    on_retry=lambda: retries.append(number),
-                    failure=failure,
-                )
-            except HttpError as error:
-                elsewhere = failure(error)
-            raise elsewhere
+            return Question(
+                self._client,
+                request.address or f"/{self.path}",
+                {} if request.address else {**parameters, **request.parameters},
+                functools.partial(self._read_answer, number),
+                deadline=deadline,
+                on_retry=lambda: retries.append(number),
+                failure=functools.partial(self._failure, day, number),
+            )
 
         return Paging(f"{day}: {self.source}/{self.path}", self.paging, fetch, self.max_pages)
 

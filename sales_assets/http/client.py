@@ -66,7 +66,7 @@ class Question(Generic[T]):
         accept: Turns a response into a value; raises `TransientHttpError` to request a retry.
         deadline: On the clock of `time.monotonic`; no attempt starts or lasts beyond it.
         on_retry: Called before each retry.
-        failure: Makes the error to raise from that of the last attempt.
+        failure: Makes the error to raise from that of the last attempt, or of the address.
         json: What to post; None for a GET.
 
     Raises:
@@ -90,14 +90,14 @@ class Question(Generic[T]):
         is_below = not self.path or self.path.startswith("/")
         address = f"{base}{self.path}" if is_below else self.path
         if not same_origin(address, base):
-            raise HttpError(self.path, f"not requested, since it is not at {base}")
+            raise self.failure(HttpError(self.path, f"not requested, since it is not at {base}"))
         try:
             query = urlencode(self.params)
             address.encode()
         except UnicodeEncodeError:
-            raise HttpError(
-                f"{self.path} {self.params}", "not requested, since it is not valid Unicode"
-            ) from None
+            what = f"{self.path} {self.params}"
+            error = HttpError(what, "not requested, since it is not valid Unicode")
+            raise self.failure(error) from None
         if query:
             address += f"{'&' if '?' in address else '?'}{query}"
         self._address = address

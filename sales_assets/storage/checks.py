@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sales_assets.feed.summary import PAGE_ROWS, page_rows
+from sales_assets.feed.daily import PAGE_ROWS, page_rows
 from sales_assets.storage.comparison import content_difference, source_difference
 from sales_assets.storage.evaluation import CheckedDays, Finding, Judge, same_weekdays_before
 from sales_assets.storage.files import describe

@@ -14,8 +14,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
 
+from sales_assets.feed.daily import PAGE_ROWS
 from sales_assets.feed.days import is_day
-from sales_assets.feed.summary import PAGE_ROWS
 from sales_assets.storage.location import Location, leads_to
 
 _AT_ONCE = 1000
