@@ -1,5 +1,6 @@
 """The items of a day, read as often as they are asked for."""
 
+import itertools
 from collections.abc import Generator
 
 import pytest
@@ -9,11 +10,10 @@ from sales_assets.feed.stream import DayStream, StreamResult
 
 def counted() -> DayStream[int]:
     """A day whose items say which reading they are of."""
-    readings: list[None] = []
+    numbers = itertools.count(1)
 
     def read() -> Generator[int, None, StreamResult]:
-        readings.append(None)
-        number = len(readings)
+        number = next(numbers)
         yield from [number] * 2
         return StreamResult({"reading": number})
 
@@ -23,7 +23,7 @@ def counted() -> DayStream[int]:
 def test_the_facts_are_those_of_the_pass_that_was_read_to_its_end() -> None:
     day = counted()
     first, second = day.reading(), day.reading()
-    assert (list(second), list(first)) == ([1, 1], [2, 2])
+    assert (list(second), list(first), list(day)) == ([1, 1], [2, 2], [3, 3])
     assert (first.result.metadata, second.result.metadata) == ({"reading": 2}, {"reading": 1})
 
 

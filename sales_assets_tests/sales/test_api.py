@@ -2,10 +2,10 @@
 
 import pytest
 
-from sales_assets.feed.api import NotSetUpError, RefusedTokenError
+from sales_assets.feed.api import RefusedTokenError
 from sales_assets.sales.api import SalesApi
 from sales_assets_tests.helpers.rows import DAY
-from sales_assets_tests.helpers.scripted_api import ScriptedApi, open_sales_api
+from sales_assets_tests.helpers.scripted_api import ScriptedApi
 from sales_assets_tests.helpers.streams import bodies_of
 
 
@@ -17,12 +17,3 @@ def test_a_refused_token_fails_at_once_and_names_the_variable(
     with pytest.raises(RefusedTokenError, match="AUTH_TOKEN"):
         bodies_of(sales_api.pages(DAY))
     assert len(api.requests) == 1
-
-
-def test_a_missing_token_fails_before_any_request_and_says_how_to_set_it(
-    api: ScriptedApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("AUTH_TOKEN")
-    with pytest.raises(NotSetUpError, match="export AUTH_TOKEN="):
-        open_sales_api(api.url)
-    assert api.requests == []

@@ -6,10 +6,9 @@ import dagster as dg
 import pytest
 
 from sales_assets.feed.api import NotSetUpError
-from sales_assets.feed.daily import RawConfig, StgConfig
+from sales_assets.feed.daily import RawConfig
 from sales_assets.feed.days import NoPartitionsError
 from sales_assets.feed.paging import FeedApiError
-from sales_assets.feed.stream import PagesByDay
 from sales_assets.sales.api import SalesApi
 from sales_assets.sales.assets import SALES_DAYS, raw_sales, stg_sales
 from sales_assets.sales.sale import SALE
@@ -19,7 +18,7 @@ from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.pipeline import Pipeline
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
-from sales_assets_tests.helpers.streams import bodies_of, days_of, stream_of, typed
+from sales_assets_tests.helpers.streams import bodies_of, days_of
 
 NEXT_DAY = "2022-08-10"
 
@@ -30,15 +29,6 @@ def test_raw_sales_is_the_pages_of_each_day_unread(api: ScriptedApi, sales_api: 
     days = days_of(raw_sales(context=context, config=RawConfig(), sales_api=sales_api))
     assert api.requests == []
     assert {day: bodies_of(stream) for day, stream in days.items()} == api.days
-
-
-def test_stg_sales_is_the_typed_rows_of_each_day() -> None:
-    pages = {DAY: [page(sale(price=1)), page(sale(price=2))], NEXT_DAY: [b"[]"]}
-    streams = PagesByDay({day: stream_of(bodies) for day, bodies in pages.items()})
-    context = dg.build_asset_context()
-    days = days_of(stg_sales(context=context, config=StgConfig(), raw_sales=streams))
-    rows = {DAY: [typed(sale(price=1)), typed(sale(price=2))], NEXT_DAY: []}
-    assert {day: list(stream) for day, stream in days.items()} == rows
 
 
 def test_both_assets_say_which_columns_they_have() -> None:
