@@ -44,14 +44,7 @@ _KINDS: Mapping[type[Exception], Kind] = {
 
 
 class Difference(NamedTuple):
-    """Something that is not as recorded.
-
-    Attributes:
-        where: The asset, `quarantine`, or `storage`.
-        kind: Its kind.
-        detail: The details, and what to do.
-        fixed: Whether it was repaired.
-    """
+    """Something that is not as recorded, in an asset, the `quarantine` or the `storage`."""
 
     where: str
     kind: Kind

@@ -34,8 +34,6 @@ class DayDirectories:
     """The directories of the days of assets, below one root and in one format.
 
     Attributes:
-        base: The storage root.
-        format: The format of a directory.
         has_quarantine: Whether rejected records of a day go into quarantine.
         directories: Replaces and reads directories.
     """
