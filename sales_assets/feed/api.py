@@ -158,8 +158,9 @@ class DailyApi(HttpApi):
         if isinstance(error, TransientHttpError):
             if error.attempts < self.max_attempts:  # Only the deadline ends them sooner.
                 limit = f" in {self.day_timeout:g} s (day_timeout)"
-            plural = "s" if error.attempts > 1 else ""
-            attempts = f"{error.attempts} attempt{plural} failed; last error: "
+            attempts = (
+                f"{error.attempts} attempt{'s' if error.attempts > 1 else ''} failed; last error: "
+            )
         return FeedApiError(f"{day}: could not fetch page {number}{limit}: {attempts}{error}")
 
     def _read_answer(self, number: int, answer: HttpAnswer) -> PulledPage | None:

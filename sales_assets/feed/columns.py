@@ -210,13 +210,12 @@ def _timestamp_type(digits: int, epoch: Any) -> Any:
 
 def _symbols_of(enum: Mapping[str, Any]) -> tuple[str, ...]:
     symbols = enum.get("symbols")
-    require_name(enum.get("name"), "has an enum that ")
     if not isinstance(symbols, list) or not symbols or len({*map(str, symbols)}) < len(symbols):
         raise InvalidSchemaError("has an enum that needs a list of unique symbols")
-    for symbol in symbols:
-        require_name(symbol, f"has the symbol {symbol!r}, which ")
     if "default" in enum:
         raise InvalidSchemaError("has an enum with a default, but values are never replaced")
+    for name in [enum.get("name"), *symbols]:
+        require_name(name, f"has an enum with {name!r}, which ")
     return tuple(symbols)
 
 

@@ -25,8 +25,6 @@ from sales_assets.feed.stream import DayStream, PagesByDay, RowsByDay, StreamRes
 PAGE_ROWS = "page_rows"
 """Name of the metadata with the row counts of the pages."""
 
-_NUMBERS = frozenset((int, float))
-_TOO_MUCH = 2**63
 _PULLS, _CONVERSIONS = 16, 4
 """Days processed concurrently: while some wait for the API or the disk, others go on."""
 
@@ -177,7 +175,7 @@ def column_sum(rows: Iterable[Any], key: str) -> float:
     total: float = 0
     for row in rows:
         value = row.get(key)
-        if type(value) in _NUMBERS and -_TOO_MUCH < value < _TOO_MUCH:
+        if type(value) in (int, float) and abs(value) < 2**63:
             total += value
     return total
 
