@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from sales_assets.rides import schema
 from sales_assets.rides.api import RidesApi
@@ -40,19 +40,14 @@ class PullConfig(dg.Config):
     That takes 3 seconds; run every minute, it pulls as many rides as polling every 5 seconds.
     """
 
-    polls: int | None = Field(default=None, ge=1, description="Number of calls to make.")
-    seconds: float | None = Field(
-        default=None,
-        gt=0,
-        allow_inf_nan=False,
-        description="Seconds after which to stop; with `polls`, whichever comes first.",
-    )
-    interval: float = Field(
-        default=0.25,
-        ge=0,
-        allow_inf_nan=False,
-        description="Seconds between a response and the next call.",
-    )
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    polls: int | None = Field(default=None, ge=1)
+    """Number of calls to make."""
+    seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Seconds after which to stop; with `polls`, whichever comes first."""
+    interval: float = Field(default=0.25, ge=0, allow_inf_nan=False)
+    """Seconds between a response and the next call."""
 
 
 @dg.asset(
@@ -95,7 +90,7 @@ def rides(
                 "rides_updated": tally.updated,
                 "answers_skipped": tally.skipped,
                 "path": dg.MetadataValue.path(store.address),
-                "dagster/row_count": store.count_rides(),
+                "dagster/row_count": store.count(),
             }
         )
 

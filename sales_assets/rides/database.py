@@ -93,23 +93,9 @@ class RidesStore:
         """Compute `driver_statistics` from the rides, in one transaction; return the totals."""
         return self.run(statistics.compute)
 
-    def count_rides(self) -> int:
-        """Count all rides."""
-        return self._count(sa.true())
-
-    def count_implausible_rides(self, longest: float) -> int:
-        """Count the rides with a negative distance, or one over `longest`."""
-        return self._count(~rides.c.distance.between(0, longest))
-
-    def count_orphans(self) -> int:
-        """Count the rides whose driver or user is missing."""
-        return self._count(
-            rides.c.driver_uuid.not_in(sa.select(drivers.c.driver_uuid))
-            | rides.c.user_uuid.not_in(sa.select(users.c.user_uuid))
-        )
-
-    def _count(self, condition: sa.ColumnElement[bool]) -> int:
-        query = sa.select(sa.func.count()).select_from(rides).where(condition)
+    def count(self, *conditions: sa.ColumnElement[bool]) -> int:
+        """Count the rides for which all these conditions hold."""
+        query = sa.select(sa.func.count()).select_from(rides).where(*conditions)
         return self.run(lambda connection: connection.execute(query).scalar_one())
 
     def _reopen(self) -> None:

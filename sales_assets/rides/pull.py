@@ -25,14 +25,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Tally:
-    """Counts the responses so far.
-
-    Attributes:
-        new: Rides stored for the first time.
-        updated: Rides that were already stored and have been replaced.
-        skipped: Responses without a ride, or with one that the database cannot store.
-        last_skipped: What was wrong with the last of those.
-    """
+    """Counts the rides stored for the first time or again, and the responses without one."""
 
     new: int = 0
     updated: int = 0
@@ -57,10 +50,10 @@ def pull(
     tally: Tally,
     log: logging.Logger,
 ) -> None:
-    """Store rides one by one; log and count what cannot be stored.
+    """Store rides one by one, each before the next is requested; log what cannot be stored.
 
     Args:
-        answers: Taken one at a time, the next when the one before it is stored.
+        answers: Of the rides API.
         store: Writes a ride, and returns whether it is new.
         tally: Is kept up to date.
         log: Gets a warning for each response that is skipped.
@@ -83,13 +76,10 @@ def pull(
 
 
 def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
-    """Pull until SIGTERM or SIGINT, whose handlers this sets; to be called in the main thread.
+    """Pull until SIGTERM or SIGINT, whose handlers this sets, and return what was pulled.
 
     The signal ends a pause at once. The current ride gets `STOP_GRACE` seconds to be received and
     stored. While the database is locked or unreachable, the current ride waits.
-
-    Returns:
-        What was pulled.
 
     Raises:
         RidesDatabaseError: The database cannot be used.

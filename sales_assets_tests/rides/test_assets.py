@@ -1,6 +1,7 @@
 """The rides assets and their checks, materialized with a real server and a real file."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,69 +23,67 @@ pytestmark = pytest.mark.slow
 ALL = [rides, driver_statistics, distances_are_plausible, every_ride_has_its_driver]
 
 
-def run(api: RidesApi, path: Path | str, **config: Any) -> dg.ExecuteInProcessResult:
-    """Materialize both assets, with their checks, on an instance in memory."""
-    return dg.materialize(
-        ALL,
-        resources={"rides_api": api, "rides_database": RidesDatabase(path=str(path))},
-        run_config=dg.RunConfig(ops={"rides": PullConfig(**{"interval": 0, **config})}),
+def run(api: ScriptedApi, path: Path | str, *answers: Any, **config: Any) -> dict[str, Any]:
+    """Materialize both assets with their checks, in memory; give what the run says of each."""
+    api.script.extend(
+        one if isinstance(one, Answer) else Answer(body=json.dumps(one).encode()) for one in answers
     )
-
-
-def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
-    """Give what a run says of an asset."""
-    [materialization] = result.asset_materializations_for_node(asset)
-    return {name: entry.value for name, entry in materialization.metadata.items()}
-
-
-def client(api: ScriptedApi) -> RidesApi:
-    """A client that hardly waits."""
-    return RidesApi(url=api.url, backoff=0)
-
-
-def answers(*rides_to_come: Any) -> list[Answer]:
-    """Encode answers as the API does."""
-    return [Answer(body=json.dumps(ride).encode()) for ride in rides_to_come]
+    result = dg.materialize(
+        ALL,
+        resources={
+            "rides_api": RidesApi(url=api.url, backoff=0),
+            "rides_database": RidesDatabase(path=str(path)),
+        },
+        run_config=dg.RunConfig(
+            ops={"rides": PullConfig(**{"polls": len(answers), "interval": 0, **config})}
+        ),
+    )
+    assert [check.passed for check in result.get_asset_check_evaluations()] == [True] * 2
+    return {
+        event.asset_key.to_user_string(): {
+            name: entry.value for name, entry in event.materialization.metadata.items()
+        }
+        for event in result.get_asset_materialization_events()
+        if event.asset_key
+    }
 
 
 def test_a_run_stores_rides_and_sums_them_up(api: ScriptedApi, place: str) -> None:
-    api.script.extend(
-        answers(
-            ride_answer("r1", "d1", distance=1.5),
-            ride_answer("r2", "d2", distance=9.0),
-            ride_answer("r1", "d1", distance=2.0),
-        )
+    told = run(
+        api,
+        place,
+        ride_answer("r1", "d1", distance=1.5),
+        ride_answer("r2", "d2", distance=9.0),
+        ride_answer("r1", "d1", distance=2.0),
+        Answer(500),
+        Answer(body=b"[]"),
     )
-    result = run(client(api), place, polls=3)
     assert by_hand(place) == sql(place, STATISTICS) == [("d1", 2.0, 1, 7.0), ("d2", 9.0, 1, 7.0)]
-    told = metadata(result, "driver_statistics")
-    assert {name: told[name] for name in told if name.startswith("total_")} == {
-        "total_drivers": 2,
-        "total_rides": 2,
-        "total_distance": 11.0,
-        "total_price": 14.0,
+    path = place.replace(":word@", ":***@")
+    assert told == {
+        "rides": {
+            "source": api.url,
+            "path": path,
+            "rides_pulled": 3,
+            "rides_new": 2,
+            "rides_updated": 1,
+            "answers_skipped": 2,
+            "dagster/row_count": 2,
+        },
+        "driver_statistics": {
+            "path": path,
+            "dagster/row_count": 2,
+            "total_drivers": 2,
+            "total_rides": 2,
+            "total_distance": 11.0,
+            "total_price": 14.0,
+        },
     }
-    assert [check.passed for check in result.get_asset_check_evaluations()] == [True] * 2
 
 
 def test_infinite_sums_can_be_shown(api: ScriptedApi, path: Path) -> None:
-    api.script.extend(answers(*(ride_answer(f"r{n}", distance=1e308) for n in range(2))))
-    told = metadata(run(client(api), path, polls=2), "driver_statistics")
-    assert told["total_distance"] == "inf"
-
-
-def test_a_run_tells_what_it_pulled(api: ScriptedApi, path: Path) -> None:
-    api.script.extend(answers(ride_answer("r1"), ride_answer("r2"), ride_answer("r1")))
-    api.script.extend([Answer(500), Answer(body=b"[]")])
-    told = metadata(run(client(api), path, polls=5), "rides")
-    assert (told["source"], told["path"]) == (api.url, str(path))
-    assert {name: told[name] for name in told if name.startswith(("rides_", "answers_"))} == {
-        "rides_pulled": 3,
-        "rides_new": 2,
-        "rides_updated": 1,
-        "answers_skipped": 2,
-    }
-    assert told["dagster/row_count"] == 2
+    told = run(api, path, *(ride_answer(f"r{n}", price=1e308) for n in range(2)))
+    assert told["driver_statistics"]["total_price"] == "inf"
 
 
 TYPES = {"TEXT": "str", "REAL": "float", "INTEGER": "int"}
@@ -105,31 +104,31 @@ def test_the_columns_of_an_asset_are_those_of_its_table(
     assert all(units[name] for name in units if "distance" in name or "price" in name)
 
 
-def test_a_run_stores_its_rides_in_the_file_that_is_there(api: ScriptedApi, path: Path) -> None:
+def harmed_at_the_third(path: Path, harm: Callable[[Path], object]) -> Callable[[int], bytes]:
+    """Give rides, and harm the file before the third."""
+
     def answer(number: int) -> bytes:
         if number == 3:
-            path.unlink()
+            harm(path)
         return json.dumps(ride_answer(f"r{number}")).encode()
 
-    api.ride = answer
-    result = run(client(api), path, polls=5)
+    return answer
+
+
+def test_a_run_stores_its_rides_in_the_file_that_is_there(api: ScriptedApi, path: Path) -> None:
+    api.ride = harmed_at_the_third(path, Path.unlink)
+    told = run(api, path, polls=5)
     assert stored(path) == {"r3", "r4", "r5"}
-    assert metadata(result, "rides")["rides_pulled"] == 5
+    assert told["rides"]["rides_pulled"] == 5
     assert by_hand(path) == sql(path, STATISTICS)
 
 
 def test_a_run_whose_file_is_damaged_fails(api: ScriptedApi, path: Path) -> None:
-    def answer(number: int) -> bytes:
-        if number == 3:
-            path.write_bytes(b"no database" * 999)
-        return json.dumps(ride_answer(f"r{number}")).encode()
-
-    api.ride = answer
+    api.ride = harmed_at_the_third(path, lambda path: path.write_bytes(b"no database" * 999))
     with pytest.raises(RidesDatabaseError, match=f"{path} cannot be used .*damaged"):
-        run(client(api), path, polls=5)
+        run(api, path, polls=5)
 
 
 def test_a_run_without_any_ride_fails_and_says_why(api: ScriptedApi, path: Path) -> None:
-    api.script.extend([Answer(500), Answer(500), Answer(503)])
     with pytest.raises(NoRidesError, match=r"no ride in 3 responses.*HTTP 503.*RIDES_API_URL"):
-        run(client(api), path, polls=3)
+        run(api, path, Answer(500), Answer(500), Answer(503))

@@ -38,23 +38,19 @@ def opened(place: Path | str) -> str:
 @pytest.mark.parametrize(
     ("statements", "reason"),
     [
-        (
-            ["DROP TABLE {}", "CREATE TABLE rides (id integer)"],
-            _OTHER,
-        ),
-        (["INSERT INTO {} VALUES ('99')"], "version is 99.*newer sales_assets"),
-        (["INSERT INTO {} VALUES ('2')"], _OTHER),
+        (["DROP TABLE alembic_version", "CREATE TABLE rides (id integer)"], _OTHER),
+        (["INSERT INTO alembic_version VALUES ('99')"], "version is 99.*newer sales_assets"),
+        (["INSERT INTO alembic_version VALUES ('2')"], _OTHER),
         ([], _NO_VERSION),
-        (["INSERT INTO {} VALUES ('29b539ebc72a')"], _NO_VERSION),
-        (["INSERT INTO {} VALUES ('1'), ('2')"], _NO_VERSION),
-        (["ALTER TABLE {} DROP version_num"], "its tables are not those of this version"),
+        (["INSERT INTO alembic_version VALUES ('29b539ebc72a')"], _NO_VERSION),
+        (["INSERT INTO alembic_version VALUES ('1'), ('2')"], _NO_VERSION),
+        (["ALTER TABLE alembic_version DROP version_num"], "tables are not those of this version"),
     ],
 )
 def test_a_database_of_something_else_is_refused_and_left_as_it_is(
     postgres: str, statements: list[str], reason: str
 ) -> None:
-    sql(postgres, "CREATE TABLE alembic_version (version_num varchar(32))")
-    sql(postgres, *(statement.format("alembic_version") for statement in statements))
+    sql(postgres, "CREATE TABLE alembic_version (version_num varchar(32))", *statements)
     tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
     before = sql(postgres, tables)
     assert re.search(reason, opened(postgres))
