@@ -1,8 +1,7 @@
 """The embedded sample API: a real HTTP server on loopback that behaves like the real ones.
 
-Its sales (`sales`) are invented, but plausible and always the same for a day; its rides (`rides`)
-are always the same for a seed. It is for runs without a token (`SALES_API_URL=sample`) or without a
-rides API, for trying the project, and for the tests.
+Its sales and rides are invented (`invented`). It is for runs without a token
+(`SALES_API_URL=sample`) or without a rides API, for trying the project, and for the tests.
 """
 
 import datetime
@@ -18,8 +17,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
 from sales_assets.sample.faults import Fault, Faults
-from sales_assets.sample.rides import sample_ride
-from sales_assets.sample.sales import sample_page
+from sales_assets.sample.invented import sample_page, sample_ride
 from sales_assets.sample.server import Answer, Server, Serving
 from sales_assets.sample.shapes import Shape
 

@@ -16,7 +16,7 @@ from sales_assets.http.tokens import TokenAuth
 from sales_assets.rides.api import RidesApi
 from sales_assets.sales.api import SalesApi
 from sales_assets.sample.api import SampleApi
-from sales_assets.sample.rides import sample_ride
+from sales_assets.sample.invented import sample_ride
 
 
 class _Embedded(HttpApi):

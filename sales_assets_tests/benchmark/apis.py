@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from sales_assets.sample.api import Answer, SampleApi
 from sales_assets.sample.faults import Fault, Faults
-from sales_assets.sample.sales import sample_page
+from sales_assets.sample.invented import sample_page
 
 FIRST = datetime.date(2022, 8, 9)
 TOKEN = "benchmark"  # noqa: S105 - made up

@@ -17,7 +17,7 @@ from sales_assets.feed.page import Page
 from sales_assets.feed.stream import DayStream, PagesByDay, StreamResult
 from sales_assets.sales.assets import stg_sales
 from sales_assets.sales.sale import SALE
-from sales_assets.sample.sales import PAGE_SIZE, sample_page
+from sales_assets.sample.invented import PAGE_SIZE, sample_page
 from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets_tests.benchmark.apis import FIRST

@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 import requests
 
-from sales_assets.sample.sales import sample_page
+from sales_assets.sample.invented import sample_page
 from sales_assets_tests.helpers.children import children
 from sales_assets_tests.helpers.programs import Program
 from sales_assets_tests.helpers.scripted_api import ScriptedApi

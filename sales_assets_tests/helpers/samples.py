@@ -24,7 +24,7 @@ from sales_assets.sales import FEED
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.sales.checks import SALES_CHECKS
 from sales_assets.sample.faults import Faults
-from sales_assets.sample.sales import sample_page
+from sales_assets.sample.invented import sample_page
 from sales_assets_tests.helpers.commands import run_python, without_settings
 from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.days import days_from

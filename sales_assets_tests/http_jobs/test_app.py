@@ -11,7 +11,7 @@ import requests
 
 from sales_assets.http_jobs.server import MAX_BODY
 from sales_assets.sample.api import Answer
-from sales_assets.sample.sales import rows_of_day
+from sales_assets.sample.invented import rows_of_day
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.http_jobs_server import (
     HeldApi,

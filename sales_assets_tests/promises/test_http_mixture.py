@@ -17,7 +17,7 @@ import fastavro
 import pytest
 import requests
 
-from sales_assets.sample.sales import rows_of_day
+from sales_assets.sample.invented import rows_of_day
 from sales_assets_tests.helpers.children import children
 from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.http_jobs_server import HttpJobs, running_http_jobs

@@ -9,7 +9,7 @@ import requests
 
 from sales_assets.sample.api import SampleApi
 from sales_assets.sample.faults import Fault, Faults
-from sales_assets.sample.sales import PAGE_SIZE, rows_of_day
+from sales_assets.sample.invented import PAGE_SIZE, rows_of_day
 from sales_assets_tests.helpers.rows import DAY
 from sales_assets_tests.helpers.scripted_api import open_sales_api
 from sales_assets_tests.helpers.streams import bodies_of, judged

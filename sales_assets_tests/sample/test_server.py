@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import requests
 
 from sales_assets.sample.api import SampleApi
+from sales_assets.sample.invented import sample_ride
 
 
 def test_clients_that_stay_silent_keep_nobody_waiting() -> None:
@@ -15,6 +16,12 @@ def test_clients_that_stay_silent_keep_nobody_waiting() -> None:
         for _ in range(40):
             silent.enter_context(socket.create_connection((address.hostname, address.port)))
         assert requests.get(f"{sample.url}/ride", timeout=60).status_code == 200
+
+
+def test_each_request_gets_the_next_ride_and_needs_no_token() -> None:
+    with SampleApi() as sample:
+        bodies = [requests.get(f"{sample.url}/ride", timeout=60).content for _ in range(3)]
+    assert bodies == [sample_ride(number) for number in (1, 2, 3)]
 
 
 def test_only_get_requests_are_served() -> None:
