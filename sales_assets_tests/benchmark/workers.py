@@ -8,10 +8,10 @@ from pathlib import Path
 
 from sales_assets_tests.benchmark.figures import Comparison
 from sales_assets_tests.helpers.container_engine import build, have_base_images, running_engine
+from sales_assets_tests.helpers.containers import EVERYWHERE, running_workers
 from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.s3_server import running_s3
-from sales_assets_tests.helpers.worker_containers import EVERYWHERE, running_workers
 
 
 def on_workers(days: int, latency: float) -> Iterator[Comparison]:

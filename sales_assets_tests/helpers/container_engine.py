@@ -1,6 +1,5 @@
 """A container engine, and the images that ours are built from."""
 
-import configparser
 import os
 import shutil
 import ssl
@@ -11,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.programs import Program
 
 STAND_INS = PROJECT / "sales_assets_tests/containers/stand_ins"
 DEBIAN = "debian:bookworm-slim"
@@ -44,47 +45,31 @@ def running_engine() -> Iterator[None]:
     """Have an engine: the one that runs, or one of our own for as long as needed."""
     if not shutil.which("docker"):
         raise NoEngineError("docker is not installed (Debian's package: docker.io)")
-    if docker("info", "--format", "{{.ServerVersion}}", check=False):
+    if _answers():
         yield
         return
     if os.geteuid() != 0 or not shutil.which("dockerd"):
         raise NoEngineError("no engine runs; to start one takes root, and dockerd")
-    with tempfile.TemporaryDirectory(prefix="engine-", dir="/var/tmp") as temporary:
-        root = Path(temporary)
+    with (
+        tempfile.TemporaryDirectory(prefix="engine-", dir="/var/tmp") as root,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         address = f"unix://{root}/socket"
-        with (root / "log").open("wb") as log:
-            engine = subprocess.Popen(  # noqa: S603 - our own command
-                [  # noqa: S607
-                    "dockerd",
-                    f"--host={address}",
-                    f"--data-root={root}/data",
-                    f"--exec-root={root}/run",
-                    f"--pidfile={root}/pid",
-                ],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        before = os.environ.get("DOCKER_HOST")
-        os.environ["DOCKER_HOST"] = address
-        try:
-
-            def up() -> str:
-                if engine.poll() is not None:
-                    last = (root / "log").read_text().splitlines()[-1:]
-                    raise NoEngineError(f"dockerd does not start: {last}")
-                return docker("info", "--format", "{{.ServerVersion}}", check=False)
-
-            wait_for("dockerd", up, 60)
-            yield
-        finally:
-            engine.terminate()
-            engine.wait(60)
-            # It leaves the network of this machine mounted.
-            for mounted in (root / "run/netns").glob("*"):
-                subprocess.run(["umount", mounted], check=False)  # noqa: S603, S607
-            del os.environ["DOCKER_HOST"]
-            if before:
-                os.environ["DOCKER_HOST"] = before
+        patch.setenv("DOCKER_HOST", address)
+        places = (f"--data-root={root}/data", f"--exec-root={root}/run", f"--pidfile={root}/pid")
+        with Program(["dockerd", f"--host={address}", *places], Path(root, "log")) as engine:
+            try:
+                engine.wait_until(_answers)
+            except AssertionError as error:
+                raise NoEngineError(f"dockerd does not start: {str(error)[-500:]}") from None
+            try:
+                yield
+            finally:
+                engine.terminate()
+                engine.wait(60)
+                # It leaves the network of this machine mounted.
+                for mounted in Path(root).glob("run/netns/*"):
+                    subprocess.run(["umount", mounted], check=False)  # noqa: S603, S607
 
 
 def have_base_images() -> None:
@@ -99,6 +84,10 @@ def build(context: Path, image: str) -> None:
     docker("build", "--network=host", f"--tag={image}", context, seconds=900)
 
 
+def _answers() -> str:
+    return docker("info", "--format", "{{.ServerVersion}}", check=False)
+
+
 def _has(image: str) -> bool:
     if docker("image", "ls", "--quiet", image):
         return True
@@ -111,9 +100,9 @@ def _stand_in(name: str, image: str) -> None:
         _debian()
     with tempfile.TemporaryDirectory() as temporary:
         context = Path(shutil.copytree(STAND_INS / name, Path(temporary) / name))
-        shutil.copy(_certificates(), context / "ca-certificates.crt")
-        with (context / "pip.conf").open("w") as file:
-            _pip_settings().write(file)
+        certificates = os.environ.get("PIP_CERT") or str(ssl.get_default_verify_paths().cafile)
+        shutil.copy(certificates, context / "ca-certificates.crt")
+        (context / "pip.conf").write_text(_pip_settings())
         build(context, image)
 
 
@@ -138,22 +127,17 @@ def _debian() -> None:
             )
 
 
-def _certificates() -> str:
-    return os.environ.get("PIP_CERT") or str(ssl.get_default_verify_paths().cafile)
-
-
-def _pip_settings() -> configparser.ConfigParser:
+def _pip_settings() -> str:
     """The package index that pip uses here, if it is another than pip's own."""
-    settings = configparser.ConfigParser(interpolation=None)
-    settings["global"] = {"cert": "/etc/ssl/certs/ca-certificates.crt"}
+    lines = ["[global]", "cert = /etc/ssl/certs/ca-certificates.crt"]
     for name in ("index-url", "trusted-host"):
-        found = subprocess.run(  # noqa: S603 - our own command
+        value = subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "pip", "config", "get", f"global.{name}"],
             check=False,
             capture_output=True,
             text=True,
             timeout=60,
         ).stdout.strip()
-        if found:
-            settings["global"][name] = found
-    return settings
+        if value:
+            lines.append(f"{name} = {value}")
+    return "\n".join(lines)

@@ -1,13 +1,12 @@
-"""The services of `deploy/docker-compose.yml` as containers, with the sample API beside them."""
+"""The services of the compose files as containers, with the sample API beside them."""
 
 import json
-import logging
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,19 @@ import yaml
 
 from sales_assets_tests.helpers.container_engine import docker
 from sales_assets_tests.helpers.dagster_ui import DagsterUi
-from sales_assets_tests.helpers.topology import COMPOSE, word
+from sales_assets_tests.helpers.files import PROJECT
+from sales_assets_tests.helpers.s3_server import BUCKET
+from sales_assets_tests.helpers.topology import COMPOSE, SECRETS, word
 from sales_assets_tests.helpers.waiting import wait_for
-
-_logger = logging.getLogger(__name__)
 
 ADDRESS = "127.0.0.77"
 """An address of loopback that nobody else publishes ports on."""
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - containers reach this machine by another address
 PROJECT_NAME = "sales_assets_tests"
 NETWORK = f"{PROJECT_NAME}_default"
 ONCE = ("migrate", "rides-database")
 """The services that end once they have done their work."""
+_WORKERS = PROJECT / "deploy/docker-compose.workers.yml"
 
 
 class Containers:
@@ -38,8 +39,7 @@ class Containers:
     """
 
     def __init__(self, files: Sequence[Path], **settings: str) -> None:
-        names = ("AUTH_TOKEN", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "SALES_HTTP_TOKEN")
-        self.secrets = {name: word() for name in names}
+        self.secrets = {name: word() for name in (*SECRETS, "REDIS_PASSWORD")}
         self.scale: dict[str, int] = {}
         self.ui = DagsterUi(f"http://{ADDRESS}:3000")
         more = [argument for file in files for argument in ("-f", str(file))]
@@ -102,13 +102,6 @@ class Containers:
         for command in ("verify", "status"):
             self.run("code-location", "sales-assets", command, *between)
 
-    def tell(self, what: str, backfill: str, since: float) -> None:
-        """Log what became of the runs of a backfill, in seconds since something happened."""
-        for run in self.ui.runs_of(backfill):
-            seconds = {name: round(at - since, 1) for name, at in run["stats"].items() if at}
-            _logger.info("%s: %s %s", what, run["status"], seconds)
-        _logger.info("%s: backfill complete after %.1f s", what, time.time() - since)
-
     def kill_all(self) -> None:
         """Kill all containers at once, as the end of their machine would."""
         found = [self.state(one) for name in self.services() for one in self.ids(name)]
@@ -133,12 +126,12 @@ def running_containers(
     directory: Path,
     faults: Sequence[dict[str, Any]] = (),
     files: Sequence[Path] = (),
-    scale: Mapping[str, int] | None = None,
+    workers: int = 0,
     **settings: str,
 ) -> Iterator[Containers]:
     """Run all services, with files in a directory; leave nothing behind."""
     (directory / "faults.yaml").write_text(json.dumps(list(faults)))
-    api = ["sales-assets", "sample-api", "--host", "0.0.0.0", "--port", "8000"]  # noqa: S104
+    api = ["sales-assets", "sample-api", "--host", EVERYWHERE, "--port", "8000"]
     overrides = {
         "services": {
             "sample-api": {
@@ -151,9 +144,29 @@ def running_containers(
     }
     (directory / "overrides.yaml").write_text(yaml.safe_dump(overrides))
     containers = Containers([*files, directory / "overrides.yaml"], **settings)
-    containers.scale.update(scale or {})
+    if workers:
+        containers.scale["worker"] = workers
     try:
         containers.up()
         yield containers
     finally:
         containers.compose("down", "--volumes", "--timeout", "5", check=False)
+
+
+def running_workers(
+    directory: Path, s3: int, workers: int, faults: Sequence[dict[str, Any]]
+) -> AbstractContextManager[Containers]:
+    """Run all services, with so many workers, and an S3 server at a port that is `EVERYWHERE`."""
+    at_the_host = {"extra_hosts": ["s3:host-gateway"]}
+    users = yaml.safe_load(_WORKERS.read_text())["services"].keys() - {"redis", "rides-database"}
+    hosts = directory / "hosts.yaml"
+    hosts.write_text(yaml.safe_dump({"services": dict.fromkeys(users, at_the_host)}))
+    settings = {
+        "BASE_DIR": f"s3://{BUCKET}/storage",
+        "LOGS_BUCKET": BUCKET,
+        "AWS_ENDPOINT_URL": f"http://s3:{s3}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    return running_containers(directory, faults, [_WORKERS, hosts], workers, **settings)

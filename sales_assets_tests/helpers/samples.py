@@ -12,8 +12,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -29,7 +29,7 @@ from sales_assets_tests.helpers.commands import run_python, without_settings
 from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.http_jobs_server import running_http_jobs
-from sales_assets_tests.helpers.materialize import BOTH, range_tags, resources_of
+from sales_assets_tests.helpers.materialize import BOTH, resources_of, run_feed
 from sales_assets_tests.helpers.pipeline import Pipeline
 from sales_assets_tests.helpers.rows import page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
@@ -66,27 +66,14 @@ class Story:
         self._home.mkdir()
         copy_home(self._home)
 
-    def run(
-        self,
-        first: str,
-        last: str | None = None,
-        assets: Iterable[dg.AssetsDefinition] = BOTH,
-        allowed: int = 0,
-    ) -> str:
-        """Materialize days; give what the run failed with, if it did."""
-        job = dg.Definitions(
-            assets=BOTH,
-            asset_checks=SALES_CHECKS,
-            resources=resources_of(FEED, self.base, self.api.url, backoff=0.001),
-        ).resolve_implicit_global_asset_job_def()
+    def run(self, first: str, last: str | None = None, *assets: Any, allowed: int = 0) -> str:
+        """Materialize days of both assets or one; give what the run failed with, if it did."""
+        resources = resources_of(FEED, self.base, self.api.url, backoff=0.001)
+        selection = dg.AssetSelection.assets(*assets or BOTH)
+        options: dict[str, Any] = {"allowed": allowed, "raise_on_error": False}
         with self.instance as instance:
-            result = job.execute_in_process(
-                run_config={"ops": {"stg_sales": {"config": {"max_rejected_rows": allowed}}}},
-                instance=instance,
-                asset_selection=[asset.key for asset in assets],
-                tags=range_tags(first, last or first),
-                raise_on_error=False,
-            )
+            days = (first, last or first)
+            result = run_feed(FEED, resources, instance, *days, selection, **options)
         failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
         error = failures[0].user_failure_data if failures else None
         return self.masked(error.description or "" if error else "")
@@ -151,11 +138,11 @@ def samples() -> dict[str, str]:
         said["refused_alert"] = story.tick()
         said["alert"] = story.tick().replace("```", "").replace("\n\n", "\n")
 
-        story.run(WEEK[0], WEEK[2], [stg_sales])
+        story.run(WEEK[0], WEEK[2], stg_sales)
         api.days[WEEK[5]][-1] = page(
             *[sale(purchase_date=WEEK[5], price=price) for price in (1, 2, 3)]
         )
-        story.run(WEEK[5], assets=[raw_sales])
+        story.run(WEEK[5], None, raw_sales)
         said["status"] = story.command("status", "--from", WEEK[0], "--to", WEEK[-1])
 
         good = api.days[WEEK[6]][1]
@@ -163,7 +150,7 @@ def samples() -> dict[str, str]:
         rows[16]["price"] = str(rows[16]["price"])
         api.days[WEEK[6]][1] = page(*rows)
         said["bad_row"] = story.run(WEEK[6])
-        story.run(WEEK[6], assets=[stg_sales], allowed=1)
+        story.run(WEEK[6], None, stg_sales, allowed=1)
         [aside] = (story.base / "quarantine").rglob("*.jsonl")
         said["quarantine"] = aside.read_text(encoding="utf-8")
 

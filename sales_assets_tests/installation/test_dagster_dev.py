@@ -1,4 +1,4 @@
-"""What the Dagster UI does, sent to a real `dagster dev` the way the UI sends it."""
+"""A real `dagster dev`: what its UI does, and what becomes of runs when processes are killed."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -13,14 +14,13 @@ import pytest
 from sales_assets.sample.api import SampleApi
 from sales_assets.sample.faults import Fault, Faults
 from sales_assets_tests.helpers.dagster_dev import dagster_dev, settings_of
-from sales_assets_tests.helpers.dagster_ui import DagsterUi
+from sales_assets_tests.helpers.dagster_ui import LOCATION, SECONDS, DagsterUi
 from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import PROJECT
+from sales_assets_tests.helpers.programs import Program
 from sales_assets_tests.helpers.rows import DAY
 from sales_assets_tests.helpers.waiting import wait_for
 from sales_assets_tests.helpers.webhook_server import WebhookServer
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -60,17 +60,24 @@ def dev(settings: dict[str, str]) -> Iterator[DagsterUi]:
         yield server
 
 
+def let(sample: SampleApi, **fault: Any) -> None:
+    """Let one thing go wrong, in the words of a file of faults."""
+    sample.faults = Faults([Fault.model_validate(fault)])
+
+
+@pytest.mark.slow
 def test_a_run_that_fails_is_posted_to_the_webhook(
     dev: DagsterUi, sample: SampleApi, webhook: WebhookServer
 ) -> None:
     day = "2022-12-26"
-    sample.faults = Faults([Fault.model_validate({"date": day, "status": 404})])
+    let(sample, date=day, status=404)
     run_id = dev.launch(partition=day)
     text = wait_for("the alert", lambda: [text for text in webhook.texts if run_id in text])[0]
     assert text.startswith(f"Failed: raw_sales, stg_sales, {day}\n")
     assert f"{day}: {sample.url}/sales has no data for this day" in text
 
 
+@pytest.mark.slow
 def test_assets_that_were_materialized_today_are_on_time(dev: DagsterUi) -> None:
     run_id = dev.launch(partition=DAY)
     dev.ended(runIds=[run_id])
@@ -86,12 +93,12 @@ def test_assets_that_were_materialized_today_are_on_time(dev: DagsterUi) -> None
     wait_for("both assets to be on time", on_time)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_is_found_out_and_started_again(
     dev: DagsterUi, home: Path, sample: SampleApi
 ) -> None:
     day = "2022-12-24"
-    fault = {"date": day, "page": 2, "delay": 60, "times": 1}
-    sample.faults = Faults([Fault.model_validate(fault)])
+    let(sample, date=day, page=2, delay=60, times=1)
     run_id = dev.launch(partition=day)
 
     def process(instance: dg.DagsterInstance) -> int | None:
@@ -103,19 +110,11 @@ def test_a_run_that_is_killed_is_found_out_and_started_again(
         os.kill(wait_for("the process of the run", lambda: process(instance)), signal.SIGKILL)
     [run] = dev.ended(runIds=[run_id])
     assert run["status"] == "FAILURE"
-    again = {"key": "dagster/parent_run_id", "value": run_id}
-    [run] = dev.ended(tags=[again])
+    [run] = dev.ended(tags=[{"key": "dagster/parent_run_id", "value": run_id}])
     assert run["status"] == "SUCCESS"
 
 
-def test_a_backfill_of_31_days_from_the_ui_is_one_run(dev: DagsterUi, home: Path) -> None:
-    days = days_from("2023-01-01", 31)
-    backfill = dev.backfill(days)
-    dev.wait_for_backfill(backfill)
-    assert [run["status"] for run in dev.runs_of(backfill)] == ["SUCCESS"]
-    assert all((home / f"storage/stg/sales/{day}/sales_{day}.avro").exists() for day in days)
-
-
+@pytest.mark.slow
 def test_dagster_job_backfill_works(dev: DagsterUi, home: Path, settings: dict[str, str]) -> None:
     days = ["2023-02-01", "2023-02-02"]
     backfill = ["dagster", "job", "backfill", "-j", "sales", "--partitions", ",".join(days)]
@@ -130,3 +129,56 @@ def test_dagster_job_backfill_works(dev: DagsterUi, home: Path, settings: dict[s
     assert len(runs) == len(days)
     assert {run["status"] for run in runs} == {"SUCCESS"}
     assert all((home / f"storage/stg/sales/{day}/sales_{day}.avro").exists() for day in days)
+
+
+def wait_for_status(ui: DagsterUi, status: str, **filters: Any) -> str:
+    """Wait for a run that stands so; give its id."""
+
+    def found() -> list[str]:
+        return [run["runId"] for run in ui.runs(**filters) if run["status"] == status]
+
+    return wait_for(f"a run to be {status}", found, SECONDS)[0]
+
+
+@pytest.mark.topology
+def test_a_backfill_survives_the_end_of_dagster_dev_with_all_its_processes(
+    sample: SampleApi, tmp_path: Path
+) -> None:
+    days, settings = days_from("2023-01-01"), settings_of(tmp_path, sample)
+    let(sample, date=days[20], delay=600, times=1)
+    with dagster_dev(settings) as dev:
+        backfill = dev.backfill(days)
+        of_it = [{"key": "dagster/backfill", "value": backfill}]
+        first = wait_for_status(dev, "STARTED", tags=of_it)
+        dev.process.kill()
+    with dagster_dev(settings) as dev:
+        wait_for_status(dev, "FAILURE", runIds=[first])
+        [second] = dev.ended(tags=[{"key": "dagster/parent_run_id", "value": first}])
+        dev.wait_for_backfill(backfill)
+        assert len(dev.runs_of(backfill)) == 2
+    assert second["status"] == "SUCCESS"
+    assert all((tmp_path / f"storage/stg/sales/{day}/sales_{day}.avro").exists() for day in days)
+
+
+@pytest.mark.topology
+def test_a_run_of_the_command_line_that_is_killed_is_marked_and_one_that_lives_is_not_touched(
+    dev: DagsterUi, settings: dict[str, str], sample: SampleApi
+) -> None:
+    kept, killed = "2023-03-01", "2023-03-02"
+    let(sample, page=1, delay=600)
+    living = dev.launch(partition=kept)
+    wait_for_status(dev, "STARTED", runIds=[living])
+    dev.query(
+        "mutation($name: String!) { reloadRepositoryLocation(repositoryLocationName: $name)"
+        " { __typename } }",
+        name=LOCATION["repositoryLocationName"],
+    )
+    command = ["dagster", "asset", "materialize", "-m", "sales_assets.definitions"]
+    options = ["--select", "raw_sales", "--partition", killed]
+    with Program([sys.executable, "-m", *command, *options], cwd=PROJECT, env=settings):
+        partition = [{"key": "dagster/partition", "value": killed}]
+        run_id = wait_for_status(dev, "STARTED", tags=partition)
+    # The run that lives is looked for just as often until then.
+    wait_for_status(dev, "FAILURE", runIds=[run_id])
+    [run] = dev.runs(runIds=[living])
+    assert run["status"] == "STARTED"
