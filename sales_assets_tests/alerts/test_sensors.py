@@ -73,7 +73,7 @@ def test_a_failed_day_is_posted_with_its_run_and_our_error(
     pipeline.run()
     [run] = pipeline.instance.get_runs()
     [text] = ticks.next()
-    assert text.startswith(f"Failed: raw_sales, stg_sales, {DAY}\nRun {run.run_id}, 20")
+    assert text.startswith(f"Failed: sales, {DAY}\nRun {run.run_id}, 20")
     assert f"NoSuchDayError: {DAY}: {pipeline.api.url}" in text
     assert json.loads(webhook.bodies[0]).keys() == {"text"}
 
@@ -84,7 +84,7 @@ def test_a_failed_range_is_posted_with_the_days_that_are_missing(
     del pipeline.api.days[DAYS[1]]
     pipeline.run(DAYS[0], DAYS[-1])
     [text] = ticks.next()
-    assert text.startswith(f"Failed: raw_sales, stg_sales, {DAYS[0]}...{DAYS[-1]}\n")
+    assert text.startswith(f"Failed: sales, {DAYS[0]}...{DAYS[-1]}\n")
     assert "raw_sales: 1 of 3 days failed" in text
     assert f"--partition {DAYS[1]}\n" in text
 

@@ -1,6 +1,5 @@
 """Runs on workers in containers of their own, which come, go, die and are cut off."""
 
-import os
 import shutil
 import subprocess
 import time
@@ -65,7 +64,6 @@ def storm(containers: Containers) -> Storm:
     backfill = ui.backfill(DAYS)
     wait_for("three runs", lambda: statuses(containers, backfill).count("STARTED") == 3, 120)
     [_, cut_off, _] = containers.ids("worker")
-    killed = time.time()
     containers.kill("worker")
     docker("network", "disconnect", NETWORK, cut_off)
     cut = time.monotonic()
@@ -77,7 +75,6 @@ def storm(containers: Containers) -> Storm:
     # The last one that was added goes again.
     docker("stop", "--time", "60", containers.ids("worker")[-1])
     ui.wait_for_backfill(backfill, 600)
-    containers.tell("worker killed", backfill, killed)
     return Storm(backfill, scheduled)
 
 
@@ -125,10 +122,8 @@ def backfill_in_which(
         return len(now) == 3 and now.count("STARTED") >= under_way
 
     wait_for("runs", ready, 180)
-    begin = time.time()
     happen()
     containers.ui.wait_for_backfill(backfill, 600)
-    containers.tell(os.environ["PYTEST_CURRENT_TEST"].split("::")[-1], backfill, begin)
     containers.prove(days)
     return statuses(containers, backfill)
 

@@ -46,19 +46,16 @@ def run_feed(
     raise_on_error: bool = True,
 ) -> dg.ExecuteInProcessResult:
     """Materialize and check a day or a range of a feed, or what is selected of that."""
-    assets = [feed.raw, feed.stg]
-    selection = selection or dg.AssetSelection.all()
     definitions = dg.Definitions(
-        assets=assets,
+        assets=[feed.raw, feed.stg],
         asset_checks=feed.checks,
-        jobs=[dg.define_asset_job(feed.name, selection)],
+        jobs=[dg.define_asset_job(feed.name, selection or dg.AssetSelection.all())],
         resources=resources,
     )
     config = {f"stg_{feed.name}": {"config": {"max_rejected_rows": allowed}}} if allowed else {}
     return definitions.resolve_job_def(feed.name).execute_in_process(
         run_config=dg.RunConfig(config),
         instance=instance,
-        asset_selection=[*selection.resolve(assets)],
         partition_key=None if last else first,
         tags=range_tags(first, last) if last else {},
         raise_on_error=raise_on_error,
