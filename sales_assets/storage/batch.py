@@ -130,23 +130,21 @@ class DayBatch:
         return None
 
     def _raise_failures(self) -> None:
-        if not self.failed:
-            return
         errors = [*self.failed.values()]
+        if not errors:
+            return
         # The stack trace of our own errors adds nothing to their text.
-        cause = next((error for error in errors if not isinstance(error, dg.Failure)), errors[0])
-        told = isinstance(cause, dg.Failure)
+        foreign = next((error for error in errors if not isinstance(error, dg.Failure)), None)
         if len(self._days) == 1:
-            raise cause.with_traceback(None) if told else cause
-        left = [day for day in self._days if day not in self.stored and day not in self.failed]
+            raise foreign or errors[0].with_traceback(None)
         raise FailedDaysError(
             self._asset,
             self.failed,
-            left,
+            [day for day in self._days if day not in self.stored and day not in self.failed],
             [*self.stored],
             self.to_run_after(errors),
             self._downstream,
-        ) from (None if told else cause)
+        ) from foreign
 
 
 class _StoppedError(Exception):
