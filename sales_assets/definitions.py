@@ -59,7 +59,9 @@ def _described(spec: dg.AssetSpec) -> dg.AssetSpec:
     """Add a document and, to a layer of a feed, its location, freshness and automation."""
     document = _DOCUMENTS / ("rides.md" if spec.group_name == "rides" else "guide.md")
     if document.is_file():  # Not if installed without a checkout.
-        link = dg.LocalFileCodeReference(file_path=str(document), label=f"docs/{document.name}")
+        link = dg.LocalFileCodeReference(
+            file_path=str(document), line_number=1, label=f"docs/{document.name}"
+        )
         links = dg.CodeReferencesMetadataValue(code_references=[link])
         spec = spec.merge_attributes(metadata={"dagster/code_references": links})
     for layer in LAYERS:
