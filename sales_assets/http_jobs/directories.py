@@ -1,12 +1,9 @@
 """The directories that a request names, `ROOT/raw/sales/DATE` and `ROOT/stg/sales/DATE`.
 
-Rules keep a run inside the allowed roots, and a lock keeps other requests away from its day. The
-rules hold for real paths, as the file system sees them: no `..`, and no symlink on the way or in a
-directory that a run touches. Storage checks what the files hold.
-
-The rules look at names, at the time of the request and again right before its run. Somebody who
-may write below an allowed root can replace a directory with a symlink after that; docs/http-jobs.md
-describes what remains possible.
+Rules keep a run inside the allowed roots: real paths count, without `..` or symlinks on the way or
+in a directory that a run touches. They look at names, at the time of the request and right before
+its run; docs/http-jobs.md says what somebody who may write below an allowed root can do after that.
+A lock keeps other requests away from a day. Storage checks what the files hold.
 """
 
 import os
@@ -55,11 +52,10 @@ def stored_day(directories: Mapping[str, str], roots: Sequence[Path]) -> StoredD
     Raises:
         BadRequest: A directory is not allowed, or they do not belong together.
     """
-    days = {layer: _stored_day(layer, text, roots) for layer, text in directories.items()}
-    if len(set(days.values())) > 1:
-        named = " and ".join(f"{layer}_dir {directories[layer]!r}" for layer in days)
+    day, *others = {_stored_day(layer, text, roots) for layer, text in directories.items()}
+    if others:
+        named = " and ".join(f"{layer}_dir {text!r}" for layer, text in directories.items())
         raise BadRequest(f"{named} are not the same day below the same root")
-    day = next(iter(days.values()))
     refuse_strangers(day)
     return day
 

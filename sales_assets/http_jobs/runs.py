@@ -161,7 +161,7 @@ class Runs:
 
 def log_to_stderr() -> None:
     """Set up the log of this process."""
-    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("sales_assets").setLevel(logging.INFO)
 
 

@@ -17,10 +17,10 @@ class Replacement(NamedTuple):
 
     Attributes:
         new: Empty local directories to write to, one for each to replace.
-        publish: Puts them in place, and returns the `state` of the last one. Right before, on a
-            local disk with replacements locked, it calls its argument; if that raises, nothing is
-            replaced. Raises `PublishError` if the root is not writable; on an object store,
-            `TornDayError` if an upload failed, or two runs wrote a directory at the same time.
+        publish: Puts them in place, and returns the `state` of the last one. Right before (on a
+            local disk with replacements locked) it calls its argument; if that raises, nothing is
+            replaced. Raises `TornDayError` if an upload to an object store failed, or two runs
+            wrote a directory there at the same time.
     """
 
     new: Sequence[Path]

@@ -53,19 +53,11 @@ class LocalDirectories(Directories[Path]):
 
     @override
     def leftovers(self) -> list[str]:
-        return [
-            str(left.relative_to(self.base))
-            for root in work.roots_below(self.base)
-            for left in work.left_in(root)
-        ]
+        return [str(path.relative_to(self.base)) for path in work.left_below(self.base)]
 
     @override
     def strangers(self) -> list[str]:
-        return [
-            str(path.relative_to(self.base))
-            for root in work.roots_below(self.base)
-            for path in work.strangers_in(root)
-        ]
+        return [str(path.relative_to(self.base)) for path in work.strangers_below(self.base)]
 
     @override
     def sweep(self) -> None:
@@ -80,11 +72,7 @@ class LocalDirectories(Directories[Path]):
         yield state, lambda: _identity(directory) == state
 
     def _require_ours(self, target: Path) -> None:
-        """Refuse a file, a symlink, and what leads out of the storage.
-
-        Raises:
-            PublishError: It is one of these.
-        """
+        """Refuse a file, a symlink, and what leads out of the storage."""
         if target.is_symlink() or (target.exists() and not target.is_dir()):
             raise PublishError(f"{target} is not a directory: move it away, and run again")
         # Path.resolve raises an error of its own for a symlink to itself.

@@ -107,17 +107,18 @@ def sweep(root: Path) -> None:
         _sweep(root)
 
 
-def left_in(root: Path) -> Iterator[Path]:
-    """Find what dead processes left below `root`; what living ones use is locked."""
-    for path in _places(root):
-        with suppress(OSError, PublishError), locked(path, wait=False):
-            yield path
+def left_below(base: Path) -> Iterator[Path]:
+    """Find what dead processes left below a storage; what living ones use is locked."""
+    for root in roots_below(base):
+        for path in _places(root):
+            with suppress(OSError, PublishError), locked(path, wait=False):
+                yield path
 
 
-def strangers_in(root: Path) -> list[Path]:
-    """List the entries of `root` that are not work directories."""
-    ours = set(_places(root))
-    return sorted(path for path in root.iterdir() if path not in ours)
+def strangers_below(base: Path) -> Iterator[Path]:
+    """Find entries that are not work directories where those are, below a storage."""
+    for root in roots_below(base):
+        yield from sorted({*root.iterdir()} - {*_places(root)})
 
 
 @contextmanager
