@@ -171,10 +171,8 @@ def _compare_quarantine(
     before, now = (one.get("quarantine_sha256") for one in (expected, stored))
     if before != now and (recorded or not day_is_stored):
         kind = Kind.CHANGED if before and now else Kind.LEFTOVERS if now else Kind.MISSING
-        detail = (
-            f"{rows} rows are not the {expected.get('rejected_rows', 0)} rejected rows that are "
-            "recorded: materialize it again"
-        )
+        counts = f"{rows} rows stored, {expected.get('rejected_rows', 0)} recorded"
+        detail = f"{counts}, and they differ: materialize it again"
         found.append(Difference(QUARANTINE, kind, detail))
     return int(rows)
 

@@ -7,7 +7,7 @@ The asset `LAYER_NAME` keeps its days in `BASE_DIR/LAYER/NAME/DAY/`, and `PREFIX
 import itertools
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple, Optional
 
 import dagster as dg
@@ -18,7 +18,7 @@ from sales_assets.storage.location import Location, location
 from sales_assets.storage.partition_format import PartitionFormat
 from sales_assets.storage.quarantine import LAYER as QUARANTINE
 from sales_assets.storage.quarantine import Quarantine
-from sales_assets.storage.recorded import recorded_days, tried_days
+from sales_assets.storage.recorded import EVENT, MADE_FROM, STAMP, events_of_days, is_ours
 from sales_assets.storage.replace import directories_of
 
 
@@ -68,8 +68,18 @@ class DayDirectories:
         asset_key: dg.AssetKey,
         days: Collection[str] | None = None,
     ) -> dict[str, dict[str, Any]]:
-        """Fetch the record of each day in this storage, as `recorded_days` does."""
-        return recorded_days(instance, asset_key, partial(self.directory, asset_key), days)
+        """Fetch the metadata of the current record of each day: the one with the latest stamp.
+
+        A record counts only for the storage that its path names. Those without our metadata, and
+        partitions that are not days, are ignored.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        events = events_of_days(instance.fetch_materializations, asset_key, self.directory, days)
+        for day, metadata, event in events:
+            metadata.setdefault(STAMP, event.timestamp)
+            if is_ours(metadata) and (day not in found or found[day][STAMP] < metadata[STAMP]):
+                found[day] = {**metadata, EVENT: event}
+        return found
 
     def known(
         self, instance: dg.DagsterInstance, asset_key: dg.AssetKey, days: Collection[str]
@@ -82,8 +92,9 @@ class DayDirectories:
     def tried(
         self, instance: dg.DagsterInstance, asset_key: dg.AssetKey, days: Collection[str]
     ) -> set[tuple[str, str]]:
-        """Fetch the upstream content of failed days of this storage, as `tried_days` does."""
-        return tried_days(instance, asset_key, partial(self.directory, asset_key), days)
+        """Fetch each failed day with the SHA-256 of the upstream day that it was made from."""
+        events = events_of_days(instance.fetch_observations, asset_key, self.directory, days)
+        return {(day, str(metadata.get(MADE_FROM))) for day, metadata, _ in events}
 
     @contextmanager
     def reading(

@@ -10,9 +10,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData,
-)
 
 from sales_assets.feed.daily import PAGE_ROWS
 from sales_assets.feed.days import is_day
@@ -27,8 +24,8 @@ STAMP = "stamp"
 MADE_FROM = "made_from_sha256"
 """Metadata: SHA-256 of the upstream day that this one was made from; empty if unknown."""
 
-MATERIALIZATION = "materialization"
-"""In addition to the metadata: its materialization, for check evaluations."""
+EVENT = "event"
+"""In addition to the metadata of a record: its event."""
 
 _REQUIRED: Mapping[str, type | tuple[type, ...]] = {
     "sha256": str,
@@ -46,45 +43,6 @@ _TYPES = {
 }
 
 Record = Mapping[str, Any]
-DirectoryOf = Callable[[str], Location]
-
-
-def recorded_days(
-    instance: dg.DagsterInstance,
-    asset_key: dg.AssetKey,
-    directory_of: DirectoryOf,
-    days: Collection[str] | None = None,
-) -> dict[str, dict[str, Any]]:
-    """Fetch the metadata values of the current record of each day: the one with the latest stamp.
-
-    A record counts only for the storage that its path names. Records without our metadata
-    (materializations reported by hand) and partitions that are not days are ignored.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    events = _events(instance.fetch_materializations, asset_key, directory_of, days)
-    for day, metadata, event in events:
-        metadata.setdefault(STAMP, event.timestamp)
-        if _is_ours(metadata) and (day not in found or found[day][STAMP] < metadata[STAMP]):
-            metadata[MATERIALIZATION] = AssetCheckEvaluationTargetMaterializationData(
-                storage_id=event.storage_id, run_id=event.run_id, timestamp=event.timestamp
-            )
-            found[day] = metadata
-    return found
-
-
-def tried_days(
-    instance: dg.DagsterInstance,
-    asset_key: dg.AssetKey,
-    directory_of: DirectoryOf,
-    days: Collection[str],
-) -> set[tuple[str, str]]:
-    """Fetch each failed day with the SHA-256 of the upstream day that it was made from."""
-    events = _events(instance.fetch_observations, asset_key, directory_of, days)
-    return {
-        (day, metadata[MADE_FROM])
-        for day, metadata, _ in events
-        if isinstance(metadata.get(MADE_FROM), str)
-    }
 
 
 def next_stamp(before: Record | None) -> float:
@@ -109,13 +67,26 @@ def is_made_from(made: Record, source: Record) -> bool:
     return bool(made[STAMP] >= source[STAMP])
 
 
-def _events(
+def is_ours(metadata: Record) -> bool:
+    """Return whether a record has our metadata; one that was reported by hand may have any."""
+    return (
+        metadata.keys() >= _REQUIRED.keys()
+        and all(isinstance(metadata[name], _TYPES[name]) for name in metadata.keys() & _TYPES)
+        and math.isfinite(metadata[STAMP])
+    )
+
+
+def events_of_days(
     fetch: Callable[..., Any],
     asset_key: dg.AssetKey,
-    directory_of: DirectoryOf,
-    days: Collection[str] | None,
+    directory_of: Callable[[dg.AssetKey, str], Location],
+    days: Collection[str] | None = None,
 ) -> Iterator[tuple[str, dict[str, Any], dg.EventLogRecord]]:
-    """Fetch events on days of this storage, latest first: each day and metadata with its event."""
+    """Fetch what is recorded of days, or of all days, in the storage that its path names.
+
+    Yields:
+        The day, the values of the metadata, and the event; the latest first.
+    """
     has_more, cursor = days is None or len(days) > 0, None
     query = dg.AssetRecordsFilter(asset_key, asset_partitions=None if days is None else [*days])
     while has_more:
@@ -125,14 +96,6 @@ def _events(
             if day is not None and told is not None and is_day(day):
                 metadata = {name: value.value for name, value in told.metadata.items()}
                 path = metadata.get("path")
-                if isinstance(path, str) and leads_to(path, directory_of(day)):
+                if isinstance(path, str) and leads_to(path, directory_of(asset_key, day)):
                     yield day, metadata, event
         has_more, cursor = page.has_more, page.cursor
-
-
-def _is_ours(metadata: Record) -> bool:
-    return (
-        metadata.keys() >= _REQUIRED.keys()
-        and all(isinstance(metadata[name], _TYPES[name]) for name in metadata.keys() & _TYPES)
-        and math.isfinite(metadata[STAMP])
-    )

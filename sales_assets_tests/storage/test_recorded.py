@@ -1,29 +1,31 @@
 """What an instance has recorded of days."""
 
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from sales_assets.storage import recorded
-from sales_assets.storage.recorded import is_made_from, next_stamp, recorded_days
+from sales_assets.storage.day_directories import DayDirectories
+from sales_assets.storage.json_pages import JsonPages
+from sales_assets.storage.recorded import is_made_from, next_stamp
 
 KEY = dg.AssetKey("raw_things")
-GOOD = {"path": dg.MetadataValue.path("/here"), "sha256": "1", "dagster/row_count": 1}
+STORAGE = DayDirectories("/here", JsonPages())
+GOOD = {"sha256": "1", "dagster/row_count": 1}
 
 
 def record(instance: dg.DagsterInstance, day: str | None, **metadata: Any) -> None:
     """Record a day as a run does, with something changed; None leaves a value out."""
-    values = {name: value for name, value in {**GOOD, **metadata}.items() if value is not None}
-    event = dg.AssetMaterialization(KEY, partition=day, metadata=values)
-    instance.report_runless_asset_event(event)
+    every = {**GOOD, **STORAGE.path(KEY, day or ""), **metadata}
+    values = {name: value for name, value in every.items() if value is not None}
+    instance.report_runless_asset_event(dg.AssetMaterialization(KEY, None, values, day))
 
 
 def found(instance: dg.DagsterInstance, days: list[str] | None = None) -> dict[str, Any]:
     """Give the hash of each day that counts."""
-    days_found = recorded_days(instance, KEY, lambda _: Path("/here"), days)
-    return {day: metadata["sha256"] for day, metadata in days_found.items()}
+    recorded = STORAGE.recorded(instance, KEY, days)
+    return {day: metadata["sha256"] for day, metadata in recorded.items()}
 
 
 def test_the_record_with_the_latest_stamp_counts_in_whatever_order_they_came(
@@ -94,7 +96,7 @@ def test_a_record_of_what_is_not_a_day_does_not_count(
         {"made_from_sha256": 7},
         {"unknown_fields": "none"},
         {"rejected_rows": [1]},
-        dict.fromkeys(GOOD),
+        dict.fromkeys((*GOOD, "path")),
     ],
     ids=str,
 )
