@@ -1,7 +1,14 @@
-"""What a range costs, against Dagster's floor and with APIs that have limits."""
+"""What a range costs, against Dagster's floor and with APIs that have limits.
+
+Each run of the command line has a new Dagster instance and a new storage.
+"""
 
 import json
-from collections.abc import Callable, Iterator
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,11 +16,45 @@ from typing import Any
 import yaml
 
 from sales_assets.sample.api import SampleApi
-from sales_assets_tests.benchmark.apis import TOKEN, server
-from sales_assets_tests.benchmark.figures import Comparison
-from sales_assets_tests.benchmark.runs import CHECKED, FLOOR, OURS, materialize
+from sales_assets_tests.benchmark.apis import FIRST, TOKEN, server
+from sales_assets_tests.benchmark.figures import Comparison, seconds
+from sales_assets_tests.helpers.dagster_dev import copy_home
+from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.postgres_server import DATABASE, USER, running_postgres
+
+_FLOOR = ("sales_assets_tests.benchmark.empty_assets", "first,second")
+_OURS = ("sales_assets_tests.benchmark.unchecked_assets", "raw_sales,stg_sales")
+_CHECKED = ("sales_assets.definitions", "raw_sales,stg_sales")
+
+
+def _materialize(
+    what: tuple[str, str],
+    days: int,
+    url: str,
+    options: Sequence[str] = (),
+    configure: Callable[[Path], object] = copy_home,
+    settings: Mapping[str, str] | None = None,
+) -> float:
+    """Run `dagster asset materialize`; give the seconds from the start of the process to its end.
+
+    It has so many days of the assets of a module, in a home that `configure` sets up.
+    """
+    module, selection = what
+    first, *_, last = [str(FIRST), *days_from(str(FIRST), days)]
+    span = ["--partition", first] if days == 1 else ["--partition-range", f"{first}...{last}"]
+    command = ["-m", "dagster", "asset", "materialize", "-m", module, "--select", selection]
+    with tempfile.TemporaryDirectory() as home:
+        configure(Path(home))
+        ours = {"DAGSTER_HOME": home, "BASE_DIR": f"{home}/storage", "SALES_API_URL": url}
+        return seconds(
+            lambda: subprocess.run(  # noqa: S603 - our own command
+                [sys.executable, *command, *span, *options],
+                env={**os.environ, **ours, "AUTH_TOKEN": TOKEN, **(settings or {})},
+                capture_output=True,
+                check=True,
+            )
+        )
 
 
 def days_against_floor(days: int, latency: float, rounds: int) -> Iterator[Comparison]:
@@ -23,16 +64,16 @@ def days_against_floor(days: int, latency: float, rounds: int) -> Iterator[Compa
         (path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
 
     with server(latency) as url:
-        materialize(OURS, days, url)  # has the server make its pages
-        in_default_home = partial(materialize, days=days, url=url, configure=default_home)
-        in_our_home = partial(materialize, days=days, url=url)
+        _materialize(_OURS, days, url)  # has the server make its pages
+        in_default_home = partial(_materialize, days=days, url=url, configure=default_home)
+        in_our_home = partial(_materialize, days=days, url=url)
         yield Comparison(
             {
-                "two empty assets, default home": partial(in_default_home, FLOOR),
-                "two empty assets": partial(in_our_home, FLOOR),
-                "raw_sales and stg_sales, default home": partial(in_default_home, OURS),
-                "raw_sales and stg_sales": partial(in_our_home, OURS),
-                "both with their checks": partial(in_our_home, CHECKED),
+                "two empty assets, default home": partial(in_default_home, _FLOOR),
+                "two empty assets": partial(in_our_home, _FLOOR),
+                "raw_sales and stg_sales, default home": partial(in_default_home, _OURS),
+                "raw_sales and stg_sales": partial(in_our_home, _OURS),
+                "both with their checks": partial(in_our_home, _CHECKED),
             },
             rounds,
         )
@@ -52,18 +93,18 @@ def on_postgres(days: int, rounds: int) -> Iterator[Comparison]:
                     ours[name] = {**deployed[name], "config": {"postgres_url": address}}
             (home / "dagster.yaml").write_text(yaml.safe_dump(ours))
 
-        def seconds(what: tuple[str, str], size: int) -> float:
+        def run(what: tuple[str, str], size: int) -> float:
             batches = {"DAGSTER_EVENT_BATCH_SIZE": str(size)}
-            return materialize(what, days, url, configure=configure, settings=batches)
+            return _materialize(what, days, url, configure=configure, settings=batches)
 
-        seconds(OURS, 0)  # makes the tables and the pages
+        run(_OURS, 0)  # makes the tables and the pages
         for what, name in (
-            (FLOOR, "two empty assets"),
-            (OURS, "raw_sales and stg_sales"),
-            (CHECKED, "both with their checks"),
+            (_FLOOR, "two empty assets"),
+            (_OURS, "raw_sales and stg_sales"),
+            (_CHECKED, "both with their checks"),
         ):
             sizes = {"event by event": 0, "by the batch": 250}
-            cases = {f"{name}, {how}": partial(seconds, what, n) for how, n in sizes.items()}
+            cases = {f"{name}, {how}": partial(run, what, n) for how, n in sizes.items()}
             yield Comparison(cases, rounds)
 
 
@@ -72,11 +113,11 @@ def limits(
 ) -> Iterator[Comparison]:
     """Compare fixed limits of the requests under way with the default (None)."""
 
-    def seconds(limit: int | None) -> float:
+    def run(limit: int | None) -> float:
         with make_api(TOKEN) as api:
             config = {"url": api.url, **({"max_in_flight": limit} if limit else {})}
             options = json.dumps({"resources": {"sales_api": {"config": config}}})
-            return materialize(OURS, days, api.url, ["--config-json", options])
+            return _materialize(_OURS, days, api.url, ["--config-json", options])
 
     names = {limit: f"max_in_flight {limit}" if limit else "default" for limit in limits}
-    yield Comparison({name: partial(seconds, limit) for limit, name in names.items()}, 1)
+    yield Comparison({name: partial(run, limit) for limit, name in names.items()}, 1)
