@@ -11,6 +11,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple, Optional
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
 
 from sales_assets.feed.stream import UpstreamDayError
 from sales_assets.storage.files import describe
@@ -18,7 +21,13 @@ from sales_assets.storage.location import Location, location
 from sales_assets.storage.partition_format import PartitionFormat
 from sales_assets.storage.quarantine import LAYER as QUARANTINE
 from sales_assets.storage.quarantine import Quarantine
-from sales_assets.storage.recorded import EVENT, MADE_FROM, STAMP, events_of_days, is_ours
+from sales_assets.storage.recorded import (
+    MADE_FROM,
+    MATERIALIZATION,
+    STAMP,
+    events_of_days,
+    is_ours,
+)
 from sales_assets.storage.replace import directories_of
 
 
@@ -78,7 +87,10 @@ class DayDirectories:
         for day, metadata, event in events:
             metadata.setdefault(STAMP, event.timestamp)
             if is_ours(metadata) and (day not in found or found[day][STAMP] < metadata[STAMP]):
-                found[day] = {**metadata, EVENT: event}
+                metadata[MATERIALIZATION] = AssetCheckEvaluationTargetMaterializationData(
+                    storage_id=event.storage_id, run_id=event.run_id, timestamp=event.timestamp
+                )
+                found[day] = metadata
         return found
 
     def known(

@@ -10,15 +10,12 @@ from textwrap import indent
 from typing import Any, NamedTuple, TypeAlias
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData,
-)
 from dagster._core.events import DagsterEventBatchMetadata
 
 from sales_assets.feed.daily import knowingly
 from sales_assets.feed.days import days_of_run
 from sales_assets.storage.day_directories import DayDirectories
-from sales_assets.storage.recorded import EVENT, Record
+from sales_assets.storage.recorded import MATERIALIZATION
 
 _Results = Iterator[dg.DagsterEvent | dg.Output[None]]
 
@@ -138,7 +135,7 @@ def _evaluate(
             severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
             description=finding.problem or finding.unproven or finding.compared,
             metadata=finding.facts,
-            target_materialization_data=_materialization(checked.recorded.get(day)),
+            target_materialization_data=checked.recorded.get(day, {}).get(MATERIALIZATION),
             blocking=spec.blocking,
             partition=day,
         )
@@ -169,12 +166,3 @@ def _finding(checked: CheckedDays, judge: Judge, day: str) -> Finding:
     except Exception as error:
         # Damaged files may raise any error; one such day must not hide problems of the others.
         return Finding(" ".join(str(error).split()) or repr(error), {})
-
-
-def _materialization(record: Record | None) -> AssetCheckEvaluationTargetMaterializationData | None:
-    if record is None:
-        return None
-    event = record[EVENT]
-    return AssetCheckEvaluationTargetMaterializationData(
-        storage_id=event.storage_id, run_id=event.run_id, timestamp=event.timestamp
-    )

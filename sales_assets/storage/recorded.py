@@ -24,8 +24,8 @@ STAMP = "stamp"
 MADE_FROM = "made_from_sha256"
 """Metadata: SHA-256 of the upstream day that this one was made from; empty if unknown."""
 
-EVENT = "event"
-"""In addition to the metadata of a record: its event."""
+MATERIALIZATION = "materialization"
+"""In addition to the metadata: its materialization, for check evaluations."""
 
 _REQUIRED: Mapping[str, type | tuple[type, ...]] = {
     "sha256": str,

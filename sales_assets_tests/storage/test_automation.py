@@ -19,7 +19,7 @@ STG = dg.AssetSelection.assets(stg_sales)
 
 
 class Automation:
-    """The sensor, off until its first tick, and what goes on beside it."""
+    """The sensor, off until its first tick, and the pipeline that it watches."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         """Let stg_sales follow raw_sales."""
@@ -28,12 +28,14 @@ class Automation:
             lambda spec: spec.replace_attributes(automation_condition=follows_its_source(stg, raw))
         )
         self._definitions = dg.Definitions([raw_sales, following], resources=pipeline.resources)
-        self._pipeline = pipeline
+        self.pipeline = pipeline
+        self.run = pipeline.run
+        self.days = pipeline.api.days
         self._cursor: dg.AssetDaemonCursor | None = None
 
     def begin(self, asset: dg.AssetsDefinition, first: str, last: str) -> None:
         """Have a run begin that does not get anywhere."""
-        self._pipeline.instance.create_run_for_job(
+        self.pipeline.instance.create_run_for_job(
             self._definitions.resolve_implicit_global_asset_job_def(),
             asset_selection=frozenset([asset.key]),
             tags=range_tags(first, last),
@@ -42,15 +44,14 @@ class Automation:
 
     def renew(self, day: str) -> None:
         """Have the API return other sales for a day, and pull it in a run of its own."""
-        days = self._pipeline.api.days
-        days[day] = [page(sale(purchase_date=day, price=7)), *days[day]]
-        self._pipeline.run(day, day, RAW)
+        self.days[day] = [page(sale(purchase_date=day, price=7)), *self.days[day]]
+        self.run(day, day, RAW)
 
     def tick(self) -> Sequence[str]:
         """Give the days of stg_sales that are requested now."""
         result = dg.evaluate_automation_conditions(
             self._definitions,
-            self._pipeline.instance,
+            self.pipeline.instance,
             asset_selection=dg.AssetSelection.assets(*BOTH),
             cursor=self._cursor,
         )
@@ -66,75 +67,71 @@ def automation(pipeline: Pipeline) -> Automation:
 
 @pytest.mark.parametrize("is_on", [False, True])
 def test_raw_that_is_stored_again_right_after_a_run_of_both_assets_is_followed(
-    pipeline: Pipeline, automation: Automation, is_on: bool
+    automation: Automation, is_on: bool
 ) -> None:
     if is_on:
         automation.tick()
-    pipeline.run(DAYS[0], DAYS[-1])
+    automation.run(DAYS[0], DAYS[-1])
     automation.renew(DAYS[1])
     assert automation.tick() == [DAYS[1]]
 
 
-def test_each_day_is_requested_once(pipeline: Pipeline, automation: Automation) -> None:
-    pipeline.run(DAYS[0], DAYS[1], RAW)
+def test_each_day_is_requested_once(automation: Automation) -> None:
+    automation.run(DAYS[0], DAYS[1], RAW)
     assert automation.tick() == [DAYS[0], DAYS[1]]
     assert automation.tick() == []
-    pipeline.run(DAYS[0], DAYS[1], STG)
+    automation.run(DAYS[0], DAYS[1], STG)
     assert [automation.tick(), automation.tick()] == [[], []]
 
 
 def test_days_that_landed_in_a_range_that_failed_in_part_are_converted(
-    pipeline: Pipeline, automation: Automation
+    automation: Automation,
 ) -> None:
     automation.tick()
-    del pipeline.api.days[DAYS[1]]
-    pipeline.run(DAYS[0], DAYS[-1])
+    del automation.days[DAYS[1]]
+    automation.run(DAYS[0], DAYS[-1])
     assert automation.tick() == [DAYS[0], DAYS[2]]
 
 
-def test_a_day_whose_raw_is_as_it_was_is_left_alone(
-    pipeline: Pipeline, automation: Automation
-) -> None:
+def test_a_day_whose_raw_is_as_it_was_is_left_alone(automation: Automation) -> None:
     automation.tick()
-    pipeline.run(DAYS[0], DAYS[-1])
+    automation.run(DAYS[0], DAYS[-1])
     assert automation.tick() == []
-    pipeline.run(DAYS[1], DAYS[1], RAW)
+    automation.run(DAYS[1], DAYS[1], RAW)
     assert automation.tick() == []
 
 
 @pytest.mark.parametrize("asset", BOTH, ids=["raw", "stg"])
 def test_no_day_of_a_run_that_has_not_ended_is_requested(
-    pipeline: Pipeline, automation: Automation, asset: dg.AssetsDefinition
+    automation: Automation, asset: dg.AssetsDefinition
 ) -> None:
-    pipeline.run(DAYS[0], DAYS[-1], RAW)
+    automation.run(DAYS[0], DAYS[-1], RAW)
     automation.begin(asset, DAYS[0], DAYS[1])
     assert automation.tick() == [DAYS[2]]
 
 
-def test_days_of_raw_that_are_no_partitions_any_more_are_left_alone(
-    pipeline: Pipeline, automation: Automation
-) -> None:
+def test_days_of_raw_that_are_no_partitions_any_more_are_left_alone(automation: Automation) -> None:
     before = dg.AssetMaterialization(raw_sales.key, partition="2022-08-01")
-    pipeline.instance.report_runless_asset_event(before)
+    automation.pipeline.instance.report_runless_asset_event(before)
     assert automation.tick() == []
 
 
 def test_a_day_that_failed_in_a_run_of_both_assets_is_not_tried_again(
-    pipeline: Pipeline, automation: Automation
+    automation: Automation,
 ) -> None:
     automation.tick()
-    pipeline.api.days[DAYS[1]] = [page(sale(purchase_date=DAYS[1], price="7"))]
-    pipeline.run(DAYS[0], DAYS[-1])
+    automation.days[DAYS[1]] = [page(sale(purchase_date=DAYS[1], price="7"))]
+    automation.run(DAYS[0], DAYS[-1])
     assert automation.tick() == []
 
 
 def test_a_day_whose_conversion_failed_is_not_tried_again_before_its_raw_is_new(
-    pipeline: Pipeline, automation: Automation
+    automation: Automation,
 ) -> None:
-    pipeline.run(DAYS[0], DAYS[0], RAW)
+    automation.run(DAYS[0], DAYS[0], RAW)
     automation.tick()
-    (pipeline.raw() / f"sales_{DAYS[0]}_1.json").write_bytes(b"[")
-    pipeline.run(DAYS[0], DAYS[0], STG)
+    (automation.pipeline.raw() / f"sales_{DAYS[0]}_1.json").write_bytes(b"[")
+    automation.run(DAYS[0], DAYS[0], STG)
     assert [automation.tick(), automation.tick()] == [[], []]
     automation.renew(DAYS[0])
     assert automation.tick() == [DAYS[0]]
