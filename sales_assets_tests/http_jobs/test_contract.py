@@ -26,16 +26,14 @@ DAYS = ("2022-08-09", "2022-08-10")
 ROOT = "ROOT"
 
 
-def _directories(layer: str) -> st.SearchStrategy[str]:
-    """Directories that are good, nearly good and not good at all."""
-    good = st.sampled_from([f"{ROOT}/{layer}/sales/{day}" for day in DAYS])
-    parts = (ROOT, "raw", "stg", "sales", *DAYS, "..", ".", ".work", "out", "", "\0", "é" * 200)
-    near = st.lists(st.sampled_from(parts), max_size=6).map("/".join)
-    return good | near | st.builds("/".join, st.tuples(near, good)) | st.text(max_size=30)
-
-
 for _layer in ("raw", "stg"):
-    schemathesis.openapi.format(f"{_layer}-sales-directory", _directories(_layer))
+    # Directories that are good, nearly good and not good at all.
+    _good = st.sampled_from([f"{ROOT}/{_layer}/sales/{day}" for day in DAYS])
+    _parts = (ROOT, "raw", "stg", "sales", *DAYS, "..", ".", ".work", "out", "", "\0", "é" * 200)
+    _near = st.lists(st.sampled_from(_parts), max_size=6).map("/".join)
+    _inside = st.builds("/".join, st.tuples(_near, _good))
+    _directories = _good | _near | _inside | st.text(max_size=30)
+    schemathesis.openapi.format(f"{_layer}-sales-directory", _directories)
 schemathesis.openapi.format("date", st.sampled_from([*DAYS, "2022-08-08", "2999-01-01"]))
 
 

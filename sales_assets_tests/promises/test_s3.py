@@ -1,12 +1,9 @@
 """The whole graph on an object store: a real S3 server (moto) on loopback."""
 
-import os
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -21,7 +18,7 @@ from sales_assets.storage.day_directories import Layer
 from sales_assets.storage.files import entries, open_file
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
-from sales_assets.storage.replace import PublishError, ReplacedError, directories_of
+from sales_assets.storage.replace import ReplacedError, directories_of
 from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Verification
 from sales_assets_tests.helpers.children import killed_at
@@ -53,7 +50,8 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def base(request: pytest.FixtureRequest) -> UPath:
     """An empty prefix in a bucket."""
-    path = UPath(f"s3://{BUCKET}/{request.node.name}")
+    # Brackets would be a pattern.
+    path = UPath(f"s3://{BUCKET}/{request.node.name.replace('[', '-').rstrip(']')}")
     path.fs.invalidate_cache()
     return path
 
@@ -249,28 +247,3 @@ def test_empty_objects_that_a_console_makes_for_folders_count_as_nothing(
         assert verification.days() == [DAY]
         assert [one for one in verification.storage() if one.matters] == []
         assert [one.kind for one in verification.day(DAY)] == ["unrecorded"]
-
-
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where uploads of this user put their temporary files."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path / f"sales_assets-{os.getuid()}"
-
-
-def test_temporary_files_of_a_killed_upload_are_swept(base: UPath, temporary: Path) -> None:
-    left = temporary / WORK / ("0" * 32)
-    left.mkdir(parents=True)
-    (left / "page").write_bytes(b"half")
-    publish(base, {"1": b"new"})
-    assert not left.exists()
-    assert read(base) == {"1": b"new"}
-
-
-def test_a_temporary_directory_of_somebody_else_is_refused(base: UPath, temporary: Path) -> None:
-    elsewhere = temporary.with_name("elsewhere")
-    elsewhere.mkdir()
-    temporary.symlink_to(elsewhere)
-    with pytest.raises(PublishError, match="is not a directory owned by this user"):
-        publish(base, {"1": b"new"})
-    assert not any(elsewhere.iterdir())

@@ -8,14 +8,12 @@ leaves a new mark, which only an upload that starts later clears.
 
 from __future__ import annotations
 
-import os
-import stat
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -23,9 +21,9 @@ from typing_extensions import override
 from sales_assets.feed.stream import TornDayError
 from sales_assets.http.secrets import shown
 from sales_assets.storage.files import is_dropping
-from sales_assets.storage.replace import work
 from sales_assets.storage.replace.directories import Directories, Replacement
-from sales_assets.storage.replace.errors import PublishError, ReplacedError
+from sales_assets.storage.replace.errors import ReplacedError
+from sales_assets.storage.replace.work import WORK
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -37,8 +35,8 @@ class ObjectDirectories(Directories["UPath"]):
     @contextmanager
     @override
     def replacing(self, *directories: UPath) -> Iterator[Replacement]:
-        with work.place(_local_root()) as place:
-            new = [place / str(number) for number in range(len(directories))]
+        with TemporaryDirectory(prefix="sales_assets-", ignore_cleanup_errors=True) as place:
+            new = [Path(place, str(number)) for number in range(len(directories))]
             for path in new:
                 path.mkdir()
             yield Replacement(new, partial(self._put_in_place, new, directories))
@@ -56,7 +54,7 @@ class ObjectDirectories(Directories["UPath"]):
     def leftovers(self) -> list[str]:
         # This includes the mark of a day that is being written.
         prefix = self.base.path.strip("/") + "/"
-        found = _objects_below(self.base / work.WORK)
+        found = _objects_below(self.base / WORK)
         return sorted(path.strip("/").removeprefix(prefix) for path in found)
 
     @override
@@ -105,7 +103,7 @@ class ObjectDirectories(Directories["UPath"]):
         return states.get(directories[-1].path)
 
     def _place_of_marks(self, directory: UPath) -> UPath:
-        return self.base.joinpath(work.WORK, directory.path.removeprefix(self.base.path).strip("/"))
+        return self.base.joinpath(WORK, directory.path.removeprefix(self.base.path).strip("/"))
 
     def _marks(self, directory: UPath) -> set[str]:
         """Return the paths of the marks of an incomplete directory."""
@@ -155,21 +153,6 @@ class ObjectDirectories(Directories["UPath"]):
     def _delete(self, path: str) -> None:
         with suppress(FileNotFoundError):
             self.base.fs.rm_file(path)
-
-
-def _local_root() -> Path:
-    """Return the directory for files to upload, one per user.
-
-    Raises:
-        PublishError: Another user owns it, and could change the files.
-    """
-    own = Path(tempfile.gettempdir()) / f"sales_assets-{os.getuid()}"
-    with suppress(FileExistsError):
-        own.mkdir(mode=0o700)
-    info = own.lstat()
-    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
-        raise PublishError(f"{own} is not a directory owned by this user: remove it, or set TMPDIR")
-    return own / work.WORK
 
 
 def _versions(found: Mapping[str, Mapping[str, object]]) -> dict[str, tuple[object, ...]]:
