@@ -11,9 +11,8 @@ from typing import Any, cast
 import fastavro
 
 from sales_assets.feed.stream import RowsByDay
-from sales_assets.storage.files import InvalidPartitionError, open_file
+from sales_assets.storage.files import REPAIR, InvalidPartitionError, PartitionFormat, open_file
 from sales_assets.storage.location import Location
-from sales_assets.storage.partition_format import REPAIR, PartitionFormat
 
 # Blocks of four times fastavro's default size offset a level that takes half the time.
 _BLOCK_BYTES = 64_000

@@ -16,9 +16,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from sales_assets.feed.stream import UpstreamDayError
-from sales_assets.storage.files import describe
+from sales_assets.storage.files import PartitionFormat, describe
 from sales_assets.storage.location import Location, location
-from sales_assets.storage.partition_format import PartitionFormat
 from sales_assets.storage.quarantine import LAYER as QUARANTINE
 from sales_assets.storage.quarantine import Quarantine
 from sales_assets.storage.recorded import (

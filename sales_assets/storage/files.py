@@ -1,4 +1,4 @@
-"""The files in a partition directory: how they are listed, opened and described.
+"""The files of a partition directory: what a format is, and how files are opened and described.
 
 Only regular files are opened: a FIFO would block its reader forever, and a symlink could lead
 anywhere.
@@ -8,13 +8,14 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, ClassVar, Generic, TypeVar, cast
 
-from sales_assets.feed.stream import UpstreamDayError
+from sales_assets.feed.stream import StreamsByDay, UpstreamDayError
 from sales_assets.storage.location import Location
 
 _DROPPINGS = (
@@ -25,6 +26,10 @@ _DROPPINGS = (
 )
 
 _CHUNK = 1 << 20
+
+T = TypeVar("T")
+
+REPAIR = "materialize this partition again, which replaces the whole directory"
 
 
 class InvalidPartitionError(UpstreamDayError):
@@ -122,6 +127,44 @@ def describe(files: Iterable[Location]) -> dict[str, Any]:
     for path in files:
         description.add_file(chunks_of(path))
     return description.metadata()
+
+
+class PartitionFormat(ABC, Generic[T]):
+    """The files of one partition.
+
+    Attributes:
+        streams: The mapping from day to stream that carries this format's items.
+    """
+
+    streams: ClassVar[type[StreamsByDay[Any]]]
+
+    @abstractmethod
+    def write(self, items: Iterable[T], directory: Path, stem: str) -> None:
+        """Write a partition into an empty directory, without holding all items in memory.
+
+        The names of its files begin with `stem`, such as `sales_2022-08-09`.
+        """
+
+    @abstractmethod
+    def files(self, directory: Location, stem: str) -> Sequence[Location]:
+        """List the files of a partition in content order, without foreign files.
+
+        Raises:
+            InvalidPartitionError: The directory lacks something.
+        """
+
+    @abstractmethod
+    def read(self, files: Sequence[Location]) -> Iterator[T]:
+        """Read what `write` has written, item by item."""
+
+    def read_and_describe(self, files: Sequence[Location]) -> Generator[T, None, dict[str, Any]]:
+        """Read like `read`; return the description of the files, as `describe` does."""
+        yield from self.read(files)
+        return describe(files)
+
+    def rows(self, files: Sequence[Location]) -> Iterator[Any]:
+        """Read row by row, whatever the items of `read` are."""
+        return self.read(files)
 
 
 def _irregular(path: Path) -> InvalidPartitionError:

@@ -7,9 +7,14 @@ from typing import Any
 
 from sales_assets.feed.page import Page
 from sales_assets.feed.stream import PagesByDay
-from sales_assets.storage.files import Description, InvalidPartitionError, read_file
+from sales_assets.storage.files import (
+    REPAIR,
+    Description,
+    InvalidPartitionError,
+    PartitionFormat,
+    read_file,
+)
 from sales_assets.storage.location import Location
-from sales_assets.storage.partition_format import REPAIR, PartitionFormat
 
 _PAGE = re.compile(r"(?:_([1-9][0-9]*))?\.json")
 

@@ -1,17 +1,28 @@
-"""Which files are ours, what is never opened, and how files are described."""
+"""Which files are ours, what is never opened, and how files are read and described."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sales_assets.feed.page import Page
+from sales_assets.feed.stream import Reading
+from sales_assets.sales.sale import SALE
+from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.files import (
     InvalidPartitionError,
+    PartitionFormat,
     describe,
     entries,
     is_dropping,
     read_file,
 )
+from sales_assets.storage.json_pages import JsonPages
 from sales_assets_tests.helpers.irregular import IRREGULAR
+from sales_assets_tests.helpers.rows import page, sale
+from sales_assets_tests.helpers.streams import typed
+
+ROW = typed(sale())
 
 
 @pytest.mark.parametrize("kind", sorted(IRREGULAR.keys() - {"a device"}))
@@ -47,3 +58,22 @@ def test_what_an_operating_system_drops_is_known(name: str) -> None:
 @pytest.mark.parametrize("name", ["sales_2022-08-09.json", "notes.txt", "DS_Store", ".hidden"])
 def test_what_a_person_puts_there_is_not_taken_for_that(name: str) -> None:
     assert not is_dropping(name)
+
+
+@pytest.mark.parametrize(
+    ("partition_format", "items"),
+    [
+        (JsonPages(), [Page(page(sale(), sale())), Page(page(sale()))]),
+        (AvroFile(SALE.avro), [ROW, ROW, ROW]),
+    ],
+    ids=["pages", "rows"],
+)
+def test_a_day_is_described_as_it_is_read(
+    partition_format: PartitionFormat[Any], items: list[Any], tmp_path: Path
+) -> None:
+    partition_format.write(items, tmp_path, "sales")
+    files = partition_format.files(tmp_path, "sales")
+    reading = Reading(partition_format.read_and_describe(files))
+    assert len([*reading]) == len([*partition_format.read(files)]) == len(items)
+    assert reading.result == describe(files)
+    assert len([*partition_format.rows(files)]) == 3
