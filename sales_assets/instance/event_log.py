@@ -8,7 +8,6 @@ one to the other at any time.
 """
 
 import contextlib
-import datetime
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,9 +17,9 @@ from typing import Any
 import dagster as dg
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._serdes import ConfigurableClassData, serialize_value
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.engine import Connection
@@ -42,9 +41,6 @@ _FILL = AssetCheckExecutionsTable.update().where(
     _columns.run_id == bindparam("of_run"),
     _columns.partition.is_not_distinct_from(bindparam("of_partition")),
 )
-
-_INDEX = "index"
-"""The database of all assets; any other is named after its run."""
 
 
 class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEventLogStorage):
@@ -104,8 +100,8 @@ class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEven
         """
         run_id = events[0].run_id
         # Other threads wait. The database opened last is committed first.
-        with self._lock, self._connect(_INDEX) as index, self._connect(run_id) as run:
-            self._batch = {_INDEX: index, run_id: run}
+        with self._lock, self._connect(INDEX_SHARD_NAME) as index, self._connect(run_id) as run:
+            self._batch = {INDEX_SHARD_NAME: index, run_id: run}
             try:
                 super().store_event_batch(events)
                 for event, event_id in self._of_assets.values():
@@ -161,7 +157,7 @@ def store_evaluations(
     """
     if not events:
         return
-    connection.execute(_FILL, [_row(event, event_id) for event, event_id in events])
+    connection.execute(_FILL, [_row(storage, event, event_id) for event, event_id in events])
     ids = [event_id for _, event_id in events]
     filled = select(func.count()).where(_columns.evaluation_event_storage_id.in_(ids))
     if connection.execute(filled).scalar_one() < len(events):
@@ -169,19 +165,18 @@ def store_evaluations(
             SqlEventLogStorage.store_asset_check_event(storage, event, event_id)
 
 
-def _row(event: EventLogEntry, event_id: int) -> dict[str, object]:
+def _row(storage: SqlEventLogStorage, event: EventLogEntry, event_id: int) -> dict[str, object]:
     found = event.get_dagster_event().asset_check_evaluation_data
-    status = AssetCheckExecutionRecordStatus
     target = found.target_materialization_data
-    time = datetime.datetime.fromtimestamp(event.timestamp, datetime.timezone.utc)
+    moment = storage._event_insert_timestamp(event)  # type: ignore[no-untyped-call]
     return {
         "of_asset": found.asset_key.to_string(),
         "of_check": found.check_name,
         "of_run": event.run_id,
         "of_partition": found.partition,
-        "execution_status": (status.SUCCEEDED if found.passed else status.FAILED).value,
+        "execution_status": "SUCCEEDED" if found.passed else "FAILED",
         "evaluation_event": serialize_value(event),
-        "evaluation_event_timestamp": time.replace(tzinfo=None),
+        "evaluation_event_timestamp": moment,
         "evaluation_event_storage_id": event_id,
         "materialization_event_storage_id": target.storage_id if target else None,
     }

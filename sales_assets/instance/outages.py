@@ -6,13 +6,11 @@ down for longer than its client waits. Such a failure has nothing to do with the
 """
 
 import re
-from collections.abc import Iterator
 
 import dagster as dg
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.tags import RETRY_ON_ASSET_OR_OP_FAILURE_TAG
-from dagster_shared.error import SerializableErrorInfo
 
 _LOST = re.compile(
     # With the module: errors of other databases have the same class names.
@@ -34,13 +32,9 @@ class RetryingEventLog(SqlEventLogStorage):
         """Store an event; tag the run for a retry if a step failed because a service was down."""
         if event.dagster_event_type == dg.DagsterEventType.STEP_FAILURE and event.dagster_event:
             error = event.dagster_event.step_failure_data.error
-            if any(_LOST.match(one.message) for one in _chain(error)):
+            while error and not _LOST.match(error.message):
+                error = error.cause or error.context
+            if error:
                 retry = {RETRY_ON_ASSET_OR_OP_FAILURE_TAG: "true"}
                 self._instance.add_run_tags(event.run_id, retry)
         super().store_event(event)
-
-
-def _chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
-    while error:
-        yield error
-        error = error.cause or error.context

@@ -107,10 +107,12 @@ def make_tables(connection: sa.Connection) -> None:
         UnusableDatabaseError: The database is of a newer version, or of another program.
     """
     in_file = connection.dialect.name == "sqlite"
-    if not in_file:
+    if in_file:
+        version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    else:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING_TABLES)))
+        version = _version_of_server(connection)
     tables = set(sa.inspect(connection).get_table_names())
-    version = _version_of_file(connection) if in_file else _version_of_server(connection, tables)
     if version > VERSION:
         raise UnusableDatabaseError(
             f"its schema version is {version}, but this sales_assets supports only versions up to "
@@ -155,18 +157,14 @@ def upsert(table: sa.Table) -> sa.TextClause:
     )
 
 
-def _version_of_file(connection: sa.Connection) -> int:
-    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-
-
-def _version_of_server(connection: sa.Connection, tables: set[str]) -> int:
+def _version_of_server(connection: sa.Connection) -> int:
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     if encoding != "UTF8":
         raise UnusableDatabaseError(
             f"its encoding is {encoding}, which cannot store all text: create one with "
             "`createdb --encoding=UTF8 --template=template0 rides`, and set RIDES_DB to it"
         )
-    if "alembic_version" not in tables:
+    if not sa.inspect(connection).has_table("alembic_version"):
         return 0
     versions = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
     if len(versions) == 1 and versions[0].isdecimal():

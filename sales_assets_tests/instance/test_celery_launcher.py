@@ -17,6 +17,13 @@ pytestmark = pytest.mark.slow
 STARTED, SUCCESS = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS
 
 
+def stays_alive(workers: Workers, run: dg.DagsterRun) -> None:
+    """Look at a run for longer than it takes to find a dead one."""
+    for _ in range(2 * LOOKS_UNTIL_DEAD):
+        workers.wait_for_a_beat(run)
+        assert workers.is_alive(run)
+
+
 def test_a_run_of_the_schedule_does_not_wait_behind_a_backfill(workers: Workers) -> None:
     backfill = [workers.launch(**{"dagster/backfill": "one"}) for _ in range(2)]
     scheduled = workers.launch()
@@ -34,9 +41,7 @@ def test_a_worker_that_is_told_to_stop_keeps_its_run(workers: Workers) -> None:
     run, next_one = workers.launch(), workers.launch()
     workers.wait_until(run, STARTED)
     worker.terminate()
-    for _ in range(2 * LOOKS_UNTIL_DEAD):
-        workers.wait_for_a_beat(run)
-        assert workers.is_alive(run)
+    stays_alive(workers, run)
     workers.release()
     workers.wait_until(run, SUCCESS)
     worker.wait(60)
@@ -57,9 +62,7 @@ def test_a_run_does_not_need_redis(workers: Workers, redis: Redis) -> None:
     run = workers.launch()
     workers.wait_until(run, STARTED)
     redis.kill()
-    for _ in range(2 * LOOKS_UNTIL_DEAD):
-        workers.wait_for_a_beat(run)
-        assert workers.is_alive(run)
+    stays_alive(workers, run)
     workers.release()
     workers.wait_until(run, SUCCESS)
 

@@ -1,7 +1,6 @@
 """The event log that is written in batches."""
 
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from sales_assets.instance.event_log import BATCH_SIZE_VARIABLE, BatchedSqliteEventLogStorage
@@ -27,6 +25,8 @@ from sales_assets_tests.helpers.checked_days import (
 )
 from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.files import PROJECT
+from sales_assets_tests.helpers.materialize import range_tags
+from sales_assets_tests.helpers.programs import Program
 
 pytestmark = pytest.mark.slow
 
@@ -45,11 +45,6 @@ def first(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
 
 
 @dg.asset(**ASSET, deps=[first])  # type: ignore[call-overload, untyped-decorator]
-def second() -> None:
-    """Something after it."""
-
-
-@dg.asset(**ASSET, deps=[first])  # type: ignore[call-overload, untyped-decorator]
 def failing() -> None:
     """Something that fails."""
     raise ValueError("no")
@@ -61,22 +56,13 @@ def check() -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=True)
 
 
-@pytest.fixture(autouse=True)
-def _batch_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what opening an instance sets out of other tests."""
-    monkeypatch.setenv(BATCH_SIZE_VARIABLE, "3")
-
-
 def materialize(instance: dg.DagsterInstance, *things: Any, last: str = LAST) -> str:
     """Run assets and checks for a range; give the id of the run."""
     result = dg.materialize(
         things,
         resources=PAGES,
         instance=instance,
-        tags={
-            "dagster/asset_partition_range_start": FIRST,
-            "dagster/asset_partition_range_end": last,
-        },
+        tags=range_tags(FIRST, last),
         raise_on_error=False,
     )
     return result.run_id
@@ -102,22 +88,24 @@ def databases(instance: dg.DagsterInstance, run_id: str) -> Sequence[Path]:
     return directory / "index.db", directory / f"{run_id}.db"
 
 
-def count(database: Path, sql: str = MATERIALIZED) -> int:
-    """Ask a database for a number."""
-    with closing(sqlite3.connect(database)) as connection:
-        return int(connection.execute(sql).fetchone()[0])
+def stored(instance: dg.DagsterInstance, run_id: str) -> list[int]:
+    """Count the materializations in both databases."""
+    found = []
+    for database in databases(instance, run_id):
+        with closing(sqlite3.connect(database)) as connection:
+            found.append(int(connection.execute(MATERIALIZED).fetchone()[0]))
+    return found
 
 
 @pytest.mark.parametrize(
     ("things", "last"),
     [
-        ((first, second), FIRST),
-        ((first, second), LAST),
+        ((first,), FIRST),
         ((first, failing), LAST),
-        ((first, second, check), LAST),
+        ((first, check), LAST),
         ((things, things_are_right), LAST),
     ],
-    ids=["one day", "a range", "a failed range", "a range with a check", "a check of each day"],
+    ids=["one day", "a failed range", "a range with a check", "a check of each day"],
 )
 def test_the_tables_are_those_that_dagsters_own_class_writes_of_the_same_events(
     things: tuple[Any, ...], last: str, shipped: dg.DagsterInstance, tmp_path: Path
@@ -147,38 +135,28 @@ def test_events_come_in_batches_unless_the_environment_says_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = str(copy_home(tmp_path))
-    monkeypatch.delenv(BATCH_SIZE_VARIABLE)
-    with dg.DagsterInstance.from_config(home):
-        assert int(os.environ[BATCH_SIZE_VARIABLE]) > 1
     monkeypatch.setenv(BATCH_SIZE_VARIABLE, "0")
     with dg.DagsterInstance.from_config(home):
         assert os.environ[BATCH_SIZE_VARIABLE] == "0"
-
-
-def some_events(instance: dg.DagsterInstance) -> list[EventLogEntry]:
-    """Materializations of a run that is over, to be stored once more."""
-    run_id = materialize(instance, first)
-    entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
-    assert len(entries) == SPAN
-    return list(entries)
+    monkeypatch.delenv(BATCH_SIZE_VARIABLE)
+    with dg.DagsterInstance.from_config(home):
+        assert int(os.environ[BATCH_SIZE_VARIABLE]) > 1
 
 
 def test_a_batch_that_fails_leaves_nothing(shipped: dg.DagsterInstance) -> None:
-    events = some_events(shipped)
-    before = [count(database) for database in databases(shipped, events[0].run_id)]
-    stranger: Any = SimpleNamespace(run_id=events[0].run_id)
+    run_id = materialize(shipped, first)
+    events = shipped.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    stranger: Any = SimpleNamespace(run_id=run_id)
     with pytest.raises(AttributeError):
         shipped.event_log_storage.store_event_batch([*events[:3], stranger])
-    assert [count(database) for database in databases(shipped, events[0].run_id)] == before
+    assert stored(shipped, run_id) == [SPAN, SPAN]
 
 
 STORE = """
-import os, sys, time
+import sys
 import dagster as dg
-from sales_assets.instance.event_log import BatchedSqliteEventLogStorage
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
-run_id, halt_at = sys.argv[1], int(sys.argv[2])
 stored = 0
 own = SqliteEventLogStorage.store_event
 
@@ -186,57 +164,54 @@ def halting(self, event):
     global stored
     own(self, event)
     stored += 1
-    if stored == halt_at:
+    if stored == 4:
         print("halted", flush=True)
         sys.stdin.read()
 
 SqliteEventLogStorage.store_event = halting
 with dg.DagsterInstance.get() as instance:
-    events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    events = instance.all_logs(sys.argv[1], of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     instance.event_log_storage.store_event_batch(events)
 """
 
 
 @pytest.fixture
-def halted(shipped: dg.DagsterInstance) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def halted(shipped: dg.DagsterInstance, tmp_path: Path) -> Iterator[tuple[Program, str]]:
     """A process that has stored four of five events of a batch, and waits; and the run's id."""
     run_id = materialize(shipped, first)
-    with subprocess.Popen(  # noqa: S603 - our own code
-        [sys.executable, "-c", STORE, run_id, "4"],
+    with Program(
+        [sys.executable, "-c", STORE, run_id],
+        tmp_path / "log",
         env={**os.environ, "DAGSTER_HOME": shipped.root_directory},
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
     ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "halted\n"
+        process.wait_until(lambda: "halted" in process.log.read_text())
         yield process, run_id
-        process.kill()
 
 
 def test_kill_9_in_the_middle_of_a_batch_leaves_nothing_of_it(
-    shipped: dg.DagsterInstance, halted: tuple[subprocess.Popen[str], str]
+    shipped: dg.DagsterInstance, halted: tuple[Program, str]
 ) -> None:
     process, run_id = halted
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert [count(database) for database in databases(shipped, run_id)] == [SPAN, SPAN]
-    materialize(shipped, first)
-    assert count(databases(shipped, run_id)[0]) == 2 * SPAN
+    process.kill()
+    assert stored(shipped, run_id) == [SPAN, SPAN]
+    assert stored(shipped, materialize(shipped, first)) == [2 * SPAN, SPAN]
 
 
 def test_others_read_while_a_batch_is_written_and_see_it_as_a_whole(
-    shipped: dg.DagsterInstance, halted: tuple[subprocess.Popen[str], str]
+    shipped: dg.DagsterInstance, halted: tuple[Program, str]
 ) -> None:
     process, run_id = halted
-    record = shipped.get_latest_materialization_event(dg.AssetKey("first"))
-    assert record is not None
-    assert [count(database) for database in databases(shipped, run_id)] == [SPAN, SPAN]
-    process.communicate("")
-    assert [count(database) for database in databases(shipped, run_id)] == [2 * SPAN, 2 * SPAN]
+    assert shipped.get_latest_materialization_event(dg.AssetKey("first"))
+    assert stored(shipped, run_id) == [SPAN, SPAN]
+    process.communicate()
+    assert stored(shipped, run_id) == [2 * SPAN, 2 * SPAN]
 
 
-def test_a_home_of_dagsters_default_works_on_and_back(tmp_path: Path) -> None:
+def test_a_home_of_dagsters_default_works_on_and_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(BATCH_SIZE_VARIABLE, "3")
     ours = (PROJECT / "dagster_home/dagster.yaml").read_text()
     kinds, totals = [], []
     for configuration in ("", ours, "telemetry: {enabled: false}\n"):
@@ -244,7 +219,7 @@ def test_a_home_of_dagsters_default_works_on_and_back(tmp_path: Path) -> None:
         with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
             run_id = materialize(instance, first)
             kinds.append(type(instance.event_log_storage))
-            totals.append(count(databases(instance, run_id)[0]))
+            totals.append(stored(instance, run_id)[0])
             days = instance.get_materialized_partitions(dg.AssetKey("first"))
     default = SqliteEventLogStorage
     assert kinds == [default, BatchedSqliteEventLogStorage, default]

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from dagster._core.test_utils import create_run_for_test
 from sales_assets.instance import heartbeat
 from sales_assets.instance.heartbeat import LOOKS_UNTIL_DEAD
 from sales_assets_tests.helpers.files import PROJECT
+from sales_assets_tests.helpers.programs import Program
 from sales_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
@@ -38,27 +38,19 @@ with dg.DagsterInstance.get() as instance:
 
 
 @contextmanager
-def hanging(
-    shipped: dg.DagsterInstance, *before: str
-) -> Iterator[tuple[subprocess.Popen[str], dg.DagsterRun]]:
+def hanging(shipped: dg.DagsterInstance, *before: str) -> Iterator[tuple[Program, dg.DagsterRun]]:
     """Run a program of a user's own, which is in the middle of its run."""
-    with subprocess.Popen(  # noqa: S603 - our own code
+    home = shipped.root_directory
+    with Program(
         [*before, sys.executable, "-c", HANGING],
+        Path(home) / "log",
         cwd=PROJECT,
-        env={**os.environ, "DAGSTER_HOME": shipped.root_directory},
+        env={**os.environ, "DAGSTER_HOME": home},
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
     ) as process:
-        assert process.stdout is not None
-        while process.stdout.readline() != "hangs\n":
-            assert process.poll() is None
+        process.wait_until(lambda: "hangs" in process.log.read_text())
         [run] = shipped.get_runs()
-        try:
-            yield process, run
-        finally:
-            process.kill()
+        yield process, run
 
 
 def wait_for_a_beat(shipped: dg.DagsterInstance, run: dg.DagsterRun) -> None:
@@ -94,8 +86,7 @@ def test_a_run_is_alive_as_long_as_it_beats_wherever_it_is(
         for _ in range(2 * LOOKS_UNTIL_DEAD):
             wait_for_a_beat(shipped, run)
             assert is_alive(shipped, run)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
     # The last heartbeat may be one that nobody has seen yet.
     alive = [is_alive(shipped, run) for _ in range(LOOKS_UNTIL_DEAD + 1)]
     assert alive[: LOOKS_UNTIL_DEAD - 1] == [True] * (LOOKS_UNTIL_DEAD - 1)
@@ -136,9 +127,7 @@ def test_a_run_goes_on_beating_once_its_database_is_back(shipped: dg.DagsterInst
     database = Path(shipped.root_directory) / "history/runs.db"
     with hanging(shipped) as (process, run):
         database.rename(f"{database}.away")
-        assert process.stderr is not None
-        while "could not store the heartbeat" not in process.stderr.readline():
-            assert process.poll() is None
+        process.wait_until(lambda: "could not store the heartbeat" in process.log.read_text())
         Path(f"{database}.away").rename(database)
         wait_for_a_beat(shipped, run)
 

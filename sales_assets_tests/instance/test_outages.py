@@ -1,6 +1,5 @@
 """Which failed runs are started again: those that lost a service."""
 
-import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 
@@ -15,7 +14,7 @@ from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets_tests.helpers.materialize import range_tags
 from sales_assets_tests.helpers.programs import free_port
-from sales_assets_tests.helpers.raw_server import RawServer, read_request
+from sales_assets_tests.helpers.raw_server import RawServer, always
 from sales_assets_tests.helpers.streams import stream_of
 
 pytestmark = [
@@ -26,7 +25,9 @@ pytestmark = [
 DAYS = ("2022-08-09", "2022-08-10", "2022-08-11")
 
 
-def will_retry(instance: dg.DagsterInstance, fail: Callable[[], None], first: str = DAYS[0]) -> str:
+def will_retry(
+    instance: dg.DagsterInstance, fail: Callable[[], object], first: str = DAYS[0]
+) -> str:
     """Materialize three days, of which all from the `first` one on fail."""
 
     @dg.asset(
@@ -60,7 +61,7 @@ def statement(address: str) -> None:
         connection.execute(sqlalchemy.text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
 
-@pytest.mark.parametrize("first", DAYS)
+@pytest.mark.parametrize("first", [DAYS[0], DAYS[-1]])
 def test_a_run_that_lost_its_database_is_started_again(
     deployed: dg.DagsterInstance, postgres: str, first: str
 ) -> None:
@@ -77,38 +78,31 @@ def test_a_run_that_found_no_database_is_started_again(
     assert will_retry(instance, lambda: statement(nobody)) == "true"
 
 
+@pytest.fixture
+def without_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client of object stores that tries once."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+
+
+@pytest.mark.usefixtures("without_patience")
 def test_a_run_whose_object_store_was_away_for_too_long_is_started_again(
-    shipped: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    shipped: dg.DagsterInstance,
 ) -> None:
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    nobody = f"http://127.0.0.1:{free_port()}"
-
-    def write() -> None:
-        UPath("s3://bucket/day", endpoint_url=nobody).write_bytes(b"")
-
-    assert will_retry(shipped, write) == "true"
+    nobody = UPath("s3://bucket/day", endpoint_url=f"http://127.0.0.1:{free_port()}")
+    assert will_retry(shipped, lambda: nobody.write_bytes(b"")) == "true"
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+@pytest.mark.usefixtures("without_patience")
+@pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_run_whose_object_store_refused_for_too_long_is_started_again(
-    shipped: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, status: int
+    shipped: dg.DagsterInstance, status: int
 ) -> None:
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-
-    def refuse(connection: socket.socket) -> None:
-        read_request(connection)
-        connection.sendall(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status)
-
-    with RawServer(refuse) as proxy:
-
-        def read() -> None:
-            UPath("s3://bucket/day", endpoint_url=proxy.url).read_bytes()
-
-        assert will_retry(shipped, read) == "true"
+    reply = b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status
+    with RawServer(always(reply)) as store:
+        day = UPath("s3://bucket/day", endpoint_url=store.url)
+        assert will_retry(shipped, day.read_bytes) == "true"
 
 
 def no_table() -> None:
@@ -128,6 +122,6 @@ def bad_row() -> None:
 
 @pytest.mark.parametrize("fail", [no_table, no_file, bad_row])
 def test_a_run_that_failed_for_another_reason_is_left_alone(
-    shipped: dg.DagsterInstance, fail: Callable[[], None]
+    shipped: dg.DagsterInstance, fail: Callable[[], object]
 ) -> None:
     assert will_retry(shipped, fail) == "false"

@@ -93,16 +93,12 @@ def test_a_run_is_not_dead_before_the_daemon_has_looked_for_its_code_location_ag
     assert RELOAD_WORKSPACE_INTERVAL < patience <= 90
 
 
-def test_a_run_that_no_code_server_has_launched_is_dead_after_some_looks(
-    shipped: dg.DagsterInstance,
-) -> None:
-    assert looks(shipped, silent(shipped, {})) == LOOKS_UNTIL_DEAD
-
-
+@pytest.mark.parametrize("has_server", [False, True])
 def test_a_code_server_is_not_believed_that_a_silent_run_is_alive(
-    shipped: dg.DagsterInstance, server: CodeServer
+    shipped: dg.DagsterInstance, server: CodeServer, has_server: bool
 ) -> None:
-    assert looks(shipped, silent(shipped, server.tags)) == LOOKS_UNTIL_DEAD
+    run = silent(shipped, server.tags if has_server else {})
+    assert looks(shipped, run) == LOOKS_UNTIL_DEAD
 
 
 def test_a_run_whose_server_is_gone_with_its_socket_is_dead(

@@ -73,8 +73,10 @@ def serve_rides(url: str, path: str) -> None:
         serve(api, RidesDatabase(path=path), 0)
 
 
-def kill_pullers(server: RidesServer, path: Path, kills: int) -> None:
-    """Kill a service again and again, and look after each time at what it left."""
+@pytest.mark.parametrize("kills", [6, pytest.param(200, marks=pytest.mark.soak)])
+def test_kill_9_loses_no_ride_that_was_stored_and_leaves_a_sound_file(
+    server: RidesServer, path: Path, kills: int
+) -> None:
     draw = random.Random(kills)  # noqa: S311
     for kill in range(kills):
         url = f"{server.url}/{kill}"
@@ -91,17 +93,6 @@ def kill_pullers(server: RidesServer, path: Path, kills: int) -> None:
         assert sql(path, "PRAGMA foreign_key_check") == []
     compute(path)
     assert by_hand(path) == sql(path, STATISTICS)
-
-
-def test_kill_9_loses_no_ride_that_was_stored_and_leaves_a_sound_file(
-    server: RidesServer, path: Path
-) -> None:
-    kill_pullers(server, path, 6)
-
-
-@pytest.mark.soak
-def test_kill_9_two_hundred_times(server: RidesServer, path: Path) -> None:
-    kill_pullers(server, path, 200)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
