@@ -105,11 +105,10 @@ def pages_by_day(
         pages = api.pages(day, allow_empty=config.allow_empty_day)
 
         def read() -> Generator[Page, None, StreamResult]:
-            reading = pages.reading()
             counts: list[int] = []
             total: float = 0
             try:
-                for page in reading:
+                for page in pages:
                     counts.append(page.count)
                     total += column_sum(page.rows, api.row.keys[sum_of])
                     yield page
@@ -122,9 +121,8 @@ def pages_by_day(
                 f"{sum_of}_sum": total,
                 PAGE_ROWS: page_rows(counts),
             }
-            found = reading.result
-            keeps_rows = found.keeps_rows and not config.replace_rows
-            return StreamResult({**known, **found.metadata}, keeps_rows=keeps_rows)
+            keeps_rows = pages.result.keeps_rows and not config.replace_rows
+            return StreamResult({**known, **pages.result.metadata}, keeps_rows=keeps_rows)
 
         return DayStream(read)
 
@@ -147,21 +145,20 @@ def rows_by_day(
     def judged(day: str, stream: DayStream[Page]) -> DayStream[dict[str, Any]]:
         def read() -> Generator[dict[str, Any], None, StreamResult]:
             judgement = Judgement(asset, config.max_rejected_rows)
-            stored = stream.reading()
             count = 0
             total: float = 0
-            for rows in contract.rows(stored, day, judgement):
+            for rows in contract.rows(stream, day, judgement):
                 count += len(rows)
                 total += column_sum(rows, sum_of)
                 yield from rows
             known = {
                 "dagster/row_count": count,
                 f"{sum_of}_sum": total,
-                **stored.result.metadata,
+                **stream.result.metadata,
                 "rejected_rows": len(judgement.rejects),
                 "unknown_fields": judgement.unknown_fields,
             }
-            return StreamResult(known, judgement.rejects, stored.result.is_current)
+            return StreamResult(known, judgement.rejects, stream.result.is_current)
 
         return DayStream(read, stream.made_from)
 

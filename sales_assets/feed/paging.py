@@ -31,7 +31,7 @@ class DayChangedError(FeedApiError, StaleDayError):
     """The pages of a day are inconsistent with each other or with another reading."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Paging:
     """The pages of one day; can be read any number of times.
 
@@ -40,15 +40,17 @@ class Paging:
         style: How pages are requested.
         fetch: Requests a page.
         max_pages: The number of pages after which the day is considered endless.
+        ended: How the day ended when it was last read, in words.
     """
 
     what: str
     style: PageStyle
     fetch: Fetch
     max_pages: int
+    ended: str = ""
 
-    def read(self) -> Generator[PulledPage, None, str]:
-        """Fetch all pages in order; return how the day ended, in words.
+    def read(self) -> Generator[PulledPage, None, None]:
+        """Fetch all pages in order.
 
         Raises:
             FeedApiError: A page is missing or could not be fetched, or the day has no end.
@@ -72,7 +74,8 @@ class Paging:
                 following = page.following
                 yield page
                 if following is False:
-                    return f"page {number} is marked as the last"
+                    self.ended = f"page {number} is marked as the last"
+                    return
                 if self.style.any_page and not page.count and not following:
                     break
         if number == 0:
@@ -84,7 +87,7 @@ class Paging:
             raise self.changed(
                 f"page {number} indicates more pages, but page {number + 1} is missing"
             )
-        return f"{'404' if page is None else 'an empty list'} after page {number}"
+        self.ended = f"{'404' if page is None else 'an empty list'} after page {number}"
 
     def request(self, number: int) -> Request:
         """Return the request for a page, counted from 1; only the first unless `any_page`."""

@@ -12,7 +12,6 @@ from contextlib import closing, suppress
 
 from sales_assets.feed.page import PulledPage, Request
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError, Paging
-from sales_assets.feed.stream import Reading
 
 READ_TWICE = "read twice in full; both reads agree"
 ENDS_AGAIN = "first and last page read again; both unchanged"
@@ -35,8 +34,7 @@ def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict
     totals: set[int | None] = set()
     says_its_end = False
     with closing(paging.read()) as pages:
-        reading = Reading(pages)
-        for number, page in enumerate(reading, 1):
+        for number, page in enumerate(pages, 1):
             if page.count and numbers.setdefault(page.digest, number) != number:
                 seen = numbers[page.digest]
                 raise FeedApiError(f"{paging.what}: the API repeated page {seen} as page {number}")
@@ -57,7 +55,7 @@ def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict
     proof = ENDS_AGAIN if both_ends else READ_TWICE
     if None not in totals:
         proof += f"; {rows} rows, as reported by the API"
-    return {"ended": reading.result, "proof": proof}
+    return {"ended": paging.ended, "proof": proof}
 
 
 def require_unknown(paging: Paging) -> None:

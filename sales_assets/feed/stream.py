@@ -14,7 +14,6 @@ import dagster as dg
 from sales_assets.feed.page import Page
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 class EveryDayFailsError(dg.Failure):
@@ -52,41 +51,23 @@ class StreamResult:
     keeps_rows: bool = False
 
 
-class Reading(Generic[T, R]):
-    """One pass over some items.
-
-    Attributes:
-        result: The return value of the generator, once all items have been read.
-    """
-
-    result: R
-
-    def __init__(self, items: Generator[T, None, R]) -> None:
-        self._items = items
-
-    def __iter__(self) -> Iterator[T]:
-        self.result = yield from self._items
-
-
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class DayStream(Generic[T]):
-    """The items of one day in order; can be read repeatedly.
+    """The items of one day in order; can be read repeatedly, but not at the same time.
 
     Attributes:
         read: Reads the day.
         made_from: Record SHA-256 of the upstream day; empty if there is none, or if it was never
             recorded.
+        result: What is known since all items were read the last time.
     """
 
     read: Callable[[], Generator[T, None, StreamResult]]
     made_from: str = ""
-
-    def reading(self) -> Reading[T, StreamResult]:
-        """Start a pass over the day."""
-        return Reading(self.read())
+    result: StreamResult = field(init=False)
 
     def __iter__(self) -> Iterator[T]:
-        return iter(self.reading())
+        self.result = yield from self.read()
 
 
 class StreamsByDay(dict[str, DayStream[T]]):

@@ -166,26 +166,25 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         directory, stem = self.place(key, day)
         quarantine = self.quarantine(key, day)
         places = [quarantine.directory, directory] if self.has_quarantine else [directory]
-        reading = stream.reading()
 
         def check() -> None:
-            if not reading.result.is_current():
+            if not stream.result.is_current():
                 raise ReplacedError(f"{day}: the source of {directory} was replaced: run again")
             guard.require(recent=True)
 
         with self.directories.replacing(*places) as replacement:
             new = replacement.new[-1]
-            self.format.write(batch.until_stopped(reading), new, stem)
+            self.format.write(batch.until_stopped(stream), new, stem)
             files = self.format.files(new, stem)
-            stored = {**reading.result.metadata, **describe(files), **self.path(key, day)}
+            stored = {**stream.result.metadata, **describe(files), **self.path(key, day)}
             changed = change(self, key, day, files, stored["sha256"])
             # Rows that could not be counted may be removed, too.
             removes_rows = changed.get("rows_removed", changed["change"] != FIRST)
-            if reading.result.keeps_rows and removes_rows:
+            if stream.result.keeps_rows and removes_rows:
                 raise KeptRowsError(key.to_user_string(), day)
             stored |= changed
             if self.has_quarantine:
-                stored |= quarantine.write(reading.result.rejects, replacement.new[0])
+                stored |= quarantine.write(stream.result.rejects, replacement.new[0])
             return stored, replacement.publish(check)
 
     def _to_record(

@@ -31,9 +31,9 @@ def test_an_answer_that_is_not_a_page_is_asked_for_again(
     is_endless = fault.keys() & {"drip", "delay"}
     limits = {"read_timeout": 0.4, "request_timeout": 0.5, "max_attempts": 100}
     client = open_sales_api(api.url, retry_after_cap=0.01, **(limits if is_endless else {}))
-    reading = client.pages(DAY).reading()
-    assert bodies_of(reading) == PAGES
-    retries = reading.result.metadata["retries"]
+    day = client.pages(DAY)
+    assert bodies_of(day) == PAGES
+    retries = day.result.metadata["retries"]
     assert retries > 0 if is_endless else retries == 1
 
 
@@ -72,9 +72,9 @@ def test_a_page_that_is_nested_too_deep_fails_at_once(
 
 def test_a_byte_order_mark_is_passed_over_and_kept(api: ScriptedApi, sales_api: SalesApi) -> None:
     api.days[DAY] = [b"\xef\xbb\xbf" + PAGES[0], *PAGES[1:]]
-    reading = sales_api.pages(DAY).reading()
-    assert bodies_of(reading) == api.days[DAY]
-    assert reading.result.metadata["retries"] == 0
+    day = sales_api.pages(DAY)
+    assert bodies_of(day) == api.days[DAY]
+    assert day.result.metadata["retries"] == 0
 
 
 def test_a_server_that_is_not_there_fails_in_the_end(api: ScriptedApi, sales_api: SalesApi) -> None:

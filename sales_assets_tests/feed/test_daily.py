@@ -26,8 +26,7 @@ def pulled(sales_api: SalesApi, **config: Any) -> tuple[list[bytes], Mapping[str
     [stream] = days_of(
         raw_sales(context=context, config=RawConfig(**config), sales_api=sales_api)
     ).values()
-    reading = stream.reading()
-    return bodies_of(reading), reading.result.metadata
+    return bodies_of(stream), stream.result.metadata
 
 
 def converted(*rows: Any, **config: Any) -> DayStream[Any]:
@@ -57,10 +56,10 @@ def test_a_missing_day_fails_unless_the_run_allows_it_to_be_empty(sales_api: Sal
 
 
 def test_bad_rows_that_the_run_allows_are_told_beside_the_good_ones() -> None:
-    reading = converted(sale(price="1"), sale(unknown_field="red"), max_rejected_rows=1).reading()
-    assert len(list(reading)) == 1
-    metadata = dict(reading.result.metadata)
-    assert metadata.pop("rejected_rows") == len(reading.result.rejects) == 1
+    day = converted(sale(price="1"), sale(unknown_field="red"), max_rejected_rows=1)
+    assert len(list(day)) == 1
+    metadata = dict(day.result.metadata)
+    assert metadata.pop("rejected_rows") == len(day.result.rejects) == 1
     assert [*metadata.pop("unknown_fields")] == ["unknown_field"]
     assert metadata == {"dagster/row_count": 1, "price_sum": 900}
 

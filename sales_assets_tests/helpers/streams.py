@@ -38,10 +38,9 @@ def bodies_of(stream: Iterable[Page]) -> list[bytes]:
 
 def facts_of(stream: DayStream[Any]) -> Mapping[str, Any]:
     """Read a day to its end; give its metadata."""
-    reading = stream.reading()
-    for _ in reading:
+    for _ in stream:
         pass
-    return reading.result.metadata
+    return stream.result.metadata
 
 
 def days_of(result: object) -> dict[str, DayStream[Any]]:

@@ -90,10 +90,9 @@ class Installation:
 
     def _converted(self, stream: DayStream[Page]) -> DayStream[Page]:
         def read() -> Generator[Page, None, StreamResult]:
-            reading = stream.reading()
-            yield from reading
+            yield from stream
             self._turns.wait()
-            facts = reading.result
+            facts = stream.result
             return StreamResult(
                 {**facts.metadata, "dagster/row_count": 1}, is_current=facts.is_current
             )

@@ -17,9 +17,9 @@ def test_sales_need_no_token_and_say_that_they_are_invented(
 ) -> None:
     monkeypatch.delenv("AUTH_TOKEN", raising=False)
     with SampleSalesApi().open() as api:
-        reading = api.pages(DAY).reading()
-        assert sum(page.count for page in reading) > 0
-        assert "INVENTED" in reading.result.metadata["source"]
+        day = api.pages(DAY)
+        assert sum(page.count for page in day) > 0
+        assert "INVENTED" in day.result.metadata["source"]
 
 
 def test_a_run_has_rides_of_its_own_and_the_same_ones_when_it_is_repeated() -> None:

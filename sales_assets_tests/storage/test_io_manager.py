@@ -207,12 +207,11 @@ def test_a_day_whose_source_is_replaced_before_it_is_stored_is_made_again(
     seen: list[list[bytes]] = []
 
     def made_from() -> Generator[Page, None, StreamResult]:
-        reading = source.reading()
-        seen.append([page.body for page in reading])
+        seen.append([page.body for page in source])
         yield from map(Page, seen[-1])
         if len(seen) == 1:
             things.store({DAY: [b"[2]"]})
-        return StreamResult(is_current=reading.result.is_current)
+        return StreamResult(is_current=source.result.is_current)
 
     with knowingly():
 
