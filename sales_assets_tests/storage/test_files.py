@@ -1,12 +1,12 @@
 """Which files are ours, what is never opened, and how files are read and described."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sales_assets.feed.page import Page
-from sales_assets.feed.stream import Reading
 from sales_assets.sales.sale import SALE
 from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.files import (
@@ -73,7 +73,11 @@ def test_a_day_is_described_as_it_is_read(
 ) -> None:
     partition_format.write(items, tmp_path, "sales")
     files = partition_format.files(tmp_path, "sales")
-    reading = Reading(partition_format.read_and_describe(files))
-    assert len([*reading]) == len([*partition_format.read(files)]) == len(items)
-    assert reading.result == describe(files)
+    results: list[Any] = []
+
+    def read() -> Iterator[Any]:
+        results.append((yield from partition_format.read_and_describe(files)))
+
+    assert len([*read()]) == len([*partition_format.read(files)]) == len(items)
+    assert results == [describe(files)]
     assert len([*partition_format.rows(files)]) == 3
