@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 _SECONDS_IN_SILENCE = 5.0
 _OLD = "old"
 _ID = re.compile(r"[0-9a-f]{32}")
+_one_at_a_time = threading.Lock()
+"""Lock between the threads of this process, which is cheaper than waiting for a file lock."""
 
 
 def root_for(base: Path, directory: Path) -> Path:
@@ -73,7 +75,7 @@ def place(root: Path, name: str = "") -> Iterator[Path]:
     make_directories(root, root.parent)
     with ExitStack() as stack:
         # The lock on the root keeps sweeps away from a directory that has no lock yet.
-        with locked(root):
+        with _one_at_a_time, locked(root):
             _sweep(root)
             with suppress(FileExistsError):
                 make_directory(mine)
