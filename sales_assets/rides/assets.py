@@ -60,10 +60,7 @@ class PullConfig(dg.Config):
     metadata={_COLUMNS: columns_of(schema.rides)},
 )
 def rides(
-    context: dg.AssetExecutionContext,
-    config: PullConfig,
-    rides_api: RidesApi,
-    rides_database: RidesDatabase,
+    config: PullConfig, rides_api: RidesApi, rides_database: RidesDatabase
 ) -> dg.MaterializeResult[Any]:
     """Taxi rides with their drivers and users, pulled one by one from the rides API.
 
@@ -73,9 +70,9 @@ def rides(
     tally = Tally()
     by_default = config.polls is None and config.seconds is None
     polls, seconds = (12, 50.0) if by_default else (config.polls, config.seconds)
-    with rides_database.open(context.log) as store:
+    with rides_database.open() as store:
         answers = rides_api.rides(config.interval, polls, seconds)
-        pull(answers, store.store, tally, context.log)
+        pull(answers, store.store, tally)
         if not tally.pulled:
             raise NoRidesError(
                 f"{rides_api.source} returned no ride in {tally.skipped} responses; last problem: "
@@ -104,14 +101,12 @@ def rides(
     deps=[rides],
     metadata={_COLUMNS: columns_of(schema.driver_statistics)},
 )
-def driver_statistics(
-    context: dg.AssetExecutionContext, rides_database: RidesDatabase
-) -> dg.MaterializeResult[Any]:
+def driver_statistics(rides_database: RidesDatabase) -> dg.MaterializeResult[Any]:
     """All-time totals of each driver: distance, rides, price and average distance.
 
     `updated_at` (UTC) is when a driver's figures last changed.
     """
-    with rides_database.open(context.log) as store:
+    with rides_database.open() as store:
         totals = store.compute_statistics()
     return dg.MaterializeResult(
         metadata={

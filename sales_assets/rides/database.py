@@ -5,7 +5,6 @@ each, the open database is compared with what is at its address: if a file was d
 replaced, SQLite would go on with the old one, and what is written from then on would be lost.
 """
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from sales_assets.rides import statistics
-from sales_assets.rides.errors import UnusableDatabaseError, explained
+from sales_assets.rides.errors import RidesDatabaseError, explained
 from sales_assets.rides.place import Place, SqliteFile, place_of
 from sales_assets.rides.ride import RideAnswer
 from sales_assets.rides.schema import drivers, make_tables, rides, upsert, users
@@ -25,8 +24,6 @@ Result = TypeVar("Result")
 _MOST_TRIES = 10
 _KNOWN = sa.select(rides.c.ride_uuid).where(rides.c.ride_uuid == sa.bindparam("ride_uuid"))
 
-_log = logging.getLogger(__name__)
-
 
 class RidesStore:
     """The open database; of one thread. Each of its methods may raise `RidesDatabaseError`.
@@ -35,10 +32,9 @@ class RidesStore:
         address: What names the database: the path of the file, or the address of the server.
     """
 
-    def __init__(self, place: Place, log: logging.Logger) -> None:
+    def __init__(self, place: Place) -> None:
         self.address = place.address
         self._place = place
-        self._log = log
         self._opened: object = None
 
     def run(self, work: Callable[[sa.Connection], Result]) -> Result:
@@ -61,7 +57,7 @@ class RidesStore:
                 else:
                     if self._place.identify() == there:
                         return result
-            raise UnusableDatabaseError("it keeps being replaced: leave it where it is")
+            raise RidesDatabaseError("it keeps being replaced: leave it where it is")
 
     def close(self) -> None:
         """Close the database, if it is open."""
@@ -100,7 +96,7 @@ class RidesStore:
 
     def _reopen(self) -> None:
         if self._opened:
-            self._log.warning(
+            dg.get_dagster_logger(__name__).warning(
                 "the rides database %s was deleted, moved or replaced: opening what is there now",
                 self.address,
             )
@@ -129,11 +125,8 @@ class RidesDatabase(dg.ConfigurableResource[Any]):
     )
 
     @contextmanager
-    def open(self, log: logging.Logger = _log) -> Iterator[RidesStore]:
+    def open(self) -> Iterator[RidesStore]:
         """Open the database, and create the tables that it lacks.
-
-        Args:
-            log: Gets a warning when the file was deleted, moved or replaced.
 
         Raises:
             RidesDatabaseError: The database cannot be opened, or belongs to another program.
@@ -141,6 +134,6 @@ class RidesDatabase(dg.ConfigurableResource[Any]):
         # In a run Dagster has replaced the variable with its value; the service has no run.
         variable = self.path
         path = variable.get_value() or "" if isinstance(variable, dg.EnvVar) else variable
-        with closing(RidesStore(place_of(path.strip(), self.busy_timeout), log)) as store:
+        with closing(RidesStore(place_of(path.strip(), self.busy_timeout))) as store:
             store.run(lambda _: None)
             yield store

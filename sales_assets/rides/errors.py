@@ -30,10 +30,6 @@ class UnstorableRideError(RidesDatabaseError):
     """The database cannot store these values."""
 
 
-class UnusableDatabaseError(Exception):
-    """A database that was opened cannot be used for rides; the text says why and what to do."""
-
-
 _LOCKED = "another program is using it; wait for that program or stop it, and run again"
 _AWAY = "check the server and its settings, and the address in RIDES_DB"
 _UNFIT = "these values do not fit into its tables"
@@ -82,14 +78,14 @@ _KINDS = {
 
 @contextmanager
 def explained(address: str) -> Iterator[None]:
-    """Turn errors of drivers, the disk and the content into `RidesDatabaseError`s.
+    """Turn errors of drivers and the disk into ours, and name the database in each.
 
     Args:
         address: What names the database, without a password.
     """
     try:
         yield
-    except UnusableDatabaseError as error:
+    except RidesDatabaseError as error:
         raise RidesDatabaseError(f"the rides database {address}: {error}") from None
     except (sa.exc.DBAPIError, OSError) as error:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error

@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from sales_assets.http.address import InvalidAddressError, path_or_scheme
-from sales_assets.rides.errors import RidesDatabaseError, UnusableDatabaseError
+from sales_assets.rides.errors import RidesDatabaseError
 from sales_assets.storage.replace import PublishError
 from sales_assets.storage.replace.work import locked
 
@@ -68,7 +68,7 @@ class SqliteFile(Place):
             with locked(directory.resolve()):
                 yield
         except PublishError as error:
-            raise UnusableDatabaseError(
+            raise RidesDatabaseError(
                 "its file system does not support flock: set RIDES_DB to a file on another one"
             ) from error
 
@@ -81,7 +81,7 @@ class SqliteFile(Place):
             Path(os.path.realpath(path)).touch(exist_ok=False)
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise UnusableDatabaseError("it is not a regular file: set RIDES_DB to another path")
+            raise RidesDatabaseError("it is not a regular file: set RIDES_DB to another path")
         return status.st_dev, status.st_ino
 
 

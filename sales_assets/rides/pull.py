@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import dagster as dg
+
 from sales_assets.http.errors import HttpError
 from sales_assets.http.secrets import shown
 from sales_assets.rides.api import RidesApi
@@ -48,7 +50,6 @@ def pull(
     answers: Iterable[RideAnswer | HttpError],
     store: Callable[[RideAnswer], bool],
     tally: Tally,
-    log: logging.Logger,
 ) -> None:
     """Store rides one by one, each before the next is requested; log what cannot be stored.
 
@@ -56,7 +57,6 @@ def pull(
         answers: Of the rides API.
         store: Writes a ride, and returns whether it is new.
         tally: Is kept up to date.
-        log: Gets a warning for each response that is skipped.
     """
     for answer in answers:
         if isinstance(answer, HttpError):
@@ -72,7 +72,7 @@ def pull(
                 continue
         tally.skipped += 1
         tally.last_skipped = problem
-        log.warning("skipped a response: %s", problem)
+        dg.get_dagster_logger(__name__).warning("skipped a response: %s", problem)
 
 
 def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
@@ -94,10 +94,10 @@ def serve(api: RidesApi, database: RidesDatabase, interval: float) -> Tally:
 
     def work() -> None:
         try:
-            with database.open(_log) as rides:
+            with database.open() as rides:
                 _log.info("storing rides in %s", rides.address)
                 answers = api.rides(interval, pause=stopping.wait)
-                pull(answers, lambda answer: store_when_back(rides, answer), tally, _log)
+                pull(answers, lambda answer: store_when_back(rides, answer), tally)
         except BaseException as error:
             failures.append(error)
 

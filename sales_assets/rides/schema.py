@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
-from sales_assets.rides.errors import UnusableDatabaseError
+from sales_assets.rides.errors import RidesDatabaseError
 
 VERSION = 2
 """1 has no `driver_statistics`."""
@@ -104,7 +104,7 @@ def make_tables(connection: sa.Connection) -> None:
     In SQLite, the transaction of the connection must be the only one.
 
     Raises:
-        UnusableDatabaseError: The database is of a newer version, or of another program.
+        RidesDatabaseError: The database is of a newer version, or of another program.
     """
     in_file = connection.dialect.name == "sqlite"
     if in_file:
@@ -114,7 +114,7 @@ def make_tables(connection: sa.Connection) -> None:
         version = _version_of_server(connection)
     tables = set(sa.inspect(connection).get_table_names())
     if version > VERSION:
-        raise UnusableDatabaseError(
+        raise RidesDatabaseError(
             f"its schema version is {version}, but this sales_assets supports only versions up to "
             f"{VERSION}: install a newer sales_assets, or {_ELSEWHERE}"
         )
@@ -123,7 +123,7 @@ def make_tables(connection: sa.Connection) -> None:
     # A new file is empty; otherwise there may be other tables beside ours.
     found = tables if in_file and version == 0 else tables & ours
     if found != expected:
-        raise UnusableDatabaseError(
+        raise RidesDatabaseError(
             f"its tables are not those of sales_assets (schema version {version}): restore it "
             f"from a backup, or {_ELSEWHERE}"
         )
@@ -160,7 +160,7 @@ def upsert(table: sa.Table) -> sa.TextClause:
 def _version_of_server(connection: sa.Connection) -> int:
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     if encoding != "UTF8":
-        raise UnusableDatabaseError(
+        raise RidesDatabaseError(
             f"its encoding is {encoding}, which cannot store all text: create one with "
             "`createdb --encoding=UTF8 --template=template0 rides`, and set RIDES_DB to it"
         )
@@ -169,6 +169,6 @@ def _version_of_server(connection: sa.Connection) -> int:
     versions = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
     if len(versions) == 1 and versions[0].isdecimal():
         return int(versions[0])
-    raise UnusableDatabaseError(
+    raise RidesDatabaseError(
         f"its table alembic_version does not contain a version of the rides: {_ELSEWHERE}"
     )

@@ -58,13 +58,6 @@ def test_an_answer_without_a_ride_is_handed_over_and_not_asked_for_again(
     assert len(api.requests) == 2
 
 
-def test_a_server_that_is_not_there_gives_no_ride(api: ScriptedApi, rides_api: RidesApi) -> None:
-    api.__exit__(None, None, None)
-    [skipped] = rides_api.rides(0, polls=1)
-    assert isinstance(skipped, HttpError)
-    assert "Connection refused" in skipped.reason
-
-
 @pytest.mark.parametrize(
     ("answer", "seconds"),
     [

@@ -1,7 +1,6 @@
 """The rides assets and their checks, materialized with a real server and a real file."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,8 @@ from sales_assets.rides.api import RidesApi
 from sales_assets.rides.assets import NoRidesError, PullConfig, driver_statistics, rides
 from sales_assets.rides.checks import distances_are_plausible, every_ride_has_its_driver
 from sales_assets.rides.database import RidesDatabase
-from sales_assets.rides.errors import RidesDatabaseError
 from sales_assets.sample.api import Answer
-from sales_assets_tests.helpers.rides_file import STATISTICS, by_hand, sql, stored
+from sales_assets_tests.helpers.rides_file import STATISTICS, by_hand, sql
 from sales_assets_tests.helpers.rows import ride_answer
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
@@ -102,31 +100,6 @@ def test_the_columns_of_an_asset_are_those_of_its_table(
     assert all(column.description for column in schema.columns)
     units = {c.name: "of the API" in c.description for c in schema.columns}
     assert all(units[name] for name in units if "distance" in name or "price" in name)
-
-
-def harmed_at_the_third(path: Path, harm: Callable[[Path], object]) -> Callable[[int], bytes]:
-    """Give rides, and harm the file before the third."""
-
-    def answer(number: int) -> bytes:
-        if number == 3:
-            harm(path)
-        return json.dumps(ride_answer(f"r{number}")).encode()
-
-    return answer
-
-
-def test_a_run_stores_its_rides_in_the_file_that_is_there(api: ScriptedApi, path: Path) -> None:
-    api.ride = harmed_at_the_third(path, Path.unlink)
-    told = run(api, path, polls=5)
-    assert stored(path) == {"r3", "r4", "r5"}
-    assert told["rides"]["rides_pulled"] == 5
-    assert by_hand(path) == sql(path, STATISTICS)
-
-
-def test_a_run_whose_file_is_damaged_fails(api: ScriptedApi, path: Path) -> None:
-    api.ride = harmed_at_the_third(path, lambda path: path.write_bytes(b"no database" * 999))
-    with pytest.raises(RidesDatabaseError, match=f"{path} cannot be used .*damaged"):
-        run(api, path, polls=5)
 
 
 def test_a_run_without_any_ride_fails_and_says_why(api: ScriptedApi, path: Path) -> None:

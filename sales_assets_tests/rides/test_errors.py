@@ -54,14 +54,6 @@ def test_what_cannot_be_a_database_is_named(
         store_at(path)
 
 
-def test_a_link_is_followed(tmp_path: Path) -> None:
-    path, target = tmp_path / "rides.db", tmp_path / "target.db"
-    path.symlink_to(target)
-    store_at(path)
-    assert stored(target) == {"r1"}
-    assert path.is_symlink()
-
-
 def test_a_full_disk_is_named_and_keeps_what_was_stored(small_disk: Path) -> None:
     path = small_disk / "rides.db"
     store_at(path)
