@@ -62,7 +62,7 @@ class Paging:
             for page in pages:
                 if page is None or (self.style.any_page and number and not page.count):
                     break
-                if rows < number * size:
+                if size and rows != number * size:
                     raise FeedApiError(
                         f"{self.what}: the pages before page {number + 1} have {rows} rows, not "
                         f"{size} each: set size to the page size that the API uses"

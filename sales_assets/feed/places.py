@@ -88,17 +88,3 @@ def total_of(where: Where, answer: HttpAnswer, page: PulledPage) -> int:
     if type(total) is int and total >= 0:
         return total
     raise WrongShapeError(f"there is no total row count ({where})")
-
-
-def flag_of(where: Where | None, answer: HttpAnswer, page: PulledPage) -> bool | None:
-    """Return whether the page indicates that another one follows; None if no flag is declared.
-
-    Raises:
-        WrongShapeError: The declared flag is missing or invalid.
-    """
-    if where is None:
-        return None
-    flag = where.of(answer, page)
-    if flag in (True, "true", False, "false"):
-        return flag in (True, "true")
-    raise WrongShapeError(f"it does not indicate whether more pages follow ({where})")

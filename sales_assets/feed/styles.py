@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from sales_assets.feed.json_rows import WrongShapeError
 from sales_assets.feed.page import PulledPage, Request
-from sales_assets.feed.places import InBody, InLink, Where, flag_of
+from sales_assets.feed.places import InBody, InLink, Where
 from sales_assets.http.client import HttpAnswer
 
 _NEXT_CURSOR, _NEXT_LINK = InBody("next_cursor"), InLink()
@@ -70,10 +70,12 @@ class PageStyle:
     Attributes:
         any_page: Whether a page can be requested without those before it.
         size: The rows of each page but the last, if requests depend on it.
+        more: Where a page indicates whether another one follows, if it does.
     """
 
     any_page: ClassVar[bool] = False
     size: int = 0
+    more: Where | None = None
 
     def request(self, number: int, offset: int) -> Request:
         """Return the request for a page, counted from 1, after so many rows."""
@@ -85,12 +87,21 @@ class PageStyle:
         Raises:
             WrongShapeError: The response lacks what is declared.
         """
-        return False
+        if self.more is None:
+            return None
+        flag = self.more.of(answer, page)
+        if flag not in (True, "true", False, "false"):
+            raise WrongShapeError(f"it does not indicate whether more pages follow ({self.more})")
+        return flag in (True, "true")
 
 
 @dataclass(frozen=True)
 class OnePage(PageStyle):
     """The whole day is one page."""
+
+    @override
+    def following(self, answer: HttpAnswer, page: PulledPage) -> bool:
+        return False
 
 
 @dataclass(frozen=True)
@@ -111,10 +122,6 @@ class NumberedPages(PageStyle):
     @override
     def request(self, number: int, offset: int) -> Request:
         return Request({self.parameter: str(self.first + number - 1)})
-
-    @override
-    def following(self, answer: HttpAnswer, page: PulledPage) -> bool | None:
-        return flag_of(self.more, answer, page)
 
 
 @dataclass(frozen=True)
@@ -138,16 +145,6 @@ class OffsetPages(PageStyle):
     def request(self, number: int, offset: int) -> Request:
         return Request({self.offset: str(offset), self.limit: str(self.size)})
 
-    @override
-    def following(self, answer: HttpAnswer, page: PulledPage) -> bool | None:
-        goes_on = flag_of(self.more, answer, page)
-        if page.count > self.size or (goes_on and page.count < self.size):
-            raise WrongShapeError(
-                f"the page has {page.count} rows, while {self.limit} is {self.size}: set size to "
-                "the page size that the API uses"
-            )
-        return goes_on
-
 
 @dataclass(frozen=True)
 class CursorPages(PageStyle):
@@ -165,7 +162,7 @@ class CursorPages(PageStyle):
 
     @override
     def following(self, answer: HttpAnswer, page: PulledPage) -> Request | bool:
-        goes_on = flag_of(self.more, answer, page)
+        goes_on = super().following(answer, page)
         cursor = None if goes_on is False else self.cursor.of(answer, page)
         if cursor in (None, "", False):
             if goes_on:

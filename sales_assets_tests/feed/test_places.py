@@ -6,7 +6,7 @@ import pytest
 
 from sales_assets.feed.json_rows import WrongShapeError
 from sales_assets.feed.page import PulledPage
-from sales_assets.feed.places import InBody, InHeader, InLastRow, InLink, Where, flag_of, total_of
+from sales_assets.feed.places import InBody, InHeader, InLastRow, InLink, Where, total_of
 from sales_assets.http.client import HttpAnswer
 from sales_assets_tests.helpers.growth import is_linear
 
@@ -59,14 +59,6 @@ def test_a_total_is_a_number_or_digits() -> None:
     for place in (InBody("meta.bad"), InBody("meta.next"), InBody("nothing")):
         with pytest.raises(WrongShapeError, match="no total row count"):
             total_of(place, answer_with(), PAGE)
-
-
-@pytest.mark.parametrize(("flag", "follows"), [("true", True), ("false", False)])
-def test_a_flag_says_whether_more_pages_follow(flag: str, follows: bool) -> None:
-    assert flag_of(InHeader("X-More"), answer_with(**{"X-More": flag}), PAGE) is follows
-    assert flag_of(None, answer_with(), PAGE) is None
-    with pytest.raises(WrongShapeError, match="does not indicate whether more pages follow"):
-        flag_of(InHeader("X-More"), answer_with(**{"X-More": "7"}), PAGE)
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 
 from sales_assets.feed.api import DailyApi
-from sales_assets.feed.page import Page
+from sales_assets.feed.page import Page, PulledPage
 from sales_assets.feed.paging import FeedApiError
-from sales_assets.feed.places import InBody, InLastRow
+from sales_assets.feed.places import InBody, InHeader, InLastRow
 from sales_assets.feed.styles import (
     CursorPages,
     DayParameter,
     DayRange,
     LinkedPages,
+    NumberedPages,
     OffsetPages,
 )
+from sales_assets.http.client import HttpAnswer
 from sales_assets.sales.api import SalesApi
 from sales_assets.sample.api import Answer
 from sales_assets_tests.helpers.rows import DAY, sale
@@ -197,11 +199,11 @@ def test_a_next_page_that_is_missing_fails(canned: CannedApi) -> None:
         (NextInBody, {"count": 3, "next": "http://[", "results": ROWS}, "is malformed"),
         (NextInBody, {"count": 3, "next": None, "items": ROWS}, "there is no 'results'"),
         (NextInBody, ROWS, "got a list instead of an object with 'results'"),
+        (HasMore, {"data": ROWS}, "does not indicate whether more"),
         (HasMore, {"data": ROWS, "has_more": 2}, "does not indicate whether more"),
         (HasMore, {"data": [sale()], "has_more": True}, "the last row has no 'id'"),
         (HasMore, {"data": [], "has_more": True}, "more pages follow, but no cursor"),
         (NextAfter, {"results": ROWS, "paging": {"next": {"after": {}}}}, "neither a string"),
-        (OffsetAndTotal, {"items": ROWS, "total": 3}, "the page has 3 rows, while limit is 2"),
     ],
 )
 def test_a_response_that_does_not_say_what_was_declared_is_named(
@@ -217,14 +219,19 @@ class Unflagged(SalesApi):
 
 
 @pytest.mark.parametrize(
-    ("rows", "says"), [(2, "page 2 was missing, but page 2 has"), (4, "set size to")]
+    ("rows", "size", "says"),
+    [
+        (2, 1, "page 2 was missing, but page 2 has rows"),
+        (4, 1, "the pages before page 2 have 1 rows, not 2 each: set size to"),
+        (4, 3, "the pages before page 2 have 3 rows, not 2 each: set size to"),
+    ],
 )
 def test_an_api_that_returns_fewer_rows_than_the_limit_loses_none(
-    canned: CannedApi, rows: int, says: str
+    canned: CannedApi, rows: int, size: int, says: str
 ) -> None:
     served = [sale(price=n) for n in range(rows)]
     for offset in range(2 * rows):
-        canned.bodies[f"{DATE}&offset={offset}&limit=2"] = served[offset : offset + 1]
+        canned.bodies[f"{DATE}&offset={offset}&limit=2"] = served[offset : offset + size]
     with pytest.raises(FeedApiError, match=says):
         bodies_of(open_api(Unflagged, canned.url).pages(DAY))
 
@@ -235,3 +242,11 @@ def test_a_day_is_written_as_the_api_wants_it() -> None:
     assert DayRange().parameters(day) == {"from": "2022-08-31", "to": "2022-09-01"}
     inclusive = DayRange(exclusive=False, last_format="%Y-%m-%dT23:59:59Z")
     assert inclusive.parameters(day) == {"from": "2022-08-31", "to": "2022-08-31T23:59:59Z"}
+
+
+@pytest.mark.parametrize(("flag", "follows"), [("true", True), ("false", False)])
+def test_a_flag_in_a_header_says_whether_more_pages_follow(flag: str, follows: bool) -> None:
+    answer = HttpAnswer(200, "OK", {"X-More": flag}, "http://host", b"[]")
+    page = PulledPage(b"[]", ["id"])
+    assert NumberedPages(more=InHeader("X-More")).following(answer, page) is follows
+    assert NumberedPages().following(answer, page) is None
