@@ -59,11 +59,8 @@ def proven(paging: Paging, *, settled: bool) -> Generator[PulledPage, None, dict
 
 
 def require_unknown(paging: Paging) -> None:
-    """Raise DayChangedError if the API now knows the day."""
-    again = paging.fetch_at_once({1: paging.request(1), **paging.beyond(0, 0)})
-    for number, page in again.items():
-        if page is not None:
-            raise paging.changed(f"page {number} was missing but is there now")
+    """Raise DayChangedError if the API now has rows of the day."""
+    _require_same_ends(paging, [], set(), {1: paging.request(1), **paging.beyond(0, 0)})
 
 
 def _require_same_ends(

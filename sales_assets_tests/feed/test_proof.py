@@ -152,7 +152,7 @@ def test_a_day_that_is_unknown_for_a_moment_is_not_stored_as_an_empty_one(
 ) -> None:
     api.days[DAY] = [page(sale())]
     api.fail(status=404, times=1)
-    with pytest.raises(DayChangedError, match="page 1 was missing but is there now"):
+    with pytest.raises(DayChangedError, match="page 1 was missing, but page 1 has rows"):
         bodies_of(open_sales_api(api.url).pages(DAY, allow_empty=True))
 
 
