@@ -1,5 +1,6 @@
 """The command `sales-assets http-jobs`: serves both jobs until a signal arrives."""
 
+import asyncio
 import logging
 import os
 import tempfile
@@ -106,7 +107,8 @@ def http_jobs(
             shown = f"[{host}]" if ":" in host else host
             click.echo(f"{asset}: POST http://{shown}:{listening.getsockname()[1]}/")
         # More threads than accepted requests, so that /health always gets one.
-        server.serve(apps, MAX_ACCEPTED + 4, lambda: runs.close(stop_within))
+        serving = server.serve(apps, MAX_ACCEPTED + 4, lambda: runs.close(stop_within))
+        asyncio.run(serving)
     if not runs.close(0):
         # Python would wait for the thread of a run that hangs.
         _log.error("stopped without responding to a request: its run hangs")

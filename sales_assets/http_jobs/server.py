@@ -49,7 +49,9 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def serve(apps: Mapping[socket.socket, WSGIApp], threads: int, close: Callable[[], object]) -> None:
+async def serve(
+    apps: Mapping[socket.socket, WSGIApp], threads: int, close: Callable[[], object]
+) -> None:
     """Serve until SIGTERM or Ctrl-C; a second signal ends the process at once.
 
     Args:
@@ -61,12 +63,6 @@ def serve(apps: Mapping[socket.socket, WSGIApp], threads: int, close: Callable[[
     # Runs need some, too, however many connections are idle.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    asyncio.run(_serve(apps, threads, close))
-
-
-async def _serve(
-    apps: Mapping[socket.socket, WSGIApp], threads: int, close: Callable[[], object]
-) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_in_a_line)
     signaled, closed = asyncio.Event(), asyncio.Event()

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 # One thread, so that whoever keeps it keeps all others waiting.
 SMALL = """
-import sys, threading
+import asyncio, sys, threading
 from sales_assets.http_jobs import server
 
 server.SECONDS_TO_ARRIVE = float(sys.argv[1])
@@ -38,7 +38,7 @@ def close():
     print("stopping", flush=True)
     sys.stdin.readline()
     released.set()
-server.serve({listening: app}, 1, close)
+asyncio.run(server.serve({listening: app}, 1, close))
 print("ended", flush=True)
 """
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
