@@ -25,7 +25,7 @@ from sales_assets.feed.styles import DayParameter, DayRange, NumberedPages, Page
 from sales_assets.http.client import HttpAnswer, Question
 from sales_assets.http.errors import ApiAuthError, HttpError, TransientHttpError
 from sales_assets.http.resource import HttpApi
-from sales_assets.http.tokens import TokenAuth
+from sales_assets.http.tokens import ParameterToken, TokenAuth
 
 
 class NotSetUpError(FeedApiError, EveryDayFailsError):
@@ -202,3 +202,11 @@ class DailyApi(HttpApi):
                 raise InvalidApiError(f"{cls.__name__}.{name} is {value!r}, not {expected}")
         if cls.rows_at and not all(cls.rows_at.split(".")):
             raise InvalidApiError(f"{cls.__name__}.rows_at is {cls.rows_at!r}: a key is empty")
+        # Except for formats, the strings of these are names of parameters.
+        fields = [*vars(cls.day).items(), *vars(cls.paging).items()]
+        if isinstance(cls.token_style, ParameterToken):
+            fields += vars(cls.token_style).items()
+        names = [value for key, value in fields if isinstance(value, str) and "format" not in key]
+        names += cls.parameters
+        if not all(names) or len({*names}) < len(names):
+            raise InvalidApiError(f"{cls.__name__}: parameters need different names: {names}")

@@ -161,14 +161,16 @@ def _column_of(field: Mapping[str, Any]) -> Column:
             f'has its logicalType next to the type, where Avro ignores it: write "type": {whole}'
         )
     match declared:
-        case ["null", branch] | [branch, "null"]:
+        case ["null" | {"type": "null"}, branch] | [branch, "null" | {"type": "null"}]:
             nullable = True
+        case [branch] if branch != "null":
+            raise InvalidSchemaError(f'has a union of one type: write "type": {_json(branch)}')
         case branch:
             nullable = False
     type_name, check = _type_of(branch, epoch)
     # In Avro, a default has the first type of a union
     # (https://avro.apache.org/docs/1.12.0/specification/#complex-types).
-    null_is_first = nullable and declared[0] == "null"
+    null_is_first = nullable and declared[1] is branch
     if "default" in field and (field["default"] is not None or not null_is_first):
         raise InvalidSchemaError(
             f"has the default {_json(field['default'])}; other readers accept only null, and only "
@@ -181,7 +183,7 @@ def _column_of(field: Mapping[str, Any]) -> Column:
 
 def _type_of(declared: Any, epoch: Any) -> tuple[str, Any]:
     match declared:
-        case {"type": inner, **rest} if not rest:
+        case {"type": str(inner), **rest} if not rest:
             return _type_of(inner, epoch)
         case {"type": "long", "logicalType": str(name), **rest} if name in _DIGITS and not rest:
             return name, _timestamp_type(_DIGITS[name], epoch)

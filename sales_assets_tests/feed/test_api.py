@@ -6,6 +6,8 @@ import pytest
 
 from sales_assets.feed.api import InvalidApiError
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError
+from sales_assets.feed.styles import DayParameter, DayRange, NumberedPages
+from sales_assets.http.tokens import ParameterToken
 from sales_assets.sales.api import SalesApi
 from sales_assets_tests.helpers.passing_faults import PASSING
 from sales_assets_tests.helpers.rows import DAY, page, sale
@@ -119,6 +121,11 @@ def test_a_day_that_is_read_again_has_no_more_time(api: ScriptedApi) -> None:
         ({"rows_at": "data..items"}, "a key is empty"),
         ({"parameters": "limit=100"}, "OddApi.parameters is .*, not Mapping"),
         ({"total": "total"}, "OddApi.total is 'total', not .*InBody"),
+        ({"paging": NumberedPages("date")}, r"different names: \['date', 'date'\]"),
+        ({"parameters": {"page": "1"}}, "different names"),
+        ({"token_style": ParameterToken("page")}, "different names"),
+        ({"day": DayRange("day", "day")}, "different names"),
+        ({"day": DayParameter("")}, "different names"),
     ],
 )
 def test_a_declaration_that_cannot_work_is_refused_by_name(
