@@ -76,7 +76,7 @@ def _require_same_ends(
         page = again[number]
         if page is not None and page.count:
             missing = len(digests) + 1
-            raise paging.changed(f"page {missing} was missing, but page {number} has rows")
+            raise paging.changed(f"page {missing} was missing, but page {number} now has rows")
 
 
 def _require_same_in_full(paging: Paging, digests: Sequence[bytes]) -> None:

@@ -153,8 +153,11 @@ def unpacked(answer: HttpAnswer, body: bytes, most: int) -> HttpAnswer:
         TransientHttpError: The body is damaged or truncated.
         HttpError: It has more than `most` bytes, or its compression is not supported.
     """
-    codings = answer.headers.get("Content-Encoding", "").lower().split(",")
+    # The empty one is unpacked last, to check the size once more.
+    codings = ["", *answer.headers.get("Content-Encoding", "").lower().split(",")]
     for coding in map(str.strip, reversed(codings)):
+        if len(body) > most:
+            raise answer.error(f"the response has more than {most} bytes (max_page_bytes)")
         try:
             match coding if body else "":
                 case "gzip" | "x-gzip":
@@ -170,8 +173,6 @@ def unpacked(answer: HttpAnswer, body: bytes, most: int) -> HttpAnswer:
             raise answer.transient_error(
                 f"the response is damaged or truncated ({coding}: {error})"
             ) from None
-    if len(body) > most:
-        raise answer.error(f"the response has more than {most} bytes (max_page_bytes)")
     return replace(answer, body=body)
 
 

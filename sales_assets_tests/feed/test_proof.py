@@ -152,7 +152,7 @@ def test_a_day_that_is_unknown_for_a_moment_is_not_stored_as_an_empty_one(
 ) -> None:
     api.days[DAY] = [page(sale())]
     api.fail(status=404, times=1)
-    with pytest.raises(DayChangedError, match="page 1 was missing, but page 1 has rows"):
+    with pytest.raises(DayChangedError, match="page 1 was missing, but page 1 now has rows"):
         bodies_of(open_sales_api(api.url).pages(DAY, allow_empty=True))
 
 
@@ -191,7 +191,7 @@ def test_a_page_that_is_missing_is_the_end_of_a_day_in_no_style(
 @BOTH_AGES
 def test_an_empty_page_in_the_middle_does_not_end_a_day(api: ScriptedApi, day: str) -> None:
     api.days[day] = sized_pages([100, 60, 0, 100])
-    with pytest.raises(DayChangedError, match="page 3 was missing, but page 4 has rows"):
+    with pytest.raises(DayChangedError, match="page 3 was missing, but page 4 now has rows"):
         bodies_of(open_sales_api(api.url).pages(day))
 
 
@@ -199,7 +199,7 @@ def test_an_empty_page_in_the_middle_does_not_end_a_day(api: ScriptedApi, day: s
 def test_the_last_page_may_not_be_missing_even_for_a_moment(api: ScriptedApi, day: str) -> None:
     api.days[day] = sized_pages([100, 100, 50])
     api.fail(status=404, page=3, times=1)
-    with pytest.raises(DayChangedError, match="page 3 was missing, but page 3 has rows"):
+    with pytest.raises(DayChangedError, match="page 3 was missing, but page 3 now has rows"):
         bodies_of(open_sales_api(api.url).pages(day))
 
 

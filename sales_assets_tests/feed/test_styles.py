@@ -221,7 +221,7 @@ class Unflagged(SalesApi):
 @pytest.mark.parametrize(
     ("rows", "size", "says"),
     [
-        (2, 1, "page 2 was missing, but page 2 has rows"),
+        (2, 1, "page 2 was missing, but page 2 now has rows"),
         (4, 1, "the pages before page 2 have 1 rows, not 2 each: set size to"),
         (4, 3, "the pages before page 2 have 3 rows, not 2 each: set size to"),
     ],

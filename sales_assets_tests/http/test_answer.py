@@ -52,6 +52,17 @@ def test_what_unpacks_to_too_much_is_refused_and_not_asked_for_again(
     assert type(error.value) is HttpError
 
 
+@pytest.mark.parametrize(
+    ("coding", "packed"), [("gzip", bytes(2001)), ("gzip, gzip", gzip.compress(bytes(10**6)))]
+)
+def test_what_is_too_much_while_it_is_packed_is_not_asked_for_again(
+    coding: str, packed: bytes
+) -> None:
+    with pytest.raises(HttpError, match="more than 2000 bytes") as error:
+        unpacked(answer_of(content_encoding=coding), packed, 2000)
+    assert type(error.value) is HttpError
+
+
 @pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, br"])
 def test_a_compression_that_is_not_known_here_fails_at_once(coding: str) -> None:
     with pytest.raises(HttpError, match=r"compressed with \w+, which was not requested") as error:
