@@ -52,12 +52,9 @@ class SentRow(NamedTuple):
 
 
 def texts_of_rows(page: bytes, path: Sequence[str], around: dict[str, Any]) -> Iterator[str]:
-    """Find the rows in a page, without parsing them.
+    """Find the rows in a page, in the list to which a path of keys leads, without parsing them.
 
-    Args:
-        page: JSON.
-        path: The keys that lead to the list of rows; empty if the page is the list itself.
-        around: Receives the other values of the objects on that path; of a list, only the first.
+    `around` receives the other values of the objects on that path; of a list, only the first.
 
     Raises:
         InvalidPageError: It is not complete JSON, or has no list there.

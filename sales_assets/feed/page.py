@@ -26,13 +26,9 @@ class Page:
         self._path = rows_at.split(".") if rows_at else []
 
     def parts(self, around: dict[str, Any] | None = None) -> Iterator[tuple[int, bytes]]:
-        """Yield the list of rows, a large one in several parts; a byte order mark is skipped.
+        """Yield the list of rows as JSON, after the number of its first row; in parts if large.
 
-        Args:
-            around: Receives the other values in the page; of a list, only the first.
-
-        Returns:
-            The number of the first row of each part, and the part, which is a JSON list.
+        `around` receives the other values in the page; of a list, only the first.
 
         Raises:
             InvalidPageError: The body is not complete JSON, or has no list there.
