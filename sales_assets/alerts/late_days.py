@@ -72,12 +72,12 @@ def late_day_alerts(
         except ValidationError:
             cursor, note = _Cursor(), "the cursor could not be read and was reset; "
         latest = latest_due(moment)
-        settled = cursor.settled
-        if settled is None and context.last_sensor_start_time:
-            # No tick has succeeded since the sensor was turned on.
-            turned_on = context.last_sensor_start_time
-            settled = latest_due(datetime.datetime.fromtimestamp(turned_on, datetime.timezone.utc))
-        first = max(min(settled or latest, latest) - _DAY * (_DAYS - 1), first_day)
+        # Without a cursor, no tick has succeeded since the sensor was turned on.
+        turned_on = context.last_sensor_start_time or moment.timestamp()
+        settled = cursor.settled or latest_due(
+            datetime.datetime.fromtimestamp(turned_on, datetime.timezone.utc)
+        )
+        first = max(min(settled, latest) - _DAY * (_DAYS - 1), first_day)
         days = [first + _DAY * n for n in range((latest - first).days + 1)]
         stored = {*stored_days(context.instance, asset_key, cursor.reported.union(map(str, days)))}
         late = [day for day in days if str(day) not in stored | cursor.reported][:_MOST_LINES]

@@ -65,10 +65,7 @@ class RidesStore:
         self._opened = None
 
     def store(self, answer: RideAnswer) -> bool:
-        """Write a ride with its driver and its user, replacing what was known of them, or nothing.
-
-        Returns:
-            Whether the ride is new.
+        """Write a ride with its driver and its user, or nothing; return whether the ride is new.
 
         Raises:
             UnstorableRideError: The database cannot store these values.

@@ -78,11 +78,7 @@ _KINDS = {
 
 @contextmanager
 def explained(address: str) -> Iterator[None]:
-    """Turn errors of drivers and the disk into ours, and name the database in each.
-
-    Args:
-        address: What names the database, without a password.
-    """
+    """Turn errors of drivers and the disk into ours; each names the database by its address."""
     try:
         yield
     except RidesDatabaseError as error:

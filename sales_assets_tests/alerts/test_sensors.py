@@ -244,7 +244,6 @@ def test_the_address_is_in_no_error_and_no_log(
     "url",
     [
         "hooks.example.com/services/secret",
-        "ftp://hooks.example.com/services/secret",
         "https://user:secret@hooks.example.com/",
         "https://hooks.example.com/services/secret\n",
     ],

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from sales_assets.alerts.webhook import AlertError, Webhook
-from sales_assets_tests.helpers.raw_server import RawServer, drip, read_request
+from sales_assets_tests.helpers.raw_server import RawServer, always, answer, drip, read_request
 
 PATH = "/not-for-anybody"
 
@@ -33,11 +33,7 @@ def test_a_webhook_that_drips_is_given_up_in_time() -> None:
 def test_an_alert_that_was_taken_is_not_posted_again_whatever_comes_with_the_status(
     rest: bytes,
 ) -> None:
-    def speak(connection: socket.socket) -> None:
-        read_request(connection)
-        connection.sendall(b"HTTP/1.1 200 OK\r\n" + rest)
-
-    with RawServer(speak) as server:
+    with RawServer(always(b"HTTP/1.1 200 OK\r\n" + rest)) as server:
         Webhook(f"{server.url}{PATH}").post("text", "something failed")
     assert server.connections == 1
 
@@ -48,11 +44,8 @@ def test_a_webhook_that_sends_its_address_back_is_not_shown(
 ) -> None:
     caplog.set_level("DEBUG")
 
-    def speak(connection: socket.socket) -> None:
-        read_request(connection)
-        connection.sendall(f"HTTP/1.1 400 {spelling}\r\nContent-Length: 0\r\n\r\n".encode())
-
-    with RawServer(speak) as server, pytest.raises(AlertError, match=r"HTTP 400 \*") as raised:
+    refusal = always(answer(b"", status=f"400 {spelling}"))
+    with RawServer(refusal) as server, pytest.raises(AlertError, match=r"HTTP 400 \*") as raised:
         Webhook(f"{server.url}{PATH}").post("text", "something failed")
     shown = str(raised.getrepr(chain=True)) + repr(Webhook(f"{server.url}{PATH}")) + caplog.text
     assert "for-anybody" not in shown.lower()
