@@ -27,7 +27,6 @@ from sales_assets_tests.helpers.webhook_server import WebhookServer
 
 pytestmark = pytest.mark.browser
 
-GROUPS = {"sales": ["raw_sales", "stg_sales"], "rides": ["rides", "driver_statistics"]}
 CHECKS = {
     "raw_sales": ["is_as_recorded", "pages_are_full"],
     "stg_sales": [
@@ -194,13 +193,6 @@ def row(page: Page, name: str) -> Locator:
 def test_a_backfill_is_launched_by_clicking(page: Page, backfill: str, days: list[str]) -> None:
     page.goto(backfill)
     expect(page.get_by_text(f"{days[-BACKFILLED]}...{days[-1]}")).to_be_visible()
-
-
-@pytest.mark.parametrize("group", GROUPS)
-def test_a_group_shows_all_of_its_assets(page: Page, group: str) -> None:
-    page.goto(f"/locations/sales_assets.definitions/asset-groups/{group}")
-    for asset in GROUPS[group]:
-        expect(page.locator("svg").get_by_text(asset, exact=True)).to_be_visible()
 
 
 def test_a_day_is_materialized_by_clicking(page: Page, days: list[str], stored: list[str]) -> None:

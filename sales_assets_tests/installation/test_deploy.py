@@ -1,10 +1,8 @@
 """What an installation is made from: the image, the compose file, Heroku's, the Helm values."""
 
 import json
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,7 @@ import yaml
 from sales_assets.settings import Settings
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.programs import Program, free_port
-from sales_assets_tests.helpers.rows import DAY
-from sales_assets_tests.helpers.topology import Topology, compose_config, running_topology, word
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.topology import compose_config, running_topology, word
 
 SECRETS = {"AUTH_TOKEN", "POSTGRES_PASSWORD", "SALES_HTTP_TOKEN", "AWS_SECRET_ACCESS_KEY"}
 
@@ -180,12 +176,6 @@ def test_whatever_uses_postgres_has_its_events_by_the_batch() -> None:
     assert all(f"{name}=" in command for command in (run["web"], *run["worker"]["command"]))
 
 
-def test_heroku_builds_the_dockerfile_and_runs_what_it_built() -> None:
-    heroku = load("heroku.yml")
-    assert heroku["build"]["docker"] == {"web": "Dockerfile"}
-    assert heroku["release"]["image"] == heroku["run"]["worker"]["image"] == "web"
-
-
 def test_a_new_container_of_the_http_jobs_has_the_host_name_of_the_last_one() -> None:
     # By which it finds the runs that were left.
     assert SERVICES["http-jobs"]["hostname"]
@@ -207,50 +197,6 @@ def test_docker_compose_names_a_secret_that_is_not_set(capfd: pytest.CaptureFixt
 def test_the_linter_has_nothing_to_say_about_the_dockerfile() -> None:
     hadolint = Path(sys.executable).parent / "hadolint"
     subprocess.run([hadolint, PROJECT / "Dockerfile"], check=True, timeout=60)  # noqa: S603
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
-    """All services, the sample API included, on a storage on the volume."""
-    with running_topology(tmp_path_factory.mktemp("installed")) as topology:
-        topology.up("webserver", "daemon", "http-jobs", "pull-rides", "sample-api")
-        yield topology
-
-
-@pytest.mark.topology
-@pytest.mark.parametrize("name", ["webserver", "daemon", "http-jobs", "sample-api"])
-def test_a_service_becomes_healthy(installed: Topology, name: str) -> None:
-    installed.wait_healthy(name)
-
-
-@pytest.mark.topology
-def test_a_run_stores_its_day_on_the_volume(installed: Topology) -> None:
-    for name in ("webserver", "daemon", "sample-api"):
-        installed.wait_healthy(name)
-    [run] = installed.ui.ended(runIds=[installed.ui.launch("sales", partition=DAY)])
-    assert run["status"] == "SUCCESS", installed.log("code-location")
-    assert (installed.directory / f"storage/stg/sales/{DAY}/sales_{DAY}.avro").is_file()
-    assert list((installed.directory / "compute_logs").rglob("*.err"))
-
-
-@pytest.mark.topology
-def test_the_ride_puller_keeps_its_database_on_the_volume(installed: Topology) -> None:
-    database = installed.directory / "rides/rides.db"
-
-    def pulled() -> bool:
-        if not database.exists():
-            return False
-        with sqlite3.connect(database) as connection:
-            return bool(connection.execute("SELECT count(*) FROM rides").fetchone()[0])
-
-    wait_for("a ride", pulled)
-
-
-@pytest.mark.topology
-def test_no_service_prints_a_secret(installed: Topology) -> None:
-    for name in installed.processes:
-        log = installed.log(name)
-        assert not [secret for secret in installed.secrets.values() if secret in log], name
 
 
 @pytest.mark.topology

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from sales_assets_tests.helpers.days import days_from
+from sales_assets_tests.helpers.rides_file import sql
 from sales_assets_tests.helpers.s3_server import BUCKET, running_s3
 from sales_assets_tests.helpers.topology import Topology, running_topology
 from sales_assets_tests.helpers.waiting import wait_for
@@ -17,6 +18,8 @@ from sales_assets_tests.helpers.waiting import wait_for
 pytestmark = pytest.mark.topology
 
 BASE = f"{BUCKET}/topology"
+CHECKED = ("sample-api", "webserver", "daemon", "http-jobs")
+"""The services with a health check."""
 CALM = days_from("2023-01-01")
 STORMY = days_from("2023-03-01")
 DARK, AWAY = days_from("2023-06-01"), days_from("2023-08-01")
@@ -45,9 +48,9 @@ def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
     ):
         running.up("migrate")
         running.start("sample-api", "--faults", str(directory / "faults.json"))
-        running.up("webserver")
-        running.wait_healthy("sample-api")
-        running.wait_healthy("webserver")
+        running.up("webserver", "daemon", "http-jobs", "pull-rides")
+        for name in CHECKED:
+            running.wait_healthy(name)
         yield running
 
 
@@ -163,3 +166,18 @@ def test_backfills_survive_a_code_location_that_is_killed_with_its_runs(
         assert stored(topology, days) == set(days)
     statuses = {run["status"] for run in topology.ui.runs_of(under_way)}
     assert statuses == {"SUCCESS", "FAILURE"}
+
+
+def test_the_ride_puller_keeps_its_database_on_the_volume(topology: Topology) -> None:
+    database = topology.directory / "rides/rides.db"
+    assert sql(database, "SELECT count(*) > 0 FROM rides") == [(1,)]
+
+
+def test_what_runs_print_is_on_the_volume(topology: Topology) -> None:
+    assert list((topology.directory / "compute_logs").rglob("*.err"))
+
+
+def test_no_service_prints_a_secret(topology: Topology) -> None:
+    for name in topology.processes:
+        log = topology.log(name)
+        assert not [secret for secret in topology.secrets.values() if secret in log], name

@@ -1,8 +1,7 @@
 """The whole graph on an object store: a real S3 server (moto) on loopback."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 import requests
 from upath import UPath
 
-from sales_assets.feed.stream import TornDayError
 from sales_assets.sales.assets import SALES_DAYS
 from sales_assets.storage import replace
 from sales_assets.storage.day_directories import Layer
@@ -124,25 +122,17 @@ def test_a_directory_is_listed_in_one_request_even_if_nothing_is_there(
     assert asked == ["GET"]
 
 
-def test_a_reading_lists_what_is_there_and_sizes_it_without_requests(base: UPath) -> None:
+def test_a_reading_takes_three_requests_beside_those_of_the_content(base: UPath) -> None:
     publish(base, {"1": b"a", "2": b"bc"})
     directory = base / DAY_DIR
-    with directories_of(base).reading(directory), requests_of(base) as asked:
+    with requests_of(base) as asked, directories_of(base).reading(directory):
         files = entries(directory)
         assert [path.stat().st_size for path in files] == [1, 2]
         assert (directory / "2").exists()
         assert not (directory / "3").exists()
         with open_file(files[1]) as file:
             assert file.read() == b"bc"
-    # That of the content.
-    assert asked == ["GET"]
-
-
-def test_a_reading_takes_three_requests_beside_those_of_the_content(base: UPath) -> None:
-    publish(base, {"1": b"a"})
-    with requests_of(base) as asked, directories_of(base).reading(base / DAY_DIR):
-        pass
-    assert asked == ["GET"] * 3
+    assert asked == ["GET"] * 4
 
 
 def test_a_replacement_takes_five_requests_beside_those_of_the_content(base: UPath) -> None:
@@ -182,12 +172,6 @@ def test_after_a_reading_nothing_of_it_is_believed(server: str, base: UPath) -> 
     assert [path.name for path in entries(directory)] == ["1", "2"]
 
 
-def test_what_the_new_day_does_not_have_is_deleted(base: UPath) -> None:
-    publish(base, {"1": b"old", "2": b"old"})
-    publish(base, {"1": b"new"})
-    assert objects(base) == in_place({"1": b"new"})
-
-
 @pytest.mark.parametrize("line", [5, 8, 10, 13])
 def test_a_crash_in_between_is_noticed_by_readers_and_mended_by_the_next_run(
     base: UPath, line: int
@@ -211,22 +195,6 @@ def test_a_day_replaced_while_it_is_read_fails_the_reader(base: UPath) -> None:
     publish(base, {"1": b"old"})
     with pytest.raises(ReplacedError), directories_of(base).reading(base / DAY_DIR):
         publish(base, {"1": b"new"})
-
-
-def test_two_runs_that_write_a_day_at_once_leave_it_whole_or_readers_notice(base: UPath) -> None:
-    days = [{"1": b"a", "2": b"a"}, {"1": b"b", "3": b"b"}]
-
-    def write(files: dict[str, bytes]) -> None:
-        for _ in range(10):
-            with suppress(TornDayError):
-                publish(base, files)
-
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(write, days))
-    with suppress(ReplacedError):
-        assert read(base) in days
-    publish(base, days[0])
-    assert read(base) == days[0]
 
 
 def test_empty_objects_that_a_console_makes_for_folders_count_as_nothing(
