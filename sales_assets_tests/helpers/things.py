@@ -35,7 +35,6 @@ class Things:
     """An asset of pages and one that reads them, below one root and recorded by one instance."""
 
     def __init__(self, base_dir: object, instance: dg.DagsterInstance) -> None:
-        """Nothing is stored yet."""
         self.instance = instance
         self.manager = PartitionDirectoryIOManager(str(base_dir), JsonPages())
 
@@ -48,11 +47,7 @@ class Things:
     ) -> dict[str, list[bytes]]:
         """Store pages with one asset and read them with the next; give what the second one got.
 
-        Args:
-            pages: The pages of each day.
-            side_by_side: How many days at a time.
-            span: The first and the last day of the run, unless they are those of the pages.
-            tags: More tags of the run.
+        `span` has the first and the last day of the run, unless they are those of the pages.
         """
         seen: dict[str, list[bytes]] = {}
         with knowingly():

@@ -16,7 +16,6 @@ from pathlib import Path
 from secrets import choice
 from typing import Any
 
-import sqlalchemy
 import yaml
 from upath import UPath
 
@@ -138,11 +137,6 @@ class Topology:
     def database(self) -> str:
         """The address of the database."""
         return self._environment("daemon")["DAGSTER_POSTGRES_URL"]
-
-    def sql(self, text: str, **values: Any) -> list[Any]:
-        """Ask the database."""
-        with sqlalchemy.create_engine(self.database).connect() as connection:
-            return list(connection.execute(sqlalchemy.text(text), values))
 
     def objects(self) -> set[str]:
         """Name what lies below `BASE_DIR`, with its bucket."""

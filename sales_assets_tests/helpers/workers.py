@@ -47,6 +47,7 @@ class Redis:
         port = free_port()
         self._command = [*_redis_command(directory), "--port", str(port)]
         self.url = f"redis://127.0.0.1:{port}/0"
+        self._client = redis.Redis.from_url(self.url)
         self.start()
 
     def start(self, *, slow_disk: bool = False) -> None:
@@ -57,16 +58,15 @@ class Redis:
 
     def waiting(self) -> int:
         """Count the runs that wait in the queues."""
-        client = redis.Redis.from_url(self.url)
-        return sum(int(client.llen(queue)) for queue in (RUNS, BACKFILLS))
+        return sum(int(self._client.llen(queue)) for queue in (RUNS, BACKFILLS))
 
     def flush(self) -> None:
         """Lose everything."""
-        redis.Redis.from_url(self.url).flushall()
+        self._client.flushall()
 
     def push(self, message: bytes) -> None:
         """Put what is not a message where messages wait."""
-        redis.Redis.from_url(self.url).lpush(RUNS, message)
+        self._client.lpush(RUNS, message)
 
     def kill(self) -> None:
         """Kill it, unless it is gone."""
@@ -76,7 +76,7 @@ class Redis:
 
     def _answers(self) -> bool:
         with suppress(redis.RedisError):  # It is not there, or still reads what it had.
-            return bool(redis.Redis.from_url(self.url).ping())
+            return bool(self._client.ping())
         return False
 
 
@@ -104,9 +104,8 @@ class Workers:
     """An instance whose runs go to workers."""
 
     def __init__(self, home: Path, server: Redis) -> None:
-        launcher = yaml.safe_load((PROJECT / "deploy/dagster.workers.yaml").read_text())[
-            "run_launcher"
-        ]
+        deployed = yaml.safe_load((PROJECT / "deploy/dagster.workers.yaml").read_text())
+        launcher = deployed["run_launcher"]
         launcher["config"] |= {"broker": server.url, "include": []}
         settings = {
             "run_launcher": launcher,

@@ -70,9 +70,10 @@ def stored(topology: Topology, days: list[str]) -> set[str]:
 
 def recorded(topology: Topology, days: list[str]) -> Counter[tuple[str, str]]:
     """Count the materializations in the database, by asset and day."""
-    rows = topology.sql(
+    rows = sql(
+        topology.database,
         "SELECT asset_key, partition FROM event_logs"
-        " WHERE dagster_event_type = 'ASSET_MATERIALIZATION'"
+        " WHERE dagster_event_type = 'ASSET_MATERIALIZATION'",
     )
     return Counter((json.loads(key)[0], day) for key, day in rows if day in days)
 
@@ -103,13 +104,10 @@ def storm(topology: Topology) -> Storm:
     backfill = topology.backfill(STORMY)
 
     def workers() -> dict[str, int]:
-        ids = [run["runId"] for run in topology.ui.runs_of(backfill)]
-        rows = topology.sql(
-            "SELECT run_id, event FROM event_logs"
-            " WHERE dagster_event_type = 'STEP_START' AND run_id = ANY(:ids)",
-            ids=ids,
-        )
-        return {run: json.loads(event)["dagster_event"]["pid"] for run, event in rows}
+        ids = {run["runId"] for run in topology.ui.runs_of(backfill)}
+        query = "SELECT run_id, event FROM event_logs WHERE dagster_event_type = 'STEP_START'"
+        events = {run: json.loads(event) for run, event in sql(topology.database, query)}
+        return {run: events[run]["dagster_event"]["pid"] for run in ids & events.keys()}
 
     wait_for("two runs", lambda: len(workers()) == 2, 90)
     scheduled = topology.ui.launch("sales", partition=SCHEDULED)

@@ -1,5 +1,6 @@
 """The whole graph on an object store: a real S3 server (moto) on loopback."""
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -46,10 +47,9 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture
-def base(request: pytest.FixtureRequest) -> UPath:
+def base() -> UPath:
     """An empty prefix in a bucket."""
-    # Brackets would be a pattern.
-    path = UPath(f"s3://{BUCKET}/{request.node.name.replace('[', '-').rstrip(']')}")
+    path = UPath(f"s3://{BUCKET}/{uuid.uuid4()}")
     path.fs.invalidate_cache()
     return path
 
