@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -89,6 +90,7 @@ def killed_at(
         return trace
 
     def traced() -> None:
+        threading.settrace(trace)
         sys.settrace(trace)
         action()
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -20,6 +21,7 @@ from sales_assets.storage.replace import PublishError, local
 from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Verification
 from sales_assets_tests.helpers.children import fork, in_child, killed_at
+from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.materialize import materialize, sales_layers
 from sales_assets_tests.helpers.programs import Program
@@ -57,6 +59,17 @@ def part(files: dict[str, bytes], name: str) -> dict[str, bytes]:
     return {path: content for path, content in files.items() if path.startswith(name)}
 
 
+def killed(base: Path, run: Callable[[], None], files: set[str], steps: range) -> Iterator[int]:
+    """Kill a run at many steps of these files, each time on the same storage; give each step."""
+    saved = shutil.copytree(base, base.with_name("saved"))
+    for step in steps:
+        if not killed_at(step, run, files):
+            return
+        yield step
+        shutil.rmtree(base)
+        shutil.copytree(saved, base)
+
+
 @pytest.mark.parametrize(
     "stride",
     [199, pytest.param(47, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.soak)],
@@ -65,18 +78,17 @@ def test_kill_9_at_many_steps_leaves_each_day_old_or_new(
     api: ScriptedApi, base: Path, states: States, stride: int
 ) -> None:
     old, new = states
-    saved = shutil.copytree(base, base.with_name("saved"))
-    for step in range(min(5, stride), 10_000, stride):
-        if not killed_at(step, lambda: materialize(base, api.url), TRACED):
-            break
+
+    def run() -> None:
+        materialize(base, api.url)
+
+    for step in killed(base, run, TRACED, range(min(5, stride), 10_000, stride)):
         left = tree(base)
         for name in ("raw", "stg"):
             assert part(left, name) in (part(old, name), part(new, name)), (step, name)
-        assert in_child(lambda: materialize(base, api.url)) == 0, step
+        assert in_child(run) == 0, step
         assert tree(base) == new, step
         assert not any((base / WORK).iterdir()), step
-        shutil.rmtree(base)
-        shutil.copytree(saved, base)
     assert step > 200
 
 
@@ -88,27 +100,25 @@ def test_a_range_killed_at_random_leaves_each_day_old_or_new_and_the_next_run_is
     api: ScriptedApi, base: Path, tmp_path: Path, new_home: Path, kills: int
 ) -> None:
     home, draw = shutil.copytree(new_home, tmp_path / "home"), random.Random(kills)  # noqa: S311
-    days = [f"2022-08-{day:02}" for day in range(9, 15)]
-    whole: dict[str, dict[str, bytes]] = {}
+    days = days_from(DAY, 6)
+    whole: dict[int, dict[str, bytes]] = {}
 
-    def serve(version: str) -> None:
-        pages = 2 + len(version)
+    def serve(pages: int) -> None:
         for day in days:
-            rows = (sale(client=version, purchase_date=day, price=n) for n in range(pages))
-            api.days[day] = list(map(page, rows))
+            api.days[day] = [page(sale(purchase_date=day, price=pages + n)) for n in range(pages)]
 
     def run() -> None:
         with dg.DagsterInstance.from_config(str(home)) as instance:
             materialize(base, api.url, days[0], days[-1], instance=instance)
 
-    for version in ("a", "b" * 3):
+    for version in (3, 5):
         serve(version)
         started = time.monotonic()
         assert in_child(run) == 0
         whole[version] = tree(base)
     length = time.monotonic() - started
     for kill in range(kills):
-        version = ("a", "b" * 3)[kill % 2]
+        version = (3, 5)[kill % 2]
         serve(version)
         child = fork(run)
         time.sleep(draw.uniform(0.2, 1.1) * length)
@@ -140,17 +150,12 @@ def test_kill_9_never_leaves_a_row_in_neither_the_day_nor_its_quarantine(
     raw.write_bytes(bad if bad_before else good)
     run()
     raw.write_bytes(good if bad_before else bad)
-    saved = shutil.copytree(base, base.with_name("saved"))
-    for step in range(1, 10_000, 3):
-        if not killed_at(step, run, {local.__file__}):
-            break
+    for step in killed(base, run, {local.__file__}, range(1, 10_000, 3)):
         [avro] = base.glob("stg/**/*.avro")
         with avro.open("rb") as file:
             rows = len(list(fastavro.reader(file)))
         aside = sum(path.read_bytes().count(b"\n") for path in base.glob("quarantine/**/*.jsonl"))
         assert rows + aside >= 2, step
-        shutil.rmtree(base)
-        shutil.copytree(saved, base)
     assert step > 20
     assert bool([*base.glob("quarantine/**/*.jsonl")]) != bad_before
 
