@@ -212,7 +212,7 @@ def _execute(order: _Order) -> Answer:
 
 def _fail(instance: dg.DagsterInstance, run_id: str, why: str) -> None:
     """Mark a run as failed, unless it has ended by itself."""
+    _log.error("run %s: %s", run_id, why)
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
-        _log.error("run %s: %s", run_id, why)
         instance.report_run_failed(run, why)
