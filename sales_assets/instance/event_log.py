@@ -124,11 +124,12 @@ class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEven
 
     def store_asset_check_event(self, event: EventLogEntry, event_id: int | None) -> None:
         """Store what a check plans or has found; the findings of a batch, together at its end."""
-        kind = event.dagster_event_type
-        if self._batch and kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION and event_id:
-            self._evaluations.append((event, event_id))
-        else:
-            super().store_asset_check_event(event, event_id)
+        is_found = event.dagster_event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        with self._lock:
+            if self._batch and is_found and event_id:
+                self._evaluations.append((event, event_id))
+            else:
+                super().store_asset_check_event(event, event_id)
 
     @contextlib.contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:

@@ -17,11 +17,7 @@ from sales_assets.storage.replace.work import locked
 
 _EXPECTED = (
     "the path of a SQLite file without a scheme (./a:b for a name with a colon), or an address of "
-    "the form postgresql://user:password@host/database"
-)
-_MALFORMED = (
-    "RIDES_DB must have the form postgresql://user:password@host/database, with the password "
-    "there and nowhere else; write a `@` in the password as %40"
+    "the form postgresql://user:password@host/database, with a password there alone (a `@` as %40)"
 )
 # Parameters of libpq that hold a password, or a whole address.
 _SECRET = re.compile("pass(word|wd)|dsn|secret|token", re.IGNORECASE)
@@ -101,9 +97,9 @@ def place_of(address: str, busy_timeout: float) -> Place:
             return _file(str(scheme), busy_timeout)
         if scheme.partition("+")[0] not in ("postgres", "postgresql"):
             raise InvalidAddressError("RIDES_DB", None, _EXPECTED)
+        return _server(address, max(1, round(busy_timeout)))
     except InvalidAddressError as error:
         raise RidesDatabaseError(str(error)) from None
-    return _server(address, max(1, round(busy_timeout)))
 
 
 def _file(path: str, busy_timeout: float) -> SqliteFile:
@@ -135,12 +131,12 @@ def _server(address: str, timeout: int) -> Place:
         }
         engine = sa.create_engine(url, pool_pre_ping=True, connect_args=options)
     except (sa.exc.ArgumentError, ValueError):
-        raise RidesDatabaseError(_MALFORMED) from None
+        raise InvalidAddressError("RIDES_DB", None, _EXPECTED) from None
     except ModuleNotFoundError as error:
         raise RidesDatabaseError(
             f"RIDES_DB is a Postgres server, which requires the extra `deploy` ({error})"
         ) from error
     if "@" in f"{url.host}{url.database}" or any(map(_SECRET.search, url.query)):
-        raise RidesDatabaseError(_MALFORMED)
+        raise InvalidAddressError("RIDES_DB", None, _EXPECTED)
     shown = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
     return Place(shown, engine, ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED",))
