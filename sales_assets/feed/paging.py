@@ -60,13 +60,14 @@ class Paging:
         size = self.style.size
         with closing(self._by_number() if self.style.any_page else self._in_turn()) as pages:
             for page in pages:
-                if page is None or (self.style.any_page and number and not page.count):
-                    break
-                if size and rows != number * size:
+                goes_on = following or (page is not None and page.count)
+                if size and goes_on and rows != number * size:
                     raise FeedApiError(
                         f"{self.what}: the pages before page {number + 1} have {rows} rows, not "
                         f"{size} each: set size to the page size that the API uses"
                     )
+                if page is None or (self.style.any_page and number and not page.count):
+                    break
                 if number == self.max_pages:
                     raise FeedApiError(f"{self.what}: no end after {number} pages (max_pages)")
                 number += 1

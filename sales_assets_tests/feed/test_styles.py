@@ -92,6 +92,13 @@ class OffsetAndTotal(SalesApi):
     total = InBody("total")
 
 
+class OffsetAndFlag(SalesApi):
+    """A larger offset for each page that has more after it."""
+
+    paging = OffsetPages(size=2, more=InBody("more"))
+    rows_at = "items"
+
+
 class NextInBody(SalesApi):
     """The whole address of the next page in the body."""
 
@@ -204,6 +211,7 @@ def test_a_next_page_that_is_missing_fails(canned: CannedApi) -> None:
         (HasMore, {"data": [sale()], "has_more": True}, "the last row has no 'id'"),
         (HasMore, {"data": [], "has_more": True}, "more pages follow, but no cursor"),
         (NextAfter, {"results": ROWS, "paging": {"next": {"after": {}}}}, "neither a string"),
+        (OffsetAndFlag, {"items": ROWS[:1], "more": True}, "have 1 rows, not 2 each: set size"),
     ],
 )
 def test_a_response_that_does_not_say_what_was_declared_is_named(
