@@ -9,10 +9,9 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from sales_assets.feed.page import PulledPage, Request
-from sales_assets.feed.read_ahead import in_order, side_by_side
 from sales_assets.feed.stream import StaleDayError
 from sales_assets.feed.styles import PageStyle
-from sales_assets.http.client import Question
+from sales_assets.http.client import Question, in_order, side_by_side
 from sales_assets.http.errors import ApiError
 
 Fetch = Callable[[int, Request], Question[PulledPage | None]]

@@ -8,7 +8,8 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
@@ -21,7 +22,7 @@ from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.pace import Call, GivenUpError, Pace
 from sales_assets.http.transport import Limits, Transport
 
-__all__ = ["HttpAnswer", "HttpClient", "Limits", "Question"]
+__all__ = ["HttpAnswer", "HttpClient", "Limits", "Question", "in_order", "side_by_side"]
 
 T = TypeVar("T")
 
@@ -171,3 +172,45 @@ class Question(Generic[T]):
             self._was_refused = True
             raise answer.transient_error()
         return answer
+
+
+def in_order(
+    question: Callable[[int], Question[T]], goes_on: Callable[[T], bool]
+) -> Generator[T, None, None]:
+    """Yield the results of `question(1)`, `question(2)` and so on, without end.
+
+    After n results, up to n - 1 more are requested ahead, as the client allows: most sequences are
+    short, and requests past their end are wasted. After one with which the sequence hardly
+    `goes_on`, only the next is requested.
+    """
+    ahead: deque[Question[T]] = deque()
+    taken = 0
+    likely = True
+    try:
+        while True:
+            if not ahead:
+                ahead.append(question(taken + 1))
+            ahead[0].begin()
+            while likely and len(ahead) < taken - 1:
+                following = question(taken + len(ahead) + 1)
+                if not following.begin_ahead():
+                    break
+                ahead.append(following)
+            result = ahead.popleft().result()
+            taken += 1
+            likely = goes_on(result)
+            yield result
+    finally:
+        for unwanted in ahead:
+            unwanted.drop()
+
+
+def side_by_side(questions: Mapping[int, Question[T]]) -> dict[int, T]:
+    """Return the results of concurrent requests; raise the error of the first that fails."""
+    try:
+        for question in questions.values():
+            question.begin()
+        return {number: question.result() for number, question in questions.items()}
+    finally:
+        for question in questions.values():
+            question.drop()

@@ -7,8 +7,7 @@ from itertools import islice
 
 import pytest
 
-from sales_assets.feed.read_ahead import in_order, side_by_side
-from sales_assets.http.client import Question
+from sales_assets.http.client import Question, in_order, side_by_side
 from sales_assets_tests.helpers.http_client import client_of
 from sales_assets_tests.helpers.raw_server import RawServer, answer, read_request
 
