@@ -1,25 +1,113 @@
 """The row contract: the rows of a day, judged one by one; nothing is ever coerced.
 
-A page is parsed straight from its bytes; only a page with a problem is read row by row. A
-`RowSchema` declares a valid row. How rows are stored does not belong here.
+A `RowSchema` declares a valid row. How rows are stored does not belong here.
 """
 
 import datetime
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+import dagster as dg
 from pydantic import ValidationError
 
 from sales_assets.feed.json_rows import InvalidPageError, Repeated, rows_of_page
-from sales_assets.feed.judgement import InvalidValue, Judgement
 from sales_assets.feed.page import Page
+from sales_assets.feed.remedy import config_json
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import UpstreamDayError
+from sales_assets.http.secrets import redacted, shown
+
+_SHOWN_VALUES = 10
+_NAMED_FIELDS = 20
 
 
-class DamagedPageError(UpstreamDayError):
-    """A stored page is no longer a list of rows, as it was when it was pulled."""
+class InvalidRowsError(dg.Failure):
+    """A day has more invalid rows than the run allows."""
+
+
+class InvalidValue(NamedTuple):
+    """A value that breaks the contract, as ASCII JSON; None if the field is missing."""
+
+    field: str
+    value: str | None
+    reason: str
+
+
+class Judgement:
+    """The invalid rows and unknown fields of a day; filled while the day is read.
+
+    Attributes:
+        page: The number of the page that is read, from 1.
+        rejects: The invalid rows, as they go into quarantine; at most `max_rejected_rows`.
+    """
+
+    def __init__(self, asset: str, max_rejected_rows: int = 0) -> None:
+        self._asset = asset
+        self.page = 0
+        self.rejects: list[dict[str, Any]] = []
+        self._unknown: dict[str, tuple[str, int]] = {}
+        self._limit = max_rejected_rows
+        self._invalid_rows = 0
+        self._invalid_values = 0
+        self._shown: list[str] = []
+
+    @property
+    def unknown_fields(self) -> dict[str, dict[str, Any]]:
+        """First position and row count of each of the first 20 fields outside the contract.
+
+        Names are escaped as JSON, since invalid Unicode could not be shown or stored.
+        """
+        return {
+            shown(json.dumps(name)[1:-1]): {"first": first, "rows": rows}
+            for name, (first, rows) in self._unknown.items()
+        }
+
+    def reject(self, row: int, sent: str, invalid: list[InvalidValue]) -> None:
+        """Reject a row of the page, given its number and the text that was sent."""
+        self._invalid_rows += 1
+        self._invalid_values += len(invalid)
+        for field, value, reason in invalid[: _SHOWN_VALUES - len(self._shown)]:
+            place = f"page {self.page}, row {row}, {shown(field)}"
+            self._shown.append(f"  {place}{f' = {shown(value)}' if value else ''}: {reason}")
+        if self._invalid_rows <= self._limit:
+            # Bytes that are not UTF-8 are shown as \xNN; raw has the bytes themselves.
+            text = sent.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            problems = [
+                {
+                    "field": redacted(one.field),
+                    "value": one.value and redacted(one.value),
+                    "reason": one.reason,
+                }
+                for one in invalid
+            ]
+            reject = {"page": self.page, "row": row, "problems": problems, "text": redacted(text)}
+            self.rejects.append(reject)
+
+    def note_unknown(self, name: str, row: int) -> None:
+        """Count an unknown field of a row of the page."""
+        first, seen = self._unknown.get(name, (f"page {self.page}, row {row}", 0))
+        if seen or len(self._unknown) < _NAMED_FIELDS:
+            self._unknown[name] = first, seen + 1
+
+    def require_within_limit(self, day: str, good_rows: int) -> None:
+        """Finish the day; raise InvalidRowsError if more rows are invalid than the run allows."""
+        if self._invalid_rows <= self._limit:
+            return
+        rows = good_rows + self._invalid_rows
+        lines = [
+            f"{day}: {self._invalid_rows} of {rows} rows {_are(self._invalid_rows)} invalid; "
+            f"at most {self._limit} {_are(self._limit)} allowed (max_rejected_rows)"
+        ]
+        lines += self._shown
+        if self._invalid_values > _SHOWN_VALUES:
+            lines.append(f"  and {self._invalid_values - _SHOWN_VALUES} more invalid values")
+        if 2 * self._invalid_rows <= rows:
+            config = config_json(self._asset, max_rejected_rows=self._invalid_rows)
+            lines.append(f"  to store the day without its invalid rows, run with {config}")
+        else:
+            lines.append("  most rows are invalid: compare the contract with what the API returns")
+        raise InvalidRowsError("\n".join(lines))
 
 
 class Contract:
@@ -41,7 +129,7 @@ class Contract:
         Raises:
             InvalidRowsError: More rows are invalid than `judgement` allows; raised at the end, so
                 that all are counted.
-            DamagedPageError: A page is not a complete JSON list.
+            UpstreamDayError: A page is not a complete JSON list.
         """
         date = datetime.date.fromisoformat(day)
         good_rows = 0
@@ -55,7 +143,7 @@ class Contract:
                     good_rows += len(rows)
                     yield rows
             except InvalidPageError as error:
-                raise DamagedPageError(
+                raise UpstreamDayError(
                     f"{day}: page {number} is not a complete JSON list ({error}): materialize the "
                     "raw asset of this day again"
                 ) from None
@@ -113,3 +201,7 @@ class Contract:
                 judgement.reject(place, row.text, invalid)
             else:
                 yield {**self._nulls, **valid}
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

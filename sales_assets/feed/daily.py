@@ -13,9 +13,8 @@ import dagster as dg
 from pydantic import Field
 
 from sales_assets.feed.api import DailyApi
-from sales_assets.feed.contract import Contract
+from sales_assets.feed.contract import Contract, Judgement
 from sales_assets.feed.days import days_of_run
-from sales_assets.feed.judgement import Judgement
 from sales_assets.feed.page import Page
 from sales_assets.feed.paging import NoSuchDayError
 from sales_assets.feed.remedy import config_json

@@ -11,11 +11,9 @@ from pydantic import BaseModel, Field
 from werkzeug.exceptions import HTTPException
 
 from sales_assets.feed.api import NotSetUpError
-from sales_assets.feed.contract import DamagedPageError
-from sales_assets.feed.judgement import InvalidRowsError
+from sales_assets.feed.contract import InvalidRowsError
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError
-from sales_assets.storage.day_directories import MissingPartitionError
-from sales_assets.storage.files import InvalidPartitionError
+from sales_assets.feed.stream import UpstreamDayError
 from sales_assets.storage.io_manager import UnlikeRecordedError
 from sales_assets.storage.replace import PublishError, ReplacedError
 
@@ -52,11 +50,9 @@ REFUSALS = {
 _STATUSES: dict[type[BaseException], int] = {
     PublishError: 400,
     NoSuchDayError: 404,
-    MissingPartitionError: 404,
-    InvalidPartitionError: 404,
-    DamagedPageError: 404,
-    ReplacedError: 409,
     UnlikeRecordedError: 409,
+    UpstreamDayError: 404,
+    ReplacedError: 409,
     FileNotFoundError: 409,
     FeedApiError: 502,
     InvalidRowsError: 502,

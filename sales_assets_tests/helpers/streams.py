@@ -4,8 +4,7 @@ import datetime
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
-from sales_assets.feed.contract import Contract
-from sales_assets.feed.judgement import Judgement
+from sales_assets.feed.contract import Contract, Judgement
 from sales_assets.feed.page import Page
 from sales_assets.feed.stream import DayStream, StreamResult
 from sales_assets.sales.sale import SALE, SALE_CONTRACT

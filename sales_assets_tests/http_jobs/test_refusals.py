@@ -6,7 +6,7 @@ import pytest
 from werkzeug.exceptions import BadRequest, Conflict
 
 from sales_assets.feed.api import RefusedTokenError
-from sales_assets.feed.judgement import InvalidRowsError
+from sales_assets.feed.contract import InvalidRowsError
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError
 from sales_assets.http_jobs.refusals import REFUSALS, refusal_of
 from sales_assets.storage.day_directories import MissingPartitionError

@@ -10,10 +10,10 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sales_assets.feed.contract import Contract, DamagedPageError
+from sales_assets.feed.contract import Contract, Judgement
 from sales_assets.feed.json_rows import InvalidPageError, rows_of_page, values_of_page
-from sales_assets.feed.judgement import Judgement
 from sales_assets.feed.schema import RowSchema
+from sales_assets.feed.stream import UpstreamDayError
 from sales_assets.sales.sale import SALE
 from sales_assets.storage.avro_file import AvroFile
 from sales_assets_tests.helpers.rows import DAY, sale
@@ -170,7 +170,7 @@ def test_a_page_that_is_cut_short_is_never_a_page(rows: list[Any], data: st.Data
 @given(st.binary(max_size=30))
 def test_any_bytes_are_a_page_of_rows_or_refused(body: bytes) -> None:
     judgement = Judgement("stg_sales", max_rejected_rows=99)
-    with contextlib.suppress(DamagedPageError):
+    with contextlib.suppress(UpstreamDayError):
         [taken] = judged([b"[" + body + b"]"], judgement)
         rows = json.loads(f"[{body.decode('utf-8', 'surrogateescape')}]")
         assert len(taken) + len(judgement.rejects) == len(rows)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sales_assets.feed.judgement import InvalidRowsError
+from sales_assets.feed.contract import InvalidRowsError
 from sales_assets_tests.helpers.rows import page, sale
 from sales_assets_tests.helpers.streams import judged
 
