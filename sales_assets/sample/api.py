@@ -1,8 +1,4 @@
-"""The embedded sample API: a real HTTP server on loopback that behaves like the real ones.
-
-Its sales and rides are invented (`invented`). It is for runs without a token
-(`SALES_API_URL=sample`) or without a rides API, for trying the project, and for the tests.
-"""
+"""The embedded sample API: a real HTTP server on loopback that behaves like the real ones."""
 
 import datetime
 import gzip
@@ -19,7 +15,6 @@ from urllib.parse import parse_qsl, urlsplit
 from sales_assets.sample.faults import Fault, Faults
 from sales_assets.sample.invented import sample_page, sample_ride
 from sales_assets.sample.server import Answer, Server, Serving
-from sales_assets.sample.shapes import Shape
 
 __all__ = ["Answer", "SampleApi", "Serving"]
 
@@ -31,13 +26,12 @@ class SampleApi(Serving):
     """The server.
 
     Attributes:
-        token: The token that requests must send.
-        page: Returns a page of a day as bytes, or None past the last one.
+        token: The token that requests for sales must send.
+        page: Returns a page of a day, or None past the last one.
         port: The port to listen on; 0 for any free one.
         faults: The faults of the sales.
         ride: Returns a ride by its number, from 1; each request gets the next, without a token.
         host: The address to listen on.
-        shape: How the pages are requested and served.
     """
 
     token: str = field(default_factory=secrets.token_urlsafe)
@@ -46,7 +40,6 @@ class SampleApi(Serving):
     faults: Faults = field(default_factory=Faults)
     ride: Callable[[int], bytes] = sample_ride
     host: str = "127.0.0.1"
-    shape: Shape = field(default_factory=Shape)
 
     def __post_init__(self) -> None:
         self._ride_numbers = itertools.count(1)
@@ -66,13 +59,12 @@ class SampleApi(Serving):
         if address.path != "/sales":
             return _error(404, f"there is no {address.path} here")
         query = dict(parse_qsl(address.query))
-        if not self.shape.is_signed(self.token, headers, query):
+        if not self._is_signed(headers, query):
             return _error(401, "the token is invalid")
         try:
-            day, number = self.shape.asked(query)
+            day, number = self._requested(query)
         except (KeyError, ValueError):
-            expected = f"expected {self.shape.day}=YYYY-MM-DD and {self.shape.parameter}=..."
-            return _error(400, expected)
+            return _error(400, "expected date=YYYY-MM-DD and page=...")
         fault = self.faults.next(day, number)
         if fault is None:
             return self._sound(day, number)
@@ -84,19 +76,15 @@ class SampleApi(Serving):
         """Respond to requests in this thread until the process is stopped."""
         self._server.serve_forever()
 
+    def _is_signed(self, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
+        return headers.get("Authorization") == self.token
+
+    def _requested(self, query: Mapping[str, str]) -> tuple[datetime.date, int]:
+        return datetime.date.fromisoformat(query["date"]), int(query.get("page", 1))
+
     def _sound(self, day: datetime.date, number: int) -> Answer:
         rows = self.page(day, number)
-        if rows is None and not (self.shape.empty_at_the_end and number > 1):
-            return _error(404, f"{day} has no page {number}")
-        rows = rows or b"[]"
-        if self.shape == Shape():
-            return Answer(body=rows)
-        pages: list[bytes] = []
-        while page := self.page(day, len(pages) + 1):
-            pages.append(page)
-        address = f"{self.url}/sales?{self.shape.day}={day}"
-        body, headers = self.shape.served(rows, number, pages, address)
-        return Answer(body=body, headers={**Answer().headers, **headers})
+        return _error(404, f"{day} has no page {number}") if rows is None else Answer(body=rows)
 
 
 def _faulty(sound: Answer, fault: Fault) -> Answer:

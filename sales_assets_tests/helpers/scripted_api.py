@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 
 from sales_assets.feed.api import DailyApi
 from sales_assets.sales.api import SalesApi
-from sales_assets.sample.api import Answer, SampleApi
+from sales_assets.sample.api import Answer
 from sales_assets.sample.faults import Fault, Faults
-from sales_assets.sample.shapes import Shape
+from sales_assets_tests.helpers.shapes import Shape, ShapedApi
 
 Api = TypeVar("Api", bound=DailyApi)
 
 
-class ScriptedApi(SampleApi):
+class ScriptedApi(ShapedApi):
     """The sample API with chosen pages below any path, and a memory.
 
     Attributes:

@@ -8,8 +8,8 @@ import json
 import sys
 from collections.abc import Mapping
 
-from sales_assets.sample.api import Answer, SampleApi
-from sales_assets.sample.shapes import Shape
+from sales_assets.sample.api import Answer
+from sales_assets_tests.helpers.shapes import Shape, ShapedApi
 
 SHAPE = Shape(
     day="since",
@@ -20,7 +20,7 @@ SHAPE = Shape(
 )
 
 
-class OrdersServer(SampleApi):
+class OrdersServer(ShapedApi):
     """The sample API, with orders in place of sales."""
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Answer:

@@ -1,20 +1,18 @@
-"""The shapes in which the sample API can serve its pages: those that `feed.styles` can declare.
-
-A shape reads the requested page from a query, and builds the response around its rows. The rows
-themselves, and faults, do not belong here.
-"""
+"""The sample API in other shapes: those that `feed.styles` can declare."""
 
 import base64
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+from sales_assets.sample.api import Answer, SampleApi
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The shape of an API; by default, that of the sales API.
+    """How pages are requested and served; by default, as by the sales API.
 
     Attributes:
         day: The parameter for the day or its start.
@@ -38,52 +36,58 @@ class Shape:
     empty_at_the_end: bool = False
     signed: Literal["bare", "bearer", "header", "parameter", "basic"] = "bare"
 
-    def asked(self, query: Mapping[str, str]) -> tuple[datetime.date, int]:
-        """Return the day and page that a query requests, or raise KeyError or ValueError."""
-        day = datetime.date.fromisoformat(query[self.day][:10])
-        if self.pages == "one":
-            return day, 1
-        if self.pages == "number":
-            return day, int(query.get(self.parameter, self.first)) - self.first + 1
-        if self.pages == "offset":
-            # Rounded up: past the last row is past the last page.
-            return day, -(-int(query[self.parameter]) // int(query["limit"])) + 1
-        return day, int(query.get(self.parameter, "c1").removeprefix("c"))
 
-    def is_signed(self, token: str, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
-        """Return whether a request carries the token."""
+@dataclass(eq=False, repr=False)
+class ShapedApi(SampleApi):
+    """The sample API in a shape."""
+
+    shape: Shape = field(default_factory=Shape)
+
+    def _is_signed(self, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
+        token = self.token
         name, value = {
             "bare": ("Authorization", token),
             "bearer": ("Authorization", f"Bearer {token}"),
             "basic": ("Authorization", f"Basic {base64.b64encode(token.encode()).decode()}"),
             "header": ("X-Api-Key", token),
             "parameter": ("api_key", token),
-        }[self.signed]
+        }[self.shape.signed]
         return {**headers, **query}.get(name) == value
 
-    def served(
-        self, rows: bytes, number: int, pages: Sequence[bytes], address: str
-    ) -> tuple[bytes, dict[str, str]]:
-        """Return the body and headers of a page.
+    def _requested(self, query: Mapping[str, str]) -> tuple[datetime.date, int]:
+        shape = self.shape
+        day = datetime.date.fromisoformat(query[shape.day][:10])
+        if shape.pages == "one":
+            return day, 1
+        if shape.pages == "number":
+            return day, int(query.get(shape.parameter, shape.first)) - shape.first + 1
+        if shape.pages == "offset":
+            # Rounded up: past the last row is past the last page.
+            return day, -(-int(query[shape.parameter]) // int(query["limit"])) + 1
+        return day, int(query.get(shape.parameter, "c1").removeprefix("c"))
 
-        Args:
-            rows: The rows of the page.
-            number: Its number, from 1.
-            pages: The rows of all pages of the day.
-            address: The address of the day.
-        """
+    def _sound(self, day: datetime.date, number: int) -> Answer:
+        shape = self.shape
+        rows = self.page(day, number)
+        is_past = rows is None and not (shape.empty_at_the_end and number > 1)
+        if is_past or shape == Shape():
+            return super()._sound(day, number)
+        pages: list[bytes] = []
+        while page := self.page(day, len(pages) + 1):
+            pages.append(page)
         of_all = [row for page in pages for row in json.loads(page)]
-        if self.pages == "one":
+        if shape.pages == "one":
             rows = json.dumps(of_all).encode()
         following = f"c{number + 1}" if number < len(pages) else None
-        if following and self.pages == "address":
-            following = f"{address}&{self.parameter}={following}"
-        body = self.body.replace("NEXT", json.dumps(following))
+        if following and shape.pages == "address":
+            following = f"{self.url}/sales?{shape.day}={day}&{shape.parameter}={following}"
+        body = shape.body.replace("NEXT", json.dumps(following))
         body = body.replace("MORE", json.dumps(bool(following))).replace("TOTAL", str(len(of_all)))
         headers = {
             name: value.replace("NEXT", following or "").replace("TOTAL", str(len(of_all)))
-            for name, value in self.headers.items()
+            for name, value in shape.headers.items()
             if following or "NEXT" not in value
         }
         # Keep the rows byte for byte.
-        return body.encode().replace(b"ROWS", rows), headers
+        body_with_rows = body.encode().replace(b"ROWS", rows or b"[]")
+        return Answer(body=body_with_rows, headers={**Answer().headers, **headers})
