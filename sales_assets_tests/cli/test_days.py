@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sales_assets_tests.helpers.commands import Command
+from sales_assets_tests.helpers.commands import OURS, Command
 from sales_assets_tests.helpers.pipeline import DAYS
 
-OURS = ("-c", "from sales_assets.cli import main; main()")
 STATUS, VERIFY = (*OURS, "status"), (*OURS, "verify")
 
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from sales_assets_tests.helpers.commands import Command
+from sales_assets_tests.helpers.commands import OURS, Command
 from sales_assets_tests.helpers.files import PROJECT
 
-INIT_HOME = ("-c", "from sales_assets.cli import main; main()", "init-home")
+INIT_HOME = (*OURS, "init-home")
 
 
 def test_a_home_is_set_up_without_a_checkout_as_with_one(python: Command, tmp_path: Path) -> None:

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sales_assets_tests.helpers.commands import Command
-
-OURS = ("-c", "from sales_assets.cli import main; main()")
+from sales_assets_tests.helpers.commands import OURS, Command
 
 
 def error_of(python: Command, **variables: str) -> str:

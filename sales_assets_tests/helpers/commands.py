@@ -13,6 +13,8 @@ from pathlib import Path
 from sales_assets_tests.helpers.forkserver import processes
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+OURS = ("-c", "from sales_assets.cli import main; main(prog_name='sales-assets')")
+"""The arguments of Python for our command."""
 SECONDS = 120
 _STREAMS = ("stdout", "stderr")
 _SETTING = re.compile(r"SALES_|RIDES_|DAGSTER_|AUTH_TOKEN$|BASE_DIR$")
@@ -26,10 +28,9 @@ def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
 def start_python(
     arguments: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path
 ) -> BaseProcess:
-    """Start `python ARGUMENTS` in a process that has Dagster imported, which saves seconds.
+    """Start `python -c CODE ...` or `-m MODULE ...`; `stdout` and `stderr` go to `output`.
 
-    Modules of ours are imported anew. `stdout` and `stderr` in the directory `output` get what it
-    prints.
+    Its process has Dagster imported, which saves seconds. Modules of ours are imported anew.
     """
     process = processes.Process(
         target=_be_python, args=([*arguments], str(directory), dict(environment), str(output))
@@ -65,11 +66,7 @@ def _be_python(
         sys.argv = ["-c", *arguments[2:]]
         sys.path.insert(0, "")
         exec(arguments[1], {"__name__": "__main__"})  # noqa: S102 - as `python -c` does
-    elif arguments[0] == "-m":
+    else:
         sys.argv = arguments[1:]
         sys.path.insert(0, directory)
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
-    else:
-        sys.argv = arguments
-        sys.path.insert(0, str(Path(arguments[0]).parent))
-        runpy.run_path(arguments[0], run_name="__main__")

@@ -16,13 +16,11 @@ import requests
 
 from sales_assets.sample.invented import sample_page
 from sales_assets_tests.helpers.children import children
+from sales_assets_tests.helpers.commands import OURS
 from sales_assets_tests.helpers.programs import Program
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
-HTTP_JOBS = (
-    *("-c", "from sales_assets.cli import main; main()"),
-    *("http-jobs", "--raw-port", "0", "--stg-port", "0"),
-)
+HTTP_JOBS = (*OURS, "http-jobs", "--raw-port", "0", "--stg-port", "0")
 """The arguments of Python for the command, on free ports."""
 
 

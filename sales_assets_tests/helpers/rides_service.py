@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sales_assets.sample.api import Answer
-from sales_assets_tests.helpers.commands import start_python
+from sales_assets_tests.helpers.commands import OURS, start_python
 from sales_assets_tests.helpers.rows import ride_answer
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 from sales_assets_tests.helpers.waiting import wait_for
-
-_COMMAND = "from sales_assets.cli import main; main(prog_name='sales-assets')"
 
 
 class RidesServer(ScriptedApi):
@@ -90,7 +88,7 @@ class Services:
         output.mkdir()
         (output / "stderr").touch()
         process = start_python(
-            ("-c", _COMMAND, "pull-rides", *arguments),
+            (*OURS, "pull-rides", *arguments),
             self._directory,
             {**self._environment, **variables},
             output,

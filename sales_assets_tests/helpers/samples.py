@@ -25,7 +25,7 @@ from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.sales.checks import SALES_CHECKS
 from sales_assets.sample.faults import Faults
 from sales_assets.sample.invented import sample_page
-from sales_assets_tests.helpers.commands import run_python, without_settings
+from sales_assets_tests.helpers.commands import OURS, run_python, without_settings
 from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.http_jobs_server import running_http_jobs
@@ -85,8 +85,7 @@ class Story:
             "DAGSTER_HOME": str(self._home),
             "BASE_DIR": str(self.base),
         }
-        code = "from sales_assets.cli import main; main()"
-        answer = run_python(("-c", code, *arguments), self._directory, environment)
+        answer = run_python((*OURS, *arguments), self._directory, environment)
         assert answer.stdout, answer.stderr
         return self.masked(answer.stdout)
 
