@@ -25,19 +25,11 @@ def checked(declared: dict[str, Any], value: Any) -> Any:
     return TypeAdapter[Any](kind).validate_python(value)
 
 
-def test_a_type_may_be_written_as_an_object() -> None:
-    assert column_of(field({"type": "string"}), "T") == column_of(field("string"), "T")
-
-
-def test_the_key_in_json_may_be_one_that_avro_does_not_have() -> None:
-    column = column_of(field("string", json="größe-1"), "T")
-    assert (column.name, column.key) == ("x", "größe-1")
-
-
 @pytest.mark.parametrize(
     ("kind", "good", "bad"),
     [
         ("string", ["", "x"], [1, None, "\ud800"]),
+        ({"type": "string"}, ["x"], [1]),
         ("int", [2**31 - 1, -(2**31)], [2**31, -(2**31) - 1, 1.0, True, "1"]),
         ("long", [2**63 - 1, -(2**63)], [2**63, -(2**63) - 1, 1.0, True, "1"]),
         ("double", [0.5, 5, 2**53], [float("nan"), float("inf"), True, "0.5", 2**53 + 1, 10**400]),
@@ -56,10 +48,6 @@ def test_a_value_is_taken_as_it_is_or_refused(kind: Any, good: list[Any], bad: l
     for value in bad:
         with pytest.raises(ValueError, match="validation error"):
             checked(field(kind), value)
-
-
-def test_a_date_is_converted() -> None:
-    assert checked(field(DATE), "2022-08-09") == NOON.date()
 
 
 @pytest.mark.parametrize(
@@ -113,18 +101,15 @@ def test_any_other_text_is_no_moment(text: str) -> None:
 @pytest.mark.parametrize(
     ("epoch", "factor"), [("seconds", 1), ("milliseconds", 1000), ("microseconds", 1_000_000)]
 )
-def test_a_number_since_1970_is_a_moment(epoch: str, factor: int) -> None:
+def test_a_number_since_1970_is_a_moment_of_the_calendar(epoch: str, factor: int) -> None:
     declared = field(MILLIS, epoch=epoch)
     assert checked(declared, 1_660_046_400 * factor) == NOON
-    assert checked(declared, -factor) == datetime.datetime(
-        1969, 12, 31, 23, 59, 59, tzinfo=datetime.timezone.utc
+    assert checked(declared, -factor) == datetime.datetime.fromisoformat(
+        "1969-12-31T23:59:59+00:00"
     )
-
-
-def test_a_number_is_not_beyond_the_calendar() -> None:
     for number in (2**63 - 1, -(2**63)):
         with pytest.raises(ValueError, match="seconds since 1970, up to the year 9999"):
-            checked(field(MILLIS, epoch="seconds"), number)
+            checked(declared, number)
 
 
 @pytest.mark.parametrize(
@@ -145,22 +130,16 @@ def test_a_moment_is_never_rounded(declared: Any, good: Any, bad: Any) -> None:
     [
         (field("bytes"), r"field 'x' has the type .bytes.; supported types are string, int"),
         (field("date"), r'has the type .date..*"logicalType": "date"'),
-        (field({"type": "int", "logicalType": "time-millis"}), "has the type .*time-millis"),
         (field(["string", "long"]), r"a union of null and one of them"),
         (field(["string"]), 'a union of one type: write "type": "string"$'),
         (field({"type": {"type": "string"}}), "has the type"),
-        (field(["null"]), "has the type"),
         (field(["null", "null", "long"]), "has the type"),
         (field("string", doc=""), "field 'x' needs a doc"),
-        (field("string", doc=["a"]), "field 'x' needs a doc"),
         (field("string", doc="\ud800"), "field 'x' needs a doc"),
         (field("int", logicalType="date"), r'"type": {"type": "int", "logicalType": "date"}'),
         (field("long", default=1), r'write "type": ..null., "long".*"default": null$'),
-        (field("long", default="1"), "has the default .1."),
         (field(["null", "long"], default=1), "has the default 1"),
         (field(["long", "null"], default=None), r'write "type": ..null., "long"'),
-        (field(DATE, default=0), r'write "type": ..null., {"type": "int"'),
-        (field({**ENUM, "symbols": []}), "needs a list of unique symbols"),
         (field({**ENUM, "symbols": ["a", "a"]}), "list of unique symbols"),
         (field({**ENUM, "symbols": ["a-b"]}), "enum with 'a-b', which needs a valid Avro name"),
         (field({"type": "enum", "symbols": ["a"]}), "enum with None, which needs a valid Avro"),
@@ -169,9 +148,7 @@ def test_a_moment_is_never_rounded(declared: Any, good: Any, bad: Any) -> None:
         (field("long", epoch="seconds"), "is not a timestamp"),
         (field(MILLIS, epoch="days"), "not seconds, milliseconds, microseconds"),
         (field("string", json="\ud800"), "has an invalid JSON key"),
-        (field("string", json=7), "has an invalid JSON key"),
         ("x", "a field must be an object, not .x."),
-        ([field("string")], "a field must be an object"),
     ],
 )
 def test_what_a_feed_cannot_do_is_refused_by_name(declared: Any, says: str) -> None:

@@ -1,7 +1,6 @@
 """Rows turned into what Avro holds, by the contract of the sales and by a wider one."""
 
 import datetime
-import json
 from typing import Any
 
 import pytest
@@ -32,11 +31,6 @@ def wide(**fields: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def test_a_row_that_is_not_an_object_is_refused() -> None:
-    with pytest.raises(InvalidRowsError, match=r"page 1, row 1, \(row\) = 1"):
-        judged([json.dumps([1]).encode()])
-
-
 @pytest.mark.parametrize("body", [b"", b"[", b"{}", b"[{}] x", b'[{"a": 1},]', b'[{"a": 1} {}]'])
 def test_a_page_that_is_not_a_list_fails_whatever_is_allowed(body: bytes) -> None:
     with pytest.raises(UpstreamDayError, match="page 2 is not a complete JSON list"):
@@ -55,24 +49,14 @@ def test_every_bad_value_of_a_page_is_found() -> None:
 
 # A quotation mark in a text has the page judged row by row.
 @pytest.mark.parametrize("client", ["Ada", '"'], ids=["all is plain", "row by row"])
-def test_an_optional_field_that_is_missing_is_null_and_an_unknown_one_does_no_harm(
+def test_only_a_field_with_a_default_may_be_missing_and_an_unknown_one_does_no_harm(
     client: str,
 ) -> None:
     assert [row["sent"] for row in wide(client=client)] == [None]
-    sent = wide(client=client, sent="2022-08-11", unknown_field="red")
-    assert [row["sent"] for row in sent] == [datetime.date(2022, 8, 11)]
-
-
-def test_a_field_that_may_be_null_has_to_be_there() -> None:
-    assert wide(shop=None)[0]["shop"] is None
+    sent = wide(client=client, sent="2022-08-11", shop=None, unknown_field="red")
+    assert [(row["sent"], row["shop"]) for row in sent] == [(datetime.date(2022, 8, 11), None)]
     with pytest.raises(InvalidRowsError, match="page 1, row 1, shop: missing"):
-        judged([page(sale())], contract=WIDER)
-
-
-def test_a_key_that_comes_twice_is_refused_though_its_values_are_good() -> None:
-    body = page(sale()).replace(b'"price": 900', b'"price": 900, "pric\\u0065": 901')
-    with pytest.raises(InvalidRowsError, match=r"price = \[900, 901\]: .*appears 2 times"):
-        judged([body])
+        judged([page(sale(client=client))], contract=WIDER)
 
 
 @pytest.mark.parametrize("rows", [100, 30_000], ids=["a small page", "a large page"])
@@ -113,9 +97,7 @@ def test_timestamps_enums_and_other_keys_become_what_avro_has(number: str) -> No
     [
         ({"placed_at": "2022-08-09T00:30:00"}, "placed_at = .*a timestamp such as 2022-08-09T12"),
         ({"placed_at": "2022-08-09T22:30:00Z"}, "placed_at = .*day of the partition, 2022-08-09"),
-        ({"placed_at": 1660003200}, "placed_at = .*valid string"),
         ({"state": "OPEN"}, "state = .*'open' or 'paid'"),
-        ({"state": "\ud800"}, "state = .*a unicode string"),
         ({"order-id": None}, "order-id = null: .*valid string"),
     ],
 )
@@ -125,51 +107,21 @@ def test_values_of_these_types_are_never_coerced(changes: dict[str, Any], says: 
     assert str(invalid.value).count("page 1, row 1") == 1
 
 
-def test_the_error_shows_ten_values_and_counts_all_rows_of_the_day() -> None:
-    pages = [page(*[sale(price="1")] * 25), page(*[sale()] * 26, sale(price=None))]
+def test_the_error_shows_ten_values_in_short_and_counts_all_rows_of_the_day() -> None:
+    pages = [page(*[sale(price="x" * 10_000)] * 25), page(*[sale()] * 26, sale(price=None))]
     with pytest.raises(InvalidRowsError, match="2022-08-09: 26 of 52 rows are invalid") as failure:
         judged(pages)
     lines = str(failure.value).splitlines()
     assert len(lines) == 1 + 10 + 1 + 1
+    assert max(map(len, lines)) < 200
     assert lines[-2] == "  and 16 more invalid values"
     assert lines[-1].endswith(config_json("stg_sales", max_rejected_rows=26))
 
 
 def test_a_limit_that_drops_most_of_a_day_is_not_offered() -> None:
-    with pytest.raises(
-        InvalidRowsError, match="most rows are invalid: compare the contract"
-    ) as bad:
+    with pytest.raises(InvalidRowsError, match="most rows are invalid: compare") as bad:
         judged([page(sale(), *[sale(price="1")] * 2)])
     assert "{" not in str(bad.value)
-
-
-def test_a_missing_field_is_told_from_one_that_is_null() -> None:
-    judgement = Judgement("stg_sales", max_rejected_rows=2)
-    missing = sale()
-    del missing["price"]
-    judged([page(missing, sale(price=None))], judgement)
-    problems = [record["problems"][0] for record in judgement.rejects]
-    assert problems[0] == {"field": "price", "value": None, "reason": "missing"}
-    assert problems[1]["value"] == "null"
-
-
-def test_a_long_value_is_shown_short() -> None:
-    with pytest.raises(InvalidRowsError) as failure:
-        judged([page(sale(price="x" * 10_000))])
-    assert max(map(len, str(failure.value).splitlines())) < 200
-
-
-def test_a_field_that_is_not_in_the_contract_is_noted_with_its_place() -> None:
-    judgement = Judgement("stg_sales")
-    pages = [
-        page(sale()),
-        page(sale(), sale(unknown_field="red"), sale(unknown_field=1, field_2=2)),
-    ]
-    assert len([row for rows in judged(pages, judgement) for row in rows]) == 4
-    assert judgement.unknown_fields == {
-        "unknown_field": {"first": "page 2, row 2", "rows": 2},
-        "field_2": {"first": "page 2, row 3", "rows": 1},
-    }
 
 
 def test_no_more_than_20_fields_are_noted() -> None:

@@ -1,21 +1,9 @@
 """Days as text."""
 
-import datetime
-
 import dagster as dg
 import pytest
 
-from sales_assets.feed.days import DailyPartitions, UnknownDayError, is_day, parse_day
-
-
-def test_a_day_is_read() -> None:
-    assert parse_day("2022-08-09") == datetime.date(2022, 8, 9)
-
-
-@pytest.mark.parametrize("text", ["", "all", "20220809", "2022-W32-2", "2022-02-30", "2022-08-09 "])
-def test_any_other_text_is_no_day(text: str) -> None:
-    assert parse_day(text) is None
-    assert not is_day(text)
+from sales_assets.feed.days import DailyPartitions, UnknownDayError
 
 
 @pytest.mark.parametrize("key", ["2022-8-9", "2022-08-08", "2099-01-01"])

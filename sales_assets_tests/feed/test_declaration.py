@@ -12,12 +12,6 @@ from sales_assets.rides.checks import distances_are_plausible
 from sales_assets.sales import FEED
 
 
-def test_the_rest_follows_from_the_assets() -> None:
-    assert FEED.name == "sales"
-    assert FEED.days == FEED.raw.partitions_def
-    assert (FEED.pages_key, FEED.rows_key) == ("json_pages", "sales_avro")
-
-
 @dg.asset(partitions_def=dg.DailyPartitionsDefinition("2022-08-09"))
 def stg_sales() -> None: ...
 
@@ -28,10 +22,7 @@ def stg_sales() -> None: ...
         ({"raw": driver_statistics}, "expected: the raw asset is named raw_NAME"),
         ({"stg": driver_statistics}, "feed sales: expected: the stg asset is named stg_sales"),
         ({"stg": stg_sales}, "feed sales: expected: the stg asset depends on the raw asset"),
-        (
-            {"checks": [distances_are_plausible]},
-            "feed sales: expected: all checks are on",
-        ),
+        ({"checks": [distances_are_plausible]}, "feed sales: expected: all checks are on"),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_feed(change: dict[str, Any], missing: str) -> None:

@@ -14,27 +14,10 @@ PAGES = [page(sale(price=number), sale(price=number + 1)) for number in range(1,
 IN_FLIGHT = pytest.mark.parametrize("max_in_flight", [1, 2, 8, 64])
 
 
-def test_a_page_is_asked_for_only_when_it_is_taken(api: ScriptedApi, sales_api: SalesApi) -> None:
-    api.days[DAY] = PAGES
-    pages = iter(sales_api.pages(DAY))
-    assert api.requests == []
-    next(pages)
-    assert api.requests == [f"/sales?date={DAY}&page=1"]
-
-
 def test_a_day_without_an_end_fails(api: ScriptedApi) -> None:
     api.days[DAY] = PAGES
     with pytest.raises(FeedApiError, match="no end after 3 pages"):
         bodies_of(open_sales_api(api.url, max_pages=3).pages(DAY))
-
-
-def test_a_page_missing_for_a_moment_is_not_the_end_of_the_day(
-    api: ScriptedApi, sales_api: SalesApi
-) -> None:
-    api.days[DAY] = full_pages(3)
-    api.fail(status=404, page=3, times=1)
-    with pytest.raises(DayChangedError, match="run this day again"):
-        bodies_of(sales_api.pages(DAY))
 
 
 @IN_FLIGHT
@@ -45,19 +28,6 @@ def test_a_page_missing_for_good_is_not_the_end_of_a_day_that_goes_on(
     api.fail(status=404, page=11)
     with pytest.raises(DayChangedError):
         bodies_of(open_sales_api(api.url, max_in_flight=max_in_flight).pages(DAY))
-
-
-def test_rows_that_come_in_while_the_day_is_read_are_noticed(
-    api: ScriptedApi, sales_api: SalesApi
-) -> None:
-    api.days[DAY] = [*full_pages(2), PAGES[0]]
-    pages = iter(sales_api.pages(DAY))
-    next(pages)
-    next(pages)
-    next(pages)
-    api.days[DAY] = [page(sale()), *full_pages(2)]
-    with pytest.raises(DayChangedError):
-        list(pages)
 
 
 @pytest.mark.parametrize(
@@ -77,13 +47,6 @@ def test_pages_of_more_than_100_rows_are_taken_as_they_are(
 ) -> None:
     api.days[DAY] = [page(*(sale(price=n) for n in range(250))), PAGES[0]]
     assert [page.count for page in sales_api.pages(DAY)] == [250, 2]
-
-
-def test_the_same_page_for_ever_fails_the_day(api: ScriptedApi, sales_api: SalesApi) -> None:
-    api.days[DAY] = PAGES
-    api.fail(serve_page=1)
-    with pytest.raises(FeedApiError, match="repeated page 1 as page 2"):
-        bodies_of(sales_api.pages(DAY))
 
 
 def test_an_empty_list_for_ever_is_a_day_without_sales(

@@ -1,15 +1,10 @@
 """What to run after days have failed."""
 
 import dagster as dg
-import pytest
 
 from sales_assets.feed.remedy import (
     FailedDaysError,
-    boxes,
-    say_what_to_run,
-    text_of,
 )
-from sales_assets.feed.stream import EveryDayFailsError, TornDayError
 
 DAYS = ("2022-08-09", "2022-08-10", "2022-08-11")
 LAUNCH = "dagster asset materialize -m sales_assets.definitions --select"
@@ -19,18 +14,6 @@ def lines_of(failed: dict[str, Exception], left: list[str] | None = None) -> lis
     """Give the error of a range in which these days failed, and none was stored."""
     error = FailedDaysError("raw_sales", failed, left or [], [], ["raw_sales"], [])
     return str(error).splitlines()
-
-
-@pytest.mark.parametrize(
-    ("days", "shown"),
-    [
-        (["2022-08-09"], "2022-08-09"),
-        (["2022-08-10", "2022-08-09"], "[2022-08-09...2022-08-10]"),
-        (["2022-08-09", "2022-08-31", "2022-09-01"], "2022-08-09, [2022-08-31...2022-09-01]"),
-    ],
-)
-def test_days_are_shown_as_the_ui_takes_them(days: list[str], shown: str) -> None:
-    assert boxes(days) == shown
 
 
 def test_each_span_of_neighbors_has_a_command_of_its_own() -> None:
@@ -55,18 +38,6 @@ def test_of_many_failed_days_ten_are_named_and_no_command_runs_a_stored_one_agai
     ]
 
 
-def test_what_fails_every_day_is_said_once() -> None:
-    lines = lines_of({day: EveryDayFailsError(f"{day}: no token") for day in DAYS})
-    assert lines[1] == f"  {DAYS[0]}: no token"
-    assert "\n".join(lines).count("no token") == 1
-
-
-def test_the_error_of_a_day_ends_with_its_command() -> None:
-    error = dg.Failure("no answer")
-    say_what_to_run(error, "dagster ...")
-    assert str(error) == error.description == "no answer\nto run this day again:\n  dagster ..."
-
-
 def test_the_error_of_a_range_says_what_failed_and_what_to_run() -> None:
     error = FailedDaysError(
         "raw_sales",
@@ -89,17 +60,3 @@ def test_the_error_of_a_range_says_what_failed_and_what_to_run() -> None:
         f"{DAYS[1]}):",
         f"  {LAUNCH} raw_sales,stg_sales --partition {DAYS[1]}",
     ]
-
-
-def test_a_day_that_is_neither_old_nor_new_is_named_as_such() -> None:
-    lines = lines_of({DAYS[0]: dg.Failure("x"), DAYS[2]: TornDayError("y")})
-    kept = "raw_sales: 2 of 2 days failed; existing data was kept, except for"
-    assert lines[0] == f"{kept} {DAYS[2]}"
-
-
-def test_an_error_of_ours_says_what_it_says_and_another_one_its_kind_and_no_secret(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("AUTH_TOKEN", "made-up-word")
-    assert text_of(dg.Failure("no\nanswer")) == "no\nanswer"
-    assert text_of(ValueError("sent made-up-word")) == "ValueError('sent ***')"

@@ -31,12 +31,7 @@ ROWS = [sale(price=n, id=f"id{n}") for n in (1, 2, 3)]
 
 
 class CannedApi(ScriptedApi):
-    """A server that knows some requests, and nothing else.
-
-    Attributes:
-        bodies: What to return, by what is requested below the path; `URL` stands for the address.
-        links: The header `Link`, likewise.
-    """
+    """A server that knows some queries, and nothing else; `URL` stands for its address."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,50 +58,19 @@ def canned(monkeypatch: pytest.MonkeyPatch) -> Iterator[CannedApi]:
         yield server
 
 
-class LinkHeader(SalesApi):
-    """Addresses in the header Link."""
-
-    paging = LinkedPages()
-    parameters = {"per_page": "2"}  # noqa: RUF012 - declared as a ClassVar
+def declared(**attributes: Any) -> type[DailyApi]:
+    """Declare an API, as the class of a feed does."""
+    return type("DeclaredApi", (SalesApi,), attributes)
 
 
-class HasMore(SalesApi):
-    """A flag, and the id of the last object as the cursor."""
-
-    paging = CursorPages("starting_after", InLastRow("id"), more=InBody("has_more"))
-    rows_at = "data"
-
-
-class NextAfter(SalesApi):
-    """A cursor deep in the body, which the last page does not have."""
-
-    paging = CursorPages("after", InBody("paging.next.after"))
-    rows_at = "results"
-
-
-class OffsetAndTotal(SalesApi):
-    """An offset, and a total in each page."""
-
-    paging = OffsetPages(size=2)
-    rows_at = "items"
-    total = InBody("total")
-
-
-class OffsetAndFlag(SalesApi):
-    """A larger offset for each page that has more after it."""
-
-    paging = OffsetPages(size=2, more=InBody("more"))
-    rows_at = "items"
-
-
-class NextInBody(SalesApi):
-    """The whole address of the next page in the body."""
-
-    paging = LinkedPages(InBody("next"))
-    rows_at = "results"
-    total = InBody("count")
-
-
+LinkHeader = declared(paging=LinkedPages(), parameters={"per_page": "2"})
+HasMore = declared(
+    paging=CursorPages("starting_after", InLastRow("id"), more=InBody("has_more")), rows_at="data"
+)
+NextAfter = declared(paging=CursorPages("after", InBody("paging.next.after")), rows_at="results")
+OffsetAndTotal = declared(paging=OffsetPages(size=2), rows_at="items", total=InBody("total"))
+OffsetAndFlag = declared(paging=OffsetPages(size=2, more=InBody("more")), rows_at="items")
+NextInBody = declared(paging=LinkedPages(InBody("next")), rows_at="results", total=InBody("count"))
 DATE = f"date={DAY}"
 # The API, and what it returns for which query, in order.
 KNOWN: dict[str, tuple[type[DailyApi], dict[str, Any]]] = {
@@ -179,16 +143,20 @@ def test_the_address_of_a_next_page_elsewhere_is_not_requested(canned: CannedApi
     assert "page 2: http://example.com/sales?page=2: not requested, since it is not at" in error
 
 
-def test_pages_that_lead_back_fail(canned: CannedApi) -> None:
-    canned.bodies[f"{DATE}&page=2"] = {"count": 3, "next": f"?{DATE}&page=2", "results": ROWS[2:]}
-    body = {"count": 3, "next": f"?{DATE}&page=2", "results": ROWS[:2]}
-    assert "page 2 points back to page 2" in failure_of(canned, NextInBody, body)
-
-
-def test_a_cursor_that_stays_the_same_fails_though_its_pages_are_empty(canned: CannedApi) -> None:
-    body = {"results": [], "paging": {"next": {"after": "2"}}}
-    canned.bodies[f"{DATE}&after=2"] = body
-    assert "page 2 points back to page 2" in failure_of(canned, NextAfter, body)
+@pytest.mark.parametrize(
+    ("api", "query", "around"),
+    [
+        (NextInBody, f"{DATE}&page=2", {"count": 3, "next": f"?{DATE}&page=2"}),
+        (NextAfter, f"{DATE}&after=2", {"paging": {"next": {"after": "2"}}}),
+    ],
+)
+@pytest.mark.parametrize("rows", [ROWS, []], ids=["rows", "empty pages"])
+def test_pages_that_lead_back_fail(
+    canned: CannedApi, api: type[DailyApi], query: str, around: dict[str, Any], rows: list[Any]
+) -> None:
+    canned.bodies[query] = {**around, "results": rows[2:]}
+    error = failure_of(canned, api, {**around, "results": rows[:2]})
+    assert "page 2 points back to page 2" in error
 
 
 def test_a_next_page_that_is_missing_fails(canned: CannedApi) -> None:
@@ -220,12 +188,6 @@ def test_a_response_that_does_not_say_what_was_declared_is_named(
     assert re.search(says, failure_of(canned, api, body))
 
 
-class Unflagged(SalesApi):
-    """An offset, without a total."""
-
-    paging = OffsetPages(size=2)
-
-
 @pytest.mark.parametrize(
     ("rows", "size", "says"),
     [
@@ -241,7 +203,7 @@ def test_an_api_that_returns_fewer_rows_than_the_limit_loses_none(
     for offset in range(2 * rows):
         canned.bodies[f"{DATE}&offset={offset}&limit=2"] = served[offset : offset + size]
     with pytest.raises(FeedApiError, match=says):
-        bodies_of(open_api(Unflagged, canned.url).pages(DAY))
+        bodies_of(open_api(declared(paging=OffsetPages(size=2)), canned.url).pages(DAY))
 
 
 def test_a_day_is_written_as_the_api_wants_it() -> None:

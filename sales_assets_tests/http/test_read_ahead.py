@@ -33,12 +33,6 @@ def always(_: object) -> bool:
     return True
 
 
-@BOUNDS
-def test_results_come_in_order(bound: int) -> None:
-    with numbers(bound) as (ask, _):
-        assert list(islice(in_order(ask, always), 100)) == list(range(1, 101))
-
-
 def test_nothing_is_requested_before_the_first_result_is_taken() -> None:
     with numbers(8) as (ask, seen):
         results = in_order(ask, always)
@@ -84,18 +78,6 @@ def test_only_the_next_one_is_requested_when_no_more_are_likely() -> None:
 def test_side_by_side_each_question_gets_its_result() -> None:
     with numbers(4) as (ask, _):
         assert side_by_side({n: ask(n) for n in range(9, 0, -1)}) == {n: n for n in range(1, 10)}
-
-
-def test_what_nobody_takes_any_more_makes_room() -> None:
-    with numbers(4) as (ask, _):
-        for _ in range(5):
-            with pytest.raises(ZeroDivisionError):
-                side_by_side({n: ask(n) for n in range(4)})
-        for _ in range(20):
-            results = in_order(ask, always)
-            list(islice(results, 5))
-            results.close()
-        assert [ask(n).begin_ahead() for n in range(1, 6)] == [True] * 4 + [False]
 
 
 def test_large_responses_are_requested_ahead_in_small_numbers() -> None:

@@ -63,8 +63,11 @@ def test_a_number_of_rows_far_off_the_same_weekdays_is_a_warning(
 def test_a_field_that_is_not_in_the_contract_is_a_warning_that_names_it(
     pipeline: Pipeline, api: ScriptedApi
 ) -> None:
-    api.days[DAY] = [page(sale(), sale(unknown_field="red"), sale(unknown_field=None))]
+    odd = [sale(unknown_field="red"), sale(unknown_field=None), sale(field_2=1)]
+    api.days[DAY] = [page(sale(), sale()), page(sale(), *odd)]
     evaluation = pipeline.run()["stg_sales_has_no_unknown_fields"][DAY]
-    assert evaluation.description == "unknown_field (first in page 1, row 2; rows: 2)"
+    assert evaluation.description == (
+        "field_2 (first in page 2, row 4; rows: 1), unknown_field (first in page 2, row 2; rows: 2)"
+    )
     assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert pipeline.stg().exists()
