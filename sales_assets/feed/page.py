@@ -93,7 +93,9 @@ class PulledPage(Page):
                     raise WrongShapeError(f"row {number} is {kind_of(row)}, not an object")
                 self.last_row = row
             self.count += len(rows)
-            compared = json.dumps([[*map(row.get, fields)] for row in rows], sort_keys=True)
+            # A missing field is not null, but as invalid as an object.
+            values = [[row.get(field, {}) for field in fields] for row in rows]
+            compared = json.dumps(values, sort_keys=True)
             # Without the brackets, the parts of a page make the same text as the whole.
             digest.update(f"{compared[1:-1]}, ".encode())
         self.digest = digest.digest()

@@ -38,6 +38,7 @@ def test_the_digest_is_the_same_for_the_same_rows_however_they_are_written(
         [{"a": 1}, {}],
         [{"a": 1, "b": "2"}, {}],
         [{}, {"a": 1, "b": 2}],
+        [{"a": 1, "b": 2}, {"a": None}],
         [{"a": 1, "b": 2}],
         [],
     ],
