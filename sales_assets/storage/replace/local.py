@@ -36,7 +36,7 @@ class LocalDirectories(Directories[Path]):
             try:
                 for number, directory in enumerate(directories):
                     self._require_ours(directory)
-                    root = work.root_for(self.base, directory)
+                    root = work.root_for(self.base, directory.parent)
                     if root not in places:
                         places[root] = stack.enter_context(work.place(root))
                     new.append(places[root] / f"new{number}")
@@ -48,7 +48,7 @@ class LocalDirectories(Directories[Path]):
     @override
     def state(self, directory: Path) -> object:
         if not os.path.lexists(directory):
-            work.restore(work.root_for(self.base, directory), directory)
+            work.restore(work.root_for(self.base, directory.parent), directory)
         return _identity(directory)
 
     @override
@@ -94,7 +94,7 @@ class LocalDirectories(Directories[Path]):
                 disk.finish(path, target if target.exists() else target.parent)
             with ExitStack() as locks:
                 for root in sorted({path.parents[1] for path in new}):
-                    locks.enter_context(work.locked(root))
+                    locks.enter_context(work.root_locked(root))
                 check()
                 for path, target in filled:
                     self._exchange(path, target)

@@ -7,6 +7,7 @@ never touched; neither blocks anyone.
 
 import errno
 import fcntl
+import functools
 import logging
 import os
 import re
@@ -28,16 +29,20 @@ _log = logging.getLogger(__name__)
 _SECONDS_IN_SILENCE = 5.0
 _OLD = "old"
 _ID = re.compile(r"[0-9a-f]{32}")
-_one_at_a_time = threading.Lock()
+_one_at_a_time = threading.RLock()
 """Lock between the threads of this process, which is cheaper than waiting for a file lock."""
 
 
-def root_for(base: Path, directory: Path) -> Path:
-    """Choose where to work: below `base`, or beside a volume that is mounted below it."""
+@functools.lru_cache
+def root_for(base: Path, parent: Path) -> Path:
+    """Choose where to work on the directories in `parent`: below `base`, or a volume mounted there.
+
+    It takes a dozen system calls, so it is done once.
+    """
     root = path = base
     # What is missing or unreadable fails later, with its own error.
     with suppress(OSError):
-        for name in directory.relative_to(base).parts[:-1]:
+        for name in parent.relative_to(base).parts:
             path = path / name
             if _volume(path) != _volume(root):
                 root = path
@@ -75,7 +80,7 @@ def place(root: Path, name: str = "") -> Iterator[Path]:
     make_directories(root, root.parent)
     with ExitStack() as stack:
         # The lock on the root keeps sweeps away from a directory that has no lock yet.
-        with _one_at_a_time, locked(root):
+        with root_locked(root):
             _sweep(root)
             with suppress(FileExistsError):
                 make_directory(mine)
@@ -105,7 +110,7 @@ def restore(root: Path, directory: Path) -> None:
 
 def sweep(root: Path) -> None:
     """Delete what dead processes left below `root`, as far as possible."""
-    with suppress(OSError), locked(root):
+    with suppress(OSError), root_locked(root):
         _sweep(root)
 
 
@@ -121,6 +126,13 @@ def strangers_below(base: Path) -> Iterator[Path]:
     """Find entries that are not work directories where those are, below a storage."""
     for root in roots_below(base):
         yield from sorted({*root.iterdir()} - {*_places(root)})
+
+
+@contextmanager
+def root_locked(root: Path) -> Iterator[None]:
+    """Hold the lock of a root."""
+    with _one_at_a_time, locked(root):
+        yield
 
 
 @contextmanager
