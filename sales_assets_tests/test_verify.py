@@ -45,7 +45,7 @@ def found(pipeline: Pipeline, *, fix: bool = False) -> list[Difference]:
 
 
 def kinds(differences: list[Difference]) -> list[str]:
-    return sorted(f"{difference.where}: {difference.kind.value}" for difference in differences)
+    return sorted(f"{difference.where}: {difference.kind}" for difference in differences)
 
 
 @pytest.fixture(scope="module")
