@@ -39,9 +39,14 @@ class Shape:
 
 @dataclass(eq=False, repr=False)
 class ShapedApi(SampleApi):
-    """The sample API in a shape."""
+    """The sample API in a shape, below any path."""
 
     shape: Shape = field(default_factory=Shape)
+
+    def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """Answer what has a query as the sales."""
+        _, asks, query = path.partition("?")
+        return super().answer(f"/sales?{query}" if asks else path, headers)
 
     def _is_signed(self, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
         token = self.token

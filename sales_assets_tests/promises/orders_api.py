@@ -6,9 +6,7 @@
 import datetime
 import json
 import sys
-from collections.abc import Mapping
 
-from sales_assets.sample.api import Answer
 from sales_assets_tests.helpers.shapes import Shape, ShapedApi
 
 SHAPE = Shape(
@@ -18,14 +16,6 @@ SHAPE = Shape(
     body='{"data": ROWS, "meta": {"next": NEXT, "total": TOTAL}}',
     signed="bearer",
 )
-
-
-class OrdersServer(ShapedApi):
-    """The sample API, with orders in place of sales."""
-
-    def answer(self, path: str, headers: Mapping[str, str]) -> Answer:
-        """Serve orders as the sample API does sales."""
-        return super().answer(path.replace("/v2/orders?", "/sales?"), headers)
 
 
 def orders_of(day: datetime.date, page: int) -> bytes | None:
@@ -43,7 +33,7 @@ def orders_of(day: datetime.date, page: int) -> bytes | None:
 
 
 if __name__ == "__main__":
-    with OrdersServer("any-word", orders_of, port=8001, shape=SHAPE) as server:
+    with ShapedApi("any-word", orders_of, port=8001, shape=SHAPE) as server:
         sys.stdout.write(f"orders at {server.url}\n")
         sys.stdout.flush()
         server.serve_forever()
