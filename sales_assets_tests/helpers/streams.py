@@ -52,7 +52,6 @@ def judged(
     bodies: Iterable[bytes],
     judgement: Judgement | None = None,
     contract: Contract = SALE_CONTRACT,
-    day: str = DAY,
 ) -> list[list[dict[str, Any]]]:
     """Judge the pages of a day; give the good rows of each."""
-    return list(contract.rows(map(Page, bodies), day, judgement or Judgement("stg_sales")))
+    return list(contract.rows(map(Page, bodies), DAY, judgement or Judgement("stg_sales")))
