@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-from sales_assets.feed.days import is_day
+from sales_assets.feed.days import parse_day
 from sales_assets.storage.comparison import (
     Difference,
     Kind,
@@ -44,13 +44,13 @@ class Verification:
     def days(self, first: str = "", last: str = "9999") -> list[str]:
         """List all days from `first` to `last` that are recorded or stored."""
         days = {day for recorded in self._recorded.values() for day in recorded}
-        days |= {path.name for path in self._places()[0] if is_day(path.name)}
+        days |= {path.name for path in self._places()[0] if parse_day(path.name)}
         return sorted(day for day in days if first <= day <= last)
 
     def storage(self, *, fix: bool = False) -> list[Difference]:
         """Report foreign files and leftovers of killed runs, and delete leftovers to `fix` them."""
         places, found = self._places()
-        found += [stranger(_STORAGE, path, "a day") for path in places if not is_day(path.name)]
+        found += [stranger(_STORAGE, path, "a day") for path in places if not parse_day(path.name)]
         directories = self._layers[0].storage.directories
         try:
             strangers, leftovers = directories.strangers(), directories.leftovers()

@@ -1,7 +1,6 @@
 """The API of a daily feed as a Dagster resource: a day goes in, its pages come out.
 
-A feed describes its API in class attributes, with the classes of `styles`. This module neither
-validates rows nor knows where pages are stored.
+A feed describes its API in class attributes, with the classes of `styles`.
 """
 
 import datetime
@@ -23,7 +22,7 @@ from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import DayStream, EveryDayFailsError, StreamResult
 from sales_assets.feed.styles import DayParameter, DayRange, NumberedPages, PageStyle
 from sales_assets.http.client import HttpAnswer, Question
-from sales_assets.http.errors import ApiAuthError, HttpError, TransientHttpError
+from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.resource import HttpApi
 from sales_assets.http.tokens import ParameterToken, TokenAuth
 
@@ -32,7 +31,7 @@ class NotSetUpError(FeedApiError, EveryDayFailsError):
     """The address or the token of the API is missing or malformed; the text names the setting."""
 
 
-class RefusedTokenError(FeedApiError, ApiAuthError, EveryDayFailsError):
+class RefusedTokenError(FeedApiError, EveryDayFailsError):
     """The API rejects the token."""
 
 
@@ -60,8 +59,6 @@ class DailyApi(HttpApi):
     Attributes:
         path: The path below the address.
         row: The row schema; two readings of a day are compared by its fields.
-        day: How a request specifies the day.
-        paging: How the pages of a day are requested, and where they end.
         rows_at: The keys that lead to the list of rows in a page, as in `data.items`; empty if the
             page is the list.
         total: Where each page has the row count of the day; None if the API does not report it.
@@ -91,9 +88,7 @@ class DailyApi(HttpApi):
     def pages(self, day: str, *, allow_empty: bool = False) -> DayStream[Page]:
         """Return the pages of a day, byte for byte, and as metadata their proof.
 
-        Args:
-            day: `YYYY-MM-DD`.
-            allow_empty: Treat a day unknown to the API as one page with an empty list.
+        If `allow_empty`, a day unknown to the API is one page with an empty list.
 
         Raises:
             NotSetUpError: The address or the token of the API is missing or malformed.

@@ -100,15 +100,12 @@ _SUPPORTED = (
 
 
 class Column(NamedTuple):
-    """A field of a row.
+    """A field of a row, with its `name` in Avro and its `key` in JSON.
 
     Attributes:
-        name: The field in Avro.
-        key: The key in JSON.
         type: The name of its type, such as `string` or `timestamp-millis`.
         check: The type that pydantic validates a JSON value against, and converts to Avro.
         is_text: Whether a value is a string in JSON.
-        nullable: Whether it may also be null.
         optional: Whether a row may omit it; it is then null.
     """
 

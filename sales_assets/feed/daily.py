@@ -47,13 +47,8 @@ def daily_asset(
     """`dg.asset` with the settings that all assets of a daily feed share.
 
     A range is one run, as `dagster asset materialize` requires; a run per day would cost seconds.
-
-    Args:
-        days: The partitions.
-        days_per_run: Splits a backfill into runs of this many days, for runs on many machines.
-        schema: The row schema; Dagster shows its columns.
-        made_from: The upstream asset with the same columns, for column lineage.
-        **arguments: As for `dg.asset`.
+    `days_per_run` splits a backfill, for runs on many machines. `made_from` is the upstream asset
+    with the same columns, for their lineage.
     """
     metadata: dict[str, Any] = {"dagster/column_schema": schema.table()}
     if made_from:
@@ -179,10 +174,7 @@ def column_sum(rows: Iterable[Any], key: str) -> float:
 def page_rows(counts: Sequence[int]) -> dict[str, Any]:
     """Summarize the row counts of a day's pages: a page that is not full may lack rows.
 
-    Returns:
-        The number of `pages`, the rows of the `first` and the `last` one, and the first `odd` one
-        (its number `page`, and `rows`): a page with more rows than page 1, or with fewer though it
-        is not the last. `odd` is empty if there is none.
+    `odd` is the first page with more rows than page 1, or with fewer though it is not the last.
     """
     first, last = (counts[0], counts[-1]) if counts else (0, 0)
     odd = (

@@ -18,19 +18,15 @@ class NoPartitionsError(dg.Failure):
         )
 
 
-class UnknownDayError(click.ClickException):
-    """A command names a partition that does not exist; Dagster's commands show it in one line."""
-
-
 class DailyPartitions(dg.DailyPartitionsDefinition):
     """The days from the first one to yesterday (UTC); any other day is rejected with that range."""
 
     def validate_partition_key(self, partition_key: str, context: Any) -> None:
-        """Raise UnknownDayError if a key is not one of the days."""
+        """Raise a ClickException, which commands show in one line, for any other day."""
         with dg.partition_loading_context(new_ctx=context):
             if not self.has_partition_key(partition_key):
                 last = self.get_last_partition_key()
-                raise UnknownDayError(
+                raise click.ClickException(
                     f"there is no partition {partition_key}; valid days are "
                     f"{self.start:%Y-%m-%d} to {last} (yesterday, UTC): --partition {last}, or "
                     f"--partition-range {self.start:%Y-%m-%d}...{last}"
@@ -47,11 +43,6 @@ def parse_day(text: str) -> datetime.date | None:
     except ValueError:
         return None
     return day if day.isoformat() == text else None
-
-
-def is_day(text: str) -> bool:
-    """Return whether a text is a day."""
-    return parse_day(text) is not None
 
 
 def days_of_run(

@@ -1,7 +1,6 @@
 """The declaration of a daily feed, from which `definitions` derives the rest.
 
-Resources, storage, layers, freshness, job, schedule, the stg that follows its raw, late-day alerts,
-`verify`, `status` and source links are derived from it, but not here.
+Resources, storage, job, schedule, alerts, `verify` and `status` all follow from it, but not here.
 """
 
 from collections.abc import Sequence
@@ -21,11 +20,11 @@ class Feed:
     """A daily feed: an API, an asset for its pages, and an asset for its typed rows.
 
     Attributes:
-        api: The API of the feed; its resource is named `NAME_api`.
+        api: The API; its resource is named `NAME_api`.
         raw: The asset `raw_NAME` with the pages.
         stg: The asset `stg_NAME`, made from raw.
         checks: The checks of both.
-        source: An external asset for the API; None to leave it out.
+        source: An external asset for the API, if any.
 
     Raises:
         InvalidFeedError: The parts do not fit together.

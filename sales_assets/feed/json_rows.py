@@ -30,11 +30,7 @@ class WrongShapeError(InvalidPageError):
 
 
 class Repeated(dict[str, Any]):
-    """A JSON object with duplicate keys; holds the last value of each key.
-
-    Attributes:
-        values_of: All values of each duplicate key, in order.
-    """
+    """A JSON object with duplicate keys: the last value of each, and all `values_of` duplicates."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -55,9 +51,7 @@ def texts_of_rows(page: bytes, path: Sequence[str], around: dict[str, Any]) -> I
     """Find the rows in a page, in the list to which a path of keys leads, without parsing them.
 
     `around` receives the other values of the objects on that path; of a list, only the first.
-
-    Raises:
-        InvalidPageError: It is not complete JSON, or has no list there.
+    Raises InvalidPageError if the page is not complete JSON, or has no list there.
     """
     return (row.text for row in _Scanner(page, _SKIP).rows(path, around))
 
@@ -72,11 +66,7 @@ def values_of_page(page: bytes) -> list[Any]:
 
 
 def rows_of_page(page: bytes) -> Iterator[SentRow]:
-    """Parse a page row by row, leniently in everything but its completeness.
-
-    Raises:
-        InvalidPageError: It is not a complete JSON list.
-    """
+    """Parse a page row by row; raise InvalidPageError if it is not a complete JSON list."""
     for row in _Scanner(page, _PARSE).rows((), {}):
         if _is_deeper(row.value, MAX_DEPTH):
             raise WrongShapeError(_TOO_DEEP)
@@ -96,7 +86,7 @@ def kind_of(value: Any) -> str:
 
 
 class _Scanner:
-    """Reads JSON from left to right, passing over white space; the decoder is that of the rows."""
+    """Reads JSON from left to right; the decoder is that of the rows."""
 
     def __init__(self, page: bytes, decoder: json.JSONDecoder) -> None:
         self._text = page.decode("utf-8", "surrogateescape")

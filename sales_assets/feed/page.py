@@ -28,10 +28,7 @@ class Page:
     def parts(self, around: dict[str, Any] | None = None) -> Iterator[tuple[int, bytes]]:
         """Yield the list of rows as JSON, after the number of its first row; in parts if large.
 
-        `around` receives the other values in the page; of a list, only the first.
-
-        Raises:
-            InvalidPageError: The body is not complete JSON, or has no list there.
+        `around` and the errors raised are those of `texts_of_rows`.
         """
         body = self.body.removeprefix(codecs.BOM_UTF8)
         if not self._path and len(body) <= LARGE_PAGE:

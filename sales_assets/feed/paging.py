@@ -1,7 +1,6 @@
 """Reads the pages of a day in order: by number, or from each page to the next.
 
-`styles` declares the request for each page; `proof` verifies that the pages are the whole day. Rows
-are not validated here.
+`styles` declares the request for each page; `proof` verifies that the pages are the whole day.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -11,11 +10,8 @@ from dataclasses import dataclass
 from sales_assets.feed.page import PulledPage, Request
 from sales_assets.feed.stream import StaleDayError
 from sales_assets.feed.styles import PageStyle
-from sales_assets.http.client import Question, in_order, side_by_side
+from sales_assets.http.client import Question, in_order
 from sales_assets.http.errors import ApiError
-
-Fetch = Callable[[int, Request], Question[PulledPage | None]]
-"""Sends the request for a page, given its number from 1; returns None for a 404."""
 
 
 class FeedApiError(ApiError):
@@ -36,15 +32,13 @@ class Paging:
 
     Attributes:
         what: The day and its source, for errors.
-        style: How pages are requested.
-        fetch: Requests a page.
-        max_pages: The number of pages after which the day is considered endless.
+        fetch: Makes the request for a page, given its number from 1; the result is None for a 404.
         ended: How the day ended when it was last read, in words.
     """
 
     what: str
     style: PageStyle
-    fetch: Fetch
+    fetch: Callable[[int, Request], Question[PulledPage | None]]
     max_pages: int
     ended: str = ""
 
@@ -100,12 +94,6 @@ class Paging:
         # After the rows received: an API may return fewer than the limit.
         offsets = {pages + 1: rows, pages + 2: rows + self.style.size}
         return {number: self.style.request(number, offset) for number, offset in offsets.items()}
-
-    def fetch_at_once(self, requests: Mapping[int, Request]) -> Mapping[int, PulledPage | None]:
-        """Fetch pages concurrently; None for a missing page."""
-        return side_by_side(
-            {number: self.fetch(number, request) for number, request in requests.items()}
-        )
 
     def changed(self, problem: str) -> DayChangedError:
         """Return the error for a day whose pages are inconsistent."""

@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 
 from sales_assets.feed.page import PulledPage, Request
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError, Paging
+from sales_assets.http.client import side_by_side
 
 READ_TWICE = "read twice in full; both reads agree"
 ENDS_AGAIN = "first and last page read again; both unchanged"
@@ -66,8 +67,8 @@ def require_unknown(paging: Paging) -> None:
 def _require_same_ends(
     paging: Paging, digests: Sequence[bytes], ends: set[int], beyond: Mapping[int, Request]
 ) -> None:
-    """Fetch the ends of the day, and pages past it, at once."""
-    again = paging.fetch_at_once({**{number: paging.request(number) for number in ends}, **beyond})
+    requests = {**{number: paging.request(number) for number in ends}, **beyond}
+    again = side_by_side({number: paging.fetch(number, one) for number, one in requests.items()})
     for number in sorted(ends):
         page = again[number]
         if page is None or page.digest != digests[number - 1]:

@@ -27,8 +27,7 @@ class FailedDaysError(dg.Failure):
     Args:
         failed: The error of each failed day.
         left: Days that were not tried, since they would have failed, too.
-        to_run: The assets to materialize for the other days: their asset, preceded by any upstream
-            asset that has to run first.
+        to_run: The asset, preceded by any upstream asset that has to run first.
         downstream: The downstream assets, which did not run.
     """
 

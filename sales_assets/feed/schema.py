@@ -18,24 +18,19 @@ from typing_extensions import NotRequired, TypedDict
 
 from sales_assets.feed.columns import InvalidSchemaError, column_of, require_name
 
-_SHOWN_TYPES = {"long": "int64"}
-"""Types that the UI has no icon for, and what it shows instead."""
-
 
 class RowSchema:
     """The declaration of a row.
 
     Attributes:
         avro: The Avro schema, a record.
-        columns: Its fields, in order.
-        keys: Their keys in JSON, by name.
+        keys: The keys of its columns in JSON, by name.
         day: The column that holds the day of a row.
         page: Validates the JSON of a list of rows without unknown fields, of any day; returns them
             with the names and values of Avro.
         row: The same for one row; its context is the day that the row must be of.
 
     Args:
-        avro: An Avro record.
         day_field: The name of the field that holds the day of a row: a `date` or a timestamp.
         zone: The time zone that determines the day of a timestamp.
 
@@ -125,6 +120,7 @@ class RowSchema:
         columns = []
         for one in self.columns:
             nullable = dg.TableColumnConstraints(nullable=one.nullable)
-            shown = _SHOWN_TYPES.get(one.type, one.type)
+            # The UI has no icon for long.
+            shown = "int64" if one.type == "long" else one.type
             columns.append(dg.TableColumn(one.name, shown, one.doc, nullable))
         return dg.TableSchema(columns)

@@ -1,8 +1,7 @@
 """The shape that carries the data: a mapping from day to a lazy stream.
 
 Assets, API clients and IO managers exchange nothing else, so that one day and a thousand days use
-the same code, and memory holds a page, never a day. This module does not know what the items are,
-where they come from or where they go.
+the same code, and memory holds a page, never a day.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -37,7 +36,6 @@ class StreamResult:
     """What is known about a day once all of its items have been read.
 
     Attributes:
-        metadata: Values by the names that Dagster shows.
         rejects: Rejected records of the day, to be stored elsewhere.
         is_current: Returns whether the items read are still the latest, as far as that is known
             without reading them again.
@@ -56,7 +54,6 @@ class DayStream(Generic[T]):
     """The items of one day in order; can be read repeatedly, but not at the same time.
 
     Attributes:
-        read: Reads the day.
         made_from: Record SHA-256 of the upstream day; empty if there is none, or if it was never
             recorded.
         result: What is known since all items were read the last time.
@@ -73,8 +70,7 @@ class DayStream(Generic[T]):
 class StreamsByDay(dict[str, DayStream[T]]):
     """Maps a day (`YYYY-MM-DD`, the partition key) to its stream.
 
-    Attributes:
-        side_by_side: How many of the streams are worth reading concurrently.
+    `side_by_side` of the streams are worth reading concurrently.
     """
 
     def __init__(self, streams: Mapping[str, DayStream[T]], side_by_side: int = 1) -> None:

@@ -39,14 +39,10 @@ class DayParameter:
 
 @dataclass(frozen=True)
 class DayRange:
-    """The day is a range with a start and an end.
+    """The day is a range with a start and an end, in `strftime` formats.
 
-    Attributes:
-        first: The parameter for the start.
-        last: The parameter for the end.
-        exclusive: Whether the end is the first moment after the day instead of the day itself.
-        format: The `strftime` format of the start.
-        last_format: The format of the end; that of the start unless given.
+    If `exclusive`, the end is the first moment after the day, otherwise the day itself. Its format
+    is that of the start unless `last_format` is given.
     """
 
     first: str = "from"
@@ -82,11 +78,7 @@ class PageStyle:
         return Request()
 
     def following(self, answer: HttpAnswer, page: PulledPage) -> Request | bool | None:
-        """Return the value for `PulledPage.following`.
-
-        Raises:
-            WrongShapeError: The response lacks what is declared.
-        """
+        """Return the `PulledPage.following`; raise WrongShapeError if what it needs is missing."""
         if self.more is None:
             return None
         flag = self.more.of(answer, page)
@@ -106,13 +98,7 @@ class OnePage(PageStyle):
 
 @dataclass(frozen=True)
 class NumberedPages(PageStyle):
-    """Numbered pages, until a 404 or a page without rows.
-
-    Attributes:
-        parameter: The parameter for the page number.
-        first: The number of the first page.
-        more: Where a page indicates whether another one follows, if it does.
-    """
+    """Numbered pages from `first` on, until a 404 or a page without rows."""
 
     any_page = True
     parameter: str = "page"
@@ -128,11 +114,7 @@ class NumberedPages(PageStyle):
 class OffsetPages(PageStyle):
     """Pages by offset and limit, until a 404 or a page without rows.
 
-    Attributes:
-        offset: The parameter for the offset.
-        limit: The parameter for the number of rows.
-        size: Rows per page; the API must return that many in each page but the last.
-        more: Where a page indicates whether another one follows, if it does.
+    The API must return `size` rows in each page but the last.
     """
 
     any_page = True
@@ -148,13 +130,7 @@ class OffsetPages(PageStyle):
 
 @dataclass(frozen=True)
 class CursorPages(PageStyle):
-    """Pages that each have the cursor of the next one, until there is none.
-
-    Attributes:
-        parameter: The parameter for the cursor.
-        cursor: Where a page has the cursor of the next one.
-        more: Where a page indicates whether another one follows; by default, a cursor does.
-    """
+    """Pages that each have the `cursor` of the next one, until there is none."""
 
     parameter: str = "cursor"
     cursor: Where = _NEXT_CURSOR

@@ -56,13 +56,9 @@ def scheme_of(value: str) -> str | None:
 def path_or_scheme(value: str, setting: str, expected: str) -> Path | str:
     """Return the absolute path for a local path, or the `scheme_of` an address.
 
-    Args:
-        value: The value of the setting; `~` is the home directory.
-        setting: The name of the variable.
-        expected: The valid values, for the error.
-
     Raises:
-        InvalidAddressError: The value is malformed. The error shows no address.
+        InvalidAddressError: The value is malformed; the text says what is `expected`, and shows no
+            address.
     """
     if not value:
         raise InvalidAddressError(setting, value, expected)
@@ -80,12 +76,6 @@ def path_or_scheme(value: str, setting: str, expected: str) -> Path | str:
 
 def check_address(value: str, setting: str, *, secret: bool = False, or_else: str = "") -> str:
     """Validate the address of an HTTP API; return it without a trailing slash unless secret.
-
-    Args:
-        value: The value of the setting.
-        setting: The name of the variable.
-        secret: Whether the address itself is a secret, such as that of a webhook.
-        or_else: Other valid values, for the error.
 
     Raises:
         InvalidAddressError: It is not valid; the text shows it unless a part may be secret.

@@ -1,7 +1,4 @@
-"""A response: its decompressed body, whether a cache kept it, and when to retry.
-
-This module reads only what is common to all HTTP APIs. Callers decide what a status means to them.
-"""
+"""A response: its decompressed body, whether a cache kept it, and when to retry."""
 
 import datetime
 import email.utils
@@ -35,12 +32,10 @@ _EXHAUSTED = re.compile(r"\b(?:remaining|r)=0\s*[;,]\s*(?:reset|t)=(\d+)", re.AS
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """A complete response.
+    """A complete response to the request for an `address`.
 
     Attributes:
-        phrase: The server's reason phrase.
         headers: The headers; names are case-insensitive.
-        address: The requested address.
         body: The decompressed bytes; for an error, only as many as are useful.
     """
 

@@ -66,7 +66,6 @@ class Question(Generic[T]):
         path: Below the client's address; or a whole address, such as a link to the next page.
         accept: Turns a response into a value; raises `TransientHttpError` to request a retry.
         deadline: On the clock of `time.monotonic`; no attempt starts or lasts beyond it.
-        on_retry: Called before each retry.
         failure: Makes the error to raise from that of the last attempt, or of the address.
         json: What to post; None for a GET.
 

@@ -40,11 +40,7 @@ class TransientHttpError(HttpError):
 
 
 class ApiError(dg.Failure):
-    """An API is misconfigured; the text names the setting."""
-
-
-class ApiAuthError(ApiError):
-    """The API rejects the token."""
+    """An API is misconfigured, or rejects the token; the text names the setting."""
 
 
 def printable(text: str) -> str:

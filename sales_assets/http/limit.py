@@ -1,7 +1,4 @@
-"""How many concurrent requests an API handles well, found out while it is called.
-
-This module makes no requests.
-"""
+"""How many concurrent requests an API handles well, found out while it is called."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +9,7 @@ _SECONDS_TO_FORGET = 60
 
 
 class Limit:
-    """The number of concurrent calls, controlled by the rules of TCP, which has the same problem.
+    """The `level` of concurrent calls, controlled by the rules of TCP, which has the same problem.
 
     After each round of calls that made use of it, the level changes by TCP Vegas, as in
     `VegasLimit` of Netflix's concurrency-limits (github.com/Netflix/concurrency-limits): of the
@@ -23,13 +20,6 @@ class Limit:
     A refusal resets the level to the highest one that has worked, or halves it if that one is
     refused (AIMD). As a refusal often costs a pause of seconds, the level then stays at what has
     worked for a minute.
-
-    Args:
-        ceiling: The highest level.
-        clock: Returns the time in seconds.
-
-    Attributes:
-        level: The current limit of concurrent calls.
     """
 
     def __init__(self, ceiling: int, clock: Callable[[], float] = time.monotonic) -> None:

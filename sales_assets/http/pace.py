@@ -41,7 +41,7 @@ class Pace:
 
     Args:
         ceiling: Maximum number of concurrent calls; at 1, they are strictly sequential.
-        max_per_second: Maximum number of calls to start per second; None for no limit.
+        max_per_second: Maximum number of calls to start per second.
         longest_pause: Maximum pause in seconds that the API may ask for.
         seconds: Timeout of a call.
     """
@@ -84,15 +84,7 @@ class Pace:
         return call
 
     def begin_ahead(self, function: Callable[[], T], most: int) -> Call[T] | None:
-        """Queue a call whose result nobody needs yet.
-
-        Args:
-            function: The call.
-            most: Maximum number of results that may wait; never more than the ceiling.
-
-        Returns:
-            The call; None at that maximum.
-        """
+        """Queue a call whose result nobody needs yet; return None if `most` results wait."""
         with self._changed:
             has_room = len(self._not_taken) < min(most, self._ceiling)
             return self.begin(function) if has_room else None

@@ -11,7 +11,7 @@ from typing_extensions import Self
 from sales_assets import settings
 from sales_assets.http.address import check_address
 from sales_assets.http.client import HttpAnswer, HttpClient, Limits
-from sales_assets.http.errors import ApiAuthError, ApiError, HttpError
+from sales_assets.http.errors import ApiError, HttpError
 from sales_assets.http.tokens import BARE, TokenAuth, TokenStyle, check_token
 
 _SENTENCES = {
@@ -33,9 +33,8 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
         title: The name of the API in errors.
         address_variable: The variable behind `url`, for errors.
         token_variable: The variable with the token; None for an API that needs none.
-        token_style: How a request carries the token.
         has_sample: Whether the address may be the word `sample`.
-        error: Raised when the address or the token of the API is missing or malformed.
+        error: Raised when the address or the token is missing or malformed.
         auth_error: Raised when the API rejects the token.
     """
 
@@ -45,12 +44,11 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
     token_style: ClassVar[TokenStyle] = BARE
     has_sample: ClassVar[bool] = False
     error: ClassVar[type[ApiError]] = ApiError
-    auth_error: ClassVar[type[ApiAuthError]] = ApiAuthError
+    auth_error: ClassVar[type[ApiError]] = ApiError
 
     url: str = Field(description="Base address, such as https://api.example.com.")
 
     _opened: HttpClient | ApiError = PrivateAttr()
-    """The client; the configuration error if there is none."""
     _address: str = PrivateAttr(default="")
 
     @classmethod
@@ -109,7 +107,7 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
         """The source of the data, in words."""
         return self._address
 
-    def refusal(self, answer: HttpAnswer) -> HttpError | ApiAuthError:
+    def refusal(self, answer: HttpAnswer) -> HttpError | ApiError:
         """Return the error for a response with a status other than 200."""
         status, variable = answer.status, self.token_variable
         if status in (401, 403) and variable:

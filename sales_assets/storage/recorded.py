@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from sales_assets.feed.daily import PAGE_ROWS
-from sales_assets.feed.days import is_day
+from sales_assets.feed.days import parse_day
 from sales_assets.storage.location import Location, leads_to
 
 _AT_ONCE = 1000
@@ -93,7 +93,7 @@ def events_of_days(
         page = fetch(query, limit=_AT_ONCE, cursor=cursor)
         for event in page.records:
             day, told = event.partition_key, event.asset_materialization or event.asset_observation
-            if day is not None and told is not None and is_day(day):
+            if day is not None and told is not None and parse_day(day):
                 metadata = {name: value.value for name, value in told.metadata.items()}
                 path = metadata.get("path")
                 if isinstance(path, str) and leads_to(path, directory_of(asset_key, day)):

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from sales_assets.http.client import HttpAnswer, Question
-from sales_assets.http.errors import ApiAuthError, ApiError, HttpError
+from sales_assets.http.errors import ApiError, HttpError
 from sales_assets.http.resource import HttpApi
 from sales_assets.http.secrets import redacted
 from sales_assets.sample.api import Answer
@@ -90,8 +90,8 @@ def test_an_address_is_checked_before_the_token(
 @pytest.mark.parametrize(
     ("status", "error", "says"),
     [
-        (401, ApiAuthError, "the refunds API rejects the token in REFUNDS_TOKEN .HTTP 401"),
-        (403, ApiAuthError, "set REFUNDS_TOKEN to a valid token"),
+        (401, ApiError, "the refunds API rejects the token in REFUNDS_TOKEN .HTTP 401"),
+        (403, ApiError, "set REFUNDS_TOKEN to a valid token"),
         (103, HttpError, "HTTP 103.*an early hint"),
         (204, HttpError, "HTTP 204.*no content.*the address"),
         (302, HttpError, "redirects to https://login.example/.*; /sales.*page=1 is added"),
