@@ -90,7 +90,7 @@ class PulledPage(Page):
                     raise WrongShapeError(f"row {number} is {kind_of(row)}, not an object")
                 self.last_row = row
             self.count += len(rows)
-            # A missing field is not null, but as invalid as an object.
+            # A missing field is not the same as null; no valid field is an object.
             values = [[row.get(field, {}) for field in fields] for row in rows]
             compared = json.dumps(values, sort_keys=True)
             # Without the brackets, the parts of a page make the same text as the whole.
