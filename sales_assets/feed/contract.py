@@ -35,22 +35,25 @@ class InvalidValue(NamedTuple):
 
 
 class Judgement:
-    """The invalid rows and unknown fields of a day; filled while the day is read.
+    """Validates the rows of a day, and keeps what is invalid.
 
     Attributes:
-        page: The number of the page that is read, from 1.
         rejects: The invalid rows, as they go into quarantine; at most `max_rejected_rows`.
     """
 
-    def __init__(self, asset: str, max_rejected_rows: int = 0) -> None:
+    def __init__(self, schema: RowSchema, day: str, asset: str, max_rejected_rows: int = 0) -> None:
+        self._schema = schema
+        self._day = day
+        self._date = datetime.date.fromisoformat(day)
         self._asset = asset
-        self.page = 0
-        self.rejects: list[dict[str, Any]] = []
-        self._unknown: dict[str, tuple[str, int]] = {}
         self._limit = max_rejected_rows
+        self._nulls = dict.fromkeys(column.name for column in schema.columns if column.optional)
+        self._page = 0
+        self.rejects: list[dict[str, Any]] = []
         self._invalid_rows = 0
         self._invalid_values = 0
         self._shown: list[str] = []
+        self._unknown: dict[str, tuple[str, int]] = {}
 
     @property
     def unknown_fields(self) -> dict[str, dict[str, Any]]:
@@ -63,93 +66,33 @@ class Judgement:
             for name, (first, rows) in self._unknown.items()
         }
 
-    def reject(self, row: int, sent: str, invalid: list[InvalidValue]) -> None:
-        """Reject a row of the page, given its number and the text that was sent."""
-        self._invalid_rows += 1
-        self._invalid_values += len(invalid)
-        for field, value, reason in invalid[: _SHOWN_VALUES - len(self._shown)]:
-            place = f"page {self.page}, row {row}, {shown(field)}"
-            self._shown.append(f"  {place}{f' = {shown(value)}' if value else ''}: {reason}")
-        if self._invalid_rows <= self._limit:
-            # Bytes that are not UTF-8 are shown as \xNN; raw has the bytes themselves.
-            text = sent.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-            problems = [
-                {
-                    "field": redacted(one.field),
-                    "value": one.value and redacted(one.value),
-                    "reason": one.reason,
-                }
-                for one in invalid
-            ]
-            reject = {"page": self.page, "row": row, "problems": problems, "text": redacted(text)}
-            self.rejects.append(reject)
-
-    def note_unknown(self, name: str, row: int) -> None:
-        """Count an unknown field of a row of the page."""
-        first, seen = self._unknown.get(name, (f"page {self.page}, row {row}", 0))
-        if seen or len(self._unknown) < _NAMED_FIELDS:
-            self._unknown[name] = first, seen + 1
-
-    def require_within_limit(self, day: str, good_rows: int) -> None:
-        """Finish the day; raise InvalidRowsError if more rows are invalid than the run allows."""
-        if self._invalid_rows <= self._limit:
-            return
-        rows = good_rows + self._invalid_rows
-        lines = [
-            f"{day}: {self._invalid_rows} of {rows} rows {_are(self._invalid_rows)} invalid; "
-            f"at most {self._limit} {_are(self._limit)} allowed (max_rejected_rows)"
-        ]
-        lines += self._shown
-        if self._invalid_values > _SHOWN_VALUES:
-            lines.append(f"  and {self._invalid_values - _SHOWN_VALUES} more invalid values")
-        if 2 * self._invalid_rows <= rows:
-            config = config_json(self._asset, max_rejected_rows=self._invalid_rows)
-            lines.append(f"  to store the day without its invalid rows, run with {config}")
-        else:
-            lines.append("  most rows are invalid: compare the contract with what the API returns")
-        raise InvalidRowsError("\n".join(lines))
-
-
-class Contract:
-    """Validates the rows of a feed and returns the valid ones."""
-
-    def __init__(self, schema: RowSchema) -> None:
-        self._schema = schema
-        columns = schema.columns
-        self._nulls = dict.fromkeys(column.name for column in columns if column.optional)
-        texts = [column for column in columns if column.is_text]
-        self._texts = sum(not text.nullable for text in texts)
-        self._maybe_texts = [text.name for text in texts if text.nullable]
-
-    def rows(
-        self, pages: Iterable[Page], day: str, judgement: Judgement
-    ) -> Iterator[list[dict[str, Any]]]:
-        """Turn the pages of a day into rows ready for Avro; yield the valid rows of each page.
+    def rows(self, pages: Iterable[Page]) -> Iterator[list[dict[str, Any]]]:
+        """Turn the pages of the day into rows ready for Avro; yield the valid rows of each page.
 
         Raises:
-            InvalidRowsError: More rows are invalid than `judgement` allows; raised at the end, so
-                that all are counted.
+            InvalidRowsError: More rows are invalid than allowed; raised at the end, so that all are
+                counted.
             UpstreamDayError: A page is not a complete JSON list.
         """
-        date = datetime.date.fromisoformat(day)
         good_rows = 0
         for number, page in enumerate(pages, 1):
-            judgement.page = number
+            self._page = number
             try:
                 for first, part in page.parts():
-                    rows = self._plain_rows(part, date)
+                    rows = self._plain_rows(part)
                     if rows is None:
-                        rows = list(self._judged_rows(part, first, date, judgement))
+                        rows = list(self._judged_rows(part, first))
                     good_rows += len(rows)
                     yield rows
             except InvalidPageError as error:
                 raise UpstreamDayError(
-                    f"{day}: page {number} is not a complete JSON list ({error}): materialize the "
-                    "raw asset of this day again"
+                    f"{self._day}: page {number} is not a complete JSON list ({error}): "
+                    "materialize the raw asset of this day again"
                 ) from None
-        judgement.require_within_limit(day, good_rows)
+        if self._invalid_rows > self._limit:
+            raise self._error(good_rows + self._invalid_rows)
 
-    def _plain_rows(self, page: bytes, date: datetime.date) -> list[dict[str, Any]] | None:
+    def _plain_rows(self, page: bytes) -> list[dict[str, Any]] | None:
         """Parse a page of valid rows fast; None for a page that may contain anything else.
 
         The parser keeps the last of duplicate keys. Each parsed key and string took two quotation
@@ -161,29 +104,29 @@ class Contract:
             rows = self._schema.page(page)
         except ValidationError:
             return None
-        names = sum(map(len, rows))
-        texts = self._texts * len(rows)
-        for name in self._maybe_texts:
-            texts += sum(row.get(name) is not None for row in rows)
+        spelled = sum(map(len, rows))
+        for column in self._schema.columns:
+            if column.is_text and column.nullable:
+                spelled += sum(row.get(column.name) is not None for row in rows)
+            elif column.is_text:
+                spelled += len(rows)
         days = {row[self._schema.day.name] for row in rows}
-        if page.count(b'"') != 2 * (names + texts) or {*map(self._schema.day_of, days)} - {date}:
+        if page.count(b'"') != 2 * spelled or {*map(self._schema.day_of, days)} - {self._date}:
             return None
         return [{**self._nulls, **row} for row in rows] if self._nulls else rows
 
-    def _judged_rows(
-        self, page: bytes, first: int, date: datetime.date, judgement: Judgement
-    ) -> Iterator[dict[str, Any]]:
+    def _judged_rows(self, page: bytes, first: int) -> Iterator[dict[str, Any]]:
         """Yield the valid rows of a page, and reject the others."""
         keys = self._schema.keys.values()
         for place, row in enumerate(rows_of_page(page), first):
             known = row.value
             if isinstance(known, dict):
                 for name in sorted(known.keys() - keys):
-                    judgement.note_unknown(name, place)
+                    self._note_unknown(name, place)
                 known = {key: known[key] for key in keys if key in known}
             invalid: list[InvalidValue] = []
             try:
-                valid = self._schema.row(known, context=date)
+                valid = self._schema.row(known, context=self._date)
             except ValidationError as error:
                 for problem in error.errors(include_url=False):
                     field = str(problem["loc"][0]) if problem["loc"] else "(row)"
@@ -198,9 +141,49 @@ class Contract:
                     name = json.dumps(field)[1:-1]
                     invalid.append(InvalidValue(name, json.dumps(values), reason))
             if invalid:
-                judgement.reject(place, row.text, invalid)
+                self._reject(place, row.text, invalid)
             else:
                 yield {**self._nulls, **valid}
+
+    def _reject(self, row: int, sent: str, invalid: list[InvalidValue]) -> None:
+        self._invalid_rows += 1
+        self._invalid_values += len(invalid)
+        for field, value, reason in invalid[: _SHOWN_VALUES - len(self._shown)]:
+            place = f"page {self._page}, row {row}, {shown(field)}"
+            self._shown.append(f"  {place}{f' = {shown(value)}' if value else ''}: {reason}")
+        if self._invalid_rows <= self._limit:
+            # Bytes that are not UTF-8 are shown as \xNN; raw has the bytes themselves.
+            text = sent.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            problems = [
+                {
+                    "field": redacted(one.field),
+                    "value": one.value and redacted(one.value),
+                    "reason": one.reason,
+                }
+                for one in invalid
+            ]
+            reject = {"page": self._page, "row": row, "problems": problems, "text": redacted(text)}
+            self.rejects.append(reject)
+
+    def _note_unknown(self, name: str, row: int) -> None:
+        first, seen = self._unknown.get(name, (f"page {self._page}, row {row}", 0))
+        if seen or len(self._unknown) < _NAMED_FIELDS:
+            self._unknown[name] = first, seen + 1
+
+    def _error(self, rows: int) -> InvalidRowsError:
+        lines = [
+            f"{self._day}: {self._invalid_rows} of {rows} rows {_are(self._invalid_rows)} invalid; "
+            f"at most {self._limit} {_are(self._limit)} allowed (max_rejected_rows)"
+        ]
+        lines += self._shown
+        if self._invalid_values > _SHOWN_VALUES:
+            lines.append(f"  and {self._invalid_values - _SHOWN_VALUES} more invalid values")
+        if 2 * self._invalid_rows <= rows:
+            config = config_json(self._asset, max_rejected_rows=self._invalid_rows)
+            lines.append(f"  to store the day without its invalid rows, run with {config}")
+        else:
+            lines.append("  most rows are invalid: compare the contract with what the API returns")
+        return InvalidRowsError("\n".join(lines))
 
 
 def _are(count: int) -> str:

@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from sales_assets.feed.api import DailyApi
-from sales_assets.feed.contract import Contract, Judgement
+from sales_assets.feed.contract import Judgement
 from sales_assets.feed.days import days_of_run
 from sales_assets.feed.page import Page
 from sales_assets.feed.paging import NoSuchDayError
@@ -130,7 +130,7 @@ def rows_by_day(
     context: dg.AssetExecutionContext,
     config: StgConfig,
     pages: PagesByDay,
-    contract: Contract,
+    schema: RowSchema,
     sum_of: str,
 ) -> RowsByDay:
     """Return the valid rows of each day, with metadata on all rows that sums up `sum_of`."""
@@ -138,10 +138,10 @@ def rows_by_day(
 
     def judged(day: str, stream: DayStream[Page]) -> DayStream[dict[str, Any]]:
         def read() -> Generator[dict[str, Any], None, StreamResult]:
-            judgement = Judgement(asset, config.max_rejected_rows)
+            judgement = Judgement(schema, day, asset, config.max_rejected_rows)
             count = 0
             total: float = 0
-            for rows in contract.rows(stream, day, judgement):
+            for rows in judgement.rows(stream):
                 count += len(rows)
                 total += column_sum(rows, sum_of)
                 yield from rows

@@ -7,7 +7,7 @@ from sales_assets.feed.daily import RawConfig, StgConfig, daily_asset, pages_by_
 from sales_assets.feed.days import DailyPartitions
 from sales_assets.feed.stream import PagesByDay, RowsByDay
 from sales_assets.sales.api import SalesApi
-from sales_assets.sales.sale import SALE, SALE_CONTRACT
+from sales_assets.sales.sale import SALE
 
 # Dagster needs these two settings when it imports an asset, so they are read here.
 _settings = settings.read()
@@ -68,4 +68,4 @@ def stg_sales(
     Every row is validated against the contract; values are never coerced. A day with invalid rows
     is not stored, unless the run allows them; such rows go to quarantine.
     """
-    return rows_by_day(context, config, raw_sales, SALE_CONTRACT, sum_of="price")
+    return rows_by_day(context, config, raw_sales, SALE, sum_of="price")

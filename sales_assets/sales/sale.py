@@ -2,11 +2,7 @@
 
 from pathlib import Path
 
-from sales_assets.feed.contract import Contract
 from sales_assets.feed.schema import RowSchema
 
 SALE = RowSchema.read(Path(__file__).with_name("sales.avsc"), day_field="purchase_date")
 """The declaration of a sale."""
-
-SALE_CONTRACT = Contract(SALE)
-"""Validates the rows of a day."""

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from sales_assets.feed.contract import Contract, InvalidRowsError, Judgement
+from sales_assets.feed.contract import InvalidRowsError
 from sales_assets.feed.remedy import config_json
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import UpstreamDayError
 from sales_assets.sales.sale import SALE
 from sales_assets_tests.helpers.growth import is_linear
 from sales_assets_tests.helpers.rows import page, sale
-from sales_assets_tests.helpers.streams import judged
+from sales_assets_tests.helpers.streams import judged, judging
 from sales_assets_tests.promises.orders import ORDER
 
 SENT = ["null", {"type": "int", "logicalType": "date"}]
@@ -20,26 +20,24 @@ MORE_FIELDS = [
     {"name": "shop", "type": ["null", "string"], "doc": "Where it was sold."},
     {"name": "sent", "type": SENT, "default": None, "doc": "When it was sent."},
 ]
-WIDER = Contract(
-    RowSchema({**SALE.avro, "fields": [*SALE.avro["fields"], *MORE_FIELDS]}, "purchase_date")
-)
+WIDER = RowSchema({**SALE.avro, "fields": [*SALE.avro["fields"], *MORE_FIELDS]}, "purchase_date")
 
 
 def wide(**fields: Any) -> list[dict[str, Any]]:
     """Judge a sale that has a shop, and more fields."""
-    [rows] = judged([page(sale(**{"shop": "Oslo", **fields}))], contract=WIDER)
+    [rows] = judged([page(sale(**{"shop": "Oslo", **fields}))], judgement=judging(WIDER))
     return rows
 
 
 @pytest.mark.parametrize("body", [b"", b"[", b"{}", b"[{}] x", b'[{"a": 1},]', b'[{"a": 1} {}]'])
 def test_a_page_that_is_not_a_list_fails_whatever_is_allowed(body: bytes) -> None:
     with pytest.raises(UpstreamDayError, match="page 2 is not a complete JSON list"):
-        judged([page(sale()), body], Judgement("stg_sales", max_rejected_rows=99))
+        judged([page(sale()), body], judging(max_rejected_rows=99))
 
 
 def test_every_bad_value_of_a_page_is_found() -> None:
     rows = [sale(price="1", client=None), sale(), sale(purchase_date="2022-08-10")]
-    judgement = Judgement("stg_sales", max_rejected_rows=2)
+    judgement = judging(max_rejected_rows=2)
     [good] = judged([page(*rows)], judgement)
     assert len(good) == 1
     assert [
@@ -56,7 +54,7 @@ def test_only_a_field_with_a_default_may_be_missing_and_an_unknown_one_does_no_h
     sent = wide(client=client, sent="2022-08-11", shop=None, unknown_field="red")
     assert [(row["sent"], row["shop"]) for row in sent] == [(datetime.date(2022, 8, 11), None)]
     with pytest.raises(InvalidRowsError, match="page 1, row 1, shop: missing"):
-        judged([page(sale(client=client))], contract=WIDER)
+        judged([page(sale(client=client))], judgement=judging(WIDER))
 
 
 @pytest.mark.parametrize("rows", [100, 30_000], ids=["a small page", "a large page"])
@@ -64,7 +62,7 @@ def test_rows_are_counted_and_named_by_their_place_in_a_page_of_any_size(rows: i
     sales = [sale(price=number) for number in range(rows)]
     sales[rows // 2] = sale(price="7")
     sales[-1] = sale(price=rows - 1, unknown_field="red")
-    judgement = Judgement("stg_sales", max_rejected_rows=1)
+    judgement = judging(max_rejected_rows=1)
     good = [row for part in judged([page(*sales)], judgement) for row in part]
     assert [row["price"] for row in good] == [n for n in range(rows) if n != rows // 2]
     assert judgement.rejects[0]["row"] == rows // 2 + 1
@@ -89,7 +87,7 @@ def test_timestamps_enums_and_other_keys_become_what_avro_has(number: str) -> No
     orders = page(order(**{"order-id": number}), order(**{"order-id": number, "order_id": "x"}))
     at = datetime.datetime(2022, 8, 8, 22, 30, tzinfo=datetime.timezone.utc)
     expected = {"order_id": number, "placed_at": at, "state": "open", "total": 1}
-    assert judged([orders], contract=Contract(ORDER)) == [[expected, expected]]
+    assert judged([orders], judgement=judging(ORDER)) == [[expected, expected]]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +101,7 @@ def test_timestamps_enums_and_other_keys_become_what_avro_has(number: str) -> No
 )
 def test_values_of_these_types_are_never_coerced(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(InvalidRowsError, match=f"page 1, row 1, {says}") as invalid:
-        judged([page(order(**changes))], contract=Contract(ORDER))
+        judged([page(order(**changes))], judgement=judging(ORDER))
     assert str(invalid.value).count("page 1, row 1") == 1
 
 
@@ -125,6 +123,6 @@ def test_a_limit_that_drops_most_of_a_day_is_not_offered() -> None:
 
 
 def test_no_more_than_20_fields_are_noted() -> None:
-    judgement = Judgement("stg_sales")
+    judgement = judging()
     judged([page(sale(**{f"field_{n}": n for n in range(50)}))], judgement)
     assert len(judgement.unknown_fields) == 20

@@ -4,10 +4,11 @@ import datetime
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
-from sales_assets.feed.contract import Contract, Judgement
+from sales_assets.feed.contract import Judgement
 from sales_assets.feed.page import Page
+from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import DayStream, StreamResult
-from sales_assets.sales.sale import SALE, SALE_CONTRACT
+from sales_assets.sales.sale import SALE
 from sales_assets_tests.helpers.rows import DAY
 
 
@@ -48,10 +49,13 @@ def days_of(result: object) -> dict[str, DayStream[Any]]:
     return result
 
 
+def judging(schema: RowSchema = SALE, max_rejected_rows: int = 0) -> Judgement:
+    """Give a judgement of a day that has not begun."""
+    return Judgement(schema, DAY, "stg_sales", max_rejected_rows)
+
+
 def judged(
-    bodies: Iterable[bytes],
-    judgement: Judgement | None = None,
-    contract: Contract = SALE_CONTRACT,
+    bodies: Iterable[bytes], judgement: Judgement | None = None
 ) -> list[list[dict[str, Any]]]:
     """Judge the pages of a day; give the good rows of each."""
-    return list(contract.rows(map(Page, bodies), DAY, judgement or Judgement("stg_sales")))
+    return list((judgement or judging()).rows(map(Page, bodies)))

@@ -7,7 +7,6 @@ GET /v2/orders?since=DAY&until=NEXT_DAY&cursor=...      Authorization: Bearer TO
 import dagster as dg
 
 from sales_assets.feed.api import DailyApi
-from sales_assets.feed.contract import Contract
 from sales_assets.feed.daily import RawConfig, StgConfig, daily_asset, pages_by_day, rows_by_day
 from sales_assets.feed.declaration import Feed
 from sales_assets.feed.places import InBody
@@ -65,7 +64,7 @@ def stg_orders(
     context: dg.AssetExecutionContext, config: StgConfig, raw_orders: PagesByDay
 ) -> RowsByDay:
     """The orders of a day as typed rows."""
-    return rows_by_day(context, config, raw_orders, Contract(ORDER), sum_of="total")
+    return rows_by_day(context, config, raw_orders, ORDER, sum_of="total")
 
 
 ORDER_CHECKS = [

@@ -10,14 +10,13 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sales_assets.feed.contract import Contract, Judgement
 from sales_assets.feed.json_rows import InvalidPageError, rows_of_page, values_of_page
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import UpstreamDayError
 from sales_assets.sales.sale import SALE
 from sales_assets.storage.avro_file import AvroFile
 from sales_assets_tests.helpers.rows import DAY, sale
-from sales_assets_tests.helpers.streams import judged, typed
+from sales_assets_tests.helpers.streams import judged, judging, typed
 
 DATE = datetime.date.fromisoformat(DAY)
 
@@ -94,7 +93,7 @@ def test_any_value_in_any_field_is_taken_as_it_is_or_rejected_with_its_place(
     parts: list[tuple[dict[str, Any], dict[str, Any]]], ascii_only: bool
 ) -> None:
     rows = [{**good, **changes} for good, changes in parts]
-    judgement = Judgement("stg_sales", max_rejected_rows=len(rows))
+    judgement = judging(max_rejected_rows=len(rows))
     [taken] = judged([encoded(rows, ascii_only)], judgement)
     assert taken == [typed({field: row[field] for field in FIELDS}) for row in rows if is_sale(row)]
     bad = [number for number, row in enumerate(rows, 1) if not is_sale(row)]
@@ -108,10 +107,8 @@ def test_any_value_in_any_field_is_taken_as_it_is_or_rejected_with_its_place(
 
 SHOP = {"name": "shop", "type": ["null", "string"], "default": None, "doc": "Where."}
 WEIGHT = {"name": "weight", "type": ["null", "double"], "default": None, "doc": "Kilograms."}
-WIDER = Contract(
-    RowSchema(
-        {**SALE.avro, "fields": [*SALE.avro["fields"], SHOP, WEIGHT]}, day_field="purchase_date"
-    )
+WIDER = RowSchema(
+    {**SALE.avro, "fields": [*SALE.avro["fields"], SHOP, WEIGHT]}, day_field="purchase_date"
 )
 MORE_VALUES = {
     "shop": st.none() | texts,
@@ -142,9 +139,9 @@ def rows_as_text(draw: st.DrawFn) -> tuple[str, bool]:
 def test_no_key_that_comes_twice_is_missed_in_any_mixture_of_rows(
     rows: list[tuple[str, bool]],
 ) -> None:
-    judgement = Judgement("stg_sales", max_rejected_rows=len(rows))
+    judgement = judging(WIDER, max_rejected_rows=len(rows))
     page = f"[{', '.join(text for text, _ in rows)}]".encode()
-    [taken] = judged([page], judgement, WIDER)
+    [taken] = judged([page], judgement)
     bad = [number for number, (_, twice) in enumerate(rows, 1) if twice]
     assert [record["row"] for record in judgement.rejects] == bad
     good = [json.loads(text) for text, twice in rows if not twice]
@@ -169,7 +166,7 @@ def test_a_page_that_is_cut_short_is_never_a_page(rows: list[Any], data: st.Data
 @quick
 @given(st.binary(max_size=30))
 def test_any_bytes_are_a_page_of_rows_or_refused(body: bytes) -> None:
-    judgement = Judgement("stg_sales", max_rejected_rows=99)
+    judgement = judging(max_rejected_rows=99)
     with contextlib.suppress(UpstreamDayError):
         [taken] = judged([b"[" + body + b"]"], judgement)
         rows = json.loads(f"[{body.decode('utf-8', 'surrogateescape')}]")
