@@ -113,6 +113,12 @@ def move_a_byte(pipeline: Pipeline) -> None:
     two.write_bytes(b"\n" + two.read_bytes())
 
 
+def never_make_stg(pipeline: Pipeline) -> None:
+    pipeline.instance.wipe_assets([stg_sales.key])
+    for place in ("stg", "quarantine"):
+        remove(pipeline.base / place)
+
+
 def lose_rows(pipeline: Pipeline) -> None:
     AvroFile(SALE.avro).write([], pipeline.stg().parent, STEM)
 
@@ -140,6 +146,7 @@ DROPPINGS = [
 DAMAGE: dict[str, tuple[Damage, list[str]]] = {
     "raw missing": (removing(f"raw/sales/{DAY}"), ["raw_sales: missing"]),
     "stg missing": (removing(f"stg/sales/{DAY}"), ["stg_sales: missing"]),
+    "stg never made": (never_make_stg, ["stg_sales: missing"] * len(DAYS)),
     "a page missing": (removing(RAW), ["raw_sales: damaged"]),
     "raw unrecorded": (
         lambda pipeline: pipeline.instance.wipe_assets([raw_sales.key]),
@@ -322,18 +329,6 @@ def test_fixing_does_not_record_a_day_that_is_not_whole(stored: Pipeline) -> Non
     assert "stg_sales: unrecorded" in kinds(differences)
     assert [one.fixed for one in differences] == [False, False, True, True]
     assert tree(stored.base) == before
-
-
-def test_a_run_that_is_alive_is_not_a_leftover(stored: Pipeline) -> None:
-    with directories_of(stored.base).replacing(stored.raw("2022-08-20")):
-        assert found(stored, fix=True) == []
-
-
-def test_a_day_of_raw_without_stg_is_named(pipeline: Pipeline) -> None:
-    pipeline.run(DAY, selection=dg.AssetSelection.assets(raw_sales))
-    [difference] = found(pipeline)
-    assert (difference.where, difference.kind) == ("stg_sales", "missing")
-    assert difference.detail == "raw_sales has this day: materialize stg_sales"
 
 
 def test_marks_of_an_object_store_are_leftovers_that_stay() -> None:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import dagster as dg
 import pytest
 
-from sales_assets.definitions import defs
 from sales_assets.sales import FEED
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.automation import follows_its_source
@@ -22,7 +21,6 @@ class Automation:
     """The sensor, off until its first tick, and the pipeline that it watches."""
 
     def __init__(self, pipeline: Pipeline) -> None:
-        """Let stg_sales follow raw_sales."""
         raw, stg = layers_of(FEED, pipeline.resources)
         following = stg_sales.map_asset_specs(
             lambda spec: spec.replace_attributes(automation_condition=follows_its_source(stg, raw))
@@ -135,14 +133,3 @@ def test_a_day_whose_conversion_failed_is_not_tried_again_before_its_raw_is_new(
     assert [automation.tick(), automation.tick()] == [[], []]
     automation.renew(DAYS[0])
     assert automation.tick() == [DAYS[0]]
-
-
-def test_the_sensor_is_the_only_one_of_its_kind_and_runs_by_default() -> None:
-    repository = defs.get_repository_def()
-    [sensor] = [
-        one
-        for one in repository.sensor_defs
-        if isinstance(one, dg.AutomationConditionSensorDefinition)
-    ]
-    assert sensor.name == "stg_follows_raw"
-    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING

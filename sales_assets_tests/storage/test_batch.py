@@ -13,7 +13,6 @@ from sales_assets.storage.batch import DayBatch
 from sales_assets.storage.progress import Progress
 
 DAYS = tuple(f"2022-08-{day:02}" for day in range(9, 14))
-SIDE_BY_SIDE = pytest.mark.parametrize("side_by_side", [1, 4])
 
 
 def run(batch: DayBatch, action: Callable[[str], dict[str, Any]], side_by_side: int = 1) -> None:
@@ -32,24 +31,6 @@ def test_what_fails_every_day_stops_the_range_at_once() -> None:
         run(batch, action)
     assert "--partition-range 2022-08-10...2022-08-13" in str(failure.value)
     assert [*batch.stored] == [DAYS[0]]
-
-
-@SIDE_BY_SIDE
-def test_a_run_that_is_stopped_keeps_the_days_that_were_stored(side_by_side: int) -> None:
-    batch = DayBatch("raw_things", DAYS[:2])
-    first_is_done = threading.Event()
-
-    def action(day: str) -> dict[str, Any]:
-        if day == DAYS[0]:
-            first_is_done.set()
-            return {}
-        assert first_is_done.wait(60)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run(batch, action, side_by_side)
-    assert batch.stored == {DAYS[0]: {}}
-    assert batch.failed == {}
 
 
 @pytest.mark.parametrize("error", [EveryDayFailsError("refused"), KeyboardInterrupt()])

@@ -59,15 +59,16 @@ BAD, ODD = Finding("bad", {}), Finding("odd", {}, only_a_warning=True)
 UNPROVEN = Finding("", {}, unproven="nothing to compare with")
 
 
-def test_what_proves_nothing_of_any_day_is_a_warning() -> None:
-    result = judged(*[UNPROVEN] * 3, blocking=True)
+@pytest.mark.parametrize(
+    ("last", "passes", "said"),
+    [(UNPROVEN, False, "nothing to compare with"), (Finding("", {}), True, "")],
+)
+def test_what_proves_nothing_of_any_day_is_a_warning_but_not_what_proves_something_of_one(
+    last: Finding, passes: bool, said: str
+) -> None:
+    result = judged(UNPROVEN, UNPROVEN, last, blocking=True)
     assert result.success
-    assert results(result) == [(False, "nothing to compare with")] * 3
-
-
-def test_what_proves_something_of_a_day_passes_and_says_of_which_days_it_does_not() -> None:
-    result = judged(UNPROVEN, UNPROVEN, Finding("", {}))
-    assert results(result) == [(True, "nothing to compare with")] * 2 + [(True, "")]
+    assert results(result) == [(passes, "nothing to compare with")] * 2 + [(passes, said)]
 
 
 @pytest.mark.parametrize(("finding", "blocking"), [(ODD, True), (BAD, False)])

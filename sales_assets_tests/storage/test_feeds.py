@@ -9,7 +9,6 @@ from sales_assets.feed.declaration import Feed, InvalidFeedError
 from sales_assets.sales import FEED
 from sales_assets.sales.api import SalesApi
 from sales_assets.storage.feeds import layers_of, storage_of
-from sales_assets_tests.promises import orders
 
 
 def returns(rows_at: str = "") -> Feed:
@@ -51,7 +50,3 @@ def test_feeds_of_one_name_or_of_one_key_for_what_differs_are_refused(
 ) -> None:
     with pytest.raises(InvalidFeedError, match=text):
         storage_of([FEED, other], str(tmp_path))
-
-
-def test_rows_in_an_envelope_have_a_storage_of_their_own(tmp_path: Path) -> None:
-    assert len(storage_of([FEED, orders.FEED], str(tmp_path))) == 4

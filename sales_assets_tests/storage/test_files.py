@@ -13,7 +13,6 @@ from sales_assets.storage.files import (
     InvalidPartitionError,
     PartitionFormat,
     describe,
-    entries,
     is_dropping,
     read_file,
 )
@@ -32,13 +31,10 @@ def test_what_is_not_a_regular_file_is_refused_at_once(tmp_path: Path, kind: str
         read_file(tmp_path / "odd")
 
 
-def test_a_file_is_read_as_it_is_and_entries_come_by_name(tmp_path: Path) -> None:
-    for name in ("b", "a"):
-        (tmp_path / name).write_bytes(b"[1]\r\n")
-    assert entries(tmp_path) == [tmp_path / "a", tmp_path / "b"]
-    assert read_file(tmp_path / "a") == b"[1]\r\n"
-    with pytest.raises(FileNotFoundError):
-        read_file(tmp_path / "missing")
+def test_what_an_operating_system_drops_is_told_from_what_a_person_puts_there() -> None:
+    dropped = [".DS_Store", "Thumbs.db", "._sales.json", ".nfs0000", ".~lock.a#", "x_$folder$", ""]
+    put = ["sales_2022-08-09.json", "notes.txt", "DS_Store", ".hidden"]
+    assert [name for name in dropped + put if is_dropping(name)] == dropped
 
 
 def test_the_hash_is_that_of_the_files_put_together(tmp_path: Path) -> None:
@@ -46,18 +42,6 @@ def test_the_hash_is_that_of_the_files_put_together(tmp_path: Path) -> None:
     for file, body in zip(files, (b"[1]", b"[2]", b"[1][2]"), strict=True):
         file.write_bytes(body)
     assert describe(files[:2])["sha256"] == describe(files[2:])["sha256"]
-
-
-@pytest.mark.parametrize(
-    "name", [".DS_Store", "Thumbs.db", "._sales.json", ".nfs0000", ".~lock.a#", "x_$folder$", ""]
-)
-def test_what_an_operating_system_drops_is_known(name: str) -> None:
-    assert is_dropping(name)
-
-
-@pytest.mark.parametrize("name", ["sales_2022-08-09.json", "notes.txt", "DS_Store", ".hidden"])
-def test_what_a_person_puts_there_is_not_taken_for_that(name: str) -> None:
-    assert not is_dropping(name)
 
 
 @pytest.mark.parametrize(

@@ -8,21 +8,21 @@ from sales_assets.http.address import InvalidAddressError
 from sales_assets.storage.location import leads_to, location
 
 
-def test_a_home_directory_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert location("~/sales") == tmp_path / "sales"
-
-
-def test_a_relative_path_is_below_the_working_directory(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ("~/sales", "home/sales"),
+        ("a/b/", "here/a/b"),
+        *((f"file:{slashes}/a%20b", "/a b") for slashes in ("", "//", "//localhost")),
+    ],
+)
+def test_a_path_of_this_machine_may_be_written_in_several_ways(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: str, path: str
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert location("a/b/") == tmp_path / "a/b"
-
-
-@pytest.mark.parametrize("address", ["file:///a%20b", "file://localhost/a%20b", "file:/a%20b"])
-def test_a_file_url_of_this_machine_is_a_local_path(address: str) -> None:
-    assert location(address) == Path("/a b")
+    (tmp_path / "here").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "here")
+    assert location(written) == tmp_path / path
 
 
 @pytest.mark.parametrize("address", ["s3://bucket/a", "S3://bucket/a", "memory://", "s3://b/a:@"])

@@ -35,22 +35,25 @@ def test_a_range_says_how_far_it_has_come_when_it_is_time(
     assert line.startswith(f"raw_sales: 1 of 4 days stored,{said} 1,338 rows, ")
 
 
-def test_in_the_end_a_single_day_says_what_changed_and_where_it_lies(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    Progress("raw_sales", DAYS[:1], LOG).end(stored(DAYS[0], 1338, "+3 -1 rows"))
-    [line] = caplog.messages
-    assert line == "raw_sales 2022-08-09: 1,338 rows, +3 -1 rows, in /base/raw/sales/2022-08-09"
+CHANGES = ("first version", "unchanged", "+3 -1 rows", "same rows, different bytes")
 
 
-def test_in_the_end_a_range_says_how_many_of_its_days_changed(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (1, "raw_sales 2022-08-09: 400 rows, first version, in /base/raw/sales/2022-08-09"),
+        (4, "raw_sales: 4 days stored (2 changed, 1 new, 1 unchanged), 1,600 rows, "),
+    ],
+)
+def test_in_the_end_it_says_what_changed(
+    caplog: pytest.LogCaptureFixture, count: int, said: str
 ) -> None:
-    changes = ("first version", "unchanged", "+3 -1 rows", "same rows, different bytes")
-    days = {day: stored(day, 400, change)[day] for day, change in zip(DAYS, changes, strict=True)}
-    Progress("raw_sales", DAYS, LOG).end(days)
+    days: dict[str, dict[str, Any]] = {}
+    for day, change in zip(DAYS[:count], CHANGES[:count], strict=True):
+        days |= stored(day, 400, change)
+    Progress("raw_sales", [*days], LOG).end(days)
     [line] = caplog.messages
-    assert line.startswith("raw_sales: 4 days stored (2 changed, 1 new, 1 unchanged), 1,600 rows, ")
+    assert line.startswith(said)
 
 
 def test_a_long_range_in_a_home_that_stores_events_one_by_one_is_told_what_to_add(

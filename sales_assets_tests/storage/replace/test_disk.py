@@ -16,15 +16,3 @@ def test_a_directory_and_its_files_have_the_group_and_mode_of_what_they_replace(
     publish(tmp_path, NEW)
     assert stat.S_IMODE((tmp_path / DAY_DIR).stat().st_mode) == 0o2770
     assert stat.S_IMODE((tmp_path / DAY_DIR / "1").stat().st_mode) == 0o660
-
-
-def test_nobody_of_a_group_locks_the_others_out_by_a_strict_umask(tmp_path: Path) -> None:
-    tmp_path.chmod(0o2770)
-    before = os.umask(0o077)
-    try:
-        publish(tmp_path, NEW)
-    finally:
-        os.umask(before)
-    for path in tmp_path.rglob("*"):
-        expected = 0o2770 if path.is_dir() else 0o660
-        assert (stat.S_IMODE(path.stat().st_mode), path) == (expected, path)
