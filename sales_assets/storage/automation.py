@@ -17,12 +17,9 @@ _Condition = dg.AutomationCondition
 class SourceIsOther(dg.AutomationCondition[dg.AssetKey]):
     """True for each day that was neither made nor tried from its current upstream day.
 
-    It compares recorded contents, not the events between two ticks of a sensor: it finds a day
-    whenever it was stored, and in whatever order its runs recorded it. A day that fails leaves an
+    It compares recorded contents. Event ids only narrow down the days to compare: those recorded
+    since the last tick, those found at that tick, and those never made. A day that fails leaves an
     observation, so it is not retried until its source changes.
-
-    Event ids only narrow down the days to compare: those recorded since the last tick, those found
-    at that tick, and those never made.
     """
 
     def __init__(self, layer: Layer, source: Layer) -> None:
@@ -73,10 +70,7 @@ _WAS_REQUESTED = _Condition.newly_requested().since(
 
 
 def follows_its_source(layer: Layer, source: Layer) -> dg.AutomationCondition[Any]:
-    """Make each day, whatever its age, once its source is stored or changes; once per content.
-
-    Skip days that a run or a backfill is about to make.
-    """
+    """Make each day, whatever its age, once per content of its source, if no run is about to."""
     condition: dg.AutomationCondition[Any] = (
         SourceIsOther(layer, source)
         & ~_WAS_REQUESTED
@@ -87,10 +81,9 @@ def follows_its_source(layer: Layer, source: Layer) -> dg.AutomationCondition[An
 
 
 def following_sensor() -> dg.AutomationConditionSensorDefinition:
-    """Make the sensor that has assets follow their sources; it is on by default.
+    """Make the sensor that has assets follow their sources.
 
-    It replaces Dagster's own, which evaluates conditions in the daemon, where the condition above
-    is not available.
+    Dagster's own evaluates conditions in the daemon, where the condition above is not available.
     """
     with knowingly():
         return dg.AutomationConditionSensorDefinition(

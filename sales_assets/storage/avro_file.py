@@ -78,8 +78,8 @@ class AvroFile(PartitionFormat[dict[str, Any]]):
 def _derive_marker(file: Path, marker: bytes) -> None:
     """Replace the sync marker of a file with one derived from the rest of it.
 
-    One fixed marker for all files would also be reproducible, but blocks of different versions of a
-    file could then be mixed unnoticed. The marker ends the header and every block
+    With one marker for all files, blocks of different versions of a file could be mixed unnoticed.
+    The marker ends the header and every block
     (https://avro.apache.org/docs/1.12.0/specification/#object-container-files).
     """
     digest = hashlib.sha256()

@@ -1,7 +1,6 @@
 """The days of one run: dealt with side by side, and each with an outcome of its own.
 
-A failed day does not stop the others, unless the reason applies to all of them. What is done with a
-day does not matter here.
+A failed day does not stop the others, unless the reason applies to all of them.
 """
 
 import queue
@@ -23,15 +22,46 @@ T = TypeVar("T")
 _SECONDS_TO_STOP = 5.0
 _SECONDS_WITHOUT_AN_END = 0.025
 """When no day ends for so long, the processor has time for another one."""
+SECONDS_BETWEEN_LOOKS = 1.0
+"""At a run's status: querying the instance takes longer than storing a small day."""
+
+
+class GivenUpRunError(EveryDayFailsError):
+    """Dagster has ended the run, but its process is still running."""
+
+
+class RunGuard:
+    """Whether a run of this process still counts; safe to share between threads.
+
+    A run whose worker is cut off for a while is considered dead and restarted elsewhere. When the
+    worker is back, it continues alongside its successor, without noticing it.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance, run_id: str) -> None:
+        self._instance = instance
+        self._run_id = run_id
+        self._asked = float("-inf")
+
+    def require(self, recent: bool = False) -> None:
+        """Require that Dagster has not ended the run, by now or as of a `recent` look.
+
+        Raises:
+            GivenUpRunError: It has.
+        """
+        asked = time.monotonic()
+        if recent and asked - self._asked < SECONDS_BETWEEN_LOOKS:
+            return
+        run = self._instance.get_run_by_id(self._run_id)
+        if run and run.is_finished:
+            raise GivenUpRunError(
+                f"Dagster has already marked run {self._run_id} as {run.status.value}: it stores "
+                "and records nothing more; look at the run that replaced it"
+            )
+        self._asked = asked
 
 
 class DayBatch:
-    """Runs an action for each of some days.
-
-    Attributes:
-        stored: What the action returned, by day; also after a failure.
-        failed: What it raised, by day.
-    """
+    """Runs an action for each day: `stored` has what it returned, `failed` what it raised."""
 
     def __init__(
         self,
@@ -40,7 +70,6 @@ class DayBatch:
         downstream: Sequence[str] = (),
         upstream: Sequence[str] = (),
     ) -> None:
-        """Plan these days of an asset, given its downstream and upstream assets."""
         self.stored: dict[str, dict[str, Any]] = {}
         self.failed: dict[str, Exception] = {}
         self._asset = asset
@@ -52,12 +81,7 @@ class DayBatch:
     def run(
         self, action: Callable[[str], dict[str, Any]], side_by_side: int, progress: Progress
     ) -> None:
-        """Process all days, each in a thread.
-
-        Args:
-            action: Called for each day.
-            side_by_side: Maximum number of concurrent days.
-            progress: Notified of each day.
+        """Process all days, at most so many `side_by_side`, each in a thread.
 
         Raises:
             FailedDaysError: Days of a range failed. A single day raises its own error.

@@ -1,7 +1,4 @@
-"""What a new version of a day changes compared to the one that it replaces.
-
-Rows are compared regardless of order. When one version replaces another does not belong here.
-"""
+"""What a new version of a day changes compared to the one that it replaces."""
 
 import hashlib
 import itertools
@@ -55,11 +52,9 @@ def change(
 
 
 def changes(old: Iterable[Any], new: Iterable[Any]) -> dict[str, Any]:
-    """Count the rows that are in only one of two versions; equal rows count as often as they occur.
+    """Count the rows that are in only one of two versions, as often as they occur.
 
-    Both are read in parallel, and a row is dropped once both have had it, so that memory holds the
-    difference instead of the day. Rows are counted as long as at most 100,000 of them have to be
-    remembered.
+    Both are read in parallel, so that memory holds the difference, up to a limit, and not the day.
     """
     surplus: Counter[bytes] = Counter()
     for pair in itertools.zip_longest(old, new, fillvalue=_NO_ROW):

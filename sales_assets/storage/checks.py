@@ -1,7 +1,6 @@
 """The checks that daily feeds share: whether stored days are complete and usual.
 
-A check has the records of all its days, and reads files only if it must. Each function checks one
-day of one asset; a feed supplies what is specific to its rows.
+They read files only if they must.
 """
 
 import datetime
@@ -17,10 +16,7 @@ _FEW, _MANY = 0.5, 2
 
 
 def is_as_recorded(checked: CheckedDays, day: str) -> Finding:
-    """The content is as recorded, and was made from the current upstream day, if it has one.
-
-    A day that has an upstream day has all of its rows, except for rejected ones.
-    """
+    """The content is as recorded, and has the rows of the upstream day, except rejected ones."""
     with checked.storage.reading(checked.asset, day) as (files, _):
         stored = describe(files)
     asset, record = checked.asset.to_user_string(), checked.recorded[day]
@@ -61,12 +57,7 @@ def rows_are(
     wrong: Mapping[str, Callable[[Any, datetime.date], bool]],
     odd: Mapping[str, Callable[[Any, datetime.date], bool]],
 ) -> Judge:
-    """No row is wrong in one of these ways; an odd row causes a warning.
-
-    Args:
-        wrong: Tests for wrong rows of a day, by the description of such rows.
-        odd: Likewise, tests for odd rows.
-    """
+    """No row is wrong in one of these ways, tested by description; an odd row causes a warning."""
     looked_for = {**wrong, **odd}
 
     def judge(checked: CheckedDays, day: str) -> Finding:
@@ -97,8 +88,7 @@ def row_count_is_usual(checked: CheckedDays, day: str) -> Finding:
     before = [checked.recorded.get(other) for other in same_weekdays_before(day)]
     known = [record["dagster/row_count"] for record in before if record]
     if not known:
-        weekday = f"{datetime.date.fromisoformat(day):%A}"
-        unproven = f"no earlier {weekday} to compare with"
+        unproven = f"no earlier {datetime.date.fromisoformat(day):%A} to compare with"
         return Finding("", {"rows": count}, unproven=unproven)
     lowest, highest = int(min(known) * _FEW), int(max(known) * _MANY)
     facts = {"rows": count, "lowest": lowest, "highest": highest}

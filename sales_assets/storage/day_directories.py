@@ -1,11 +1,11 @@
 """Where the days of assets are stored, and what is stored and recorded for them.
 
 The asset `LAYER_NAME` keeps its days in `BASE_DIR/LAYER/NAME/DAY/`, and `PREFIX/LAYER_NAME` in
-`BASE_DIR/LAYER/PREFIX/NAME/DAY/`. `io_manager` and `replace` put it there.
+`BASE_DIR/LAYER/PREFIX/NAME/DAY/`.
 """
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple, Optional
@@ -15,19 +15,17 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
 
+from sales_assets.feed.days import parse_day
 from sales_assets.feed.stream import UpstreamDayError
 from sales_assets.storage.files import PartitionFormat, describe
-from sales_assets.storage.location import Location, location
+from sales_assets.storage.location import Location, leads_to, location
 from sales_assets.storage.quarantine import LAYER as QUARANTINE
 from sales_assets.storage.quarantine import Quarantine
-from sales_assets.storage.recorded import (
-    MADE_FROM,
-    MATERIALIZATION,
-    STAMP,
-    events_of_days,
-    is_ours,
-)
+from sales_assets.storage.recorded import MADE_FROM, MATERIALIZATION, STAMP, is_ours
 from sales_assets.storage.replace import directories_of
+
+_AT_ONCE = 1000
+"""The maximum number of records that Dagster returns at once."""
 
 
 class MissingPartitionError(UpstreamDayError):
@@ -39,12 +37,7 @@ class SharedDirectoryError(ValueError):
 
 
 class DayDirectories:
-    """The directories of the days of assets, below one root and in one format.
-
-    Attributes:
-        has_quarantine: Whether rejected records of a day go into quarantine.
-        directories: Replaces and reads directories.
-    """
+    """The directories of the days of assets, below one root and in one format."""
 
     def __init__(
         self, base_dir: str, partition_format: PartitionFormat[Any], *, has_quarantine: bool = False
@@ -82,8 +75,7 @@ class DayDirectories:
         partitions that are not days, are ignored.
         """
         found: dict[str, dict[str, Any]] = {}
-        events = events_of_days(instance.fetch_materializations, asset_key, self.directory, days)
-        for day, metadata, event in events:
+        for day, metadata, event in self._events(instance.fetch_materializations, asset_key, days):
             metadata.setdefault(STAMP, event.timestamp)
             if is_ours(metadata) and (day not in found or found[day][STAMP] < metadata[STAMP]):
                 metadata[MATERIALIZATION] = AssetCheckEvaluationTargetMaterializationData(
@@ -104,8 +96,26 @@ class DayDirectories:
         self, instance: dg.DagsterInstance, asset_key: dg.AssetKey, days: Collection[str]
     ) -> set[tuple[str, str]]:
         """Fetch each failed day with the SHA-256 of the upstream day that it was made from."""
-        events = events_of_days(instance.fetch_observations, asset_key, self.directory, days)
+        events = self._events(instance.fetch_observations, asset_key, days)
         return {(day, str(metadata.get(MADE_FROM))) for day, metadata, _ in events}
+
+    def _events(
+        self, fetch: Callable[..., Any], asset_key: dg.AssetKey, days: Collection[str] | None
+    ) -> Iterator[tuple[str, dict[str, Any], dg.EventLogRecord]]:
+        """Yield each day, the values of the metadata, and the event; the latest first."""
+        has_more, cursor = days is None or len(days) > 0, None
+        query = dg.AssetRecordsFilter(asset_key, asset_partitions=None if days is None else [*days])
+        while has_more:
+            page = fetch(query, limit=_AT_ONCE, cursor=cursor)
+            for event in page.records:
+                told = event.asset_materialization or event.asset_observation
+                day = event.partition_key
+                if day is not None and told is not None and parse_day(day):
+                    metadata = {name: value.value for name, value in told.metadata.items()}
+                    path = metadata.get("path")
+                    if isinstance(path, str) and leads_to(path, self.directory(asset_key, day)):
+                        yield day, metadata, event
+            has_more, cursor = page.has_more, page.cursor
 
     @contextmanager
     def reading(

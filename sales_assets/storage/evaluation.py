@@ -1,7 +1,4 @@
-"""Asset checks over days: each day is checked separately, and has its own evaluation.
-
-What a check looks for, and where, does not belong here.
-"""
+"""Asset checks over days: each day is checked separately, and has its own evaluation."""
 
 import datetime
 import uuid
@@ -31,9 +28,9 @@ class Finding(NamedTuple):
     """The result of a check for one day.
 
     Attributes:
-        problem: The problem; empty if there is none.
+        problem: Empty if there is none.
         facts: Metadata of the evaluation.
-        compared: What was compared, in words, for a day that passes.
+        compared: What was compared, for a day that passes.
         only_a_warning: Whether the day may still be correct.
         unproven: Why the day cannot be judged; empty if it can.
     """
@@ -93,9 +90,8 @@ def daily_check(
 ) -> dg.AssetChecksDefinition:
     """`dg.asset_check` with the partitions and the storage of its asset, judged day by day.
 
-    Dagster plans a check for each partition of a run, whether or not the check has partitions, and
-    records those without an evaluation as skipped. It is a warning if no day can be judged; a range
-    may begin with days that have nothing to compare to. A check that blocks fails its step.
+    It is a warning if no day can be judged; a range may begin with days that have nothing to
+    compare to. A check that blocks fails its step.
     """
     storage = asset.get_io_manager_key_for_asset_key(asset.key)
 

@@ -1,8 +1,4 @@
-"""The files of a partition directory: what a format is, and how files are opened and described.
-
-Only regular files are opened: a FIFO would block its reader forever, and a symlink could lead
-anywhere.
-"""
+"""The files of a partition directory: what a format is, and how files are opened and described."""
 
 import errno
 import hashlib
@@ -58,8 +54,8 @@ def open_file(path: Location) -> IO[bytes]:
     """Open a file to read it.
 
     Raises:
-        InvalidPartitionError: It is not a regular file.
-        OSError: It cannot be opened.
+        InvalidPartitionError: It is not a regular file: a FIFO would block its reader forever, and
+            a symlink could lead anywhere.
     """
     if not isinstance(path, Path):
         return cast(IO[bytes], path.open("rb"))
@@ -92,14 +88,14 @@ def chunks_of(path: Location) -> Iterator[bytes]:
 
 
 class Description:
-    """Describes the files of a day, from their bytes."""
+    """Describes the files of a day, from their bytes in content order."""
 
     def __init__(self) -> None:
         self._content = hashlib.sha256()
         self._sizes: list[int] = []
 
     def add_file(self, chunks: Iterable[bytes]) -> None:
-        """Add the bytes of the next file."""
+        """Add the next file."""
         size = 0
         for chunk in chunks:
             self._content.update(chunk)
@@ -110,7 +106,7 @@ class Description:
         """Describe the files that have been added.
 
         `sha256` is that of the concatenated files, and `sizes_sha256` that of their sizes in bytes,
-        one per line. Together they identify each file: no byte has moved from one to the next.
+        one per line, so that no byte can move from one to the next.
         """
         sizes = "".join(f"{size}\n" for size in self._sizes)
         return {
@@ -122,7 +118,7 @@ class Description:
 
 
 def describe(files: Iterable[Location]) -> dict[str, Any]:
-    """Read and describe all files of a day in content order, which must be regular files."""
+    """Read and describe all files of a day, in content order."""
     description = Description()
     for path in files:
         description.add_file(chunks_of(path))
@@ -130,13 +126,10 @@ def describe(files: Iterable[Location]) -> dict[str, Any]:
 
 
 class PartitionFormat(ABC, Generic[T]):
-    """The files of one partition.
-
-    Attributes:
-        streams: The mapping from day to stream that carries this format's items.
-    """
+    """The files of one partition."""
 
     streams: ClassVar[type[StreamsByDay[Any]]]
+    """The mapping from day to stream that carries this format's items."""
 
     @abstractmethod
     def write(self, items: Iterable[T], directory: Path, stem: str) -> None:
@@ -163,7 +156,7 @@ class PartitionFormat(ABC, Generic[T]):
         return describe(files)
 
     def rows(self, files: Sequence[Location]) -> Iterator[Any]:
-        """Read row by row, whatever the items of `read` are."""
+        """Read row by row."""
         return self.read(files)
 
 

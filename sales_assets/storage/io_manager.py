@@ -1,7 +1,6 @@
 """Stores the days of a run as directories, records what was stored, and reads days for a run.
 
-A format handles the files in a directory, and `replace` their safe replacement. This module does
-not know where streams come from, or what their items are.
+A format handles the files in a directory, and `replace` their safe replacement.
 """
 
 from collections.abc import Generator, Iterator, Mapping
@@ -21,7 +20,7 @@ from sales_assets.feed.stream import (
     TornDayError,
     UpstreamDayError,
 )
-from sales_assets.storage.batch import DayBatch
+from sales_assets.storage.batch import DayBatch, RunGuard
 from sales_assets.storage.changes import FIRST, KeptRowsError, change
 from sales_assets.storage.comparison import content_difference
 from sales_assets.storage.day_directories import DayDirectories
@@ -30,7 +29,6 @@ from sales_assets.storage.location import BASE_DIR_TAG, require_storage
 from sales_assets.storage.progress import Progress, advise_on_events
 from sales_assets.storage.recorded import MADE_FROM, STAMP, Record, next_stamp
 from sales_assets.storage.replace import ReplacedError
-from sales_assets.storage.run_guard import RunGuard
 
 _READINGS = 3
 
@@ -49,8 +47,6 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         self, context: dg.OutputContext, obj: StreamsByDay[Any]
     ) -> Iterator[dg.DagsterEvent]:
         """Replace the directory of each day, and record what was stored.
-
-        A failed day does not keep later days from being stored.
 
         Raises:
             NoPartitionsError: The run has no partitions, as for a reversed range.

@@ -20,11 +20,7 @@ _PAGE = re.compile(r"(?:_([1-9][0-9]*))?\.json")
 
 
 class JsonPages(PartitionFormat[Page]):
-    """Each page in its own file, byte for byte; numbered if there is more than one.
-
-    Args:
-        rows_at: The keys that lead to the rows in a page; empty if the page is the list itself.
-    """
+    """Each page in its own file, byte for byte; numbered if there is more than one."""
 
     streams = PagesByDay
 

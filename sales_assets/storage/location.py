@@ -1,7 +1,6 @@
 """Where files are stored: below a local directory, or in an object store.
 
-Both kinds of path have the same methods. A local one is a plain `pathlib.Path`, since importing
-`upath` and `fsspec` takes about as long as storing ten days.
+A local path is a plain `pathlib.Path`: importing `upath` takes about as long as storing ten days.
 """
 
 import os
@@ -42,9 +41,7 @@ _EXPECTED = (
 
 
 def location(address: str) -> Location:
-    """Return the path for `address`, a local path or a URL.
-
-    A local path is absolute, and `~` is the home directory.
+    """Return the path for an address, a local path (with `~` for the home directory) or a URL.
 
     Raises:
         InvalidAddressError: It is neither, is malformed, or has a part that may contain a password.

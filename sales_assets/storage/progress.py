@@ -20,23 +20,16 @@ Stored = Mapping[str, Mapping[str, Any]]
 class Progress:
     """Writes a line to the log every few seconds, and one at the end."""
 
-    def __init__(
-        self,
-        asset: str,
-        days: Sequence[str],
-        log: logging.Logger,
-        seconds_between_lines: float = _SECONDS_BETWEEN_LINES,
-    ) -> None:
+    def __init__(self, asset: str, days: Sequence[str], log: logging.Logger) -> None:
         self._asset = asset
         self._days = days
         self._log = log
-        self._pause = seconds_between_lines
         self._started = self._last_line = time.monotonic()
 
     def show(self, stored: Stored, failed: int) -> None:
         """Log how many days of a range are stored and have failed, if a line is due."""
         now = time.monotonic()
-        if len(self._days) > 1 and now - self._last_line >= self._pause:
+        if len(self._days) > 1 and now - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = now
             failures = f" {failed} failed," if failed else ""
             self._log.info(

@@ -1,12 +1,9 @@
 """The invalid records that a day was stored without: `BASE_DIR/quarantine/NAME/DAY/`.
 
-One file of JSON lines, which exists only if it has records. This module does not know what makes a
-record invalid.
-
-A day and its quarantine are two directories, replaced one after the other under one lock. The order
-is such that a crash in between can only leave too much in quarantine: invalid records are written
-before the day without them is published, and deleted only after a day with all of them is. Too much
-is harmless, since nothing is missing, and `sales-assets verify` reports it.
+A day and its quarantine are two directories, replaced one after the other under one lock. A crash
+in between can only leave too much in quarantine: invalid records are written before the day without
+them is published, and deleted only after a day with all of them is. `sales-assets verify` reports
+it.
 """
 
 import hashlib
@@ -24,18 +21,14 @@ LAYER = "quarantine"
 
 
 class Quarantine:
-    """The invalid records of one day: the directory, if there are any, and the only file in it."""
+    """The invalid records of one day, if any, as JSON lines in the only file of a directory."""
 
     def __init__(self, directory: Location, stem: str) -> None:
         self.directory = directory
         self.file = directory / f"{stem}.jsonl"
 
     def write(self, records: Iterable[Mapping[str, Any]], directory: Path) -> dict[str, Any]:
-        """Write the file, if there are records, into an empty directory, to be put in place later.
-
-        Returns:
-            What `metadata` returns then.
-        """
+        """Write the file, if there are records, into a new directory; return its `metadata`."""
         file = directory / self.file.name
         lines = [f"{json.dumps(record)}\n" for record in records]
         if lines:

@@ -1,22 +1,11 @@
-"""The records that a Dagster instance has of an asset's days, and which of them is current.
-
-Days are read together: one query returns a thousand records, and a query per day would make a year
-slow. How the records are used does not belong here.
-"""
+"""What a Dagster instance records of a day, and which of its records is current."""
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import dagster as dg
-
 from sales_assets.feed.daily import PAGE_ROWS
-from sales_assets.feed.days import parse_day
-from sales_assets.storage.location import Location, leads_to
-
-_AT_ONCE = 1000
-"""The maximum number of records that Dagster returns at once."""
 
 STAMP = "stamp"
 """Metadata: orders the records of a day; later than the stamps of all records it replaces."""
@@ -74,28 +63,3 @@ def is_ours(metadata: Record) -> bool:
         and all(isinstance(metadata[name], _TYPES[name]) for name in metadata.keys() & _TYPES)
         and math.isfinite(metadata[STAMP])
     )
-
-
-def events_of_days(
-    fetch: Callable[..., Any],
-    asset_key: dg.AssetKey,
-    directory_of: Callable[[dg.AssetKey, str], Location],
-    days: Collection[str] | None = None,
-) -> Iterator[tuple[str, dict[str, Any], dg.EventLogRecord]]:
-    """Fetch what is recorded of days, or of all days, in the storage that its path names.
-
-    Yields:
-        The day, the values of the metadata, and the event; the latest first.
-    """
-    has_more, cursor = days is None or len(days) > 0, None
-    query = dg.AssetRecordsFilter(asset_key, asset_partitions=None if days is None else [*days])
-    while has_more:
-        page = fetch(query, limit=_AT_ONCE, cursor=cursor)
-        for event in page.records:
-            day, told = event.partition_key, event.asset_materialization or event.asset_observation
-            if day is not None and told is not None and parse_day(day):
-                metadata = {name: value.value for name, value in told.metadata.items()}
-                path = metadata.get("path")
-                if isinstance(path, str) and leads_to(path, directory_of(asset_key, day)):
-                    yield day, metadata, event
-        has_more, cursor = page.has_more, page.cursor

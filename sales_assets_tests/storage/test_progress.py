@@ -26,10 +26,11 @@ def stored(day: str, rows: int, change: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize(("failed", "said"), [(0, ""), (2, " 2 failed,")])
 def test_a_range_says_how_far_it_has_come_when_it_is_time(
-    caplog: pytest.LogCaptureFixture, failed: int, said: str
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, failed: int, said: str
 ) -> None:
     for seconds in (0, 3600):
-        progress = Progress("raw_sales", DAYS, LOG, seconds_between_lines=seconds)
+        monkeypatch.setattr("sales_assets.storage.progress._SECONDS_BETWEEN_LINES", seconds)
+        progress = Progress("raw_sales", DAYS, LOG)
         progress.show(stored(DAYS[0], 1338, "unchanged"), failed)
     [line] = caplog.messages
     assert line.startswith(f"raw_sales: 1 of 4 days stored,{said} 1,338 rows, ")

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from sales_assets.storage import recorded
+from sales_assets.storage import day_directories
 from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets.storage.recorded import is_made_from, next_stamp
@@ -63,7 +63,7 @@ def test_a_day_is_current_by_the_content_that_it_was_made_from(
 def test_days_of_interest_are_given_and_of_all_more_than_dagster_gives_at_once(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorded, "_AT_ONCE", 2)
+    monkeypatch.setattr(day_directories, "_AT_ONCE", 2)
     days = [f"2022-08-{day}" for day in range(10, 15)]
     for day in days:
         record(instance, day)
