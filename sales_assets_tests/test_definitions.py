@@ -69,22 +69,14 @@ def test_the_console_says_in_a_line_for_each_asset_what_was_stored(
     home.mkdir()
     copy_home(home)
 
-    def said(*days: str) -> list[str]:
-        """Show a run without times and names of jobs."""
-        result = dagster(*BOTH, *days, SALES_API_URL="sample", DAGSTER_HOME=str(home))
-        assert result.returncode == 0, result.stderr
-        return re.findall(r" - dagster - .* - (.*?)(?:, \d+\.\d s)?$", result.stderr, re.MULTILINE)
-
+    variables = {"SALES_API_URL": "sample", "DAGSTER_HOME": str(home)}
+    result = dagster(*BOTH, "--partition", DAY, **variables)
+    assert result.returncode == 0, result.stderr
     storage = tmp_path / "storage"
-    assert said("--partition", DAY) == [
+    assert re.findall(" - dagster - .* - (.*)$", result.stderr, re.MULTILINE) == [
         "sales API: embedded sample API: INVENTED sales, not real ones",
         f"raw_sales {DAY}: 310 rows, first version, in {storage}/raw/sales/{DAY}",
         f"stg_sales {DAY}: 310 rows, first version, in {storage}/stg/sales/{DAY}",
-    ]
-    again = said("--partition-range", f"{DAY}...{DAYS[1]}")
-    assert [line for line in again if "_sales: " in line] == [
-        "raw_sales: 2 days stored (1 new, 1 unchanged), 589 rows",
-        "stg_sales: 2 days stored (1 new, 1 unchanged), 589 rows",
     ]
 
 
@@ -111,15 +103,6 @@ def test_the_token_is_in_no_snapshot_and_no_repr(api: ScriptedApi, python: Comma
     assert result.returncode == 0, result.stderr
     assert "raw_sales" in result.stdout
     assert api.token not in result.stdout + result.stderr
-
-
-def test_definitions_load_without_a_token_and_without_a_warning_of_ours(
-    new_python: Command,
-) -> None:
-    validate = ("dagster", "definitions", "validate", "-m", "sales_assets.definitions")
-    result = new_python("-m", *validate)
-    assert result.returncode == 0, result.stderr
-    assert not re.search("BetaWarning|PreviewWarning", result.stdout + result.stderr)
 
 
 AGAIN = f"  dagster {' '.join(BOTH)} --partition"
@@ -164,28 +147,6 @@ def test_an_error_is_said_once_and_its_last_screen_says_what_to_run(
     assert tree(tmp_path / "storage") == {}
 
 
-def test_a_bad_row_publishes_no_avro_and_keeps_raw(
-    api: ScriptedApi, dagster: Command, tmp_path: Path
-) -> None:
-    api.days[DAY] = [page(sale(), sale(price="12"))]
-    result = dagster(*BOTH, "--partition", DAY, **settings(api))
-    assert result.returncode == 1
-    assert 'page 1, row 2, price = "12": Input should be a valid integer' in result.stderr
-    assert tree(tmp_path / "storage") == {f"raw/sales/{DAY}/sales_{DAY}.json": api.days[DAY][0]}
-
-
-@pytest.mark.slow
-def test_a_range_is_rebuilt_from_raw_without_the_api(dagster: Command, tmp_path: Path) -> None:
-    for day in DAYS:
-        raw = tmp_path / f"storage/raw/sales/{day}/sales_{day}.json"
-        raw.parent.mkdir(parents=True)
-        raw.write_bytes(page(sale(purchase_date=day)))
-    command = [*MATERIALIZE, "stg_sales", "--partition-range", f"{DAY}...{DAYS[-1]}"]
-    result = dagster(*command, SALES_API_URL="http://127.0.0.1:9")
-    assert result.returncode == 0, result.stderr
-    assert [len(rows(path)) for path in sorted(tmp_path.glob("storage/stg/**/*.avro"))] == [1] * 3
-
-
 def test_the_commands_of_an_error_store_what_was_missing(
     api: ScriptedApi, dagster: Command, tmp_path: Path
 ) -> None:
@@ -221,13 +182,13 @@ def test_two_runs_that_start_together_on_a_fresh_instance_both_succeed(
     assert len(list((tmp_path / "storage/stg/sales").iterdir())) == 2
 
 
-def test_importing_the_definitions_leaves_out_what_only_some_runs_need(
+def test_importing_the_definitions_warns_of_nothing_and_leaves_out_what_only_some_runs_need(
     new_python: Command,
 ) -> None:
     some = ("flask", "hypercorn", "s3fs", "fsspec", "upath", "sales_assets.http_jobs.app")
     code = f"import sys, sales_assets.definitions; print(*sys.modules.keys() & set({some}))"
     result = new_python("-c", code)
-    assert (result.returncode, result.stdout.split()) == (0, [])
+    assert (result.returncode, result.stdout, result.stderr) == (0, "\n", "")
 
 
 @pytest.mark.parametrize("asset", [raw_sales, stg_sales, rides, driver_statistics], ids=str)

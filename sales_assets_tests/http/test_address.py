@@ -1,25 +1,18 @@
 """What an address is, and what is said of something else."""
 
-from collections.abc import Callable
-from functools import partial
-
 import pytest
 
 from sales_assets.http.address import (
     InvalidAddressError,
     check_address,
     is_loopback,
-    path_or_scheme,
     scheme_of,
 )
 
 
 @pytest.mark.parametrize(
     "address",
-    [
-        *("https://api.example.com", "http://host_name", "https://host.example.", "http://[::1]"),
-        *("http://127.0.0.1:8000", "http://[::1]:8000/v1", "HTTPS://API.example.com:65535/a/b.c"),
-    ],
+    ["https://host.example.", "http://[::1]:8000/v1", "HTTPS://API.example.com:65535/a_b/c.d"],
 )
 def test_an_address_is_taken_without_a_slash_at_its_end(address: str) -> None:
     assert check_address(f"{address}/", "SALES_API_URL") == address
@@ -29,14 +22,7 @@ def test_an_address_is_taken_without_a_slash_at_its_end(address: str) -> None:
     "value",
     [
         *("sampel", "host:80", "ftp://host", "https:host", "'https://host'", "https://host/$A"),
-        *(
-            "https://",
-            "https://:80",
-            "https:///path",
-            "https://a..b",
-            "https://.",
-            "https://\u00f6",
-        ),
+        *("https://", "https://:80", "https:///path", "https://a..b", "https://.", "https://ö"),
         f"https://{'a' * 64}.com",
         *(f"http://host:{port}" for port in ("", "0", "65536", "x", "-1")),
         *("http://[", "http://[::1", "http://[::zz]", "http://[127.0.0.1]", "http://[::1]x"),
@@ -75,6 +61,8 @@ def test_anything_else_is_shown_unless_the_address_itself_is_a_secret() -> None:
     with pytest.raises(InvalidAddressError, match="SALES_ALERT_URL is invalid; expected") as error:
         check_address("https://hooks.example.com/SECRET ", "SALES_ALERT_URL", secret=True)
     assert "hooks" not in str(error.value)
+    with pytest.raises(InvalidAddressError, match=r"is empty or not set; expected .*: set it$"):
+        check_address("", "ORDERS_API_URL")
 
 
 def test_only_loopback_is_this_machine() -> None:
@@ -94,30 +82,3 @@ def test_the_scheme_says_what_a_text_is() -> None:
         assert scheme_of(odd) == "", odd
     for with_password in ("host=h Password = pw", "Server=h;Pwd=pw"):
         assert scheme_of(with_password) == "", with_password
-
-
-@pytest.mark.parametrize("read", [check_address, partial(path_or_scheme, expected="a path")])
-def test_an_empty_address_counts_as_not_set(read: Callable[[str, str], object]) -> None:
-    with pytest.raises(InvalidAddressError, match=r"is empty or not set; expected .*: set it$"):
-        read("", "ORDERS_API_URL")
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    {
-        "a ": "white space",
-        "'a'": "quotes",
-        "\u201ca\u201d": "quotes",
-        "`pwd`/a": "no shell has expanded",
-        "$HOME/a": "no shell has expanded",
-        "a\\ b": "a backslash",
-        "a\udcff": "invalid UTF-8",
-        "file:///a%0Ab": "control characters",
-        "~nobody-here/a": "no such home",
-    }.items(),
-)
-def test_what_is_not_written_as_it_is_meant_is_refused_with_its_reason(
-    text: str, reason: str
-) -> None:
-    with pytest.raises(InvalidAddressError, match=rf"^BASE_DIR is .*; expected a path .*{reason}"):
-        path_or_scheme(text, "BASE_DIR", "a path")

@@ -157,16 +157,6 @@ def test_no_other_redirect_is_followed(location: str) -> None:
     assert seen == [b"/"]
 
 
-def test_retry_after_beyond_the_deadline_is_not_waited_for() -> None:
-    refused = answer(b"", "Retry-After: 60", status="429 No")
-    with (
-        RawServer(always(refused)) as server,
-        pytest.raises(TransientHttpError, match="HTTP 429"),
-    ):
-        asked(server.url, deadline=time.monotonic() + 5, max_attempts=2, retry_after_cap=60)
-    assert server.connections == 1
-
-
 def test_an_error_says_the_address_and_the_reason() -> None:
     with pytest.raises(TransientHttpError) as error:
         asked(always(answer(b"", status="408 Slow")), "/sales?date=2022-08-09", max_attempts=3)

@@ -10,14 +10,7 @@ LATENCY = 0.05
 
 
 class Api:
-    """An API on a clock of its own, which is called at a limit all the time.
-
-    Attributes:
-        limit: The limit.
-        workers: How many calls it serves at a time.
-        most: How many calls it takes at a time; it refuses more.
-        refused: How many calls were refused.
-    """
+    """An API on a clock of its own, which serves `workers` calls at a time, and takes `most`."""
 
     def __init__(self, workers: int = 1000, most: int = 1000) -> None:
         self.workers = workers

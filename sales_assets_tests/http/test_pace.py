@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
 from itertools import pairwise
@@ -25,25 +24,6 @@ def pace() -> Iterator[Pace]:
 
 def result(pace: Pace, function: Callable[[], object], deadline: float = NEVER) -> object:
     return pace.result(pace.begin(function), deadline)
-
-
-@pytest.mark.parametrize("ceiling", [1, 2, 5, 64])
-def test_no_level_is_above_the_ceiling(ceiling: int) -> None:
-    now = most = 0
-    lock = threading.Lock()
-
-    def request() -> None:
-        nonlocal now, most
-        with lock:
-            now += 1
-            most = max(most, now)
-        time.sleep(0.0005)
-        with lock:
-            now -= 1
-
-    with closing(Pace(ceiling)) as pace, ThreadPoolExecutor(80) as pool:
-        list(pool.map(lambda _: result(pace, request), range(500)))
-    assert most <= ceiling
 
 
 def test_calls_are_made_in_the_order_of_asking_and_their_results_given_to_those_who_asked(
@@ -94,25 +74,6 @@ def test_a_call_that_hangs_is_given_up_and_another_thread_makes_the_next_one() -
         with pytest.raises(GivenUpError, match=r"no complete response within 0\.05 s"):
             pace.result(hanging, NEVER)
         over.set()
-
-
-def test_closing_ends_all_waits_at_once() -> None:
-    over, started = threading.Event(), threading.Event()
-
-    def hang() -> None:
-        started.set()
-        over.wait()
-
-    pace = Pace(1)
-    calls = [pace.begin(hang), pace.begin(hang)]
-    assert started.wait(5)
-    pace.close()
-    for call in calls:
-        with pytest.raises(GivenUpError, match="the client was closed"):
-            pace.result(call, NEVER)
-    with pytest.raises(GivenUpError, match="the client was closed"):
-        result(pace, hang)
-    over.set()
 
 
 @pytest.mark.parametrize("ceiling", [1, 2, 8])

@@ -69,12 +69,6 @@ def test_one_sequence_that_waits_does_not_keep_another_from_going_on() -> None:
         assert next(waiting) == 51
 
 
-def test_only_the_next_one_is_requested_when_no_more_are_likely() -> None:
-    with numbers(8) as (ask, seen):
-        assert list(islice(in_order(ask, lambda _: False), 10)) == list(range(1, 11))
-        assert seen == list(range(1, 11))
-
-
 def test_side_by_side_each_question_gets_its_result() -> None:
     with numbers(4) as (ask, _):
         assert side_by_side({n: ask(n) for n in range(9, 0, -1)}) == {n: n for n in range(1, 10)}

@@ -5,7 +5,6 @@ import itertools
 import socket
 import ssl
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -155,17 +154,6 @@ def test_an_answer_too_much_is_never_taken_for_the_next_one(size: int, is_late: 
         bodies = [got(client).body for _ in range(20)]
     assert [int(body) for body in bodies] == list(range(1, 21))
     assert server.connections == 20
-
-
-@pytest.mark.parametrize("path", ["/with blank", "/\u00fcber", "/%zz", "/" + "x" * 100_000])
-def test_an_odd_address_of_the_next_page_is_an_error_or_works(path: str) -> None:
-    with RawServer(always(answer(b"[]"))) as server, suppress(HttpError):
-        assert asked(server.url, f"{server.url}{path}").body == b"[]"
-
-
-def test_a_host_without_an_address_gives_no_connection() -> None:
-    with pytest.raises(TransientHttpError, match="no connection"):
-        asked("http://nowhere.invalid")
 
 
 def test_tls_is_spoken_with_those_who_have_a_certificate_and_with_nobody_else(

@@ -11,7 +11,6 @@ from sales_assets.feed.days import NoPartitionsError
 from sales_assets.feed.paging import FeedApiError
 from sales_assets.sales.api import SalesApi
 from sales_assets.sales.assets import SALES_DAYS, raw_sales, stg_sales
-from sales_assets.sales.sale import SALE
 from sales_assets.storage.changes import KeptRowsError
 from sales_assets_tests.helpers.evaluations import failed
 from sales_assets_tests.helpers.files import tree
@@ -29,13 +28,6 @@ def test_raw_sales_is_the_pages_of_each_day_unread(api: ScriptedApi, sales_api: 
     days = days_of(raw_sales(context=context, config=RawConfig(), sales_api=sales_api))
     assert api.requests == []
     assert {day: bodies_of(stream) for day, stream in days.items()} == api.days
-
-
-def test_both_assets_say_which_columns_they_have() -> None:
-    for asset in (raw_sales, stg_sales):
-        [metadata] = asset.metadata_by_key.values()
-        columns = [column.name for column in metadata["dagster/column_schema"].columns]
-        assert columns == [field["name"] for field in SALE.avro["fields"]]
 
 
 def test_a_day_of_raw_that_nobody_recorded_is_converted_and_stg_says_so(

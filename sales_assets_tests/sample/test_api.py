@@ -50,10 +50,6 @@ def test_a_query_without_a_page_is_refused(sample: SampleApi, query: str, status
     assert get(sample, query) == status
 
 
-def test_a_wrong_token_is_401(sample: SampleApi) -> None:
-    assert requests.get(f"{sample.url}/sales?date={DAY}", timeout=60).status_code == 401
-
-
 def test_a_fault_that_is_served_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     with SampleApi(faults=Faults([Fault(page=2, status=503)])) as server:
