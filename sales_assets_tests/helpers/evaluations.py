@@ -21,12 +21,10 @@ def evaluations_of(result: dg.ExecuteInProcessResult) -> Evaluations:
 
 def failed(evaluations: Evaluations) -> dict[str, dict[str, str]]:
     """The problems by check and day; few days have no weekday to compare with."""
-    problems = {
-        name: {
-            day: one.description or ""
-            for day, one in days.items()
-            if not one.passed and not _NOTHING_TO_COMPARE.fullmatch(one.description or "")
-        }
-        for name, days in evaluations.items()
-    }
-    return {name: days for name, days in problems.items() if days}
+    problems: dict[str, dict[str, str]] = {}
+    for name, days in evaluations.items():
+        for day, one in days.items():
+            said = one.description or ""
+            if not one.passed and not _NOTHING_TO_COMPARE.fullmatch(said):
+                problems.setdefault(name, {})[day] = said
+    return problems
