@@ -30,7 +30,7 @@ _MEANT_AS_ADDRESS = re.compile(
 )
 _MISTAKES = {
     # Bytes that are not UTF-8 are lone surrogates.
-    r"^\s|\s\Z|[\x00-\x1f\x7f-\x9f\ud800-\udfff]|%([01][\da-fA-F]|7[fF])": (
+    r"^\s|\s\Z|[\x00-\x1f\x7f-\x9f\ud800-\udfff]|%([01]|[cC]2%[89])[\da-fA-F]|%7[fF]": (
         "it has control characters, white space around it, or invalid UTF-8"
     ),
     r"^[\"'\u2018-\u201f]|[\"'\u2018-\u201f]\Z": "remove the quotes",
