@@ -35,19 +35,9 @@ def test_an_address_of_an_object_store_is_taken_whatever_the_case_of_its_scheme(
 @pytest.mark.parametrize(
     "address",
     [
-        *(
-            "",
-            " ",
-            "a\n",
-            "/a\r\n",
-            "a ",
-            "\ta",
-            "a\x00b",
-            "a\x85b",
-            "file:///a%0A",
-            "file:///a%C2%9Bm",
-        ),
-        *("file://other/a", "file://", "file:///a?b", "file:///a#b", "~nobody-here/a"),
+        *("", " ", "a\n", "/a\r\n", "a ", "\ta", "a\x00b", "a\x85b", "file:///a%0A"),
+        *("file:///a%C2%9Bm", "file://", "file:///a?b", "file:///a#b", "~nobody-here/a"),
+        "file://other/a",
         *('"/a"', "'a'", "'s3://b/x'", "$HOME/a", "${HOME}/a", "/a/$(pwd)"),
         *("s3://", "s3:///x", "gs:///", "\\\\server\\a", "/a\udcff", "\u2018/a\u2019", "`pwd`/a"),
         *("s3:/b/x", "s3:b", "https://h/x", "simplecache::s3://b", "mysql://h", "C:\\a", "a:b/c"),
