@@ -1,8 +1,4 @@
-"""The code location: its feeds, everything derived from their declarations, and the rides.
-
-Most settings are read here. Tokens are read by the code that sends them; the feed reads the
-settings for partitions, which Dagster needs when it imports an asset.
-"""
+"""The code location: its feeds, everything derived from their declarations, and the rides."""
 
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""The jobs of the feeds and of the rides, their schedules, and when a day is due.
-
-`hour` is when the schedule of a feed runs, in UTC (0 to 23).
-"""
+"""The jobs of the feeds and of the rides, their schedules (hours in UTC), and when a day is due."""
 
 import datetime
 
@@ -15,10 +12,7 @@ _DAY = datetime.timedelta(days=1)
 
 
 def daily_schedule(feed: Feed, hour: int, lookback: int) -> dg.ScheduleDefinition:
-    """Materialize yesterday each day, and the days before it again; off until you turn it on.
-
-    Its job is named after the feed. It looks back `lookback` days, as some rows arrive late.
-    """
+    """Materialize yesterday each day, and `lookback` days before it again, as rows may be late."""
     job = dg.define_asset_job(
         feed.name,
         selection=[feed.raw, feed.stg],
@@ -63,8 +57,7 @@ def due(day: datetime.date, hour: int) -> datetime.datetime:
 def daily_freshness(hour: int) -> dg.FreshnessPolicy:
     """Expect a day each day: at the latest three hours after the schedule, which may be off.
 
-    Any materialization since midnight counts, when yesterday ended. Dagster looks at the latest
-    materialization of an asset and not at its partition, so one of an older day counts, too.
+    Dagster looks at the latest materialization since midnight, of whatever partition.
     """
     deadline = hour + _HOURS_FOR_A_DAY
     return dg.FreshnessPolicy.cron(

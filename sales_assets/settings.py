@@ -15,14 +15,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 
 class InvalidSettingError(click.ClickException):
-    """An environment variable has an invalid value.
+    """An environment variable is invalid; `value` is None for a secret, which is not shown.
 
     Our commands and Dagster's show it in one line, since both use click.
-
-    Args:
-        name: The variable.
-        value: Its value; None for a secret, which is not shown.
-        expected: What it should be, such as `a day of the form 2022-08-09`.
     """
 
     exit_code = 2

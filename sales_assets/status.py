@@ -18,20 +18,12 @@ _NAMED_SPANS = 10
 _SAME = ("", UNCHANGED, FIRST)
 
 
-class NoSuchDaysError(click.UsageError):
-    """There are no partitions in a range."""
-
-
 class LayerStatus(NamedTuple):
     """The days of an asset.
 
-    Attributes:
-        stored: Days that are stored.
-        missing: Days that are not.
-        failed: Days whose latest run failed; an older version of them may be stored.
-        to_convert: Missing days that its source has.
-        outdated: Days that were made from an older version of their source.
-        changed: What the latest lookback changed, by day, if anything.
+    Of failed days, whose latest run failed, an older version may be stored. Days to convert are
+    missing, but the source has them. Outdated days were made from an older version of the source.
+    `changed` is what the latest lookback changed, by day.
     """
 
     stored: Sequence[str]
@@ -71,13 +63,13 @@ def days_between(partitions: dg.PartitionsDefinition[str], low: str, high: str) 
     """List the days of a range, the oldest first.
 
     Raises:
-        NoSuchDaysError: There are none; the text names the valid days.
+        click.UsageError: There are none; the text names the valid days.
     """
     every = partitions.get_partition_keys()
     days = [day for day in every if low <= day <= high]
     if not days:
         there = f"valid days are {every[0]} to {every[-1]}" if every else "there is no day yet"
-        raise NoSuchDaysError(
+        raise click.UsageError(
             f"no partition is in this range: {there} (SALES_START_DATE to yesterday, UTC)"
         )
     return days
@@ -86,10 +78,7 @@ def days_between(partitions: dg.PartitionsDefinition[str], low: str, high: str) 
 def status(
     instance: dg.DagsterInstance, layers: Sequence[Layer], days: Sequence[str], lookback: int
 ) -> dict[str, LayerStatus]:
-    """Look up days, oldest first, of layers, each after its source; two queries per asset.
-
-    The lookback covers that many days before the last one.
-    """
+    """Look up days, oldest first, of layers, each after its source; two queries per asset."""
     found = {}
     recorded: dict[dg.AssetKey, dict[str, dict[str, Any]]] = {}
     for layer in layers:

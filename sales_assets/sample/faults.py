@@ -6,8 +6,6 @@ first entry that matches a request and is not used up applies:
     - {date: 2022-08-10, status: 503, times: 2}
     - {page: 3, cut: 20, times: 1}
     - {delay: 0.05, jitter: 0.02}
-
-`api` defines the normal responses and how they are sent.
 """
 
 import datetime
@@ -22,16 +20,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 
-class InvalidFaultsError(click.UsageError):
-    """A fault file cannot be read."""
-
-
 class Fault(BaseModel):
-    """One kind of misbehavior, and the requests it applies to.
-
-    The parts of a fault combine in this order: which page is served, what is returned instead, how
-    it is encoded, and how it is sent.
-    """
+    """One kind of misbehavior, and the requests it applies to; its parts combine in this order."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -67,7 +57,7 @@ class Faults:
         """Read a YAML fault file.
 
         Raises:
-            InvalidFaultsError: It is not a YAML list of faults; the text names the first invalid
+            click.UsageError: It is not a YAML list of faults; the text names the first invalid
                 entry (from 0), its key, and why.
         """
         try:
@@ -76,9 +66,9 @@ class Faults:
         except pydantic.ValidationError as error:
             wrong = error.errors(include_url=False)[0]
             place = ".".join(map(str, wrong["loc"])) or "the file"
-            raise InvalidFaultsError(f"{path}: {place}: {wrong['msg']}") from None
+            raise click.UsageError(f"{path}: {place}: {wrong['msg']}") from None
         except yaml.YAMLError as error:
-            raise InvalidFaultsError(f"{path}: {error}") from None
+            raise click.UsageError(f"{path}: {error}") from None
 
     def next(self, day: datetime.date, page: int) -> Fault | None:
         """Return the fault for a request, if any, and count it as used."""

@@ -1,7 +1,4 @@
-"""Invented sales and rides: plausible, and always the same for a day, or for a seed.
-
-How they are served does not belong here.
-"""
+"""Invented sales and rides: plausible, and always the same for a day, or for a seed."""
 
 import datetime
 import functools

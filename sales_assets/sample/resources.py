@@ -1,6 +1,6 @@
 """The API resources on sample data: each talks to a sample API that lives as long as the run does.
 
-The log and the metadata of a run mark their data as invented.
+Runs mark their data as invented.
 """
 
 import functools
@@ -40,8 +40,8 @@ class _Embedded(HttpApi):
 
 
 class SampleSalesApi(_Embedded, SalesApi):
-    """The sales API resource, talking to a sample API that lives as long as the run does."""
+    """The sales API resource on invented sales."""
 
 
 class SampleRidesApi(_Embedded, RidesApi):
-    """The rides API resource, talking to a sample API that lives as long as the run does."""
+    """The rides API resource on invented rides."""

@@ -1,7 +1,4 @@
-"""How the sample API is served: connections, responses, and their faults in transit.
-
-`api` defines the responses.
-"""
+"""How the sample API is served: connections, responses, and their faults in transit."""
 
 import os
 import socket
@@ -43,12 +40,7 @@ class Serving:
 
 
 class Server(ThreadingTCPServer):
-    """Serves one request on each connection, in a thread of its own.
-
-    Args:
-        address: The host and port to listen on.
-        answer: Responds to a GET request, given its path and headers.
-    """
+    """Serves one GET request, by its path and headers, on each connection, in its own thread."""
 
     allow_reuse_address = True
     daemon_threads = True

@@ -20,10 +20,6 @@ _NAMED_DAYS = 10
 _WEEKS = 4
 
 
-class FailedCheckError(dg.Failure):
-    """A blocking check failed for some days; downstream assets are blocked."""
-
-
 class Finding(NamedTuple):
     """The result of a check for one day.
 
@@ -40,9 +36,6 @@ class Finding(NamedTuple):
     compared: str = ""
     only_a_warning: bool = False
     unproven: str = ""
-
-
-_NEVER_RECORDED = Finding("never recorded: materialize it, or run `sales-assets verify --fix`", {})
 
 
 class CheckedDays:
@@ -147,7 +140,7 @@ def _evaluate(
         shown = wrong[:_NAMED_DAYS]
         if len(wrong) > _NAMED_DAYS:
             shown.append(f"  and {len(wrong) - _NAMED_DAYS} more days; see each partition")
-        raise FailedCheckError(
+        raise dg.Failure(
             f"{asset.to_user_string()}: {spec.name} failed for {len(wrong)} of {len(findings)} "
             "days; downstream assets are blocked\n" + "\n".join(shown)
         )
@@ -156,7 +149,7 @@ def _evaluate(
 
 def _finding(checked: CheckedDays, judge: Judge, day: str) -> Finding:
     if day not in checked.recorded:
-        return _NEVER_RECORDED
+        return Finding("never recorded: materialize it, or run `sales-assets verify --fix`", {})
     try:
         return judge(checked, day)
     except Exception as error:

@@ -3,9 +3,10 @@
 import datetime
 from pathlib import Path
 
+import click
 import pytest
 
-from sales_assets.sample.faults import Fault, Faults, InvalidFaultsError
+from sales_assets.sample.faults import Fault, Faults
 
 FIRST, SECOND = datetime.date(2022, 8, 9), datetime.date(2022, 8, 10)
 
@@ -40,5 +41,5 @@ def test_a_file_that_says_something_else_is_refused_by_its_name_and_place(
 ) -> None:
     path = tmp_path / "faults.yaml"
     path.write_text(text)
-    with pytest.raises(InvalidFaultsError, match=f"(?s){path}.*{problem}"):
+    with pytest.raises(click.UsageError, match=f"(?s){path}.*{problem}"):
         Faults.read(path)

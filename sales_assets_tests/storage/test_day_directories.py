@@ -5,11 +5,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from sales_assets.feed.declaration import InvalidFeedError
 from sales_assets.storage.day_directories import (
     DayDirectories,
     Layer,
     MissingPartitionError,
-    SharedDirectoryError,
     kept_apart,
 )
 from sales_assets.storage.json_pages import JsonPages
@@ -53,7 +53,7 @@ def test_two_layers_of_one_directory_are_refused(
     keys = [KEY, dg.AssetKey(["a", "b", "raw_things"])]
     layers = [Layer(key, partitions, days) for key in keys]
     assert kept_apart(layers) == layers
-    with pytest.raises(SharedDirectoryError, match=r"would both store days in .*: rename one"):
+    with pytest.raises(InvalidFeedError, match=r"would both store days in .*: rename one"):
         kept_apart([*layers, Layer(dg.AssetKey(other), partitions, more)])
 
 
