@@ -16,11 +16,17 @@ from pydantic_core import from_json
 from sales_assets.feed.json_rows import InvalidPageError, WrongShapeError
 from sales_assets.feed.page import Page, PulledPage, Request
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError, Paging
-from sales_assets.feed.places import Where, total_of
 from sales_assets.feed.proof import proven, require_unknown
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import DayStream, EveryDayFailsError, StreamResult
-from sales_assets.feed.styles import DayParameter, DayRange, NumberedPages, PageStyle
+from sales_assets.feed.styles import (
+    DayParameter,
+    DayRange,
+    NumberedPages,
+    PageStyle,
+    Where,
+    total_of,
+)
 from sales_assets.http.client import HttpAnswer, Question
 from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.resource import HttpApi

@@ -42,12 +42,7 @@ class HttpClient:
         self._address = address
         self._limits = limits
         self._transport = Transport(address, auth, limits)
-        self._pace = Pace(
-            limits.max_in_flight,
-            limits.max_per_second,
-            limits.retry_after_cap,
-            limits.request_timeout,
-        )
+        self._pace = Pace(limits)
         self._closed = threading.Event()
         self._has_served = False
         self._largest = 1

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from sales_assets.http.errors import TransientHttpError
 from sales_assets.http.limit import Limit
+from sales_assets.http.transport import Limits
 
 T = TypeVar("T")
 
@@ -37,27 +38,12 @@ class Call(Generic[T]):
 
 
 class Pace:
-    """Makes calls in its threads, first come first served; safe to share between threads.
+    """Makes calls in its threads, first come first served; safe to share between threads."""
 
-    Args:
-        ceiling: Maximum number of concurrent calls; at 1, they are strictly sequential.
-        max_per_second: Maximum number of calls to start per second.
-        longest_pause: Maximum pause in seconds that the API may ask for.
-        seconds: Timeout of a call.
-    """
-
-    def __init__(
-        self,
-        ceiling: int,
-        max_per_second: float | None = None,
-        longest_pause: float = 120,
-        seconds: float = 120,
-    ) -> None:
-        self._ceiling = ceiling
-        self._interval = 1 / max_per_second if max_per_second else 0.0
-        self._longest_pause = longest_pause
-        self._seconds = seconds
-        self._limit = Limit(ceiling)
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._interval = 1 / limits.max_per_second if limits.max_per_second else 0.0
+        self._limit = Limit(limits.max_in_flight)
         self._changed = threading.Condition()
         self._queue: deque[Call[Any]] = deque()
         self._running: set[Call[Any]] = set()
@@ -86,15 +72,11 @@ class Pace:
     def begin_ahead(self, function: Callable[[], T], most: int) -> Call[T] | None:
         """Queue a call whose result nobody needs yet; return None if `most` results wait."""
         with self._changed:
-            has_room = len(self._not_taken) < min(most, self._ceiling)
+            has_room = len(self._not_taken) < min(most, self._limits.max_in_flight)
             return self.begin(function) if has_room else None
 
     def result(self, call: Call[T], deadline: float) -> T:
-        """Wait for the result of a call, until a deadline on the clock of `time.monotonic`.
-
-        Raises:
-            GivenUpError: No result arrived in time, or the pace was closed.
-        """
+        """Wait for the result of a call until a deadline, or raise GivenUpError."""
         try:
             while not call.future.done():
                 seconds = self._give_up_late(call, deadline)
@@ -171,7 +153,8 @@ class Pace:
         now = time.monotonic()
         problem = error if isinstance(error, TransientHttpError) else None
         if problem and problem.retry_after:
-            self._resume = max(self._resume, now + min(problem.retry_after, self._longest_pause))
+            pause = min(problem.retry_after, self._limits.retry_after_cap)
+            self._resume = max(self._resume, now + pause)
         # Calls that began together are refused together.
         if call.level != self._limit.level:
             return
@@ -184,14 +167,15 @@ class Pace:
         """Abandon overdue calls; return how many seconds to wait for the others."""
         with self._changed:
             now = time.monotonic()
+            seconds = self._limits.request_timeout
             # Including other callers' calls, which may be what blocks this one.
-            for late in [one for one in self._running if one.started + self._seconds <= now]:
-                self._give_up(late, f"no complete response within {self._seconds:g} s")
+            for late in [one for one in self._running if one.started + seconds <= now]:
+                self._give_up(late, f"no complete response within {seconds:g} s")
             if deadline <= now and not call.future.done():
                 began = "no complete response" if call in self._running else "not sent"
                 self._give_up(call, f"{began} in time")
             first = min((one.started for one in self._running), default=now)
-            return min(deadline, first + self._seconds) - now
+            return min(deadline, first + seconds) - now
 
     def _give_up(self, call: Call[Any], reason: str) -> None:
         if call in self._running:

@@ -59,11 +59,7 @@ class HttpApi(dg.ConfigurableResource[Any], Limits):
             settings.declare_secret(cls.token_variable)
 
     def connect(self) -> None:
-        """Prepare to make requests.
-
-        Raises:
-            ApiError: The address or the token is missing or malformed.
-        """
+        """Prepare to make requests; raise ApiError if the address or the token is not valid."""
         or_else = ", or the word `sample`" if self.has_sample else ""
         try:
             address = check_address(self.url, self.address_variable, or_else=or_else)

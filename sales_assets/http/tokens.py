@@ -46,11 +46,7 @@ BARE = HeaderToken("Authorization")
 
 
 def check_token(value: str, variable: str, style: TokenStyle = BARE) -> str:
-    """Validate that a token fits into an HTTP header, and return it.
-
-    Raises:
-        InvalidSettingError: It does not; the text does not show it.
-    """
+    """Return a token if it fits into an HTTP header, or raise InvalidSettingError without it."""
     # A library would show a token with a line break in its error message.
     if not re.fullmatch(r"[\x21-\x7e]+", value):
         expected = "a token without white space, control and non-ASCII characters"

@@ -6,7 +6,7 @@ import pytest
 
 from sales_assets.feed.json_rows import WrongShapeError
 from sales_assets.feed.page import PulledPage
-from sales_assets.feed.places import InBody, InHeader, InLastRow, InLink, Where, total_of
+from sales_assets.feed.styles import InBody, InHeader, InLastRow, InLink, Where, total_of
 from sales_assets.http.client import HttpAnswer
 from sales_assets_tests.helpers.growth import is_linear
 

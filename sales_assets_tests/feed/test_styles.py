@@ -11,11 +11,13 @@ import pytest
 from sales_assets.feed.api import DailyApi
 from sales_assets.feed.page import Page, PulledPage
 from sales_assets.feed.paging import FeedApiError
-from sales_assets.feed.places import InBody, InHeader, InLastRow
 from sales_assets.feed.styles import (
     CursorPages,
     DayParameter,
     DayRange,
+    InBody,
+    InHeader,
+    InLastRow,
     LinkedPages,
     NumberedPages,
     OffsetPages,

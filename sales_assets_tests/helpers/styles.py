@@ -3,10 +3,11 @@
 from typing import Any, NamedTuple
 
 from sales_assets.feed.api import DailyApi
-from sales_assets.feed.places import InBody, InHeader
 from sales_assets.feed.styles import (
     CursorPages,
     DayRange,
+    InBody,
+    InHeader,
     LinkedPages,
     NumberedPages,
     OffsetPages,

@@ -11,6 +11,7 @@ import pytest
 
 from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.pace import GivenUpError, Pace
+from sales_assets.http.transport import Limits
 
 NEVER = float("inf")
 
@@ -18,7 +19,8 @@ NEVER = float("inf")
 @pytest.fixture
 def pace() -> Iterator[Pace]:
     """A pace of one call at a time."""
-    with closing(Pace(1, longest_pause=0.2, seconds=30)) as one_by_one:
+    limits = Limits(max_in_flight=1, retry_after_cap=0.2, request_timeout=30)
+    with closing(Pace(limits)) as one_by_one:
         yield one_by_one
 
 
@@ -62,7 +64,7 @@ def test_a_turn_that_does_not_come_in_time_is_given_up(pace: Pace) -> None:
 
 def test_a_call_that_hangs_is_given_up_and_another_thread_makes_the_next_one() -> None:
     over = threading.Event()
-    with closing(Pace(1, seconds=0.05)) as pace:
+    with closing(Pace(Limits(max_in_flight=1, request_timeout=0.05))) as pace:
         hanging = pace.begin(over.wait)
         # Also for somebody who waits for a call after that; a slow machine may give up that, too.
         for _ in range(1000):
@@ -78,7 +80,7 @@ def test_a_call_that_hangs_is_given_up_and_another_thread_makes_the_next_one() -
 
 @pytest.mark.parametrize("ceiling", [1, 2, 8])
 def test_no_more_results_than_the_ceiling_lie_ready(ceiling: int) -> None:
-    with closing(Pace(ceiling)) as pace:
+    with closing(Pace(Limits(max_in_flight=ceiling))) as pace:
         ahead = [pace.begin_ahead(lambda: 1, most=100) for _ in range(ceiling + 1)]
         assert [call is not None for call in ahead] == [True] * ceiling + [False]
         assert ahead[0] is not None
@@ -114,7 +116,7 @@ def test_retry_after_pauses_everybody(pace: Pace) -> None:
 
 
 def test_calls_are_spread_over_time_when_so_many_a_second_are_allowed() -> None:
-    with closing(Pace(8, max_per_second=50)) as pace:
+    with closing(Pace(Limits(max_in_flight=8, max_per_second=50))) as pace:
         calls = [pace.begin(lambda: None) for _ in range(6)]
         for call in calls:
             pace.result(call, NEVER)

@@ -9,10 +9,9 @@ import dagster as dg
 from sales_assets.feed.api import DailyApi
 from sales_assets.feed.daily import RawConfig, StgConfig, daily_asset, pages_by_day, rows_by_day
 from sales_assets.feed.declaration import Feed
-from sales_assets.feed.places import InBody
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import PagesByDay, RowsByDay
-from sales_assets.feed.styles import CursorPages, DayRange
+from sales_assets.feed.styles import CursorPages, DayRange, InBody
 from sales_assets.http.tokens import BearerToken
 from sales_assets.storage.checks import is_as_recorded, rows_are
 from sales_assets.storage.evaluation import daily_check
