@@ -3,23 +3,27 @@
 A failed day does not stop the others, unless the reason applies to all of them.
 """
 
+import logging
 import queue
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import dagster as dg
+from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from sales_assets.feed.remedy import FailedDaysError
 from sales_assets.feed.stream import EveryDayFailsError, UpstreamDayError
-from sales_assets.storage.progress import Progress
+from sales_assets.storage.changes import FIRST, UNCHANGED
 
 T = TypeVar("T")
 
 _SECONDS_TO_STOP = 5.0
+_SECONDS_BETWEEN_LINES = 5.0
+_LONG_RANGE = 30
 _SECONDS_WITHOUT_AN_END = 0.025
 """When no day ends for so long, the processor has time for another one."""
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -61,12 +65,13 @@ class RunGuard:
 
 
 class DayBatch:
-    """Runs an action for each day: `stored` has what it returned, `failed` what it raised."""
+    """Runs an action for each day: `stored` has its metadata, `failed` what it raised."""
 
     def __init__(
         self,
         asset: str,
         days: Sequence[str],
+        log: logging.Logger,
         downstream: Sequence[str] = (),
         upstream: Sequence[str] = (),
     ) -> None:
@@ -74,13 +79,13 @@ class DayBatch:
         self.failed: dict[str, Exception] = {}
         self._asset = asset
         self._days = days
+        self._log = log
         self._downstream = downstream
         self._upstream = upstream
         self._stop = threading.Event()
+        self._started = self._last_line = time.monotonic()
 
-    def run(
-        self, action: Callable[[str], dict[str, Any]], side_by_side: int, progress: Progress
-    ) -> None:
+    def run(self, action: Callable[[str], dict[str, Any]], side_by_side: int) -> None:
         """Process all days, at most so many `side_by_side`, each in a thread.
 
         Raises:
@@ -115,7 +120,7 @@ class DayBatch:
                     waiting -= 1
                     if broken:
                         raise broken
-                progress.show(self.stored, len(self.failed))
+                self.log_progress()
         except BaseException:
             self._stop.set()
             end = time.monotonic() + _SECONDS_TO_STOP
@@ -123,6 +128,34 @@ class DayBatch:
                 thread.join(max(0.0, end - time.monotonic()))
             raise
         self._raise_failures()
+
+    def log_progress(self) -> None:
+        """Log how many days of a range are stored and have failed, every few seconds."""
+        now = time.monotonic()
+        if len(self._days) > 1 and now - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            failures = f" {len(self.failed)} failed," if self.failed else ""
+            self._log.info(
+                f"{self._asset}: {len(self.stored)} of {len(self._days)} days stored,{failures} "
+                f"{self._rows():,} rows, {now - self._started:.0f} s so far"
+            )
+
+    def log_result(self) -> None:
+        """Log the path of a single day, or how many days of a range changed."""
+        if len(self._days) == 1:
+            [(day, metadata)] = self.stored.items()
+            self._log.info(
+                f"{self._asset} {day}: {self._rows():,} rows, "
+                f"{metadata['change']}, in {metadata['path'].value}"
+            )
+            return
+        names = {FIRST: "new", UNCHANGED: "unchanged"}
+        kinds = Counter(names.get(one["change"], "changed") for one in self.stored.values())
+        self._log.info(
+            f"{self._asset}: {len(self.stored)} days stored "
+            f"({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}), "
+            f"{self._rows():,} rows, {time.monotonic() - self._started:.1f} s"
+        )
 
     def to_run_after(self, errors: Iterable[Exception]) -> list[str]:
         """List the assets to materialize after these errors, without those downstream."""
@@ -153,6 +186,9 @@ class DayBatch:
             return error
         return None
 
+    def _rows(self) -> int:
+        return sum(metadata.get("dagster/row_count", 0) for metadata in [*self.stored.values()])
+
     def _raise_failures(self) -> None:
         errors = [*self.failed.values()]
         if not errors:
@@ -169,6 +205,20 @@ class DayBatch:
             self.to_run_after(errors),
             self._downstream,
         ) from foreign
+
+
+def advise_on_events(
+    log: logging.Logger, instance: dg.DagsterInstance, days: Sequence[str]
+) -> None:
+    """Say what speeds up a long range in a Dagster home that stores events one by one."""
+    if len(days) >= _LONG_RANGE and type(instance.event_log_storage) is SqliteEventLogStorage:
+        log.info(
+            "this Dagster home stores events one by one, so a long range takes several times as "
+            "long. To store them in batches, add to its dagster.yaml:\n"
+            "event_log_storage:\n"
+            "  module: sales_assets.instance.event_log\n"
+            "  class: BatchedSqliteEventLogStorage"
+        )
 
 
 class _StoppedError(Exception):

@@ -20,13 +20,12 @@ from sales_assets.feed.stream import (
     TornDayError,
     UpstreamDayError,
 )
-from sales_assets.storage.batch import DayBatch, RunGuard
+from sales_assets.storage.batch import DayBatch, RunGuard, advise_on_events
 from sales_assets.storage.changes import FIRST, KeptRowsError, change
 from sales_assets.storage.comparison import content_difference
 from sales_assets.storage.day_directories import DayDirectories
 from sales_assets.storage.files import describe
 from sales_assets.storage.location import BASE_DIR_TAG, require_storage
-from sales_assets.storage.progress import Progress, advise_on_events
 from sales_assets.storage.recorded import MADE_FROM, STAMP, Record, next_stamp
 from sales_assets.storage.replace import ReplacedError
 
@@ -62,7 +61,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         node = step.job_def.asset_layer.asset_graph.get(key)
         downstream = sorted(child.to_user_string() for child in node.child_keys)
         upstream = sorted(parent.to_user_string() for parent in node.parent_keys)
-        batch = DayBatch(asset, days, downstream, upstream)
+        batch = DayBatch(asset, days, context.log, downstream, upstream)
         guard = RunGuard(step.instance, context.run_id)
         states: dict[str, object] = {}
 
@@ -73,9 +72,8 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
         # Once a run: by the asset that the others are made from.
         if not any(stream.made_from for stream in obj.values()):
             advise_on_events(context.log, step.instance, days)
-        progress = Progress(asset, days, context.log)
         try:
-            batch.run(store, obj.side_by_side, progress)
+            batch.run(store, obj.side_by_side)
         except BaseException as failure:
             guard.require()
             # Dagster records nothing for an asset that fails, or whose run is stopped.
@@ -96,7 +94,7 @@ class PartitionDirectoryIOManager(DayDirectories, dg.IOManager):
                 if error is failure and BASE_DIR_TAG not in step.run_tags:
                     say_what_to_run(error, remedy)
             raise
-        progress.end(batch.stored)
+        batch.log_result()
         guard.require()
         for day, metadata in self._to_record(step.instance, key, batch.stored, states):
             step.add_asset_metadata(metadata, asset_key=key, partition_key=day)

@@ -2,28 +2,29 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 
 from sales_assets.feed.remedy import FailedDaysError
 from sales_assets.feed.stream import EveryDayFailsError
-from sales_assets.storage.batch import DayBatch, GivenUpRunError
-from sales_assets.storage.progress import Progress
+from sales_assets.storage.batch import DayBatch, GivenUpRunError, advise_on_events
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.things import Things
 
+LOG = logging.getLogger(__name__)
 DAYS = tuple(f"2022-08-{day:02}" for day in range(9, 14))
 FIRST, SECOND, LAST = DAYS[:3]
 OLD, NEW = [b'[{"old": 1}]'], [b'[{"new": 1}]']
 
 
-def run(batch: DayBatch, action: Callable[[str], dict[str, Any]], side_by_side: int = 1) -> None:
-    """Do the days of a batch, which says nothing meanwhile."""
-    batch.run(action, side_by_side, Progress("raw_things", DAYS, logging.getLogger(__name__)))
+@pytest.fixture(autouse=True)
+def _lines_are_kept(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
 
 
 def test_what_fails_every_day_stops_the_range_at_once() -> None:
@@ -32,9 +33,9 @@ def test_what_fails_every_day_stops_the_range_at_once() -> None:
             raise EveryDayFailsError("refused")
         return {}
 
-    batch = DayBatch("raw_things", DAYS)
+    batch = DayBatch("raw_things", DAYS, LOG)
     with pytest.raises(FailedDaysError, match="3 more days were not attempted") as failure:
-        run(batch, action)
+        batch.run(action, side_by_side=1)
     assert "--partition-range 2022-08-10...2022-08-13" in str(failure.value)
     assert [*batch.stored] == [DAYS[0]]
 
@@ -43,7 +44,7 @@ def test_what_fails_every_day_stops_the_range_at_once() -> None:
 def test_a_day_under_way_ends_early_and_without_an_outcome_when_no_day_can_succeed(
     error: BaseException,
 ) -> None:
-    batch = DayBatch("raw_things", DAYS[:2])
+    batch = DayBatch("raw_things", DAYS[:2], LOG)
     is_under_way, has_ended, never = (threading.Event() for _ in range(3))
 
     def action(day: str) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def test_a_day_under_way_ends_early_and_without_an_outcome_when_no_day_can_succe
         return {}
 
     with pytest.raises((FailedDaysError, KeyboardInterrupt)):
-        run(batch, action, side_by_side=2)
+        batch.run(action, side_by_side=2)
     assert has_ended.wait(60)
     failed = [DAYS[1]] if isinstance(error, Exception) else []
     assert ([*batch.stored], [*batch.failed]) == ([], failed)
@@ -71,8 +72,8 @@ def test_days_that_wait_are_done_side_by_side() -> None:
     def action(day: str) -> dict[str, Any]:
         return {"was": all_wait.wait() >= 0}
 
-    batch = DayBatch("raw_things", DAYS)
-    run(batch, action, side_by_side=len(DAYS))
+    batch = DayBatch("raw_things", DAYS, LOG)
+    batch.run(action, side_by_side=len(DAYS))
     assert [*batch.failed] == []
 
 
@@ -112,3 +113,61 @@ def test_a_range_that_is_given_up_in_its_middle_records_none_of_its_days(
     stored = tree(tmp_path / "raw")
     assert [b"new" in stored[path] for path in sorted(stored)] == [True, False, False]
     assert (things.times_recorded, things.observations) == (dict.fromkeys(DAYS[:3], 1), [])
+
+
+def stored(day: str, rows: int, change: str) -> dict[str, dict[str, Any]]:
+    path = dg.MetadataValue.path(f"/base/raw/sales/{day}")
+    return {day: {"dagster/row_count": rows, "change": change, "path": path}}
+
+
+@pytest.mark.parametrize(("failed", "said"), [(0, ""), (2, " 2 failed,")])
+def test_a_range_says_how_far_it_has_come_when_it_is_time(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, failed: int, said: str
+) -> None:
+    batch = DayBatch("raw_sales", DAYS, LOG)
+    batch.stored |= stored(DAYS[0], 1338, "unchanged")
+    batch.failed |= dict.fromkeys(DAYS[1 : 1 + failed], ValueError())
+    for seconds in (0, 3600):
+        monkeypatch.setattr("sales_assets.storage.batch._SECONDS_BETWEEN_LINES", seconds)
+        batch.log_progress()
+    [line] = caplog.messages
+    assert line.startswith(f"raw_sales: 1 of 5 days stored,{said} 1,338 rows, ")
+
+
+CHANGES = ("first version", "unchanged", "+3 -1 rows", "same rows, different bytes")
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (1, "raw_sales 2022-08-09: 400 rows, first version, in /base/raw/sales/2022-08-09"),
+        (4, "raw_sales: 4 days stored (2 changed, 1 new, 1 unchanged), 1,600 rows, "),
+    ],
+)
+def test_in_the_end_it_says_what_changed(
+    caplog: pytest.LogCaptureFixture, count: int, said: str
+) -> None:
+    batch = DayBatch("raw_sales", DAYS[:count], LOG)
+    for day, change in zip(DAYS[:count], CHANGES[:count], strict=True):
+        batch.stored |= stored(day, 400, change)
+    batch.log_result()
+    [line] = caplog.messages
+    assert line.startswith(said)
+
+
+def test_a_long_range_in_a_home_that_stores_events_one_by_one_is_told_what_to_add(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    days = [f"2022-08-{day:02}" for day in range(1, 31)]
+
+    def told(instance: dg.DagsterInstance, days: list[str]) -> list[str]:
+        caplog.clear()
+        advise_on_events(LOG, instance, days)
+        return [record.getMessage() for record in caplog.records if record.name == LOG.name]
+
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as plain:
+        assert told(plain, days[:2]) == []
+        [text] = told(plain, days)
+    added = yaml.safe_load(text.partition("dagster.yaml:\n")[2])
+    with dg.instance_for_test(overrides=added) as instance:
+        assert told(instance, days) == []
