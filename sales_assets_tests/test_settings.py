@@ -69,7 +69,6 @@ def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> 
         ("AWS_SESSION_TOKEN", "p@ss"),
         ("DAGSTER_POSTGRES_URL", "postgresql://me:p%40ss@host:5432/dagster"),
         ("RIDES_DB", "postgresql://me:p@ss@host/dagster"),
-        ("BASE_DIR", "postgresql://me:p%40ss@host/dagster?application_name=a@b"),
         ("DATABASE_URL", "postgresql://host/dagster?user=me&password=p%40ss"),
         ("https_proxy", "me:p%40ss@host:5432"),
     ],

@@ -16,12 +16,9 @@ def error_of(python: Command, **variables: str) -> str:
     return str(result.stderr.splitlines()[-1])
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("BASE_DIR", " "), ("SALES_SCHEDULE_HOUR", "x"), ("SALES_START_DATE", "2022-02-30")],
-)
-def test_a_setting_that_is_wrong_is_named(python: Command, name: str, value: str) -> None:
-    assert f"Error: {name} is {value!r}" in error_of(python, **{name: value})
+def test_a_setting_that_is_wrong_is_named(python: Command) -> None:
+    assert "Error: BASE_DIR is ' '" in error_of(python, BASE_DIR=" ")
+    assert "Error: SALES_SCHEDULE_HOUR is 'x'" in error_of(python, SALES_SCHEDULE_HOUR="x")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])

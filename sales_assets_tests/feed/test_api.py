@@ -55,6 +55,7 @@ def test_an_answer_that_is_never_a_page_fails_the_day(
         ("null", "got null instead"),
         ("[{}, 1]", "row 2 is a number, not an object"),
         ("NaN", "got a number instead"),
+        ('"busy"', "got a string instead"),
         ("[" * 1000 + "]" * 1000, "nested deeper than 200 levels"),
     ],
 )

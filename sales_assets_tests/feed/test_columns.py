@@ -73,7 +73,6 @@ def test_a_text_of_rfc_3339_is_a_moment(text: str, later: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
         "2022-08-09T12:00:00",
         "2022-08-09T12:00Z",
         "2022-08-09T12:00:00.Z",
@@ -84,7 +83,6 @@ def test_a_text_of_rfc_3339_is_a_moment(text: str, later: int) -> None:
         "2022-08-09T12:00:60Z",
         "2022-02-30T12:00:00Z",
         "2022-W32-2T12:00:00Z",
-        "0000-01-01T00:00:00Z",
         "0001-01-01T00:00:00+01:00",
         "9999-12-31T23:59:59-01:00",
         "2022-08-09T12:00:00.0000001Z",

@@ -6,14 +6,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from sales_assets.feed.daily import RawConfig, StgConfig, page_rows
+from sales_assets.feed.daily import RawConfig, page_rows
 from sales_assets.feed.paging import NoSuchDayError
-from sales_assets.feed.stream import DayStream, PagesByDay
 from sales_assets.sales.api import SalesApi
-from sales_assets.sales.assets import raw_sales, stg_sales
+from sales_assets.sales.assets import raw_sales
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
-from sales_assets_tests.helpers.streams import bodies_of, days_of, stream_of
+from sales_assets_tests.helpers.streams import bodies_of, days_of
 
 
 def pulled(sales_api: SalesApi, **config: Any) -> tuple[list[bytes], Mapping[str, Any]]:
@@ -24,13 +23,6 @@ def pulled(sales_api: SalesApi, **config: Any) -> tuple[list[bytes], Mapping[str
         raw_sales(context=context, config=RawConfig(**config), sales_api=sales_api)
     ).values()
     return bodies_of(stream), stream.result.metadata
-
-
-def converted(*rows: Any, **config: Any) -> DayStream[Any]:
-    """Give the day that has these rows as stg_sales does."""
-    pages = PagesByDay({DAY: stream_of([page(*rows)])})
-    context = dg.build_asset_context()
-    return days_of(stg_sales(context=context, config=StgConfig(**config), raw_sales=pages))[DAY]
 
 
 def test_a_day_of_pages_is_described_once_it_is_read(api: ScriptedApi, sales_api: SalesApi) -> None:
@@ -50,15 +42,6 @@ def test_a_missing_day_fails_unless_the_run_allows_it_to_be_empty(sales_api: Sal
         pulled(sales_api)
     pages, _ = pulled(sales_api, allow_empty_day=True)
     assert pages == [b"[]"]
-
-
-def test_bad_rows_that_the_run_allows_are_told_beside_the_good_ones() -> None:
-    day = converted(sale(price="1"), sale(unknown_field="red"), max_rejected_rows=1)
-    assert len(list(day)) == 1
-    metadata = dict(day.result.metadata)
-    assert metadata.pop("rejected_rows") == len(day.result.rejects) == 1
-    assert [*metadata.pop("unknown_fields")] == ["unknown_field"]
-    assert metadata == {"dagster/row_count": 1, "price_sum": 900}
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,6 @@ def answer_with(**headers: str) -> HttpAnswer:
     [
         (InBody("meta.next"), "c"),
         (InBody("nothing.deeper"), None),
-        (InBody("none.deeper"), None),
         (InBody("null.deeper"), None),
         (InHeader("X-Next"), "h"),
         (InHeader("X-Other"), None),

@@ -135,15 +135,6 @@ def test_how_many_days_may_still_change_can_be_set() -> None:
         assert facts_of(api.pages_of(YESTERDAY, settled_days=0))["proof"] == ENDS_AGAIN
 
 
-def test_a_day_that_is_unknown_for_a_moment_is_not_stored_as_an_empty_one(
-    api: ScriptedApi,
-) -> None:
-    api.days[DAY] = [page(sale())]
-    api.fail(status=404, times=1)
-    with pytest.raises(DayChangedError, match="page 1 was missing, but page 1 now has rows"):
-        bodies_of(open_sales_api(api.url).pages(DAY, allow_empty=True))
-
-
 SIZES = {"full pages": [100, 100, 100], "a short page in between": [100, 99, 100, 50]}
 
 
@@ -177,18 +168,19 @@ def test_a_page_that_is_missing_is_the_end_of_a_day_in_no_style(
 
 
 @BOTH_AGES
-def test_an_empty_page_in_the_middle_does_not_end_a_day(api: ScriptedApi, day: str) -> None:
-    api.days[day] = sized_pages([100, 60, 0, 100])
-    with pytest.raises(DayChangedError, match="page 3 was missing, but page 4 now has rows"):
-        bodies_of(open_sales_api(api.url).pages(day))
-
-
-@BOTH_AGES
-def test_the_last_page_may_not_be_missing_even_for_a_moment(api: ScriptedApi, day: str) -> None:
-    api.days[day] = sized_pages([100, 100, 50])
-    api.fail(status=404, page=3, times=1)
-    with pytest.raises(DayChangedError, match="page 3 was missing, but page 3 now has rows"):
-        bodies_of(open_sales_api(api.url).pages(day))
+@pytest.mark.parametrize(
+    ("sizes", "missing", "back"),
+    [([100, 60, 0, 100], 3, 4), ([100, 100, 50], 3, 3), ([1], 1, 1)],
+    ids=["an empty page in the middle", "the last page", "the whole day"],
+)
+def test_no_page_may_be_missing_even_for_a_moment(
+    api: ScriptedApi, day: str, sizes: list[int], missing: int, back: int
+) -> None:
+    api.days[day] = sized_pages(sizes)
+    api.fail(status=404, page=missing, times=1)
+    says = f"page {missing} was missing, but page {back} now has rows"
+    with pytest.raises(DayChangedError, match=says):
+        bodies_of(open_sales_api(api.url).pages(day, allow_empty=True))
 
 
 @BOTH_AGES

@@ -4,12 +4,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from functools import partial
 from itertools import pairwise
 
 import pytest
 
-from sales_assets.http.errors import HttpError, TransientHttpError
+from sales_assets.http.errors import TransientHttpError
 from sales_assets.http.pace import GivenUpError, Pace
 from sales_assets.http.transport import Limits
 
@@ -26,30 +25,6 @@ def pace() -> Iterator[Pace]:
 
 def result(pace: Pace, function: Callable[[], object], deadline: float = NEVER) -> object:
     return pace.result(pace.begin(function), deadline)
-
-
-def test_calls_are_made_in_the_order_of_asking_and_their_results_given_to_those_who_asked(
-    pace: Pace,
-) -> None:
-    order: list[int] = []
-
-    def request(number: int) -> int:
-        order.append(number)
-        return number
-
-    calls = [pace.begin(partial(request, number)) for number in range(10)]
-    assert [pace.result(call, NEVER) for call in reversed(calls)] == list(range(9, -1, -1))
-    assert order == list(range(10))
-
-
-@pytest.mark.parametrize("error", [HttpError("x:", "no"), ZeroDivisionError(), KeyboardInterrupt()])
-def test_an_error_is_raised_by_the_one_who_asked(pace: Pace, error: BaseException) -> None:
-    def request() -> None:
-        raise error
-
-    with pytest.raises(type(error)):
-        result(pace, request)
-    assert result(pace, lambda: 1) == 1
 
 
 def test_a_turn_that_does_not_come_in_time_is_given_up(pace: Pace) -> None:
@@ -76,19 +51,6 @@ def test_a_call_that_hangs_is_given_up_and_another_thread_makes_the_next_one() -
         with pytest.raises(GivenUpError, match=r"no complete response within 0\.05 s"):
             pace.result(hanging, NEVER)
         over.set()
-
-
-@pytest.mark.parametrize("ceiling", [1, 2, 8])
-def test_no_more_results_than_the_ceiling_lie_ready(ceiling: int) -> None:
-    with closing(Pace(Limits(max_in_flight=ceiling))) as pace:
-        ahead = [pace.begin_ahead(lambda: 1, most=100) for _ in range(ceiling + 1)]
-        assert [call is not None for call in ahead] == [True] * ceiling + [False]
-        assert ahead[0] is not None
-        assert pace.result(ahead[0], NEVER) == 1
-        assert pace.begin_ahead(lambda: 1, most=100) is not None
-        assert pace.begin_ahead(lambda: 1, most=1) is None
-        # What is needed now is never kept waiting for those ahead to be taken.
-        assert result(pace, lambda: 2) == 2
 
 
 def test_a_call_of_no_use_any_more_is_not_made(pace: Pace) -> None:

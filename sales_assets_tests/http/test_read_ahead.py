@@ -33,14 +33,6 @@ def always(_: object) -> bool:
     return True
 
 
-def test_nothing_is_requested_before_the_first_result_is_taken() -> None:
-    with numbers(8) as (ask, seen):
-        results = in_order(ask, always)
-        assert seen == []
-        assert next(results) == 1
-        assert seen == [1]
-
-
 @BOUNDS
 def test_requests_never_run_far_ahead_of_their_use(bound: int) -> None:
     with numbers(bound) as (ask, seen):

@@ -14,11 +14,9 @@ from sales_assets_tests.helpers.streams import judged
     [
         ("price", "12", "valid integer"),
         ("price", 2**63, "less than"),
-        ("price", -(2**63) - 1, "greater than"),
         ("client", 7, "valid string"),
         ("purchase_date", "2022-08-10", "day of the partition, 2022-08-09"),
         ("purchase_date", "1660003200", "a date such as 2022-08-09"),
-        ("purchase_date", 1660003200, "valid string"),
     ],
 )
 def test_a_bad_value_is_refused_with_its_place(field: str, value: Any, reason: str) -> None:

@@ -1,7 +1,10 @@
 """The API resources that bring their own server."""
 
+import datetime
+
 import pytest
 
+from sales_assets.sample.invented import PAGE_SIZE, rows_of_day
 from sales_assets.sample.resources import SampleRidesApi, SampleSalesApi
 from sales_assets_tests.helpers.rows import DAY
 
@@ -12,13 +15,15 @@ def rides_of(run_id: str | None) -> list[str]:
         return [answer["ride"]["ride_uuid"] for answer in answers if isinstance(answer, dict)]
 
 
-def test_sales_need_no_token_and_say_that_they_are_invented(
+def test_whole_days_of_sales_need_no_token_and_say_that_they_are_invented(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("AUTH_TOKEN", raising=False)
     with SampleSalesApi().open() as api:
         day = api.pages(DAY)
-        assert sum(page.count for page in day) > 0
+        *pages, last = [page.count for page in day]
+        assert pages == [PAGE_SIZE] * len(pages)
+        assert sum(pages) + last == rows_of_day(datetime.date.fromisoformat(DAY))
         assert "INVENTED" in day.result.metadata["source"]
 
 
