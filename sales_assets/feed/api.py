@@ -41,7 +41,7 @@ class RefusedTokenError(FeedApiError, EveryDayFailsError):
     """The API rejects the token."""
 
 
-_ATTRIBUTES = {
+_TYPES = {
     "title": str,
     "address_variable": str,
     "path": str,
@@ -52,7 +52,6 @@ _ATTRIBUTES = {
     "total": Where | None,
     "parameters": Mapping,
 }
-"""What the attributes of an API have to be."""
 
 
 class InvalidApiError(TypeError):
@@ -196,7 +195,7 @@ class DailyApi(HttpApi):
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
         """Reject an invalid declaration when the feed's module is imported."""
         super().__pydantic_init_subclass__(**options)
-        for name, kind in _ATTRIBUTES.items():
+        for name, kind in _TYPES.items():
             value = getattr(cls, name, None)
             if not isinstance(value, kind):
                 expected = getattr(kind, "__name__", kind)

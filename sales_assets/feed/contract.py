@@ -1,7 +1,4 @@
-"""The row contract: the rows of a day, judged one by one; nothing is ever coerced.
-
-A `RowSchema` declares a valid row. How rows are stored does not belong here.
-"""
+"""The row contract: the rows of a day, judged one by one; nothing is ever coerced."""
 
 import datetime
 import json

@@ -43,11 +43,7 @@ class Paging:
     ended: str = ""
 
     def read(self) -> Generator[PulledPage, None, None]:
-        """Fetch all pages in order.
-
-        Raises:
-            FeedApiError: A page is missing or could not be fetched, or the day has no end.
-        """
+        """Fetch all pages in order; raise FeedApiError if one is missing, or there is no end."""
         number = rows = 0
         following: Request | bool | None = None
         size = self.style.size

@@ -1,7 +1,4 @@
-"""What to run after days could not be stored: commands to paste into a shell, and what to click.
-
-The errors themselves describe what went wrong.
-"""
+"""What to run after days could not be stored: commands to paste into a shell, and what to click."""
 
 import datetime
 import json
@@ -25,10 +22,8 @@ class FailedDaysError(dg.Failure):
     """Some days of a range could not be stored; the others were stored and recorded.
 
     Args:
-        failed: The error of each failed day.
         left: Days that were not tried, since they would have failed, too.
         to_run: The asset, preceded by any upstream asset that has to run first.
-        downstream: The downstream assets, which did not run.
     """
 
     def __init__(

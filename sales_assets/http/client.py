@@ -1,12 +1,10 @@
 """How this project calls an HTTP API: with retries, and at the API's pace.
 
-Retries with jittered backoff, `Retry-After`, a deadline over all attempts. The users of the client
-decide what to request and what a response means.
+Retries with jittered backoff, `Retry-After`, a deadline over all attempts.
 """
 
 import itertools
 import random
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
@@ -19,7 +17,7 @@ import requests
 
 from sales_assets.http.answer import HttpAnswer, same_origin
 from sales_assets.http.errors import HttpError, TransientHttpError
-from sales_assets.http.pace import Call, GivenUpError, Pace
+from sales_assets.http.pace import Call, Pace
 from sales_assets.http.transport import Limits, Transport
 
 __all__ = ["HttpAnswer", "HttpClient", "Limits", "Question", "in_order", "side_by_side"]
@@ -43,13 +41,11 @@ class HttpClient:
         self._limits = limits
         self._transport = Transport(address, auth, limits)
         self._pace = Pace(limits)
-        self._closed = threading.Event()
         self._has_served = False
         self._largest = 1
 
     def close(self) -> None:
         """Stop making requests; those in flight or queued fail at once."""
-        self._closed.set()
         self._pace.close()
 
 
@@ -99,12 +95,12 @@ class Question(Generic[T]):
 
     def begin(self) -> None:
         """Send the first request."""
-        self._begun = self._begun or self.client._pace.begin(self._send)
+        self._begun = self._begun or self.client._pace.begin(self._send, self._address)
 
     def begin_ahead(self) -> bool:
         """Send the first request unless enough others were sent ahead; return whether it did."""
         most = _BYTES_AHEAD // self.client._largest
-        self._begun = self.client._pace.begin_ahead(self._send, most)
+        self._begun = self.client._pace.begin_ahead(self._send, self._address, most)
         return self._begun is not None
 
     def drop(self) -> None:
@@ -137,7 +133,7 @@ class Question(Generic[T]):
             tried = f"attempt {attempt} of {limits.max_attempts} failed, retrying in {pause:.1f} s"
             dg.get_dagster_logger(__name__).warning("%s; %s", failed, tried)
             self.on_retry()
-            self.client._closed.wait(pause)
+            self.client._pace.closed.wait(pause)
         # Outside, so that Dagster does not record both errors as a chain.
         raise self.failure(failed)
 
@@ -151,12 +147,9 @@ class Question(Generic[T]):
 
     def _answer(self) -> HttpAnswer:
         client = self.client
-        try:
-            call, self._begun = self._begun or client._pace.begin(self._send), None
-            answer = client._pace.result(call, self.deadline)
-        except GivenUpError as error:
-            kind = HttpError if client._closed.is_set() else TransientHttpError
-            raise kind(self._address, str(error)) from None
+        call = self._begun or client._pace.begin(self._send, self._address)
+        self._begun = None
+        answer = client._pace.result(call, self.deadline)
         client._largest = max(client._largest, len(answer.body))
         client._has_served = client._has_served or answer.status == 200
         # Some APIs limit the rate by a 403, although the token worked before.

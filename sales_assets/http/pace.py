@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
-from sales_assets.http.errors import TransientHttpError
+from sales_assets.http.errors import HttpError, TransientHttpError
 from sales_assets.http.limit import Limit
 from sales_assets.http.transport import Limits
 
@@ -23,15 +23,12 @@ _LONGEST_WAIT = 3600
 """Longest single wait in seconds: a lock does not accept an infinite timeout."""
 
 
-class GivenUpError(Exception):
-    """No result arrived in time, or the pace was closed; the text says which."""
-
-
 class Call(Generic[T]):
-    """A call that a pace is going to make."""
+    """A call that a pace is going to make; errors name its address."""
 
-    def __init__(self, function: Callable[[], T]) -> None:
+    def __init__(self, function: Callable[[], T], address: str) -> None:
         self.function = function
+        self.address = address
         self.future: concurrent.futures.Future[T] = concurrent.futures.Future()
         self.started = 0.0
         self.in_flight = self.level = 0
@@ -50,33 +47,38 @@ class Pace:
         self._not_taken: set[Call[Any]] = set()
         self._threads = 0
         self._next_start = self._resume = 0.0
-        self._closed = False
+        self.closed = threading.Event()
 
     @property
     def pause(self) -> float:
         """Remaining seconds of the pause that the API asked for."""
         return max(0.0, self._resume - time.monotonic())
 
-    def begin(self, function: Callable[[], T]) -> Call[T]:
+    def begin(self, function: Callable[[], T], address: str) -> Call[T]:
         """Queue a call."""
-        call = Call(function)
+        call = Call(function, address)
         with self._changed:
             self._not_taken.add(call)
             self._queue.append(call)
-            if self._closed:
+            if self.closed.is_set():
                 self._give_up(call, "the client was closed")
             self._staff()
             self._changed.notify()
         return call
 
-    def begin_ahead(self, function: Callable[[], T], most: int) -> Call[T] | None:
+    def begin_ahead(self, function: Callable[[], T], address: str, most: int) -> Call[T] | None:
         """Queue a call whose result nobody needs yet; return None if `most` results wait."""
         with self._changed:
             has_room = len(self._not_taken) < min(most, self._limits.max_in_flight)
-            return self.begin(function) if has_room else None
+            return self.begin(function, address) if has_room else None
 
     def result(self, call: Call[T], deadline: float) -> T:
-        """Wait for the result of a call until a deadline, or raise GivenUpError."""
+        """Wait for the result of a call, until a deadline on the clock of `time.monotonic`.
+
+        Raises:
+            TransientHttpError: No result arrived in time.
+            HttpError: The pace was closed.
+        """
         try:
             while not call.future.done():
                 seconds = self._give_up_late(call, deadline)
@@ -96,7 +98,7 @@ class Pace:
     def close(self) -> None:
         """Abandon all calls, and make no more."""
         with self._changed:
-            self._closed = True
+            self.closed.set()
             for call in [*self._running, *self._queue]:
                 self._give_up(call, "the client was closed")
             self._changed.notify_all()
@@ -104,7 +106,7 @@ class Pace:
     def _staff(self) -> None:
         """Start a thread for a queued call, if the limit allows."""
         needed = min(self._limit.level, len(self._running) + len(self._queue))
-        if self._threads < needed and not self._closed:
+        if self._threads < needed and not self.closed.is_set():
             self._threads += 1
             # A daemon: a call that hangs must not keep the process alive.
             threading.Thread(target=self._work, daemon=True, name="pace").start()
@@ -133,7 +135,7 @@ class Pace:
     def _next(self) -> Call[Any] | None:
         """Wait for the next call; return None when this thread is no longer needed."""
         with self._changed:
-            while self._threads <= self._limit.level and not self._closed:
+            while self._threads <= self._limit.level and not self.closed.is_set():
                 now = time.monotonic()
                 start = max(self._next_start, self._resume)
                 if self._queue and start <= now:
@@ -185,5 +187,6 @@ class Pace:
                 self._limit.refused()
         else:
             self._queue.remove(call)
-        call.future.set_exception(GivenUpError(reason))
+        kind = HttpError if self.closed.is_set() else TransientHttpError
+        call.future.set_exception(kind(call.address, reason))
         self._staff()

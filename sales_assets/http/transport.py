@@ -2,8 +2,7 @@
 
 Each connection carries one request and is then closed, so that unsolicited data from a server
 cannot pass for the next response. Sizes are bounded. There are no cookies, redirects or `.netrc`;
-proxies and certificates come from the environment, but loopback never goes through a proxy. Retries
-and the total time of a request are decided elsewhere.
+proxies and certificates come from the environment, but loopback never goes through a proxy.
 """
 
 import http.client
