@@ -1,22 +1,17 @@
 """The webhook, when it misbehaves."""
 
-import socket
 from urllib.parse import quote
 
 import pytest
 
 from sales_assets.alerts.webhook import AlertError, Webhook
-from sales_assets_tests.helpers.raw_server import RawServer, always, answer, drip, read_request
+from sales_assets_tests.helpers.raw_server import RawServer, always, answer, dripping
 
 PATH = "/not-for-anybody"
 
 
 def test_a_webhook_that_drips_is_given_up_in_time() -> None:
-    def speak(connection: socket.socket) -> None:
-        read_request(connection)
-        drip(connection, b"HTTP/1.1 200 OK\r\n", b"A: b\r\n")
-
-    with RawServer(speak) as server, pytest.raises(AlertError, match=r"within|in time"):
+    with RawServer(dripping) as server, pytest.raises(AlertError, match=r"within|in time"):
         Webhook(f"{server.url}{PATH}", seconds=0.3).post("text", "something failed")
 
 

@@ -74,6 +74,12 @@ def drip(connection: socket.socket, before: bytes, drop: bytes) -> None:
         time.sleep(0.02)
 
 
+def dripping(connection: socket.socket) -> None:
+    """Answer a request with headers that never end, one at a time."""
+    read_request(connection)
+    drip(connection, HEAD, b"A: b\r\n")
+
+
 def always(reply: bytes, note: Callable[[bytes], object] = len) -> Speak:
     """Answer each request of a connection so; tell `note` of each."""
 

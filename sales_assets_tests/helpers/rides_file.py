@@ -1,13 +1,12 @@
 """A database of rides as any other program sees it, and its statistics as a run computes them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sales_assets.rides.database import RidesDatabase
 
@@ -17,55 +16,28 @@ STATISTICS = """
 """
 
 
-OLD_TABLES: tuple[tuple[str, ...], ...] = (
-    # 1: what the rides API answers.
-    (
-        """
-        CREATE TABLE drivers (
-            driver_uuid TEXT NOT NULL PRIMARY KEY,
-            name TEXT NOT NULL,
-            surname TEXT NOT NULL,
-            car_uuid TEXT NOT NULL,
-            effective_from TEXT NOT NULL,
-            expiry_date TEXT
-        ) STRICT
-        """,
-        """
-        CREATE TABLE users (
-            user_uuid TEXT NOT NULL PRIMARY KEY,
-            name TEXT NOT NULL,
-            surname TEXT NOT NULL,
-            is_driver INTEGER NOT NULL CHECK (is_driver IN (0, 1))
-        ) STRICT
-        """,
-        """
-        CREATE TABLE rides (
-            ride_uuid TEXT NOT NULL PRIMARY KEY,
-            user_uuid TEXT NOT NULL REFERENCES users (user_uuid),
-            driver_uuid TEXT NOT NULL REFERENCES drivers (driver_uuid),
-            distance REAL NOT NULL,
-            price REAL NOT NULL
-        ) STRICT
-        """,
-    ),
-    # 2: what is computed from it.
-    (
-        """
-        CREATE TABLE driver_statistics (
-            driver_uuid TEXT NOT NULL PRIMARY KEY,
-            total_distance REAL NOT NULL,
-            rides INTEGER NOT NULL,
-            total_price REAL NOT NULL,
-            average_distance REAL NOT NULL,
-            updated_at TEXT NOT NULL
-        ) STRICT
-        """,
-        # Holds all that the sums need, and sets the order of the summands: a sum of floats depends
-        # on it, and so does not depend on the order in which the rides came.
-        "CREATE INDEX rides_by_driver ON rides (driver_uuid, distance, price)",
-    ),
-)
-"""The statements of versions 1 and 2, as they were before there was alembic."""
+_OLD = """
+    CREATE TABLE drivers (
+        driver_uuid TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, surname TEXT NOT NULL,
+        car_uuid TEXT NOT NULL, effective_from TEXT NOT NULL, expiry_date TEXT
+    ) STRICT;
+    CREATE TABLE users (
+        user_uuid TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, surname TEXT NOT NULL,
+        is_driver INTEGER NOT NULL CHECK (is_driver IN (0, 1))
+    ) STRICT;
+    CREATE TABLE rides (
+        ride_uuid TEXT NOT NULL PRIMARY KEY, user_uuid TEXT NOT NULL REFERENCES users (user_uuid),
+        driver_uuid TEXT NOT NULL REFERENCES drivers (driver_uuid),
+        distance REAL NOT NULL, price REAL NOT NULL
+    ) STRICT;
+    CREATE TABLE driver_statistics (
+        driver_uuid TEXT NOT NULL PRIMARY KEY, total_distance REAL NOT NULL, rides INTEGER NOT NULL,
+        total_price REAL NOT NULL, average_distance REAL NOT NULL, updated_at TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX rides_by_driver ON rides (driver_uuid, distance, price)
+"""
+OLD_TABLES = {1: _OLD.split(";")[:3], 2: _OLD.split(";")}
+"""The statements that made the tables of each version, before there was alembic."""
 
 
 @contextmanager
@@ -91,12 +63,6 @@ def sql(place: Path | str, *statements: str) -> list[Any]:
     return rows
 
 
-def rows(place: Path | str, query: str) -> list[dict[str, Any]]:
-    """Give the rows of a query by column."""
-    with connected(place) as connection:
-        return [dict(row) for row in connection.exec_driver_sql(query).mappings()]
-
-
 def by_hand(place: Path | str) -> list[Any]:
     """Add the rides up exactly, as fractions; a list in the order of `STATISTICS`."""
     found: dict[str, list[Any]] = {}
@@ -108,20 +74,6 @@ def by_hand(place: Path | str) -> list[Any]:
     return [(driver, float(d), count, float(p)) for driver, (d, count, p) in sorted(found.items())]
 
 
-def fill(place: Path | str, table: str, many: Iterable[Iterable[Any]]) -> None:
-    """Write many rows at once; of several with one key the first."""
-    with connected(place) as connection:
-        connection.execution_options(isolation_level="SERIALIZABLE")
-        made = sa.Table(table, sa.MetaData(), autoload_with=connection, resolve_fks=False)
-        dialect = {"sqlite": sqlite, "postgresql": postgresql}[connection.dialect.name]
-        insert: Any = dialect.insert(made)
-        names = [column.name for column in made.c]
-        connection.execute(
-            insert.on_conflict_do_nothing(), [dict(zip(names, row, strict=True)) for row in many]
-        )
-        connection.commit()
-
-
 def stored(place: Path | str) -> set[str]:
     """Give the ids of the rides."""
     return {ride for (ride,) in sql(place, "SELECT ride_uuid FROM rides")}
@@ -131,4 +83,6 @@ def compute(place: Path | str) -> list[dict[str, Any]]:
     """Compute the statistics, and give them by driver."""
     with RidesDatabase(path=str(place)).open() as store:
         store.compute_statistics()
-    return rows(place, "SELECT * FROM driver_statistics ORDER BY driver_uuid")
+    with connected(place) as connection:
+        query = "SELECT * FROM driver_statistics ORDER BY driver_uuid"
+        return [dict(row) for row in connection.exec_driver_sql(query).mappings()]

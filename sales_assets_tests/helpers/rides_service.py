@@ -4,11 +4,8 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from multiprocessing.process import BaseProcess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from sales_assets.sample.api import Answer
 from sales_assets_tests.helpers.commands import OURS, start_python
@@ -47,68 +44,39 @@ class RidesServer(ScriptedApi):
         answer = ride_answer(ride, f"d{number % 7}", distance=number / 7)
         return Answer(body=json.dumps(answer).encode())
 
+    def wait(self, calls: int) -> None:
+        """Wait for so many more calls, no longer than they take."""
+        last = len(self.served) + calls
+        wait_for("calls", lambda: len(self.served) >= last, pause=0.002)
 
-class Service(NamedTuple):
+
+class Service:
     """A running service, whose output and log go to files."""
 
-    process: BaseProcess
-    directory: Path
-
-    def kill(self, number: signal.Signals) -> None:
-        """Send a signal."""
-        os.kill(self.process.pid or 0, number)
+    def __init__(
+        self, output: Path, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        output.mkdir()
+        self._output = output
+        command = (*OURS, "pull-rides", *arguments)
+        self.process = start_python(command, output.parent, environment, output)
 
     @property
     def log(self) -> str:
         """What the log holds so far."""
-        return (self.directory / "stderr").read_text()
+        log = self._output / "stderr"
+        return log.read_text() if log.exists() else ""
 
     def wait(self) -> tuple[int | None, str, str]:
         """Wait for the end; give the exit status, what was printed, and the log."""
         self.process.join(90)
-        return self.process.exitcode, (self.directory / "stdout").read_text(), self.log
+        return self.process.exitcode, (self._output / "stdout").read_text(), self.log
+
+    def wait_until_it_says(self, text: str) -> None:
+        """Wait for a text in the log."""
+        wait_for(text, lambda: text in self.log)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int | None, str, str]:
         """Send a signal, and wait for the end."""
-        self.kill(number)
+        os.kill(self.process.pid or 0, number)
         return self.wait()
-
-
-class Services:
-    """Starts services as a user does."""
-
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
-        self._directory = directory
-        self._environment = environment
-        self.started: list[Service] = []
-
-    def start(self, *arguments: str, **variables: str) -> Service:
-        """Start `sales-assets pull-rides ...`."""
-        output = self._directory / f"service {len(self.started)}"
-        output.mkdir()
-        (output / "stderr").touch()
-        process = start_python(
-            (*OURS, "pull-rides", *arguments),
-            self._directory,
-            {**self._environment, **variables},
-            output,
-        )
-        self.started.append(Service(process, output))
-        return self.started[-1]
-
-
-@contextmanager
-def services(directory: Path, environment: Mapping[str, str]) -> Iterator[Services]:
-    """Start services, and kill in the end what still runs."""
-    starting = Services(directory, environment)
-    try:
-        yield starting
-    finally:
-        for service in starting.started:
-            service.process.kill()
-            service.process.join()
-
-
-def until(ready: Callable[[], Any]) -> None:
-    """Wait for a condition, as short as can be."""
-    wait_for("a condition", ready, pause=0.002)

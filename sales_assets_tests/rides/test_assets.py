@@ -18,23 +18,18 @@ from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 pytestmark = pytest.mark.slow
 
-ALL = [rides, driver_statistics, distances_are_plausible, every_ride_has_its_driver]
 
-
-def run(api: ScriptedApi, path: Path | str, *answers: Any, **config: Any) -> dict[str, Any]:
+def run(api: ScriptedApi, path: Path | str, *answers: Any) -> dict[str, Any]:
     """Materialize both assets with their checks, in memory; give what the run says of each."""
-    api.script.extend(
-        one if isinstance(one, Answer) else Answer(body=json.dumps(one).encode()) for one in answers
-    )
+    for answer in answers:
+        is_ride = not isinstance(answer, Answer)
+        api.script.append(Answer(body=json.dumps(answer).encode()) if is_ride else answer)
+    database = RidesDatabase(path=str(path))
+    config = PullConfig(polls=len(answers), interval=0)
     result = dg.materialize(
-        ALL,
-        resources={
-            "rides_api": RidesApi(url=api.url, backoff=0),
-            "rides_database": RidesDatabase(path=str(path)),
-        },
-        run_config=dg.RunConfig(
-            ops={"rides": PullConfig(**{"polls": len(answers), "interval": 0, **config})}
-        ),
+        [rides, driver_statistics, distances_are_plausible, every_ride_has_its_driver],
+        resources={"rides_api": RidesApi(url=api.url, backoff=0), "rides_database": database},
+        run_config=dg.RunConfig(ops={"rides": config}),
     )
     assert [check.passed for check in result.get_asset_check_evaluations()] == [True] * 2
     return {

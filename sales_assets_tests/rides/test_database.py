@@ -87,29 +87,23 @@ def store_many(place: str, name: str, count: int, barrier: Barrier) -> None:
                 store.compute_statistics()
 
 
-def run_together(place: str, processes_: int, count: int) -> None:
-    """Run processes that start on a new database at the same moment, and fail if one does."""
-    barrier = processes.Barrier(processes_)
+@pytest.mark.parametrize(("number", "count"), [(2, 60), (6, 2)], ids=["many rides", "new tables"])
+def test_processes_at_once_lose_nothing_and_count_nothing_twice(
+    place: str, number: int, count: int
+) -> None:
+    barrier = processes.Barrier(number)
     started = [
         processes.Process(target=store_many, args=(place, f"p{n}", count, barrier))
-        for n in range(processes_)
+        for n in range(number)
     ]
     for process in started:
         process.start()
     for process in started:
         process.join(60)
-    assert [process.exitcode for process in started] == [0] * processes_
-
-
-def test_two_processes_at_once_lose_nothing_and_count_nothing_twice(place: str) -> None:
-    run_together(place, 2, count=60)
-    assert len(stored(place)) == 2 * 59
+    assert [process.exitcode for process in started] == [0] * number
+    assert len(stored(place)) == number * (count - 1)
     compute(place)
     assert by_hand(place) == sql(place, STATISTICS)
-
-
-def test_processes_that_make_the_tables_together_all_succeed(place: str) -> None:
-    run_together(place, 6, count=2)
 
 
 def test_a_lock_that_is_held_is_named_and_the_ride_can_be_stored_later(place: str) -> None:
@@ -183,7 +177,7 @@ def replace(path: Path) -> None:
 
 def replace_by_an_old_one(path: Path) -> None:
     other = path.with_name("other.db")
-    sql(other, *OLD_TABLES[0], "PRAGMA user_version = 1", "PRAGMA journal_mode = WAL")
+    sql(other, *OLD_TABLES[1], "PRAGMA user_version = 1", "PRAGMA journal_mode = WAL")
     other.replace(path)
 
 
@@ -192,35 +186,23 @@ def link_elsewhere(path: Path) -> None:
     path.symlink_to(path.with_name("elsewhere.db"))
 
 
-@pytest.mark.parametrize(
-    "take_away",
-    [
-        Path.unlink,
-        lambda path: path.rename(path.with_name("moved.db")),
-        lambda path: shutil.rmtree(path.parent),
-        lambda path: path.parent.rename(path.parent.with_name("moved")),
-        replace,
-        replace_by_an_old_one,
-        link_elsewhere,
-    ],
-    ids=[
-        "deleted",
-        "moved",
-        "deleted with its directory",
-        "moved with its directory",
-        "replaced",
-        "replaced by one of an older version",
-        "replaced by a link",
-    ],
-)
+WAYS: dict[str, Callable[[Path], object]] = {
+    "deleted": Path.unlink,
+    "moved": lambda path: path.rename(path.with_name("moved.db")),
+    "deleted with its directory": lambda path: shutil.rmtree(path.parent),
+    "moved with its directory": lambda path: path.parent.rename(path.parent.with_name("moved")),
+    "replaced": replace,
+    "replaced by one of an older version": replace_by_an_old_one,
+    "replaced by a link": link_elsewhere,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_ride_is_stored_in_the_file_that_is_there(
-    store: RidesStore,
-    path: Path,
-    take_away: Callable[[Path], object],
-    caplog: pytest.LogCaptureFixture,
+    store: RidesStore, path: Path, caplog: pytest.LogCaptureFixture, way: str
 ) -> None:
     store.store(ride_answer("before"))
-    take_away(path)
+    WAYS[way](path)
     assert store.store(ride_answer("after"))
     assert store.store(ride_answer("and on"))
     assert stored(path) - {"of the other"} == {"after", "and on"}
@@ -254,6 +236,7 @@ def test_a_file_with_a_write_ahead_log_is_taken_over_without_one(path: Path) -> 
     assert stored(path) == {"r1", "r2"}
 
 
+@pytest.mark.parametrize("midway", [False, True], ids=["between rides", "in a transaction"])
 @pytest.mark.parametrize(
     "damage",
     [
@@ -264,22 +247,16 @@ def test_a_file_with_a_write_ahead_log_is_taken_over_without_one(path: Path) -> 
     ids=["overwritten", "emptied", "cut"],
 )
 def test_a_file_that_is_damaged_under_us_is_noticed_at_the_next_ride(
-    store: RidesStore, path: Path, damage: Callable[[Path], object]
-) -> None:
-    store.store(ride_answer())
-    damage(path)
-    with pytest.raises(RidesDatabaseError, match=f"{path} cannot be used .*: it is damaged"):
-        store.store(ride_answer("r2"))
-
-
-def test_a_file_that_is_damaged_in_the_middle_of_a_transaction_is_noticed_at_the_next_ride(
-    store: RidesStore, path: Path
+    store: RidesStore, path: Path, damage: Callable[[Path], object], midway: bool
 ) -> None:
     def work(connection: sa.Connection) -> None:
         connection.exec_driver_sql("UPDATE users SET name = 'Ada'")
-        os.truncate(path, 0)
+        damage(path)
 
     store.store(ride_answer())
-    store.run(work)
-    with pytest.raises(RidesDatabaseError, match="it is damaged"):
+    if midway:
+        store.run(work)
+    else:
+        damage(path)
+    with pytest.raises(RidesDatabaseError, match=f"{path} cannot be used .*: it is damaged"):
         store.store(ride_answer("r2"))

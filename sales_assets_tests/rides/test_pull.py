@@ -22,7 +22,7 @@ from sales_assets.sample.api import Answer
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.forkserver import processes
 from sales_assets_tests.helpers.rides_file import STATISTICS, by_hand, compute, sql, stored
-from sales_assets_tests.helpers.rides_service import RidesServer, Service, Services, services, until
+from sales_assets_tests.helpers.rides_service import RidesServer, Service
 from sales_assets_tests.helpers.rows import ride_answer
 
 pytestmark = pytest.mark.slow
@@ -36,26 +36,26 @@ def server() -> Iterator[RidesServer]:
         running.gate.set()
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the database will be."""
-    return tmp_path / "rides.db"
+Pulling = Callable[..., Service]
 
 
 @pytest.fixture
 def pulling(
     environment: dict[str, str], tmp_path: Path, path: Path, server: RidesServer
-) -> Iterator[Services]:
-    """Services that pull from that API into that file."""
-    ours = {"RIDES_DB": str(path), "RIDES_API_URL": server.url}
-    with services(tmp_path, {**environment, **ours}) as started:
-        yield started
+) -> Iterator[Pulling]:
+    """Starts `sales-assets pull-rides` as a user does, from that API into a file."""
+    started: list[Service] = []
 
+    def start(*arguments: str, **variables: str) -> Service:
+        ours = {"RIDES_DB": str(path), "RIDES_API_URL": server.url}
+        output = tmp_path / f"service {len(started)}"
+        started.append(Service(output, arguments, {**environment, **ours, **variables}))
+        return started[-1]
 
-def has_tables(path: Path) -> bool:
-    """Tell whether a file is there, and has its tables."""
-    tables = "SELECT 1 FROM sqlite_master WHERE name = 'driver_statistics'"
-    return path.exists() and bool(sql(path, tables))
+    yield start
+    for service in started:
+        service.process.kill()
+        service.process.join()
 
 
 def fails(service: Service, problem: str) -> None:
@@ -82,8 +82,7 @@ def test_kill_9_loses_no_ride_that_was_stored_and_leaves_a_sound_file(
         url = f"{server.url}/{kill}"
         puller = processes.Process(target=serve_rides, args=(url, str(path)))
         puller.start()
-        end = len(server.served) + draw.randint(1, 30)
-        until(lambda end=end: len(server.served) >= end)  # type: ignore[misc]
+        server.wait(draw.randint(1, 30))
         time.sleep(draw.random() * 0.004)
         os.kill(puller.pid or 0, signal.SIGKILL)
         puller.join()
@@ -97,10 +96,10 @@ def test_kill_9_loses_no_ride_that_was_stored_and_leaves_a_sound_file(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_pause_of_the_service_at_once_and_cleanly(
-    server: RidesServer, path: Path, pulling: Services, number: signal.Signals
+    server: RidesServer, path: Path, pulling: Pulling, number: signal.Signals
 ) -> None:
-    service = pulling.start("--interval", "3600")
-    until(lambda: has_tables(path) and stored(path))
+    service = pulling("--interval", "3600")
+    service.wait_until_it_says("new ride")
     status, output, log = service.end(number)
     assert status == 0, log
     assert "stopped: rides pulled: 1 (1 new, 0 updated), responses skipped: 0" in output
@@ -109,12 +108,12 @@ def test_a_signal_ends_the_pause_of_the_service_at_once_and_cleanly(
 
 
 def test_a_ride_in_hand_is_still_stored_when_a_signal_comes(
-    server: RidesServer, path: Path, pulling: Services
+    server: RidesServer, path: Path, pulling: Pulling
 ) -> None:
     server.gate.clear()
-    service = pulling.start()
-    until(lambda: server.served)
-    service.kill(signal.SIGTERM)
+    service = pulling()
+    server.wait(1)
+    service.process.terminate()
     server.gate.set()
     status, output, _ = service.wait()
     assert (status, stored(path)) == (0, set(server.served))
@@ -122,11 +121,11 @@ def test_a_ride_in_hand_is_still_stored_when_a_signal_comes(
 
 
 def test_the_service_goes_on_after_answers_without_a_ride(
-    server: RidesServer, path: Path, pulling: Services
+    server: RidesServer, path: Path, pulling: Pulling
 ) -> None:
     server.script.extend([Answer(500), Answer(body=b"{}"), Answer(404)])
-    service = pulling.start("--interval", "0")
-    until(lambda: len(server.served) >= 3)
+    service = pulling("--interval", "0")
+    server.wait(3)
     _, output, log = service.end()
     assert "responses skipped: 3" in output
     assert len(re.findall("WARNING skipped a response: HTTP", log)) == 3
@@ -159,11 +158,11 @@ def test_a_ride_waits_for_a_locked_database_with_pauses_and_says_so_once(
 
 
 def test_a_locked_file_does_not_keep_the_service_from_stopping(
-    server: RidesServer, path: Path, pulling: Services
+    server: RidesServer, path: Path, pulling: Pulling
 ) -> None:
     server.gate.clear()
-    service = pulling.start()
-    until(lambda: server.served)
+    service = pulling()
+    server.wait(1)
     with closing(sqlite3.connect(path, isolation_level=None)) as locking:
         locking.execute("BEGIN IMMEDIATE")
         server.gate.set()
@@ -174,11 +173,11 @@ def test_a_locked_file_does_not_keep_the_service_from_stopping(
 
 
 def test_a_postgres_that_hangs_does_not_keep_the_service_from_stopping(
-    server: RidesServer, pulling: Services, postgres: str
+    server: RidesServer, pulling: Pulling, postgres: str
 ) -> None:
     server.gate.clear()
-    service = pulling.start(RIDES_DB=postgres)
-    until(lambda: server.served)
+    service = pulling(RIDES_DB=postgres)
+    server.wait(1)
     backend = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
     [(pid,)] = sql(postgres, f"{backend} AND pid <> pg_backend_pid()")
     os.kill(pid, signal.SIGSTOP)
@@ -191,20 +190,25 @@ def test_a_postgres_that_hangs_does_not_keep_the_service_from_stopping(
     assert "stopped before the current ride was received and stored" in log
 
 
-def test_a_file_that_is_taken_away_while_the_service_pulls_loses_no_ride_after_that(
-    server: RidesServer, path: Path, pulling: Services
+@pytest.mark.parametrize("times", [1, pytest.param(100, marks=pytest.mark.soak)])
+def test_a_file_that_is_moved_while_services_pull_loses_no_ride(
+    server: RidesServer, path: Path, pulling: Pulling, times: int
 ) -> None:
-    service = pulling.start("--interval", "0")
-    until(lambda: len(server.served) >= 5)
-    moved = path.rename(path.with_name("moved.db"))
-    # The next may have been asked for, but not the one after it.
-    taken = len(server.served) + 1
-    until(lambda: len(server.served) >= taken + 10)
-    status, _, log = service.end()
-    assert status == 0
-    assert len(re.findall("WARNING .*rides.db was deleted, moved or replaced", log)) == 1
-    assert stored(path) >= set(server.served[taken:])
-    assert stored(path) | stored(moved) == set(server.served)
+    services = [pulling("--interval", "0") for _ in range(2)]
+    server.wait(5)
+    files = [path]
+    for number in range(times):
+        server.wait(3)
+        time.sleep(number % 10 / 1000)
+        if path.exists():
+            files.append(path.rename(path.with_name(f"moved {number}.db")))
+    server.wait(10)
+    assert [service.end()[0] for service in services] == [0, 0]
+    # One may have been moved before its tables were made.
+    table = "SELECT 1 FROM sqlite_master WHERE name = 'rides'"
+    assert set().union(*(stored(file) for file in files if sql(file, table))) == set(server.served)
+    for file in files:
+        assert sql(file, "PRAGMA integrity_check") == [("ok",)]
 
 
 @pytest.mark.parametrize(
@@ -218,28 +222,28 @@ def test_a_file_that_is_taken_away_while_the_service_pulls_loses_no_ride_after_t
 def test_a_damaged_file_stops_the_service_with_an_error(
     server: RidesServer,
     path: Path,
-    pulling: Services,
+    pulling: Pulling,
     harm: Callable[[Path], object],
     problem: str,
 ) -> None:
-    service = pulling.start("--interval", "0")
-    until(lambda: len(server.served) >= 5)
+    service = pulling("--interval", "0")
+    server.wait(5)
     harm(path)
     fails(service, f"Error: the rides database {path}.*{problem}")
 
 
 def test_the_service_reads_dot_env_and_says_what_is_wrong_with_its_settings(
-    tmp_path: Path, pulling: Services
+    tmp_path: Path, pulling: Pulling
 ) -> None:
-    fails(pulling.start(RIDES_DB=str(tmp_path)), "set RIDES_DB to another path")
+    fails(pulling(RIDES_DB=str(tmp_path)), "set RIDES_DB to another path")
     (tmp_path / ".env").write_text("RIDES_API_URL=nowhere\n")
-    fails(pulling.start(), "RIDES_API_URL is 'nowhere'; expected an address")
+    fails(pulling(), "RIDES_API_URL is 'nowhere'; expected an address")
 
 
 def test_two_services_and_a_dagster_run_use_one_file_at_once(
-    server: RidesServer, path: Path, pulling: Services, dagster: Command
+    server: RidesServer, path: Path, pulling: Pulling, dagster: Command
 ) -> None:
-    started = [pulling.start("--interval", "0.05") for _ in range(2)]
+    started = [pulling("--interval", "0.05") for _ in range(2)]
     config = {"ops": {"rides": {"config": {"polls": 4, "interval": 0}}}}
     run = dagster(
         *("asset", "materialize", "-m", "sales_assets.definitions"),
@@ -256,41 +260,17 @@ def test_two_services_and_a_dagster_run_use_one_file_at_once(
     assert stored(path) == set(server.served)
 
 
-@pytest.mark.soak
-def test_a_file_that_is_moved_a_hundred_times_loses_no_ride(
-    server: RidesServer, path: Path, pulling: Services
-) -> None:
-    draw = random.Random(3)  # noqa: S311
-    pulled = [pulling.start("--interval", "0") for _ in range(2)]
-    moved: list[Path] = []
-    for number in range(100):
-        seen = len(server.served)
-        until(lambda seen=seen: len(server.served) >= seen + 3)  # type: ignore[misc]
-        time.sleep(draw.random() * 0.01)
-        if not path.exists():
-            continue
-        moved.append(path.with_name(f"moved {number}.db"))
-        path.rename(moved[-1])
-    for service in pulled:
-        status, _, log = service.end()
-        assert status == 0, log
-    # One may have been moved before its tables were made.
-    found = [stored(file) for file in (*moved, path) if has_tables(file)]
-    assert set().union(*found) == set(server.served)
-    for file in moved:
-        assert sql(file, "PRAGMA integrity_check") == [("ok",)]
-
-
 def test_services_store_in_postgres_all_rides_that_it_can_hold(
-    server: RidesServer, pulling: Services, postgres: str
+    server: RidesServer, pulling: Pulling, postgres: str
 ) -> None:
     draw = random.Random(8)  # noqa: S311
     too_long = "".join(draw.choices(string.ascii_letters, k=8000))
     for ride in ("a\0b", too_long):
         server.script.append(Answer(body=json.dumps(ride_answer(ride)).encode()))
-    started = [pulling.start("--interval", "0", RIDES_DB=postgres) for _ in range(2)]
-    until(lambda: all("storing rides in" in service.log for service in started))
-    until(lambda: len(server.served) >= 20)
+    started = [pulling("--interval", "0", RIDES_DB=postgres) for _ in range(2)]
+    for service in started:
+        service.wait_until_it_says("storing rides in")
+    server.wait(20)
     ended = [service.end() for service in started]
     assert [status for status, _, _ in ended] == [0, 0]
     assert stored(postgres) == set(server.served)
@@ -301,27 +281,21 @@ def test_services_store_in_postgres_all_rides_that_it_can_hold(
     assert "word" not in log
 
 
-def admit(postgres: str, admitted: bool) -> None:
-    """Have a server turn everybody away from a database, or let them in again."""
-    server, _, name = postgres.rpartition("/")
+def test_a_postgres_that_is_away_is_waited_for_and_both_are_said_once(
+    server: RidesServer, pulling: Pulling, postgres: str
+) -> None:
+    service = pulling("--interval", "0", RIDES_DB=postgres)
+    server.wait(5)
+    others, _, name = postgres.rpartition("/")
     sql(
-        f"{server}/postgres",
-        f"ALTER DATABASE {name} ALLOW_CONNECTIONS {str(admitted).lower()}",
+        f"{others}/postgres",
+        f"ALTER DATABASE {name} ALLOW_CONNECTIONS false",
         f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",  # noqa: S608
     )
-
-
-def test_a_postgres_that_is_away_is_waited_for_and_both_are_said_once(
-    server: RidesServer, pulling: Services, postgres: str
-) -> None:
-    service = pulling.start("--interval", "0", RIDES_DB=postgres)
-    until(lambda: len(server.served) >= 5)
-    admit(postgres, False)
-    until(lambda: " is waiting to be stored: the rides database" in service.log)
-    admit(postgres, True)
-    until(lambda: " is available again" in service.log)
-    seen = len(server.served)
-    until(lambda: len(server.served) >= seen + 5)
+    service.wait_until_it_says(" is waiting to be stored: the rides database")
+    sql(f"{others}/postgres", f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    service.wait_until_it_says(" is available again")
+    server.wait(5)
     status, _, log = service.end()
     assert status == 0
     assert (log.count(" is waiting to be stored: "), log.count(" is available again")) == (1, 1)
@@ -329,9 +303,9 @@ def test_a_postgres_that_is_away_is_waited_for_and_both_are_said_once(
 
 
 def test_a_server_that_is_not_there_stops_the_service_and_its_password_stays_secret(
-    pulling: Services,
+    pulling: Pulling,
 ) -> None:
-    lost = pulling.start(RIDES_DB="postgres://me:hush@127.0.0.1:9/rides")
+    lost = pulling(RIDES_DB="postgres://me:hush@127.0.0.1:9/rides")
     address = r"postgresql://me:\*\*\*@127.0.0.1:9/rides"
     fails(lost, f"Error: the rides database {address} cannot be used .*check the server")
     assert "hush" not in lost.log

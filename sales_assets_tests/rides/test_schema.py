@@ -18,7 +18,7 @@ _NO_VERSION = "alembic_version does not contain a version of the rides: set RIDE
 @pytest.mark.usefixtures("store")
 def test_a_new_file_has_the_tables_that_files_of_old_versions_have(path: Path) -> None:
     old = path.with_name("old.db")
-    sql(old, *OLD_TABLES[0], *OLD_TABLES[1])
+    sql(old, *OLD_TABLES[2])
     for table in ("drivers", "users", "rides", "driver_statistics"):
         for pragma in ("table_info", "foreign_key_list", "index_list"):
             assert sql(path, f"PRAGMA {pragma}({table})") == sql(old, f"PRAGMA {pragma}({table})")
@@ -69,8 +69,7 @@ def test_the_database_of_dagster_is_refused(postgres: str) -> None:
 def test_a_database_that_cannot_hold_every_text_is_refused(postgres: str) -> None:
     sql(postgres, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     reason = opened(postgres.rpartition("/")[0] + "/latin")
-    assert "its encoding is LATIN1" in reason
-    assert "createdb --encoding=UTF8" in reason
+    assert re.search("its encoding is LATIN1.*createdb --encoding=UTF8", reason)
 
 
 @pytest.mark.slow
@@ -89,7 +88,7 @@ def test_a_file_of_an_older_version_is_taken_over_with_its_rides(
     path = tmp_path / "old.db"
     sql(
         path,
-        *(statement for statements in OLD_TABLES[:version] for statement in statements),
+        *OLD_TABLES[version],
         f"PRAGMA user_version = {version}",
         "INSERT INTO drivers VALUES ('d1', 'Ada', 'Byron', 'c1', '2020-01-01', NULL)",
         "INSERT INTO users VALUES ('u1', 'Bob', 'Babbage', 0)",
