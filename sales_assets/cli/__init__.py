@@ -8,8 +8,7 @@ from dotenv import load_dotenv
 
 from sales_assets import settings
 from sales_assets.cli.days import status, verify
-from sales_assets.cli.home import init_home
-from sales_assets.cli.services import pull_rides, sample_api
+from sales_assets.cli.services import init_home, pull_rides, sample_api
 from sales_assets.http_jobs.serve import http_jobs
 from sales_assets.storage.location import location
 

@@ -33,17 +33,18 @@ class Quarantine:
         lines = [f"{json.dumps(record)}\n" for record in records]
         if lines:
             file.write_text("".join(lines), encoding="ascii", newline="\n")
-        return self._describe(file)
+        return self.metadata(file)
 
-    def metadata(self) -> dict[str, Any]:
-        """Describe the file as metadata of the day; raise InvalidPartitionError if it is none."""
-        return self._describe(self.file)
+    def metadata(self, file: Location | None = None) -> dict[str, Any]:
+        """Describe the file, or a new one, as metadata of the day.
 
-    def _describe(self, file: Location) -> dict[str, Any]:
+        Raises:
+            InvalidPartitionError: It is not a regular file.
+        """
         # Not line by line: the file may be foreign, with lines of any length.
         lines, digest = 0, hashlib.sha256()
         try:
-            for chunk in chunks_of(file):
+            for chunk in chunks_of(file or self.file):
                 lines += chunk.count(b"\n")
                 digest.update(chunk)
         except FileNotFoundError:
