@@ -35,7 +35,7 @@ class Quarantine:
             file.write_text("".join(lines), encoding="ascii", newline="\n")
         return self.metadata(file)
 
-    def metadata(self, file: Location | None = None) -> dict[str, Any]:
+    def metadata(self, new: Path | None = None) -> dict[str, Any]:
         """Describe the file, or a new one, as metadata of the day.
 
         Raises:
@@ -44,7 +44,7 @@ class Quarantine:
         # Not line by line: the file may be foreign, with lines of any length.
         lines, digest = 0, hashlib.sha256()
         try:
-            for chunk in chunks_of(file or self.file):
+            for chunk in chunks_of(new or self.file):
                 lines += chunk.count(b"\n")
                 digest.update(chunk)
         except FileNotFoundError:
