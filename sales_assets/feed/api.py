@@ -16,7 +16,6 @@ from pydantic_core import from_json
 from sales_assets.feed.json_rows import InvalidPageError, WrongShapeError
 from sales_assets.feed.page import Page, PulledPage, Request
 from sales_assets.feed.paging import FeedApiError, NoSuchDayError, Paging
-from sales_assets.feed.proof import proven, require_unknown
 from sales_assets.feed.schema import RowSchema
 from sales_assets.feed.stream import DayStream, EveryDayFailsError, StreamResult
 from sales_assets.feed.styles import (
@@ -112,11 +111,11 @@ class DailyApi(HttpApi):
             settled = age >= datetime.timedelta(days=1 + self.settled_days)
             is_unknown = False
             try:
-                found = yield from proven(paging(), settled=settled)
+                found = yield from paging().proven(settled=settled)
             except NoSuchDayError:
                 if not allow_empty:
                     raise
-                require_unknown(paging())
+                paging().require_unknown()
                 empty: Any = []
                 for key in reversed(self.rows_at.split(".") if self.rows_at else []):
                     empty = {key: empty}

@@ -10,8 +10,13 @@ from typing import Any
 import pytest
 
 from sales_assets.feed.page import Page
-from sales_assets.feed.paging import DayChangedError, FeedApiError, NoSuchDayError
-from sales_assets.feed.proof import ENDS_AGAIN, READ_TWICE
+from sales_assets.feed.paging import (
+    ENDS_AGAIN,
+    READ_TWICE,
+    DayChangedError,
+    FeedApiError,
+    NoSuchDayError,
+)
 from sales_assets.feed.stream import DayStream
 from sales_assets.sample.api import Answer
 from sales_assets_tests.helpers.rows import DAY, page, sale
