@@ -1,33 +1,54 @@
-"""A sales API on a real socket that answers as a test says, and the client of it."""
+"""A sales API on a real socket that answers as a test says, in any shape, and the client of it."""
 
+import base64
 import datetime
+import json
 import threading
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
 
 from sales_assets.feed.api import DailyApi
 from sales_assets.sales.api import SalesApi
-from sales_assets.sample.api import Answer
+from sales_assets.sample.api import Answer, SampleApi
 from sales_assets.sample.faults import Fault, Faults
-from sales_assets_tests.helpers.shapes import Shape, ShapedApi
 
 Api = TypeVar("Api", bound=DailyApi)
 
 
-class ScriptedApi(ShapedApi):
-    """The sample API with chosen pages, and a memory.
+@dataclass(frozen=True)
+class Shape:
+    """How pages are requested and served; by default, as by the sales API.
 
-    Attributes:
-        days: Pages by day; a day that is not there has none.
-        script: Answers for the next requests, whatever they ask for.
-        requests: The paths asked for so far.
-        most_at_once: How many requests were under way at the same time, at most.
+    Words in the body stand for values: ROWS, NEXT (the cursor or address of the next page), MORE
+    (whether there is one), TOTAL (the rows of the day). In headers, NEXT and TOTAL do; one with
+    NEXT is missing on the last page.
     """
 
-    def __init__(self, shape: Shape | None = None, token: str | None = None) -> None:
-        super().__init__(page=self._page, shape=shape or Shape())
+    day: str = "date"
+    pages: Literal["number", "offset", "cursor", "address", "one"] = "number"
+    parameter: str = "page"
+    first: int = 1
+    body: str = "ROWS"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    empty_at_the_end: bool = False
+    signed: Literal["bare", "bearer", "header", "parameter", "basic"] = "bare"
+
+
+SALES = Shape()
+
+
+class ScriptedApi(SampleApi):
+    """The sample API with chosen pages, in a shape that `feed.styles` can declare, and a memory.
+
+    It answers the next requests from `script`, whatever they ask for, as long as it has answers.
+    """
+
+    def __init__(self, shape: Shape = SALES, token: str | None = None, port: int = 0) -> None:
+        super().__init__(page=self._page, port=port)
         self.token = token or self.token
+        self.shape = shape
         self.days: dict[str, list[bytes]] = {}
         self.script: deque[Answer] = deque()
         self.requests: list[str] = []
@@ -41,7 +62,10 @@ class ScriptedApi(ShapedApi):
             self.requests.append(path)
             self._under_way += 1
             self.most_at_once = max(self.most_at_once, self._under_way)
-        answer = self.script.popleft() if self.script else super().answer(path, headers)
+        # What has a query asks for sales, below any path.
+        _, asks, query = path.partition("?")
+        place = f"/sales?{query}" if asks else path
+        answer = self.script.popleft() if self.script else super().answer(place, headers)
         with self._lock:
             self._under_way -= 1
         return answer
@@ -53,6 +77,55 @@ class ScriptedApi(ShapedApi):
     def _page(self, day: datetime.date, number: int) -> bytes | None:
         pages = self.days.get(day.isoformat(), [])
         return pages[number - 1] if 0 < number <= len(pages) else None
+
+    def _is_signed(self, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
+        token = self.token
+        name, value = {
+            "bare": ("Authorization", token),
+            "bearer": ("Authorization", f"Bearer {token}"),
+            "basic": ("Authorization", f"Basic {base64.b64encode(token.encode()).decode()}"),
+            "header": ("X-Api-Key", token),
+            "parameter": ("api_key", token),
+        }[self.shape.signed]
+        return {**headers, **query}.get(name) == value
+
+    def _requested(self, query: Mapping[str, str]) -> tuple[datetime.date, int]:
+        shape = self.shape
+        day = datetime.date.fromisoformat(query[shape.day][:10])
+        if shape.pages == "one":
+            return day, 1
+        if shape.pages == "number":
+            return day, int(query.get(shape.parameter, shape.first)) - shape.first + 1
+        if shape.pages == "offset":
+            # Rounded up: past the last row is past the last page.
+            return day, -(-int(query[shape.parameter]) // int(query["limit"])) + 1
+        return day, int(query.get(shape.parameter, "c1").removeprefix("c"))
+
+    def _sound(self, day: datetime.date, number: int) -> Answer:
+        shape = self.shape
+        rows = self.page(day, number)
+        is_past = rows is None and not (shape.empty_at_the_end and number > 1)
+        if is_past or shape == SALES:
+            return super()._sound(day, number)
+        pages: list[bytes] = []
+        while page := self.page(day, len(pages) + 1):
+            pages.append(page)
+        of_all = [row for page in pages for row in json.loads(page)]
+        if shape.pages == "one":
+            rows = json.dumps(of_all).encode()
+        following = f"c{number + 1}" if number < len(pages) else None
+        if following and shape.pages == "address":
+            following = f"{self.url}/sales?{shape.day}={day}&{shape.parameter}={following}"
+        body = shape.body.replace("NEXT", json.dumps(following))
+        body = body.replace("MORE", json.dumps(bool(following))).replace("TOTAL", str(len(of_all)))
+        headers = {
+            name: value.replace("NEXT", following or "").replace("TOTAL", str(len(of_all)))
+            for name, value in shape.headers.items()
+            if following or "NEXT" not in value
+        }
+        # Keep the rows byte for byte.
+        body_with_rows = body.encode().replace(b"ROWS", rows or b"[]")
+        return Answer(body=body_with_rows, headers={**Answer().headers, **headers})
 
 
 def open_api(kind: type[Api], url: str, **fields: Any) -> Api:

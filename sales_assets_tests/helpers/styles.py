@@ -15,7 +15,7 @@ from sales_assets.feed.styles import (
 )
 from sales_assets.http.tokens import BasicToken, BearerToken, HeaderToken, ParameterToken
 from sales_assets.sales.api import SalesApi
-from sales_assets_tests.helpers.shapes import Shape
+from sales_assets_tests.helpers.scripted_api import Shape
 
 
 class Style(NamedTuple):

@@ -7,7 +7,7 @@ import datetime
 import json
 import sys
 
-from sales_assets_tests.helpers.shapes import Shape, ShapedApi
+from sales_assets_tests.helpers.scripted_api import ScriptedApi, Shape
 
 SHAPE = Shape(
     day="since",
@@ -33,7 +33,8 @@ def orders_of(day: datetime.date, page: int) -> bytes | None:
 
 
 if __name__ == "__main__":
-    with ShapedApi("any-word", orders_of, port=8001, shape=SHAPE) as server:
+    with ScriptedApi(SHAPE, "any-word", port=8001) as server:
+        server.page = orders_of
         sys.stdout.write(f"orders at {server.url}\n")
         sys.stdout.flush()
         server.serve_forever()
