@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from sales_assets_tests.helpers.container_engine import docker
-from sales_assets_tests.helpers.dagster_ui import DagsterUi
+from sales_assets_tests.helpers.dagster_dev import DagsterUi
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.s3_server import BUCKET
 from sales_assets_tests.helpers.topology import COMPOSE, SECRETS, word

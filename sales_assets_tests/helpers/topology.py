@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from upath import UPath
 
-from sales_assets_tests.helpers.dagster_ui import DagsterUi
+from sales_assets_tests.helpers.dagster_dev import DagsterUi
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.postgres_server import running_postgres
 from sales_assets_tests.helpers.programs import Program, free_port

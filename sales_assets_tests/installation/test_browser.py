@@ -20,8 +20,8 @@ pytest.importorskip("playwright.sync_api", reason="needs the extra `browser`")
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from sales_assets.sales.sale import SALE
-from sales_assets_tests.helpers.dagster_dev import dagster_dev, make_home
-from sales_assets_tests.helpers.dagster_ui import DagsterUi
+from sales_assets.sample.api import SampleApi
+from sales_assets_tests.helpers.dagster_dev import DagsterUi, dagster_dev, settings_of
 from sales_assets_tests.helpers.waiting import wait_for
 from sales_assets_tests.helpers.webhook_server import WebhookServer
 
@@ -47,9 +47,9 @@ def days() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The BASE_DIR."""
-    return tmp_path_factory.mktemp("storage")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The DAGSTER_HOME, which has the storage in it."""
+    return tmp_path_factory.mktemp("dagster_home")
 
 
 @pytest.fixture(scope="module")
@@ -60,23 +60,12 @@ def webhook() -> Iterator[WebhookServer]:
 
 
 @pytest.fixture(scope="module")
-def dev(
-    days: list[str],
-    storage: Path,
-    webhook: WebhookServer,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[DagsterUi]:
+def dev(days: list[str], home: Path, webhook: WebhookServer) -> Iterator[DagsterUi]:
     """A server with a fresh DAGSTER_HOME."""
-    settings = {
-        "DAGSTER_HOME": str(make_home(tmp_path_factory.mktemp("dagster_home"))),
-        "BASE_DIR": str(storage),
-        "RIDES_DB": str(storage / "rides.db"),
-        "SALES_API_URL": "sample",
-        "SALES_START_DATE": days[0],
-        "SALES_ALERT_URL": webhook.url,
-    }
-    with dagster_dev({**os.environ, **settings}) as server:
-        yield server
+    with SampleApi() as api:
+        settings = {"SALES_START_DATE": days[0], "SALES_ALERT_URL": webhook.url}
+        with dagster_dev(settings_of(home, api, **settings)) as server:
+            yield server
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +105,10 @@ def stored(dev: DagsterUi, days: list[str]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def failed(dev: DagsterUi, days: list[str], storage: Path) -> str:
+def failed(dev: DagsterUi, days: list[str], home: Path) -> str:
     """A day that could not be stored, as something lay in its way; that is gone since."""
     day = days[-2]
-    obstacle = storage / "raw/sales" / day
+    obstacle = home / "storage/raw/sales" / day
     obstacle.parent.mkdir(parents=True, exist_ok=True)
     obstacle.write_text("not a directory")
     run_id = dev.launch(partition=day)
@@ -203,10 +192,10 @@ def test_a_day_is_materialized_by_clicking(page: Page, days: list[str], stored: 
 
 
 def test_a_partition_shows_what_was_recorded_of_it(
-    page: Page, stored: list[str], storage: Path
+    page: Page, stored: list[str], home: Path
 ) -> None:
     day = stored[7]
-    directory = storage / "stg/sales" / day
+    directory = home / "storage/stg/sales" / day
     with (directory / f"sales_{day}.avro").open("rb") as file:
         sales: list[Any] = list(fastavro.reader(file))
     page.goto(f"/assets/stg_sales?view=partitions&partition={day}")

@@ -13,8 +13,13 @@ import pytest
 
 from sales_assets.sample.api import SampleApi
 from sales_assets.sample.faults import Fault, Faults
-from sales_assets_tests.helpers.dagster_dev import dagster_dev, settings_of
-from sales_assets_tests.helpers.dagster_ui import LOCATION, SECONDS, DagsterUi
+from sales_assets_tests.helpers.dagster_dev import (
+    LOCATION,
+    SECONDS,
+    DagsterUi,
+    dagster_dev,
+    settings_of,
+)
 from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.programs import Program

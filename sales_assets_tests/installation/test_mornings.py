@@ -8,8 +8,7 @@ from typing import NamedTuple
 import dagster as dg
 import pytest
 
-from sales_assets_tests.helpers.dagster_dev import dagster_dev, settings_of
-from sales_assets_tests.helpers.dagster_ui import DagsterUi
+from sales_assets_tests.helpers.dagster_dev import DagsterUi, dagster_dev, settings_of
 from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.materialize import sales_layers
 from sales_assets_tests.helpers.rows import page, sale
