@@ -2,15 +2,13 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 from sales_assets_tests.benchmark.figures import Comparison
-from sales_assets_tests.helpers.container_engine import build, have_base_images, running_engine
+from sales_assets_tests.helpers.container_engine import built_image
 from sales_assets_tests.helpers.containers import EVERYWHERE, running_workers
 from sales_assets_tests.helpers.days import days_from
-from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.s3_server import running_s3
 
 
@@ -19,14 +17,12 @@ def on_workers(days: int, latency: float) -> Iterator[Comparison]:
 
     The daemon, which looks after backfills every half minute, is not timed.
     """
-    with running_engine(), ExitStack() as stack:
-        have_base_images()
-        build(PROJECT, "sales_assets")
-        installation = stack.enter_context(tempfile.TemporaryDirectory())
-        s3 = stack.enter_context(running_s3(EVERYWHERE))
-        workers = stack.enter_context(
-            running_workers(Path(installation), s3, 3, [{"delay": latency}])
-        )
+    with (
+        built_image(),
+        tempfile.TemporaryDirectory() as installation,
+        running_s3(EVERYWHERE) as s3,
+        running_workers(Path(installation), s3, 3, [{"delay": latency}]) as workers,
+    ):
         starts = iter(days_from("2022-09-01", 3 * days)[::days])
 
         def seconds(number: int) -> float:

@@ -19,24 +19,16 @@ from sales_assets_tests.helpers.s3_server import BUCKET
 from sales_assets_tests.helpers.topology import COMPOSE, SECRETS, word
 from sales_assets_tests.helpers.waiting import wait_for
 
-ADDRESS = "127.0.0.77"
-"""An address of loopback that nobody else publishes ports on."""
+ADDRESS = "127.0.0.77"  # of loopback, that nobody else publishes ports on
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - containers reach this machine by another address
 PROJECT_NAME = "sales_assets_tests"
 NETWORK = f"{PROJECT_NAME}_default"
-ONCE = ("migrate", "rides-database")
-"""The services that end once they have done their work."""
+ONCE = ("migrate", "rides-database")  # which end once they have done their work
 _WORKERS = PROJECT / "deploy/docker-compose.workers.yml"
 
 
 class Containers:
-    """The installation.
-
-    Attributes:
-        secrets: The values of the variables that hold secrets, by name.
-        scale: Of how many containers a service has, where that is not one.
-        ui: The webserver.
-    """
+    """The installation; `scale` says of how many containers a service has, if not of one."""
 
     def __init__(self, files: Sequence[Path], **settings: str) -> None:
         self.secrets = {name: word() for name in (*SECRETS, "REDIS_PASSWORD")}
@@ -72,10 +64,9 @@ class Containers:
 
     def unhealthy(self) -> set[str]:
         """Name the services that are not as they should be, with their states."""
-        states = [(name, self.state(one)) for name in self.services() for one in self.ids(name)]
         return {
             f"{name}: {state['Status']}"
-            for name, state in states
+            for name, state in self._states()
             if state.get("Health", {}).get("Status", state["Status"]) not in ("healthy", "running")
             and not (name in ONCE and state["Status"] == "exited" and not state["ExitCode"])
         }
@@ -87,10 +78,6 @@ class Containers:
     def ids(self, service: str) -> list[str]:
         """Give the ids of the containers of a service."""
         return self.compose("ps", "-q", service).split()
-
-    def state(self, container: str) -> dict[str, Any]:
-        """Give what Docker knows of the state of a container."""
-        return dict(json.loads(docker("inspect", "--format", "{{json .State}}", container)))
 
     def run(self, service: str, *command: str) -> str:
         """Run a command in the container of a service."""
@@ -104,8 +91,7 @@ class Containers:
 
     def kill_all(self) -> None:
         """Kill all containers at once, as the end of their machine would."""
-        found = [self.state(one) for name in self.services() for one in self.ids(name)]
-        for state in found:
+        for _, state in self._states():
             if state["Running"]:
                 os.kill(state["Pid"], signal.SIGKILL)
 
@@ -114,11 +100,18 @@ class Containers:
         container = self.ids(service)[0]
         if not away:
             # Not by Docker, which would leave it dead.
-            os.kill(self.state(container)["Pid"], signal.SIGKILL)
+            os.kill(_state(container)["Pid"], signal.SIGKILL)
             return
         docker("kill", container)
         time.sleep(away)
         docker("start", container)
+
+    def _states(self) -> list[tuple[str, dict[str, Any]]]:
+        return [(name, _state(one)) for name in self.services() for one in self.ids(name)]
+
+
+def _state(container: str) -> dict[str, Any]:
+    return dict(json.loads(docker("inspect", "--format", "{{json .State}}", container)))
 
 
 @contextmanager
