@@ -59,32 +59,21 @@ class LayerStatus(NamedTuple):
             yield f"  changed when last stored: {day} ({change})"
 
 
-def days_between(partitions: dg.PartitionsDefinition[str], low: str, high: str) -> list[str]:
-    """List the days of a range, the oldest first.
+def status(
+    instance: dg.DagsterInstance, layers: Sequence[Layer], first: str, last: str, lookback: int
+) -> dict[str, LayerStatus]:
+    """Look up the days from `first` to `last` of layers, each after its source, in two queries.
 
     Raises:
         click.UsageError: There are none; the text names the valid days.
     """
-    every = partitions.get_partition_keys()
-    days = [day for day in every if low <= day <= high]
-    if not days:
-        there = f"valid days are {every[0]} to {every[-1]}" if every else "there is no day yet"
-        raise click.UsageError(
-            f"no partition is in this range: {there} (SALES_START_DATE to yesterday, UTC)"
-        )
-    return days
-
-
-def status(
-    instance: dg.DagsterInstance, layers: Sequence[Layer], days: Sequence[str], lookback: int
-) -> dict[str, LayerStatus]:
-    """Look up days, oldest first, of layers, each after its source; two queries per asset."""
     found = {}
     recorded: dict[dg.AssetKey, dict[str, dict[str, Any]]] = {}
     for layer in layers:
+        days = _days_between(layer.days.get_partition_keys(), first, last)
         mine = recorded[layer.asset] = layer.storage.recorded(instance, layer.asset, days)
         source = recorded[layer.made_from.asset] if layer.made_from else {}
-        states = instance.get_status_by_partition(layer.asset, list(days), layer.days) or {}
+        states = instance.get_status_by_partition(layer.asset, days, layer.days) or {}
         both = [day for day in days if day in mine and day in source]
         changes = {day: mine[day].get("change", "") for day in days[-1 - lookback :] if day in mine}
         found[layer.name] = LayerStatus(
@@ -96,3 +85,13 @@ def status(
             changed={day: change for day, change in changes.items() if change not in _SAME},
         )
     return found
+
+
+def _days_between(every: Sequence[str], first: str, last: str) -> list[str]:
+    days = [day for day in every if first <= day <= last]
+    if not days:
+        there = f"valid days are {every[0]} to {every[-1]}" if every else "there is no day yet"
+        raise click.UsageError(
+            f"no partition is in this range: {there} (SALES_START_DATE to yesterday, UTC)"
+        )
+    return days

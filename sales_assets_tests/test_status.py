@@ -13,7 +13,8 @@ RAW = dg.AssetSelection.assets(raw_sales)
 
 def looked_up(pipeline: Pipeline, lookback: int = 2) -> tuple[LayerStatus, LayerStatus]:
     """Give what is said of the three days of raw_sales and of stg_sales."""
-    found = status(pipeline.instance, sales_layers(pipeline.base), DAYS, lookback)
+    layers = sales_layers(pipeline.base)
+    found = status(pipeline.instance, layers, DAYS[0], DAYS[-1], lookback)
     return found["raw_sales"], found["stg_sales"]
 
 

@@ -1,6 +1,5 @@
 """The commands `verify` and `status`, which report on days."""
 
-import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -93,14 +92,10 @@ def status(set_to: Settings, first: datetime, last: datetime, as_json: bool) -> 
         from sales_assets import status as days_of
         from sales_assets.definitions import LAYERS
 
-        found: dict[str, days_of.LayerStatus] = {}
-        days: set[str] = set()
-        # Feeds may begin on different days.
-        for partitions, layers in itertools.groupby(LAYERS, key=lambda layer: layer.days):
-            between = days_of.days_between(partitions, f"{first:%F}", f"{last:%F}")
-            days |= set(between)
-            found |= days_of.status(instance, [*layers], between, set_to.sales_lookback_days)
+        lookback = set_to.sales_lookback_days
+        found = days_of.status(instance, LAYERS, f"{first:%F}", f"{last:%F}", lookback)
     if as_json:
+        days = [day for one in found.values() for day in (*one.stored, *one.missing)]
         one_by_one = {name: one._asdict() for name, one in found.items()}
         click.echo(json.dumps({"from": min(days), "to": max(days), "assets": one_by_one}, indent=2))
     else:

@@ -148,7 +148,7 @@ def tell(runs: Sequence[Run], order: Sequence[int]) -> None:
         stored = {name: body for name, body in files.items() if name.startswith("raw")}
         # stg is a copy of raw.
         assert files == stored | {name.replace("raw", "stg", 1): stored[name] for name in stored}
-        layers = status(instance, there.layers, DAYS, lookback=0)
+        layers = status(instance, there.layers, DAYS[0], DAYS[-1], lookback=0)
         assert all(layer.is_whole for layer in layers.values())
 
 
