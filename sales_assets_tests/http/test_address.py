@@ -6,7 +6,6 @@ from sales_assets.http.address import (
     InvalidAddressError,
     check_address,
     is_loopback,
-    scheme_of,
 )
 
 
@@ -70,15 +69,3 @@ def test_only_loopback_is_this_machine() -> None:
     assert [host for host in own if not is_loopback(host)] == []
     others = ["", "128.0.0.1", "::2", "localhost.example", "10.0.0.1"]
     assert [host for host in others if is_loopback(host)] == []
-
-
-def test_the_scheme_says_what_a_text_is() -> None:
-    for path in ("a/b", "/a:b/c", "./a:b", "a@b", "~/x", "", "/a@b"):
-        assert scheme_of(path) is None, path
-    for address in ("https://host", "S3://b", "postgresql+psycopg2://u:pw@h", "sqlite:////a"):
-        assert scheme_of(address) == address.partition(":")[0].lower()
-    assert scheme_of("file:/a") == "file"
-    for odd in ("s3:/b", "u:pw@h", "//u:pw@h/a", "/a://b", "1://b", "a\n://b", "s3//u:pw@b"):
-        assert scheme_of(odd) == "", odd
-    for with_password in ("host=h Password = pw", "Server=h;Pwd=pw"):
-        assert scheme_of(with_password) == "", with_password

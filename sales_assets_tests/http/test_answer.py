@@ -9,7 +9,7 @@ import zlib
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from sales_assets.http.answer import HttpAnswer, same_origin, unpacked
+from sales_assets.http.answer import HttpAnswer, unpacked
 from sales_assets.http.errors import HttpError, TransientHttpError
 
 BODY = b'[{"price": 1}]' * 1000
@@ -174,13 +174,6 @@ def test_an_error_gives_the_reason_of_the_server_in_short(
     monkeypatch.setenv("AUTH_TOKEN", "made-up-word")
     assert answer_of(body, status=400).error().reason == reason
     assert answer_of(body, status=200).error().reason == "HTTP 200 No"
-
-
-def test_an_origin_is_scheme_host_and_port() -> None:
-    for same in ("https://Host/else?a=b", "https://host:443", "https://me@host"):
-        assert same_origin("https://host/sales", same)
-    for other in ("http://host", "https://host:444", "https://host.", "https://host:x"):
-        assert not same_origin("https://host/sales", other)
 
 
 def test_no_control_character_is_in_an_error() -> None:

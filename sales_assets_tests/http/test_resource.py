@@ -1,8 +1,5 @@
 """The base class of API resources."""
 
-from typing import Any
-
-import dagster as dg
 import pytest
 
 from sales_assets.http.client import HttpAnswer, Question
@@ -40,20 +37,6 @@ def token(api: ScriptedApi, monkeypatch: pytest.MonkeyPatch) -> str:
     return api.token
 
 
-@dg.asset
-def refunds(refunds_api: RefundsApi) -> dg.MaterializeResult[Any]:
-    found = refunds_api.refunds().decode()
-    return dg.MaterializeResult(metadata={"found": found, "source": refunds_api.source})
-
-
-def test_an_api_of_its_own_takes_a_few_lines_and_is_open_for_a_run(
-    api: ScriptedApi, token: str
-) -> None:
-    result = dg.materialize([refunds], resources={"refunds_api": RefundsApi(url=f"{api.url}/")})
-    metadata = result.asset_materializations_for_node("refunds")[0].metadata
-    assert [value.value for value in metadata.values()] == ["[1]", api.url]
-
-
 def test_its_token_is_shown_nowhere_and_after_the_run_nothing_is_asked(
     api: ScriptedApi, token: str
 ) -> None:
@@ -62,18 +45,6 @@ def test_its_token_is_shown_nowhere_and_after_the_run_nothing_is_asked(
         assert redacted(f"<{token}>") == "<***>"
     with pytest.raises(HttpError, match="closed"):
         client.refunds()
-
-
-def test_what_is_not_set_up_fails_the_step_that_asks_and_not_the_resource(
-    api: ScriptedApi, token: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("REFUNDS_TOKEN")
-    result = dg.materialize(
-        [refunds], resources={"refunds_api": RefundsApi(url=api.url)}, raise_on_error=False
-    )
-    (failure,) = result.get_step_failure_events()
-    assert "REFUNDS_TOKEN is not set: set it to" in str(failure.step_failure_data.error)
-    assert api.requests == []
 
 
 def test_an_address_is_checked_before_the_token(

@@ -22,11 +22,6 @@ def test_pages_are_numbered_from_1_and_page_10_is_read_after_page_9(tmp_path: Pa
     assert bodies_of(JsonPages().read(files)) == pages
 
 
-def test_a_single_page_has_no_number(tmp_path: Path) -> None:
-    JsonPages().write([Page(b"[]")], tmp_path, STEM)
-    assert tree(tmp_path) == {f"{STEM}.json": b"[]"}
-
-
 def test_a_day_without_a_page_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidPartitionError, match="has no page"):
         JsonPages().write([], tmp_path, STEM)

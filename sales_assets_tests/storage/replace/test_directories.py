@@ -48,13 +48,6 @@ def test_a_file_in_the_place_of_a_directory_that_stays_empty_fails_nothing(tmp_p
     assert tree(tmp_path) == {"quarantine": b"mine", **in_place(NEW)}
 
 
-def test_a_failure_leaves_the_old_directory_and_no_litter(base: Location) -> None:
-    publish(base, OLD)
-    with pytest.raises(TypeError):
-        publish(base, {**NEW, "2": "not bytes"})  # type: ignore[dict-item]
-    assert tree(base) == in_place(OLD)
-
-
 @pytest.mark.parametrize(
     ("place", "target", "error"),
     [
