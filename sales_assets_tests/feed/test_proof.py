@@ -34,12 +34,7 @@ Change = Callable[[list[Any]], object]
 
 
 class MovingApi(ScriptedApi):
-    """A server with 350 rows on pages of 100, which a test may change before any request.
-
-    Attributes:
-        rows: The rows of every day, newest first.
-        written: Makes the body of a page.
-    """
+    """A server with 350 rows on pages of 100, which a test may change before any request."""
 
     def __init__(self, style: Style) -> None:
         super().__init__(style.shape, PASSWORD_OF_TESTS)

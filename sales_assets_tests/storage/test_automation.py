@@ -74,12 +74,16 @@ def test_raw_that_is_stored_again_right_after_a_run_of_both_assets_is_followed(
     assert automation.tick() == [DAYS[1]]
 
 
-def test_each_day_is_requested_once(automation: Automation) -> None:
+def test_each_day_is_requested_once_and_not_again_when_its_raw_is_as_it_was(
+    automation: Automation,
+) -> None:
     automation.run(DAYS[0], DAYS[1], RAW)
     assert automation.tick() == [DAYS[0], DAYS[1]]
     assert automation.tick() == []
     automation.run(DAYS[0], DAYS[1], STG)
     assert [automation.tick(), automation.tick()] == [[], []]
+    automation.run(DAYS[0], DAYS[1], RAW)
+    assert automation.tick() == []
 
 
 def test_days_that_landed_in_a_range_that_failed_in_part_are_converted(
@@ -89,14 +93,6 @@ def test_days_that_landed_in_a_range_that_failed_in_part_are_converted(
     del automation.days[DAYS[1]]
     automation.run(DAYS[0], DAYS[-1])
     assert automation.tick() == [DAYS[0], DAYS[2]]
-
-
-def test_a_day_whose_raw_is_as_it_was_is_left_alone(automation: Automation) -> None:
-    automation.tick()
-    automation.run(DAYS[0], DAYS[-1])
-    assert automation.tick() == []
-    automation.run(DAYS[1], DAYS[1], RAW)
-    assert automation.tick() == []
 
 
 @pytest.mark.parametrize("asset", BOTH, ids=["raw", "stg"])
