@@ -1,10 +1,7 @@
 """The HTTP jobs: two small Flask apps, each of which materializes one asset for one day.
 
-    POST :8081/  {"date", "raw_dir"}               raw_sales
-    POST :8082/  {"raw_dir", "stg_dir"[, "date"]}  stg_sales
-
-There is no pipeline logic here: a request is checked and handed to Dagster, and the response
-reports the result.
+POST :8081/  {"date", "raw_dir"}               raw_sales
+POST :8082/  {"raw_dir", "stg_dir"[, "date"]}  stg_sales
 """
 
 import hmac
@@ -18,9 +15,9 @@ from flask import Flask, Response, g, request
 from pydantic import ValidationError
 from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
 
-from sales_assets.http_jobs.contract import REQUESTS, RawRequest, StgRequest, openapi
+from sales_assets.http_jobs import contract
+from sales_assets.http_jobs.contract import RawRequest, StgRequest
 from sales_assets.http_jobs.directories import StoredDay, stored_day
-from sales_assets.http_jobs.refusals import Answer, refusal_of
 from sales_assets.http_jobs.runs import Runs
 from sales_assets.http_jobs.server import MAX_BODY
 from sales_assets.sales.assets import SALES_DAYS
@@ -28,28 +25,28 @@ from sales_assets.sales.assets import SALES_DAYS
 _log = logging.getLogger(__name__)
 
 
-def create_app(asset: str, runs: Runs, roots: Sequence[Path], token: str | None = None) -> Flask:
-    """Make the WSGI application of a job.
+def create_app(asset: str, runs: Runs, roots: Sequence[Path], token: str) -> Flask:
+    """Make the WSGI application of the job that materializes an asset.
 
     Args:
-        asset: What the job materializes.
-        runs: Makes the runs; shared by all jobs of the process.
+        asset: Its name.
+        runs: Shared by all jobs of the process.
         roots: Absolute paths, below which a request may name directories.
-        token: A POST must send it as `Authorization: Bearer TOKEN`; None for no token.
+        token: A POST must send it as `Authorization: Bearer TOKEN`, unless it is empty.
     """
     app = Flask(asset, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.before_request(runs.check_accepting)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of its default provider
-    app.register_error_handler(Exception, refusal_of)
+    app.register_error_handler(Exception, contract.refusal_of)
 
     @app.post("/", provide_automatic_options=False)
-    def materialize() -> Answer:
+    def materialize() -> contract.Answer:
         if "Origin" in request.headers:
             raise Forbidden("requests from web pages (with an Origin header) are not allowed")
-        if token is not None and not _carries(token):
+        if token and not _carries(token):
             raise Unauthorized("send Authorization: Bearer SALES_HTTP_TOKEN")
-        day = g.day = _requested_day(_body(REQUESTS[asset]), roots)
+        day = g.day = _requested_day(_body(contract.REQUESTS[asset]), roots)
         return runs.materialize(asset, day, request.remote_addr or "unknown")
 
     @app.get("/health", provide_automatic_options=False)
@@ -58,7 +55,7 @@ def create_app(asset: str, runs: Runs, roots: Sequence[Path], token: str | None 
 
     @app.get("/openapi.json", provide_automatic_options=False)
     def describe() -> dict[str, Any]:
-        return openapi(asset, guarded=token is not None)
+        return contract.openapi(asset, guarded=bool(token))
 
     @app.after_request
     def log(response: Response) -> Response:
@@ -87,10 +84,8 @@ def _body(model: type[RawRequest | StgRequest]) -> RawRequest | StgRequest:
 
 
 def _requested_day(body: RawRequest | StgRequest, roots: Sequence[Path]) -> StoredDay:
-    directories = {"raw": body.raw_dir}
-    if isinstance(body, StgRequest):
-        directories["stg"] = body.stg_dir
-    day = stored_day(directories, roots)
+    stg = {"stg": body.stg_dir} if isinstance(body, StgRequest) else {}
+    day = stored_day({"raw": body.raw_dir, **stg}, roots)
     if body.date and f"{body.date}" != day.day:
         raise BadRequest(f"raw_dir {body.raw_dir!r} does not belong to the date {body.date}")
     if not SALES_DAYS.has_partition_key(day.day):

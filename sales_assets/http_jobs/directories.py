@@ -1,9 +1,7 @@
 """The directories that a request names, `ROOT/raw/sales/DATE` and `ROOT/stg/sales/DATE`.
 
-Rules keep a run inside the allowed roots: real paths count, without `..` or symlinks on the way or
-in a directory that a run touches. They look at names, at the time of the request and right before
-its run; docs/http-jobs.md says what somebody who may write below an allowed root can do after that.
-A lock keeps other requests away from a day. Storage checks what the files hold.
+docs/http-jobs.md lists the rules for them, and what somebody who may write below an allowed root
+can still do. They look at names; storage checks what the files contain.
 """
 
 import os
@@ -28,7 +26,7 @@ _NAME = "sales"
 _OWN = frozenset({*_LAYERS, QUARANTINE, WORK})
 """Names of the directories that a storage keeps for itself."""
 _LONGEST_ROOT = 1024
-"""Bytes; every file system accepts the paths that a run creates below such a root."""
+"""In bytes: every file system accepts what a run creates below such a root."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -43,11 +41,7 @@ class StoredDay(NamedTuple):
 
 
 def stored_day(directories: Mapping[str, str], roots: Sequence[Path]) -> StoredDay:
-    """Return the day, and its storage, that the directories of a request belong to.
-
-    Args:
-        directories: Layer (`raw`, `stg`) to the directory that a request names for it.
-        roots: The allowed roots, absolute paths.
+    """Return the day that directories belong to, by layer, if they are below an allowed root.
 
     Raises:
         BadRequest: A directory is not allowed, or they do not belong together.
@@ -82,11 +76,10 @@ def refuse_strangers(day: StoredDay) -> None:
 
 @contextmanager
 def locked_day(day: StoredDay) -> Iterator[None]:
-    """Lock a day against all other requests; both of its assets, since one is read for the other.
+    """Lock a day, for both of its assets, against the requests of all servers of its storage.
 
-    All servers of a storage see the lock. It ends with the server that holds it, which a run does,
-    too, so it shows whether a run is alive. To the storage, it is one more work directory; the next
-    run sweeps up what a killed server left.
+    The lock ends with the server that holds it, as its runs do, so it shows whether a run is alive.
+    It is a work directory of the storage, whose next run sweeps up what a killed server left.
 
     Raises:
         Conflict: It is locked already.
@@ -96,10 +89,9 @@ def locked_day(day: StoredDay) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(place(day.root / WORK, name))
-        except BlockingIOError as error:
-            raise Conflict(
-                f"another request is writing {day}: try again when it has finished"
-            ) from error
+        except BlockingIOError:
+            message = f"another request is writing {day}: try again when it has finished"
+            raise Conflict(message) from None
         except (OSError, PublishError) as error:
             raise BadRequest(f"cannot write to {day.root}: {error}") from error
         yield

@@ -1,12 +1,8 @@
 """The runs of a server's HTTP jobs, each in its own process, a limited number at a time.
 
-A day has one run at a time; the others wait in the order of their requests; none starts once the
-server is stopping. HTTP itself does not belong here.
-
-Each of Dagster's runs needs its own process: it reconfigures `logging` and redirects the file
-descriptors 1 and 2. Importing the definitions takes longer than a run, and it is not safe to fork a
-process with threads, such as the HTTP server. So runs are forked from a fork server that has
-imported this module, and does nothing else.
+A run reconfigures `logging` and redirects the file descriptors 1 and 2. Importing the definitions
+takes longer than a run, and a process with threads, such as the HTTP server, cannot be forked
+safely. So runs are forked from a fork server, which has imported this module and does nothing else.
 """
 
 import logging
@@ -29,9 +25,8 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from werkzeug.exceptions import BadRequest, Conflict, ServiceUnavailable
 
 from sales_assets.definitions import defs_for
-from sales_assets.http_jobs.contract import Stored
+from sales_assets.http_jobs.contract import Answer, Stored, refusal_of, refuse
 from sales_assets.http_jobs.directories import StoredDay, locked_day, refuse_strangers
-from sales_assets.http_jobs.refusals import Answer, refusal_of, refuse
 
 MAX_ACCEPTED = 60
 """Maximum number of requests that run or wait."""
@@ -54,12 +49,7 @@ class _Order(NamedTuple):
 
 
 class Runs:
-    """The runs of all HTTP jobs in this process; safe to share between threads.
-
-    Args:
-        instance: Where the runs are recorded.
-        at_a_time: Maximum number of concurrent runs.
-    """
+    """The runs of all HTTP jobs in this process, recorded in `instance`; shared by its threads."""
 
     def __init__(self, instance: dg.DagsterInstance, at_a_time: int) -> None:
         self._instance = instance
@@ -160,13 +150,13 @@ class Runs:
 
 
 def log_to_stderr() -> None:
-    """Set up the log of this process."""
+    """Log what this package does, too."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("sales_assets").setLevel(logging.INFO)
 
 
 def _work(order: _Order, server: Connection) -> None:
-    """Execute a run in its process; `server` receives the answer, and is readable once gone."""
+    """Execute a run in its process, and send the answer to the server."""
     os.setsid()  # Ctrl-C in a terminal is meant for the server, which lets its runs end.
     log_to_stderr()
     threading.Thread(target=_end_with, args=(server, order), daemon=True).start()
@@ -180,7 +170,7 @@ def _work(order: _Order, server: Connection) -> None:
 
 def _end_with(server: Connection, order: _Order) -> None:
     """End the run as soon as the server is gone: existing data is kept."""
-    multiprocessing.connection.wait([server])
+    multiprocessing.connection.wait([server])  # It sends nothing.
     with dg.DagsterInstance.from_ref(order.instance) as instance:
         _fail(instance, order.run_id, "the server was killed")
     os._exit(1)

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Sequence
 from multiprocessing import forkserver
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,9 +14,6 @@ from sales_assets.http.address import is_loopback, path_or_scheme
 from sales_assets.http.tokens import check_token
 from sales_assets.settings import InvalidSettingError, Settings
 from sales_assets.storage.location import location
-
-if TYPE_CHECKING:
-    import dagster as dg
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +76,8 @@ def http_jobs(
             f"cannot create a socket in {tempfile.gettempdir()} ({error}): set TMPDIR to a short, "
             "writable path, such as /tmp"
         ) from error
+    import dagster as dg
+
     from sales_assets.definitions import BASE_DIR
     from sales_assets.http_jobs import server
     from sales_assets.http_jobs.app import create_app
@@ -91,7 +89,11 @@ def http_jobs(
     if not roots:
         raise click.UsageError(f"BASE_DIR {base} is not a local path: set SALES_HTTP_ROOTS")
     log_to_stderr()
-    with _instance(set_to.dagster_home) as instance:
+    try:
+        opened = dg.DagsterInstance.get()
+    except dg.DagsterError as error:
+        raise click.UsageError(str(error)) from error
+    with opened as instance:
         runs = Runs(instance, jobs)
         runs.mark_what_was_left()
         apps = {}
@@ -103,7 +105,7 @@ def http_jobs(
                     f"cannot listen on {host}:{port} (--{layer}-port): {error}"
                 ) from error
             asset = f"{layer}_sales"
-            apps[listening] = create_app(asset, runs, roots, token or None)
+            apps[listening] = create_app(asset, runs, roots, token)
             shown = f"[{host}]" if ":" in host else host
             click.echo(f"{asset}: POST http://{shown}:{listening.getsockname()[1]}/")
         # More threads than accepted requests, so that /health always gets one.
@@ -128,19 +130,3 @@ def _check(host: str, roots: Sequence[Path], token: str) -> None:
     for root in roots:
         if path_or_scheme(str(root), setting, expected) != root:
             raise InvalidSettingError(setting, str(root), expected)
-
-
-def _instance(home: str) -> "dg.DagsterInstance":
-    """Open the instance in `DAGSTER_HOME`, or a temporary one when that is not set."""
-    import dagster as dg
-
-    if not home:
-        _log.warning(
-            "DAGSTER_HOME is not set: runs are recorded in a temporary directory, which the UI "
-            "does not see, and which is deleted when the server stops"
-        )
-        return dg.DagsterInstance.local_temp()
-    try:
-        return dg.DagsterInstance.get()
-    except dg.DagsterInvariantViolationError as error:
-        raise click.UsageError(str(error)) from error

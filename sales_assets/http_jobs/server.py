@@ -1,8 +1,7 @@
 """Serves WSGI applications with Hypercorn, each on its own port, until a signal arrives.
 
 A connection carries one request. Hypercorn closes those that do not send a whole head in time; the
-body is read here, within limits, before a thread gets the request, so that slow clients use no
-threads. What the applications do does not matter here.
+body is read here, within limits, before a thread gets the request: slow clients use no threads.
 """
 
 import asyncio
@@ -57,34 +56,21 @@ async def serve(
     Args:
         apps: The application of each open port.
         threads: Maximum number of concurrent requests per application.
-        close: Called in a thread when the signal arrives: makes the applications refuse further
-            requests, and returns once the others have their responses.
+        close: Called when the signal arrives: makes the applications refuse further requests, and
+            returns once the others have their responses.
     """
     # Runs need some, too, however many connections are idle.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(_log_in_a_line)
-    signaled, closed = asyncio.Event(), asyncio.Event()
-
-    def on_signal() -> None:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
-        signaled.set()
-
-    async def close_when_signaled() -> None:
-        await signaled.wait()
-        await loop.run_in_executor(None, close)
-        closed.set()
-
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, on_signal)
-    closing = asyncio.create_task(close_when_signaled())
+    asyncio.get_running_loop().set_exception_handler(_log_in_a_line)
+    closing = asyncio.create_task(_close_when_signaled(close))
     serving: asyncio.Future[Any] = asyncio.gather(
         *(
             hypercorn.asyncio.serve(
-                _bounded(app, threads), _config(opened), shutdown_trigger=closed.wait, mode="asgi"
+                _bounded(app, threads),
+                _config(opened),
+                shutdown_trigger=lambda: asyncio.shield(closing),
+                mode="asgi",
             )
             for opened, app in apps.items()
         )
@@ -94,6 +80,17 @@ async def serve(
     await asyncio.wait({serving}, timeout=_SECONDS_TO_TAKE_ANSWERS)
     if serving.done():
         serving.result()
+
+
+async def _close_when_signaled(close: Callable[[], object]) -> None:
+    loop, signaled = asyncio.get_running_loop(), asyncio.Event()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, signaled.set)
+    await signaled.wait()
+    for number in _SIGNALS:
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
+    await loop.run_in_executor(None, close)
 
 
 def _config(opened: socket.socket) -> Config:
@@ -158,14 +155,12 @@ async def _drain(receive: ASGIReceiveCallable) -> None:
 
 async def _body(receive: ASGIReceiveCallable) -> bytes | None:
     """Read a body, or as much as shows that it is too long; None if the client is gone."""
-    body = b""
-    while len(body) <= MAX_BODY:
+    body, more = b"", True
+    while more and len(body) <= MAX_BODY:
         message = await receive()
         if message["type"] != "http.request":
             return None
-        body += message["body"]
-        if not message["more_body"]:
-            break
+        body, more = body + message["body"], message["more_body"]
     return body
 
 
