@@ -62,7 +62,7 @@ class LayerStatus(NamedTuple):
 def status(
     instance: dg.DagsterInstance, layers: Sequence[Layer], first: str, last: str, lookback: int
 ) -> dict[str, LayerStatus]:
-    """Look up the days from `first` to `last` of layers, each after its source, in two queries.
+    """Look up the days from `first` to `last` of layers, each after its source; two queries each.
 
     Raises:
         click.UsageError: There are none; the text names the valid days.
