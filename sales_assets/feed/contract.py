@@ -92,10 +92,10 @@ class Judgement:
     def _plain_rows(self, page: bytes) -> list[dict[str, Any]] | None:
         """Parse a page of valid rows fast; None for a page that may contain anything else.
 
-        The parser keeps the last of duplicate keys. Each parsed key and string took two quotation
-        marks, however it is spelled; a page with exactly that many has no duplicate key. (A
-        quotation mark within a string adds one, which is harmless: such a page is judged row by
-        row.)
+        The parser drops unknown keys, and all but the last of duplicate ones. Each parsed key and
+        string took two quotation marks, however it is spelled; in a page with exactly that many,
+        nothing was dropped. (A quotation mark within a string adds one, which is harmless: such a
+        page is judged row by row.)
         """
         try:
             rows = self._schema.page(page)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import dagster as dg
-from pydantic import AfterValidator, ConfigDict, FailFast, Field, TypeAdapter, ValidationInfo
+from pydantic import AfterValidator, FailFast, Field, TypeAdapter, ValidationInfo
 from pydantic_core import PydanticCustomError
 from typing_extensions import NotRequired, TypedDict
 
@@ -26,8 +26,8 @@ class RowSchema:
         avro: The Avro schema, a record.
         keys: The keys of its columns in JSON, by name.
         day: The column that holds the day of a row.
-        page: Validates the JSON of a list of rows without unknown fields, of any day; returns them
-            with the names and values of Avro.
+        page: Validates the JSON of a list of rows of any day; returns them with the names and
+            values of Avro, and without unknown fields.
         row: The same for one row; its context is the day that the row must be of.
 
     Args:
@@ -83,7 +83,6 @@ class RowSchema:
             check: Any = Annotated[(column.check, Field(alias=column.key), *checks)]
             fields[column.name] = NotRequired[check] if column.optional else check
         row: Any = TypedDict("row", fields)  # type: ignore[misc]
-        row.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
         return row
 
     def _require_day(self, value: datetime.date, info: ValidationInfo) -> datetime.date:

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from pydantic import ValidationError
 
 from sales_assets.feed.columns import InvalidSchemaError
 from sales_assets.feed.schema import RowSchema
@@ -64,3 +65,10 @@ def test_dagster_is_told_the_columns_and_where_they_come_from() -> None:
     assert schema.table().columns[1] == dg.TableColumn("x", "int64", "Something.", nullable)
     source = dg.AssetKey("raw_things")
     assert schema.lineage(source).deps_by_column["x"] == [dg.TableColumnDep(source, "x")]
+
+
+def test_unknown_fields_of_a_page_take_no_memory_each() -> None:
+    fields = ", ".join(f'"unknown{number}": 1' for number in range(100))
+    with pytest.raises(ValidationError) as invalid:
+        RowSchema(record(), "day").page(f"[{{{fields}}}, {{}}]".encode())
+    assert invalid.value.error_count() == 1
