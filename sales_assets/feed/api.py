@@ -53,10 +53,6 @@ _TYPES = {
 }
 
 
-class InvalidApiError(TypeError):
-    """The declaration of an API cannot work; the text names the attribute."""
-
-
 class DailyApi(HttpApi):
     """Client for the API of a daily feed.
 
@@ -198,9 +194,9 @@ class DailyApi(HttpApi):
             value = getattr(cls, name, None)
             if not isinstance(value, kind):
                 expected = getattr(kind, "__name__", kind)
-                raise InvalidApiError(f"{cls.__name__}.{name} is {value!r}, not {expected}")
+                raise TypeError(f"{cls.__name__}.{name} is {value!r}, not {expected}")
         if cls.rows_at and not all(cls.rows_at.split(".")):
-            raise InvalidApiError(f"{cls.__name__}.rows_at is {cls.rows_at!r}: a key is empty")
+            raise TypeError(f"{cls.__name__}.rows_at is {cls.rows_at!r}: a key is empty")
         # Except for formats, the strings of these are names of parameters.
         fields = [*vars(cls.day).items(), *vars(cls.paging).items()]
         if isinstance(cls.token_style, ParameterToken):
@@ -208,4 +204,4 @@ class DailyApi(HttpApi):
         names = [value for key, value in fields if isinstance(value, str) and "format" not in key]
         names += cls.parameters
         if not all(names) or len({*names}) < len(names):
-            raise InvalidApiError(f"{cls.__name__}: parameters need different names: {names}")
+            raise TypeError(f"{cls.__name__}: parameters need different names: {names}")

@@ -151,14 +151,10 @@ class Judgement:
         if self._invalid_rows <= self._limit:
             # Bytes that are not UTF-8 are shown as \xNN; raw has the bytes themselves.
             text = sent.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-            problems = [
-                {
-                    "field": redacted(one.field),
-                    "value": one.value and redacted(one.value),
-                    "reason": one.reason,
-                }
-                for one in invalid
-            ]
+            problems = []
+            for one in invalid:
+                parts = one._asdict().items()
+                problems.append({name: part and redacted(part) for name, part in parts})
             reject = {"page": self._page, "row": row, "problems": problems, "text": redacted(text)}
             self.rejects.append(reject)
 

@@ -11,23 +11,15 @@ import dagster as dg
 from sales_assets.feed.api import DailyApi
 
 
-class InvalidFeedError(ValueError):
-    """The declaration of a feed is invalid; the text names the feed and what is missing."""
-
-
 @dataclass(frozen=True)
 class Feed:
     """A daily feed: an API, an asset for its pages, and an asset for its typed rows.
 
-    Attributes:
-        api: The API; its resource is named `NAME_api`.
-        raw: The asset `raw_NAME` with the pages.
-        stg: The asset `stg_NAME`, made from raw.
-        checks: The checks of both.
-        source: An external asset for the API, if any.
+    The assets are named `raw_NAME` and `stg_NAME`, and the resource of the API `NAME_api`. `source`
+    is an external asset for the API, if any.
 
     Raises:
-        InvalidFeedError: The parts do not fit together.
+        ValueError: The parts do not fit together; the text names the feed and what is missing.
     """
 
     api: type[DailyApi]
@@ -50,7 +42,7 @@ class Feed:
             "all checks are on these assets": checked <= {self.raw.key, self.stg.key},
         }
         if missing := [expected for expected, holds in problems.items() if not holds]:
-            raise InvalidFeedError(f"feed {name or self.raw.key}: expected: {'; '.join(missing)}")
+            raise ValueError(f"feed {name or self.raw.key}: expected: {'; '.join(missing)}")
 
     @property
     def name(self) -> str:

@@ -15,7 +15,6 @@ FOLLOWING_SENSOR = "stg_follows_raw"
 """The sensor that materializes assets downstream of stored days."""
 
 _SHOWN = 10
-"""Errors, and commands."""
 
 
 class FailedDaysError(dg.Failure):

@@ -93,9 +93,10 @@ class Question(Generic[T]):
             address += f"{'&' if '?' in address else '?'}{query}"
         self._address = address
 
-    def begin(self) -> None:
+    def begin(self) -> Call[HttpAnswer]:
         """Send the first request."""
         self._begun = self._begun or self.client._pace.begin(self._send, self._address)
+        return self._begun
 
     def begin_ahead(self) -> bool:
         """Send the first request unless enough others were sent ahead; return whether it did."""
@@ -147,8 +148,7 @@ class Question(Generic[T]):
 
     def _answer(self) -> HttpAnswer:
         client = self.client
-        call = self._begun or client._pace.begin(self._send, self._address)
-        self._begun = None
+        call, self._begun = self.begin(), None
         answer = client._pace.result(call, self.deadline)
         client._largest = max(client._largest, len(answer.body))
         client._has_served = client._has_served or answer.status == 200

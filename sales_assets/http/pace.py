@@ -75,9 +75,7 @@ class Pace:
     def result(self, call: Call[T], deadline: float) -> T:
         """Wait for the result of a call, until a deadline on the clock of `time.monotonic`.
 
-        Raises:
-            TransientHttpError: No result arrived in time.
-            HttpError: The pace was closed.
+        Raises TransientHttpError if none arrives in time, and HttpError if the pace is closed.
         """
         try:
             while not call.future.done():

@@ -5,4 +5,3 @@ from pathlib import Path
 from sales_assets.feed.schema import RowSchema
 
 SALE = RowSchema.read(Path(__file__).with_name("sales.avsc"), day_field="purchase_date")
-"""The declaration of a sale."""

@@ -16,7 +16,6 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from sales_assets.feed.days import parse_day
-from sales_assets.feed.declaration import InvalidFeedError
 from sales_assets.feed.stream import UpstreamDayError
 from sales_assets.storage.files import PartitionFormat, describe
 from sales_assets.storage.location import Location, leads_to, location
@@ -177,13 +176,11 @@ def kept_apart(layers: Sequence[Layer]) -> Sequence[Layer]:
     """Return the layers, after checking that no two of them share directories.
 
     Raises:
-        InvalidFeedError: Two layers share a directory, or one is inside that of another.
+        ValueError: Two layers share a directory, or one is inside that of another.
     """
     places = [(parent, layer.name) for layer in layers for parent in layer.parents]
     for (inner, one), (outer, other) in itertools.permutations(places, 2):
         # Some file systems ignore case.
         if f"{inner}/".lower().startswith(f"{outer}/".lower()):
-            raise InvalidFeedError(
-                f"{one} and {other} would both store days in {outer}: rename one"
-            )
+            raise ValueError(f"{one} and {other} would both store days in {outer}: rename one")
     return layers

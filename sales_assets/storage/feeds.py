@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sales_assets.feed.declaration import Feed, InvalidFeedError
+from sales_assets.feed.declaration import Feed
 from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.day_directories import Layer
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
@@ -17,19 +17,19 @@ def storage_of(feeds: Sequence[Feed], base_dir: str) -> Storage:
     Feeds whose rows are in the same place of a page may share the key of their pages.
 
     Raises:
-        InvalidFeedError: Two feeds have the same name, or use one key for different things.
+        ValueError: Two feeds have the same name, or use one key for different things.
     """
     storage: Storage = {}
     used: dict[str, str] = {}
     for number, feed in enumerate(feeds):
         if any(feed.name == other.name for other in feeds[:number]):
-            raise InvalidFeedError(f"two feeds are named {feed.name}: rename the assets of one")
+            raise ValueError(f"two feeds are named {feed.name}: rename the assets of one")
         for key, use in (
             (feed.pages_key, f"pages with rows_at={feed.api.rows_at!r}"),
             (feed.rows_key, f"the rows of {feed.name}"),
         ):
             if used.setdefault(key, use) != use:
-                raise InvalidFeedError(
+                raise ValueError(
                     f"feed {feed.name}: another feed uses the IO manager {key} for {used[key]}: "
                     "give its assets their own io_manager_key"
                 )

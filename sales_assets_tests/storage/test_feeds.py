@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from sales_assets.feed.declaration import Feed, InvalidFeedError
+from sales_assets.feed.declaration import Feed
 from sales_assets.sales import FEED
 from sales_assets.sales.api import SalesApi
 from sales_assets.storage.feeds import layers_of, storage_of
@@ -48,5 +48,5 @@ def test_feeds_whose_pages_are_alike_share_the_storage_of_pages(tmp_path: Path) 
 def test_feeds_of_one_name_or_of_one_key_for_what_differs_are_refused(
     tmp_path: Path, other: Feed, text: str
 ) -> None:
-    with pytest.raises(InvalidFeedError, match=text):
+    with pytest.raises(ValueError, match=text):
         storage_of([FEED, other], str(tmp_path))
