@@ -205,10 +205,10 @@ def test_empty_objects_that_a_console_makes_for_folders_count_as_nothing(
     for path in ("raw", "raw/sales", f"raw/sales/{DAY}", ".work", f".work/raw/sales/{DAY}"):
         # Not by s3fs, of which an early one leaves out the slash at the end.
         write_elsewhere(server, base, f"{path}/", f"{path}_$folder$", f"{path}/_$folder$")
-    assert not pages.directories.exists(directory)
+    assert pages.directories.state(directory) is None
     assert pages.directories.leftovers() == []
     (directory / f"sales_{DAY}.json").write_bytes(b"[]")
-    assert pages.directories.exists(directory)
+    assert pages.directories.state(directory) is not None
     assert pages.metadata(key, DAY)["files"] == 1
     with dg.DagsterInstance.ephemeral() as instance:
         verification = Verification(instance, [Layer(key, SALES_DAYS, pages)])

@@ -90,7 +90,7 @@ def test_an_old_page_that_cannot_be_deleted_fails_nothing_goes_later_and_never_c
     assert stored(disk) == NEW
     [left] = directories_of(disk).leftovers()
     shutil.rmtree(disk / DAY_DIR)
-    assert not directories_of(disk).exists(disk / DAY_DIR)
+    assert directories_of(disk).state(disk / DAY_DIR) is None
     run("chattr", "-i", disk / left / "new0/2")
     publish(disk, NEW)
     assert tree(disk) == in_place(NEW)
@@ -367,6 +367,6 @@ def test_what_one_user_lost_between_two_renames_another_one_puts_back(
 
     assert as_user(4301, lambda: publish(shared, OLD)) == 0
     assert as_user(4301, killed) == 0
-    assert as_user(4302, lambda: directories_of(shared).exists(shared / DAY_DIR)) == 0
+    assert as_user(4302, lambda: directories_of(shared).state(shared / DAY_DIR)) == 0
     assert stored(shared) == OLD
     assert not any((shared / WORK).iterdir())

@@ -6,21 +6,27 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
+import dagster as dg
+
 from sales_assets.storage.location import Location
-from sales_assets.storage.replace.errors import ReplacedError
 
 L = TypeVar("L", bound=Location)
 
 
-class Replacement(NamedTuple):
-    """New directories, which are not in place yet.
+class PublishError(dg.Failure):
+    """A directory cannot be published to its place, or read from there."""
 
-    Attributes:
-        new: Empty local directories to write to, one for each to replace.
-        publish: Puts them in place, and returns the `state` of the last one. Right before (on a
-            local disk with replacements locked) it calls its argument; if that raises, nothing is
-            replaced. Raises `TornDayError` if an upload to an object store failed, or two runs
-            wrote a directory there at the same time.
+
+class ReplacedError(dg.Failure):
+    """A directory was replaced while it was read."""
+
+
+class Replacement(NamedTuple):
+    """New directories, empty and local, and what puts them in place once they are written.
+
+    `publish` returns the `state` of the last one. Right before (on a local disk with replacements
+    locked) it calls its argument; if that raises, nothing is replaced. It raises `TornDayError` if
+    an upload to an object store failed, or two runs wrote a directory there at the same time.
     """
 
     new: Sequence[Path]
@@ -28,11 +34,7 @@ class Replacement(NamedTuple):
 
 
 class Directories(ABC, Generic[L]):
-    """The directories below the root of a storage, each replaced as a whole.
-
-    Attributes:
-        base: The root, which need not exist yet.
-    """
+    """The directories below the root of a storage, which need not exist yet."""
 
     def __init__(self, base: L) -> None:
         self.base = base
@@ -42,23 +44,17 @@ class Directories(ABC, Generic[L]):
         """Yield an empty local directory for each of these, to be filled and published.
 
         Those with files are put in place in the given order; then those left empty are removed (a
-        failed removal does not fail the others, which are in place). Nobody else replaces anything
-        there in between. If the body raises, or ends without publishing, or the process dies, they
-        stay unchanged. (On an object store, a process may die while the new files are written;
-        readers then refuse the directory until it has been replaced again.)
+        failed removal does not fail the others, which are in place). If the body raises, or ends
+        without publishing, or the process dies, they stay unchanged; on an object store, one that
+        dies while it uploads leaves a directory that readers refuse until it is replaced again.
 
         Raises:
-            PublishError: One is not a directory or is not below the root, or the root is not
-                writable.
+            PublishError: One is not a directory or not below the root, or that is not writable.
         """
 
     @abstractmethod
     def state(self, directory: L) -> object:
         """Return an identifier of the version of a directory; None if it does not exist."""
-
-    def exists(self, directory: L) -> bool:
-        """Return whether a directory exists; on an object store, whether it has files."""
-        return self.state(directory) is not None
 
     @abstractmethod
     def leftovers(self) -> list[str]:
@@ -81,9 +77,9 @@ class Directories(ABC, Generic[L]):
         """Make sure that the body reads a single version of `directory`, and yield its `state`.
 
         Raises:
-            ReplacedError: It was replaced in the meantime, or is being replaced. This is checked
-                at the end, even if the body fails.
-            PublishError: `directory` is not a directory, or is not below the root.
+            ReplacedError: It was replaced in the meantime, or is being replaced, whether or not the
+                body failed.
+            PublishError: It is not a directory, or not below the root.
         """
         message = f"{directory} was replaced while it was being read: run again"
         with self._version(directory) as (state, is_current):

@@ -12,11 +12,7 @@ from pathlib import Path
 
 
 def make_directory(path: Path) -> None:
-    """Create a directory with the group and mode of its parent.
-
-    Raises:
-        FileExistsError: The name is already taken.
-    """
+    """Create a directory with the group and mode of its parent."""
     path.mkdir()
     _copy_mode(path, path.parent)
 

@@ -2,8 +2,7 @@
 
 The new directory is written in a work directory (`work`), made durable and swapped with the old one
 by one system call, or by two renames where that is not supported; the next reader or writer repairs
-the result of a crash between those. After the swap the new directory is stored: an error while the
-old one is deleted fails nothing, and the next run tries again.
+the result of a crash between those. After the swap it is stored, even if the old one stays.
 """
 
 import ctypes
@@ -17,11 +16,20 @@ from pathlib import Path
 from typing_extensions import override
 
 from sales_assets.storage.replace import disk, work
-from sales_assets.storage.replace.directories import Directories, Replacement
-from sales_assets.storage.replace.errors import PublishError, explained
+from sales_assets.storage.replace.directories import Directories, PublishError, Replacement
 
 _RENAME_EXCHANGE = 2
 _libc = ctypes.CDLL(None, use_errno=True)
+
+_LINK = "a link or a file is where a directory should be: move it away, and run again"
+_REASONS = {
+    errno.ELOOP: _LINK,
+    errno.ENOTDIR: _LINK,
+    errno.EBUSY: "a day is a separate volume, which cannot be replaced: unmount it, or mount its "
+    "parent instead",
+    errno.EXDEV: "parts of it are on another file system or in a lower layer of an overlay (a "
+    "directory of an image): put all of BASE_DIR on one volume",
+}
 
 
 class LocalDirectories(Directories[Path]):
@@ -33,7 +41,7 @@ class LocalDirectories(Directories[Path]):
         with ExitStack() as stack:
             places: dict[Path, Path] = {}
             new: list[Path] = []
-            try:
+            with self._explaining():
                 for number, directory in enumerate(directories):
                     self._require_ours(directory)
                     root = work.root_for(self.base, directory.parent)
@@ -41,8 +49,6 @@ class LocalDirectories(Directories[Path]):
                         places[root] = stack.enter_context(work.place(root))
                     new.append(places[root] / f"new{number}")
                     disk.make_directory(new[-1])
-            except OSError as error:
-                raise PublishError(explained(error, self.base)) from error
             yield Replacement(new, partial(self._put_in_place, new, directories))
 
     @override
@@ -88,7 +94,7 @@ class LocalDirectories(Directories[Path]):
         pairs = [*zip(new, directories, strict=True)]
         filled = [pair for pair in pairs if any(pair[0].iterdir())]
         emptied = [pair for pair in pairs if pair not in filled]
-        try:
+        with self._explaining():
             for path, target in filled:
                 disk.make_directories(target.parent, self.base)
                 disk.finish(path, target if target.exists() else target.parent)
@@ -105,11 +111,18 @@ class LocalDirectories(Directories[Path]):
                         if not filled:
                             raise
                 return _identity(directories[-1])
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
-            raise PublishError(explained(error, self.base)) from error
+            reason = _REASONS.get(error.errno or 0)
+            shown = f"{reason} ({error})" if reason else str(error)
+            message = f"BASE_DIR {self.base} cannot be written to: {shown}"
+            raise PublishError(message) from error
 
     def _exchange(self, new: Path, target: Path) -> None:
-        """Swap `new` and `target`."""
         with self._held(target.parent) as parent:
             if not target.exists():
                 os.rename(new, target.name, dst_dir_fd=parent)
@@ -128,10 +141,7 @@ class LocalDirectories(Directories[Path]):
 
     @contextmanager
     def _held(self, directory: Path) -> Iterator[int]:
-        """Open a directory step by step from the root, without following symlinks.
-
-        Operations in it then apply to this directory, even if its path changes.
-        """
+        """Open a directory, without following a symlink on the way to it from the root."""
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
         descriptor = os.open(self.base, flags)
         try:

@@ -1,9 +1,9 @@
 """Replacing directories on an object store, which has no rename.
 
-The new objects overwrite the old ones, then objects that are not in the new directory are deleted.
-In between, a mark of the run in `BASE/.work/DIRECTORY` indicates that the directory is neither old
-nor new. If runs write the same directory at the same time, at least one of them detects it, and
-leaves a new mark, which only an upload that starts later clears.
+The new objects overwrite the old ones; then those that the new directory does not have are deleted.
+As long as it is neither old nor new, a mark of the run is in `BASE/.work/DIRECTORY`: readers refuse
+such a directory, and the next upload clears it. If two runs write a directory at the same time, at
+least one of them notices, and leaves a new mark, which only an upload that starts later clears.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from typing_extensions import override
 from sales_assets.feed.stream import TornDayError
 from sales_assets.http.secrets import shown
 from sales_assets.storage.files import is_dropping
-from sales_assets.storage.replace.directories import Directories, Replacement
-from sales_assets.storage.replace.errors import ReplacedError
+from sales_assets.storage.replace.directories import Directories, ReplacedError, Replacement
 from sales_assets.storage.replace.work import WORK
 
 if TYPE_CHECKING:
@@ -46,11 +45,6 @@ class ObjectDirectories(Directories["UPath"]):
         return _versions(_objects_below(directory)) or None
 
     @override
-    def exists(self, directory: UPath) -> bool:
-        # A day that is neither old nor new also exists.
-        return super().exists(directory) or bool(self._marks(directory))
-
-    @override
     def leftovers(self) -> list[str]:
         # This includes the mark of a day that is being written.
         prefix = self.base.path.strip("/") + "/"
@@ -63,10 +57,7 @@ class ObjectDirectories(Directories["UPath"]):
 
     @override
     def sweep(self) -> None:
-        """Delete nothing: without its mark, readers would use a day that is neither old nor new.
-
-        Materializing the day again clears it.
-        """
+        """Delete nothing: without its mark, readers would use a day that is neither old nor new."""
 
     @contextmanager
     @override
@@ -98,7 +89,11 @@ class ObjectDirectories(Directories["UPath"]):
         check()
         pairs = [*zip(new, directories, strict=True)]
         filled = [pair for pair in pairs if any(pair[0].iterdir())]
-        emptied = [pair for pair in pairs if pair not in filled and self.exists(pair[1])]
+        emptied = [
+            pair
+            for pair in pairs
+            if pair not in filled and (self.state(pair[1]) or self._marks(pair[1]))
+        ]
         states = {pair[1].path: self._upload(*pair) for pair in (*filled, *emptied)}
         return states.get(directories[-1].path)
 
@@ -106,7 +101,6 @@ class ObjectDirectories(Directories["UPath"]):
         return self.base.joinpath(WORK, directory.path.removeprefix(self.base.path).strip("/"))
 
     def _marks(self, directory: UPath) -> set[str]:
-        """Return the paths of the marks of an incomplete directory."""
         return set(_objects_below(self._place_of_marks(directory)))
 
     def _set_mark(self, directory: UPath) -> str:
@@ -115,14 +109,7 @@ class ObjectDirectories(Directories["UPath"]):
         return str(mark.path)
 
     def _upload(self, new: Path, directory: UPath) -> object:
-        """Write the new objects, then delete those that the new day does not have.
-
-        A mark exists while the directory is neither old nor new, and stays if the process dies in
-        between: readers respect it, and the next upload clears it.
-
-        Returns:
-            The `state` of the new day.
-        """
+        """Write the new objects, delete the other old ones, and return the new `state`."""
         before = self._marks(directory)
         own = self._set_mark(directory)
         names = {path.name for path in new.iterdir()}
@@ -156,7 +143,7 @@ class ObjectDirectories(Directories["UPath"]):
 
 
 def _versions(found: Mapping[str, Mapping[str, object]]) -> dict[str, tuple[object, ...]]:
-    """Return identifiers of the versions of the files in a directory, by name."""
+    """Identify the versions of the files in a directory, by name."""
     return {
         path.rpartition("/")[2]: tuple(info.get(key) for key in ("size", "ETag", "created"))
         for path, info in found.items()

@@ -19,8 +19,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from sales_assets.storage.replace.directories import PublishError
 from sales_assets.storage.replace.disk import make_directories, make_directory, opened
-from sales_assets.storage.replace.errors import PublishError
 
 WORK = ".work"
 
@@ -30,15 +30,12 @@ _SECONDS_IN_SILENCE = 5.0
 _OLD = "old"
 _ID = re.compile(r"[0-9a-f]{32}")
 _one_at_a_time = threading.RLock()
-"""Lock between the threads of this process, which is cheaper than waiting for a file lock."""
+"""Between the threads of this process; cheaper than waiting for a file lock."""
 
 
 @functools.lru_cache
 def root_for(base: Path, parent: Path) -> Path:
-    """Choose where to work on the directories in `parent`: below `base`, or a volume mounted there.
-
-    It takes a dozen system calls, so it is done once.
-    """
+    """Choose where to work on the directories in `parent`: below `base`, or a volume in it."""
     root = path = base
     # What is missing or unreadable fails later, with its own error.
     with suppress(OSError):
@@ -51,31 +48,29 @@ def root_for(base: Path, parent: Path) -> Path:
 
 def roots_below(base: Path) -> list[Path]:
     """List all roots below a storage where work may have been left."""
-    roots = [base / WORK]
-    for pattern in ("*", "*/*"):
-        roots += [path / WORK for path in sorted(base.glob(pattern))]
-    # Without following symlinks: their targets are not ours.
     real = Path(os.path.realpath(base))
     return [
-        root for root in roots if root.is_dir() and root.resolve() == real / root.relative_to(base)
+        root
+        for pattern in (WORK, f"*/{WORK}", f"*/*/{WORK}")
+        for root in sorted(base.glob(pattern))
+        # Not through a symlink, whose target is not ours.
+        if root.is_dir() and root.resolve() == real / root.relative_to(base)
     ]
 
 
 @contextmanager
 def place(root: Path, name: str = "") -> Iterator[Path]:
-    """Provide a directory below `root`, locked, during a `with` block.
+    """Provide a locked directory below `root`, which is created if necessary.
 
     Args:
-        root: A directory named `.work`; created if necessary.
-        name: An ID for it; a new one by default.
+        root: A directory named `.work`.
+        name: An ID for the new one; a random one by default.
 
     Raises:
         BlockingIOError: Somebody else uses the name.
-        PublishError: `root` is a symlink, or its file system has no locks.
-        OSError: `root` is not writable.
+        PublishError: The file system has no locks.
+        OSError: `root` is a symlink, or not writable.
     """
-    if root.is_symlink():
-        raise PublishError(f"{root} is a symlink: remove it, and run again")
     mine = root / (name or uuid.uuid4().hex)
     make_directories(root, root.parent)
     with ExitStack() as stack:
@@ -94,10 +89,7 @@ def place(root: Path, name: str = "") -> Iterator[Path]:
 
 
 def backup_path(mine: Path, directory: Path) -> Path:
-    """Return the path in a work directory for a directory that is replaced in two steps.
-
-    A sweep finds it again, below the parent of the root.
-    """
+    """Return where in a work directory a sweep finds a directory that is put aside."""
     return mine / _OLD / quote(str(directory.relative_to(mine.parents[1])), safe="")
 
 
@@ -173,7 +165,7 @@ def _wait_for_lock(descriptor: int, directory: Path) -> None:
 
 
 def _volume(path: Path) -> object:
-    """Return an id of what renames cannot cross: the device, and on Linux the mount.
+    """Identify what renames cannot cross: the device, and on Linux the mount.
 
     A container volume is often on the same device as the directory it is mounted in.
     """
@@ -187,14 +179,13 @@ def _volume(path: Path) -> object:
 
 
 def _places(root: Path) -> list[Path]:
-    try:
+    with suppress(OSError):
         return [
             path
             for path in root.iterdir()
             if _ID.fullmatch(path.name) and path.is_dir() and not path.is_symlink()
         ]
-    except OSError:
-        return []
+    return []
 
 
 def _sweep(root: Path) -> None:

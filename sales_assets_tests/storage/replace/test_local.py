@@ -27,7 +27,7 @@ def test_kill_9_between_two_renames_loses_no_day(tmp_path: Path) -> None:
         with directories_of(tmp_path).replacing(tmp_path / "raw/sales/E") as living:
             # Other processes go on meanwhile.
             (living.new[0] / "1").write_bytes(b"living")
-            assert directories_of(tmp_path).exists(tmp_path / DAY_DIR)
+            assert directories_of(tmp_path).state(tmp_path / DAY_DIR) is not None
             assert tree(tmp_path / DAY_DIR) in (OLD, NEW)
         publish(tmp_path, OLD)
         assert not any((tmp_path / WORK).iterdir())
