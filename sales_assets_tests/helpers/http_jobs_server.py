@@ -21,17 +21,14 @@ from sales_assets_tests.helpers.programs import Program
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 HTTP_JOBS = (*OURS, "http-jobs", "--raw-port", "0", "--stg-port", "0")
-"""The arguments of Python for the command, on free ports."""
 
 
 class HeldApi(ScriptedApi):
     """The scripted API, with sample sales for the days that are not scripted.
 
-    Attributes:
-        held: Days to answer for only once their event is set.
-        waiting: Set when a request for a held day has come.
-        asked: The held days that were asked for, in the order of their first requests.
-        most_days: How many held days were waiting at the same time, at most.
+    It answers for the days in `held` once their event is set. `waiting` is set when a request for
+    one has come; `asked` has them in the order of their first requests, and `most_days` counts
+    those that waited at the same time.
     """
 
     def __init__(self) -> None:
@@ -62,7 +59,7 @@ class HttpJobs:
         self.urls: dict[str, str] = {}
 
     def answers(self, ports: int) -> bool:
-        """Tell whether it answers on so many ports; its handlers of signals are there then."""
+        """Tell whether it answers on so many ports, and so heeds signals."""
         self.urls = dict(re.findall(r"^(\w+): POST (\S+)\n", self.log.read_text(), re.MULTILINE))
         health = [requests.get(url + "health", timeout=30) for url in self.urls.values()]
         return len(health) == ports
@@ -73,18 +70,17 @@ class HttpJobs:
 
     def raw(self, day: str, **changes: Any) -> requests.Response:
         """Send the request of the first job, with some fields changed."""
-        return self.post("raw_sales", {"date": day, "raw_dir": self.directory("raw", day)}, changes)
+        fields = {"date": day, "raw_dir": self.directory("raw", day), **changes}
+        return self.post("raw_sales", fields)
 
     def stg(self, day: str, **changes: Any) -> requests.Response:
         """Send the request of the second job likewise."""
         fields = {layer + "_dir": self.directory(layer, day) for layer in ("raw", "stg")}
-        return self.post("stg_sales", fields, changes)
+        return self.post("stg_sales", {**fields, **changes})
 
-    def post(
-        self, asset: str, fields: dict[str, Any], changes: dict[str, Any] | None = None
-    ) -> requests.Response:
+    def post(self, asset: str, fields: dict[str, Any]) -> requests.Response:
         """Send JSON."""
-        return requests.post(self.urls[asset], json={**fields, **(changes or {})}, timeout=60)
+        return requests.post(self.urls[asset], json=fields, timeout=60)
 
     def instance(self) -> dg.DagsterInstance:
         """Open its instance."""
@@ -99,12 +95,9 @@ class HttpJobs:
 
     def fork_server(self) -> int:
         """Find the process that the runs are forked from."""
-        [pid] = [
-            pid
-            for pid in children(self.process.pid)
-            if "forkserver" in Path(f"/proc/{pid}/cmdline").read_text()
-        ]
-        return pid
+        started = {pid: Path(f"/proc/{pid}/cmdline") for pid in children(self.process.pid)}
+        [found] = [pid for pid, line in started.items() if "forkserver" in line.read_text()]
+        return found
 
     def runs(self) -> list[int]:
         """Find the processes of its runs."""

@@ -1,4 +1,4 @@
-"""An asset of pages and one that reads them, stored by the IO manager with nothing else around."""
+"""Assets of pages, stored by the IO manager with nothing else around."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -9,6 +9,7 @@ import dagster as dg
 from sales_assets.feed.daily import knowingly
 from sales_assets.feed.page import Page
 from sales_assets.feed.stream import DayStream, PagesByDay
+from sales_assets.storage.evaluation import Finding, daily_check
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets_tests.helpers.materialize import range_tags
@@ -85,7 +86,7 @@ class Things:
 
     @property
     def recorded(self) -> dict[str, dict[str, Any]]:
-        """What is recorded of each day."""
+        """What is recorded, by day."""
         return self.manager.recorded(self.instance, THINGS)
 
     @property
@@ -99,3 +100,53 @@ class Things:
         """What was observed of days."""
         records = self.instance.fetch_observations(THINGS, limit=9).records
         return [record.asset_observation for record in records if record.asset_observation]
+
+
+WRONG, LAST = "2022-08-10", "2022-08-13"
+STATUSES = ["SUCCEEDED", "FAILED", "SUCCEEDED", "SUCCEEDED", "SUCCEEDED"]
+PAGES = {"pages": PartitionDirectoryIOManager("memory://checked", JsonPages())}
+
+with knowingly():
+
+    @dg.asset(
+        partitions_def=THINGS_DAYS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        io_manager_key="pages",
+    )
+    def things(context: dg.AssetExecutionContext) -> PagesByDay:
+        """A page of each day."""
+        rows = {"dagster/row_count": 0}
+        return PagesByDay({day: stream_of([b"[]"], rows) for day in context.partition_keys})
+
+
+things_are_right = daily_check(
+    things,
+    lambda _, day: Finding("bad" * (day == WRONG), {"rows": 3}),
+    name="are_right",
+    description="One of the days is wrong.",
+)
+
+
+def judge_days(
+    check: dg.AssetChecksDefinition,
+    instance: dg.DagsterInstance | None = None,
+    last: str = LAST,
+) -> dg.ExecuteInProcessResult:
+    """Make the days and check them."""
+    return dg.materialize(
+        [things, check],
+        resources=PAGES,
+        instance=instance,
+        tags=range_tags(DAY, last),
+        raise_on_error=False,
+    )
+
+
+def check_days(instance: dg.DagsterInstance) -> list[Any]:
+    """Make the days and check them; give the events of the run."""
+    return list(instance.all_logs(judge_days(things_are_right, instance).run_id))
+
+
+def is_evaluation(event: Any) -> bool:
+    """Tell whether an event says what a check has found."""
+    return bool(event.dagster_event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION)

@@ -15,7 +15,11 @@ import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from sales_assets.instance.event_log import BATCH_SIZE_VARIABLE, BatchedSqliteEventLogStorage
-from sales_assets_tests.helpers.checked_days import (
+from sales_assets_tests.helpers.dagster_dev import copy_home
+from sales_assets_tests.helpers.files import PROJECT
+from sales_assets_tests.helpers.materialize import range_tags
+from sales_assets_tests.helpers.programs import Program
+from sales_assets_tests.helpers.things import (
     PAGES,
     STATUSES,
     check_days,
@@ -23,10 +27,6 @@ from sales_assets_tests.helpers.checked_days import (
     things,
     things_are_right,
 )
-from sales_assets_tests.helpers.dagster_dev import copy_home
-from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.materialize import range_tags
-from sales_assets_tests.helpers.programs import Program
 
 pytestmark = pytest.mark.slow
 

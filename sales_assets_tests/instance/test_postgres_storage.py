@@ -6,14 +6,14 @@ import sqlalchemy
 
 pytest.importorskip("dagster_postgres")
 
-from sales_assets_tests.helpers.checked_days import (
+from sales_assets_tests.helpers.commands import Command
+from sales_assets_tests.helpers.rides_file import sql
+from sales_assets_tests.helpers.things import (
     STATUSES,
     check_days,
     is_evaluation,
     things_are_right,
 )
-from sales_assets_tests.helpers.commands import Command
-from sales_assets_tests.helpers.rides_file import sql
 
 pytestmark = [
     pytest.mark.slow,

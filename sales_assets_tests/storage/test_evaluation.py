@@ -6,9 +6,9 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from sales_assets.sales.checks import SALES_CHECKS
 from sales_assets.storage.evaluation import Finding, daily_check
-from sales_assets_tests.helpers.checked_days import judge_days, things
 from sales_assets_tests.helpers.evaluations import evaluations_of, failed
 from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
+from sales_assets_tests.helpers.things import judge_days, things
 
 
 def test_a_damaged_day_of_a_range_fails_and_the_others_do_not(pipeline: Pipeline) -> None:
