@@ -35,8 +35,8 @@ def in_child(action: Callable[[], object]) -> int:
 
 def all_succeed(*actions: Callable[[], object]) -> bool:
     """Run all at once, each in such a process."""
-    children = [fork(action) for action in actions]
-    return [os.waitpid(child, 0)[1] for child in children] == [0] * len(children)
+    started = [fork(action) for action in actions]
+    return not any([os.waitpid(child, 0)[1] for child in started])
 
 
 class Process(NamedTuple):
@@ -72,10 +72,7 @@ def is_alive(pid: int) -> bool:
 def killed_at(
     step: int, action: Callable[[], object], files: Collection[str], function: str = ""
 ) -> bool:
-    """Run in such a process, killed before the `step`-th line of these files (or of one function).
-
-    It gives whether it came to that; otherwise the process has finished before.
-    """
+    """Run in such a process; kill it before the `step`-th line of files, if it gets there."""
     left = step
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:

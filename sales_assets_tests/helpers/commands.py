@@ -13,8 +13,8 @@ from pathlib import Path
 from sales_assets_tests.helpers.forkserver import processes
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+# The arguments of Python for our command.
 OURS = ("-c", "from sales_assets.cli import main; main(prog_name='sales-assets')")
-"""The arguments of Python for our command."""
 SECONDS = 120
 _STREAMS = ("stdout", "stderr")
 _SETTING = re.compile(r"SALES_|RIDES_|DAGSTER_|AUTH_TOKEN$|BASE_DIR$")

@@ -108,7 +108,7 @@ class DagsterUi:
             status = answer["partitionBackfillOrError"].get("status")
             return None if status in ("REQUESTED", "CANCELING") else status
 
-        # Each question costs the webserver and Postgres what the runs could use.
+        # Each question costs what the runs could use.
         status = wait_for("the backfill", ended, seconds, pause=1)
         assert status == "COMPLETED_SUCCESS", status
 

@@ -10,10 +10,8 @@ from typing import Any
 
 from sales_assets.sample.api import Serving
 
+HEAD = b"HTTP/1.1 200 OK\r\n"
 Speak = Callable[[socket.socket], None]
-
-LONGEST_DRIP = 15
-"""Seconds after which a peer that drips gives up, so that a client without a deadline fails."""
 
 
 class RawServer(Serving):
@@ -67,7 +65,7 @@ def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
 
 def drip(connection: socket.socket, before: bytes, drop: bytes) -> None:
     """Send some bytes at once, and then some more again and again."""
-    end = time.monotonic() + LONGEST_DRIP
+    end = time.monotonic() + 15  # when a client without a deadline has failed
     connection.sendall(before)
     while time.monotonic() < end:
         connection.sendall(drop)
@@ -100,7 +98,3 @@ def in_turn(*replies: bytes) -> Speak:
             connection.sendall(next(left))
 
     return speak
-
-
-HEAD = b"HTTP/1.1 200 OK\r\n"
-"""The beginning of a good answer."""

@@ -44,12 +44,7 @@ def compose_config(**variables: str) -> dict[str, Any]:
 class Topology:
     """The services of the compose file, each a process once it was started.
 
-    Attributes:
-        directory: Stands for the volume; has the log of each service.
-        secrets: The values of the variables that hold secrets, by name.
-        processes: The running ones by name.
-        variables: Those of the environment of all.
-        ui: The webserver.
+    `directory` stands for the volume, and has the log of each service.
     """
 
     def __init__(
@@ -162,14 +157,9 @@ class Topology:
 
     def _environment(self, name: str) -> dict[str, str]:
         given = self._services[name].get("environment", {})
-        return {
-            **self.variables,
-            **{
-                key: self._replaced_in([value])[0]
-                for key, value in given.items()
-                if value is not None
-            },
-        }
+        words = {key: value for key, value in given.items() if value is not None}
+        replaced = self._replaced_in([*words.values()])
+        return {**self.variables, **dict(zip(words, replaced, strict=True))}
 
     def _replaced_in(self, words: list[str]) -> list[str]:
         names = "|".join(map(re.escape, self._replaced))
@@ -179,10 +169,7 @@ class Topology:
 
 @contextmanager
 def running_topology(directory: Path, **variables: str) -> Iterator[Topology]:
-    """Run the database of all services; they themselves are started later, and killed in the end.
-
-    `variables` are more settings, as an operator would give them.
-    """
+    """Run the database of all services; they are started later, and killed in the end."""
     secrets = {name: word() for name in SECRETS}
     with running_postgres(secrets["POSTGRES_PASSWORD"]) as postgres:
         given = {"SALES_API_URL": "http://sample-api:8000", **secrets, **variables}
@@ -196,6 +183,6 @@ def running_topology(directory: Path, **variables: str) -> Iterator[Topology]:
 
 
 def word() -> str:
-    """Make a password or a token up."""
+    """Make a secret up."""
     # Letters alone: nothing in it can be taken for a port that is replaced.
     return "".join(choice(string.ascii_letters) for _ in range(24))
