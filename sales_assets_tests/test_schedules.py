@@ -10,7 +10,7 @@ from sales_assets.definitions import defs
 from sales_assets.sales import FEED
 from sales_assets.schedules import daily_freshness, daily_schedule, due
 from sales_assets_tests.helpers.commands import Command
-from sales_assets_tests.helpers.materialize import range_tags
+from sales_assets_tests.helpers.pipeline import range_tags
 
 REPOSITORY = defs.get_repository_def()
 

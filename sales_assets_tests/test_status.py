@@ -4,8 +4,7 @@ import dagster as dg
 
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.status import LayerStatus, status
-from sales_assets_tests.helpers.materialize import sales_layers
-from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
+from sales_assets_tests.helpers.pipeline import DAYS, Pipeline, sales_layers
 from sales_assets_tests.helpers.rows import page, sale
 
 RAW = dg.AssetSelection.assets(raw_sales)

@@ -22,10 +22,8 @@ from sales_assets.storage.replace import directories_of
 from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Verification
 from sales_assets_tests.helpers.directories import DEAD
-from sales_assets_tests.helpers.evaluations import failed
-from sales_assets_tests.helpers.files import tree
-from sales_assets_tests.helpers.irregular import IRREGULAR
-from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
+from sales_assets_tests.helpers.files import IRREGULAR, tree
+from sales_assets_tests.helpers.pipeline import DAYS, Pipeline, failed
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 

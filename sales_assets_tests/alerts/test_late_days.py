@@ -9,7 +9,7 @@ import pytest
 from sales_assets.alerts.late_days import late_day_alerts
 from sales_assets.alerts.webhook import AlertError, Webhook
 from sales_assets_tests.helpers.commands import Command
-from sales_assets_tests.helpers.days import days_from
+from sales_assets_tests.helpers.rows import days_from
 from sales_assets_tests.helpers.webhook_server import WebhookServer
 
 KEY = dg.AssetKey("stg_sales")

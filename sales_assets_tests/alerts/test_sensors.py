@@ -11,8 +11,7 @@ from sales_assets.alerts.sensors import failed_run_alerts
 from sales_assets.alerts.webhook import AlertError, Webhook
 from sales_assets.http.address import InvalidAddressError
 from sales_assets_tests.helpers.commands import Command
-from sales_assets_tests.helpers.evaluations import failed
-from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
+from sales_assets_tests.helpers.pipeline import DAYS, Pipeline, failed
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.webhook_server import WebhookServer
 

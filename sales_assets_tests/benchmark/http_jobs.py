@@ -10,8 +10,8 @@ import requests
 
 from sales_assets_tests.benchmark.apis import TOKEN, server
 from sales_assets_tests.benchmark.figures import Comparison, seconds
-from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.http_jobs_server import running_http_jobs
+from sales_assets_tests.helpers.rows import days_from
 
 
 def side_by_side(days: int, latency: float, rounds: int) -> Iterator[Comparison]:

@@ -19,9 +19,9 @@ from sales_assets.sample.api import SampleApi
 from sales_assets_tests.benchmark.apis import FIRST, TOKEN, server
 from sales_assets_tests.benchmark.figures import Comparison, seconds
 from sales_assets_tests.helpers.dagster_dev import copy_home
-from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.postgres_server import DATABASE, USER, running_postgres
+from sales_assets_tests.helpers.rows import days_from
 
 _FLOOR = ("sales_assets_tests.benchmark.empty_assets", "first,second")
 _OURS = ("sales_assets_tests.benchmark.unchecked_assets", "raw_sales,stg_sales")

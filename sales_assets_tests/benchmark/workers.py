@@ -8,7 +8,7 @@ from pathlib import Path
 from sales_assets_tests.benchmark.figures import Comparison
 from sales_assets_tests.helpers.container_engine import built_image
 from sales_assets_tests.helpers.containers import EVERYWHERE, running_workers
-from sales_assets_tests.helpers.days import days_from
+from sales_assets_tests.helpers.rows import days_from
 from sales_assets_tests.helpers.s3_server import running_s3
 
 

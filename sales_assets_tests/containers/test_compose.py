@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from sales_assets_tests.helpers.containers import ADDRESS, Containers, running_containers
-from sales_assets_tests.helpers.days import days_from
+from sales_assets_tests.helpers.rows import days_from
 
 pytestmark = pytest.mark.containers
 

@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from sales_assets_tests.helpers.containers import Containers, running_containers
-from sales_assets_tests.helpers.days import days_from
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.programs import wait_for
+from sales_assets_tests.helpers.rows import days_from
 
 pytestmark = pytest.mark.containers
 

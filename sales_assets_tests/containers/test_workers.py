@@ -12,9 +12,9 @@ import requests
 
 from sales_assets_tests.helpers.container_engine import docker
 from sales_assets_tests.helpers.containers import EVERYWHERE, NETWORK, Containers, running_workers
-from sales_assets_tests.helpers.days import days_from
+from sales_assets_tests.helpers.programs import wait_for
+from sales_assets_tests.helpers.rows import days_from
 from sales_assets_tests.helpers.s3_server import BUCKET, running_s3
-from sales_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.containers
 

@@ -1,5 +1,6 @@
 """Commands of a user, each in a process with a working directory and an environment of its own."""
 
+import multiprocessing
 import os
 import re
 import runpy
@@ -10,8 +11,26 @@ from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from sales_assets_tests.helpers.forkserver import processes
-
+# They start from one that has imported what is not ours; ours read settings when imported.
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(
+    [
+        "antlr4",
+        "dagster._cli",
+        "dagster._core.definitions.antlr_asset_selection.antlr_asset_selection",
+        "dagster._core.storage.local_compute_log_manager",
+        "dagster._core.storage.sqlite_storage",
+        "dagster._utils.test",
+        "fastavro",
+        "http.server",
+        "pytest",
+        "requests",
+        "s3fs",
+        "sqlalchemy.dialects.sqlite",
+        "tenacity",
+        "upath.implementations.local",
+    ]
+)
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 # The arguments of Python for our command.
 OURS = ("-c", "from sales_assets.cli import main; main(prog_name='sales-assets')")

@@ -15,9 +15,9 @@ import yaml
 from sales_assets_tests.helpers.container_engine import docker
 from sales_assets_tests.helpers.dagster_dev import DagsterUi
 from sales_assets_tests.helpers.files import PROJECT
+from sales_assets_tests.helpers.programs import wait_for
 from sales_assets_tests.helpers.s3_server import BUCKET
 from sales_assets_tests.helpers.topology import COMPOSE, SECRETS, word
-from sales_assets_tests.helpers.waiting import wait_for
 
 ADDRESS = "127.0.0.77"  # of loopback, that nobody else publishes ports on
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - containers reach this machine by another address

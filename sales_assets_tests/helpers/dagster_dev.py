@@ -14,8 +14,7 @@ import requests
 
 from sales_assets.sample.api import SampleApi
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.programs import Program, free_port
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.programs import Program, free_port, wait_for
 
 LOCATION = {
     "repositoryLocationName": "sales_assets.definitions",

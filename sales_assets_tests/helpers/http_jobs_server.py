@@ -15,9 +15,8 @@ import dagster as dg
 import requests
 
 from sales_assets.sample.invented import sample_page
-from sales_assets_tests.helpers.children import children
 from sales_assets_tests.helpers.commands import OURS
-from sales_assets_tests.helpers.programs import Program
+from sales_assets_tests.helpers.programs import Program, children
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 HTTP_JOBS = (*OURS, "http-jobs", "--raw-port", "0", "--stg-port", "0")

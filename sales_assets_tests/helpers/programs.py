@@ -1,16 +1,115 @@
-"""Programs that run beside the tests, for as long as needed."""
+"""Other processes: programs beside the tests, children that are to die, and waiting for them."""
 
 import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Sequence
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NamedTuple, TypeVar
 
-from sales_assets_tests.helpers.children import living
-from sales_assets_tests.helpers.waiting import wait_for
+T = TypeVar("T")
+
+
+def wait_for(
+    what: str, ready: Callable[[], T | None], seconds: float = 90, pause: float = 0.05
+) -> T:
+    """Ask until there is an answer, and give it; fail after so many seconds."""
+    end = time.monotonic() + seconds
+    while not (answer := ready()):
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        time.sleep(pause)
+    return answer
+
+
+def fork(action: Callable[[], object]) -> int:
+    """Start a process that does this, ends without clearing up, and with 0 if it could do it."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            action()
+            code = 0
+        except BaseException:
+            # Nobody else would tell: the child does not get as far as its caller.
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return child
+
+
+def in_child(action: Callable[[], object]) -> int:
+    """Run in such a process; give its wait status."""
+    return os.waitpid(fork(action), 0)[1]
+
+
+def all_succeed(*actions: Callable[[], object]) -> bool:
+    """Run all at once, each in such a process."""
+    started = [fork(action) for action in actions]
+    return not any([os.waitpid(child, 0)[1] for child in started])
+
+
+class Process(NamedTuple):
+    """A process that has not ended yet."""
+
+    pid: int
+    parent: int
+    session: int
+
+
+def living() -> list[Process]:
+    """Find all processes of this machine."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # It may end meanwhile.
+            # What follows the name of the command.
+            state, parent, _, session, *_ = stat.read_text().rpartition(")")[2].split()
+            if state != "Z":
+                found.append(Process(int(stat.parent.name), int(parent), int(session)))
+    return found
+
+
+def children(parent: int) -> list[int]:
+    """Find the processes that a process has started."""
+    return sorted(process.pid for process in living() if process.parent == parent)
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process has not ended yet."""
+    return pid in {process.pid for process in living()}
+
+
+def killed_at(
+    step: int, action: Callable[[], object], files: Collection[str], function: str = ""
+) -> bool:
+    """Run in such a process; kill it before the `step`-th line of files, if it gets there."""
+    left = step
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal left
+        code = frame.f_code
+        if code.co_filename not in files or function not in ("", code.co_name):
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    def traced() -> None:
+        threading.settrace(trace)
+        sys.settrace(trace)
+        action()
+
+    status = in_child(traced)
+    assert status in (0, signal.SIGKILL), status
+    return status != 0
 
 
 class Program(subprocess.Popen[bytes]):

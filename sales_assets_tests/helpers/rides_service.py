@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sales_assets.sample.api import Answer
 from sales_assets_tests.helpers.commands import OURS, start_python
+from sales_assets_tests.helpers.programs import wait_for
 from sales_assets_tests.helpers.rows import ride_answer
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
-from sales_assets_tests.helpers.waiting import wait_for
 
 
 class RidesServer(ScriptedApi):

@@ -1,5 +1,6 @@
-"""Good rows, as the APIs answer them."""
+"""Good rows, as the APIs answer them, and their days."""
 
+import datetime
 import json
 from typing import Any
 
@@ -44,3 +45,9 @@ def ride_answer(ride: str = "r1", driver: str = "d1", **changes: Any) -> Any:
         },
         "user": {"user_uuid": "u1", "name": "Bob", "surname": "Babbage", "is_driver": False},
     }
+
+
+def days_from(first: str, count: int = 30) -> list[str]:
+    """Give so many days in a row; a month's unless told."""
+    day = datetime.date.fromisoformat(first)
+    return [f"{day + datetime.timedelta(n)}" for n in range(count)]

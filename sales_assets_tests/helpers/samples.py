@@ -27,11 +27,9 @@ from sales_assets.sample.faults import Faults
 from sales_assets.sample.invented import sample_page
 from sales_assets_tests.helpers.commands import OURS, run_python, without_settings
 from sales_assets_tests.helpers.dagster_dev import copy_home
-from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.http_jobs_server import running_http_jobs
-from sales_assets_tests.helpers.materialize import BOTH, resources_of, run_feed
-from sales_assets_tests.helpers.pipeline import Pipeline
-from sales_assets_tests.helpers.rows import page, sale
+from sales_assets_tests.helpers.pipeline import BOTH, Pipeline, resources_of, run_feed
+from sales_assets_tests.helpers.rows import days_from, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 from sales_assets_tests.helpers.webhook_server import WebhookServer
 

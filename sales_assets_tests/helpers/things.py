@@ -12,7 +12,7 @@ from sales_assets.feed.stream import DayStream, PagesByDay
 from sales_assets.storage.evaluation import Finding, daily_check
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
-from sales_assets_tests.helpers.materialize import range_tags
+from sales_assets_tests.helpers.pipeline import range_tags
 from sales_assets_tests.helpers.rows import DAY
 from sales_assets_tests.helpers.streams import bodies_of, stream_of
 

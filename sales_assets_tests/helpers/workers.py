@@ -19,8 +19,7 @@ from sales_assets.instance import heartbeat
 from sales_assets.instance.celery_launcher import BACKFILLS, RUNS, WorkersRunLauncher
 from sales_assets.instance.heartbeat import latest
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.programs import Program, free_port
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.programs import Program, free_port, wait_for
 
 EVENT_LOG = {"module": "sales_assets.instance.event_log", "class": "BatchedSqliteEventLogStorage"}
 

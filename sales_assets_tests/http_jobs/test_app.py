@@ -12,14 +12,13 @@ import requests
 from sales_assets.http_jobs.server import MAX_BODY
 from sales_assets.sample.api import Answer
 from sales_assets.sample.invented import rows_of_day
-from sales_assets_tests.helpers.files import tree
+from sales_assets_tests.helpers.files import IRREGULAR, tree
 from sales_assets_tests.helpers.http_jobs_server import (
     HeldApi,
     HttpJobs,
     api_settings,
     running_http_jobs,
 )
-from sales_assets_tests.helpers.irregular import IRREGULAR
 
 pytestmark = pytest.mark.slow
 

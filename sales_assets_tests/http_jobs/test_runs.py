@@ -18,8 +18,6 @@ import pytest
 import requests
 from dagster._core.test_utils import create_run_for_test
 
-from sales_assets_tests.helpers.children import is_alive
-from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.http_jobs_server import (
     HeldApi,
@@ -27,7 +25,8 @@ from sales_assets_tests.helpers.http_jobs_server import (
     api_settings,
     running_http_jobs,
 )
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.programs import is_alive, wait_for
+from sales_assets_tests.helpers.rows import days_from
 
 pytestmark = pytest.mark.slow
 

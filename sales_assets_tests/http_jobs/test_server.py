@@ -13,7 +13,7 @@ from threading import Thread
 
 import pytest
 
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.programs import wait_for
 
 pytestmark = pytest.mark.slow
 

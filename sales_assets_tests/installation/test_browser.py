@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from sales_assets.sales.sale import SALE
 from sales_assets.sample.api import SampleApi
 from sales_assets_tests.helpers.dagster_dev import DagsterUi, dagster_dev, settings_of
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.programs import wait_for
 from sales_assets_tests.helpers.webhook_server import WebhookServer
 
 pytestmark = pytest.mark.browser

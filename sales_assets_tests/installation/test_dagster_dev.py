@@ -20,11 +20,9 @@ from sales_assets_tests.helpers.dagster_dev import (
     dagster_dev,
     settings_of,
 )
-from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.programs import Program
-from sales_assets_tests.helpers.rows import DAY
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.programs import Program, wait_for
+from sales_assets_tests.helpers.rows import DAY, days_from
 from sales_assets_tests.helpers.webhook_server import WebhookServer
 
 

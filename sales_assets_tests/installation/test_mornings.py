@@ -9,11 +9,10 @@ import dagster as dg
 import pytest
 
 from sales_assets_tests.helpers.dagster_dev import DagsterUi, dagster_dev, settings_of
-from sales_assets_tests.helpers.days import days_from
-from sales_assets_tests.helpers.materialize import sales_layers
-from sales_assets_tests.helpers.rows import page, sale
+from sales_assets_tests.helpers.pipeline import sales_layers
+from sales_assets_tests.helpers.programs import wait_for
+from sales_assets_tests.helpers.rows import days_from, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
-from sales_assets_tests.helpers.waiting import wait_for
 from sales_assets_tests.helpers.webhook_server import WebhookServer
 
 pytestmark = pytest.mark.slow

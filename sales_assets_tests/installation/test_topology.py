@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from sales_assets_tests.helpers.days import days_from
+from sales_assets_tests.helpers.programs import wait_for
 from sales_assets_tests.helpers.rides_file import sql
+from sales_assets_tests.helpers.rows import days_from
 from sales_assets_tests.helpers.s3_server import BUCKET, running_s3
 from sales_assets_tests.helpers.topology import Topology, running_topology
-from sales_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.topology
 

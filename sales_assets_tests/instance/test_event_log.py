@@ -17,7 +17,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from sales_assets.instance.event_log import BATCH_SIZE_VARIABLE, BatchedSqliteEventLogStorage
 from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.materialize import range_tags
+from sales_assets_tests.helpers.pipeline import range_tags
 from sales_assets_tests.helpers.programs import Program
 from sales_assets_tests.helpers.things import (
     PAGES,

@@ -16,8 +16,7 @@ from dagster._core.test_utils import create_run_for_test
 from sales_assets.instance import heartbeat
 from sales_assets.instance.heartbeat import LOOKS_UNTIL_DEAD
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.programs import Program
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.programs import Program, wait_for
 
 pytestmark = pytest.mark.slow
 

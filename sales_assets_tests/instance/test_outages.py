@@ -12,7 +12,7 @@ from upath import UPath
 from sales_assets.feed.stream import PagesByDay
 from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
-from sales_assets_tests.helpers.materialize import range_tags
+from sales_assets_tests.helpers.pipeline import range_tags
 from sales_assets_tests.helpers.programs import free_port
 from sales_assets_tests.helpers.raw_server import RawServer, always
 from sales_assets_tests.helpers.streams import stream_of

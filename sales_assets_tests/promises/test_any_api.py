@@ -20,10 +20,15 @@ from sales_assets.storage.feeds import layers_of
 from sales_assets.storage.replace import ReplacedError
 from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Verification
-from sales_assets_tests.helpers.children import all_succeed, fork
-from sales_assets_tests.helpers.evaluations import evaluations_of, failed
 from sales_assets_tests.helpers.files import tree
-from sales_assets_tests.helpers.materialize import materialize, resources_of, run_feed
+from sales_assets_tests.helpers.pipeline import (
+    evaluations_of,
+    failed,
+    materialize,
+    resources_of,
+    run_feed,
+)
+from sales_assets_tests.helpers.programs import all_succeed, fork
 from sales_assets_tests.helpers.rows import DAY, full_pages
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 from sales_assets_tests.helpers.styles import ONE_PAGE, STYLES, Style

@@ -20,12 +20,10 @@ from sales_assets.sales.assets import stg_sales
 from sales_assets.storage.replace import PublishError, local
 from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Verification
-from sales_assets_tests.helpers.children import fork, in_child, killed_at
-from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import tree
-from sales_assets_tests.helpers.materialize import materialize, sales_layers
-from sales_assets_tests.helpers.programs import Program
-from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.pipeline import materialize, sales_layers
+from sales_assets_tests.helpers.programs import Program, fork, in_child, killed_at
+from sales_assets_tests.helpers.rows import DAY, days_from, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 
 OLD = [page(sale(client="old", price=n)) for n in range(3)]

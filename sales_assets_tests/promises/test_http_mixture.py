@@ -18,10 +18,9 @@ import pytest
 import requests
 
 from sales_assets.sample.invented import rows_of_day
-from sales_assets_tests.helpers.children import children
-from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.http_jobs_server import HttpJobs, running_http_jobs
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.programs import children, wait_for
+from sales_assets_tests.helpers.rows import days_from
 
 CLIENTS, REQUESTS = 10, 1000
 DAYS = days_from("2023-01-01", 10)

@@ -27,7 +27,7 @@ from sales_assets.storage.io_manager import PartitionDirectoryIOManager
 from sales_assets.storage.json_pages import JsonPages
 from sales_assets.verify import Verification
 from sales_assets_tests.helpers.files import tree
-from sales_assets_tests.helpers.materialize import range_tags
+from sales_assets_tests.helpers.pipeline import range_tags
 from sales_assets_tests.helpers.turns import Turns
 
 DAYS = ("2022-08-09", "2022-08-10")

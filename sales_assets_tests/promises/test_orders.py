@@ -11,8 +11,7 @@ import pytest
 
 from sales_assets.storage.feeds import layers_of
 from sales_assets.verify import Verification
-from sales_assets_tests.helpers.evaluations import evaluations_of, failed
-from sales_assets_tests.helpers.materialize import resources_of, run_feed
+from sales_assets_tests.helpers.pipeline import evaluations_of, failed, resources_of, run_feed
 from sales_assets_tests.helpers.rows import DAY, page
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 from sales_assets_tests.promises import orders

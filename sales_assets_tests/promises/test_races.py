@@ -14,9 +14,9 @@ from sales_assets.storage.io_manager import UnlikeRecordedError
 from sales_assets.storage.replace import ReplacedError
 from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Verification
-from sales_assets_tests.helpers.children import all_succeed
 from sales_assets_tests.helpers.files import tree
-from sales_assets_tests.helpers.materialize import materialize, sales_layers
+from sales_assets_tests.helpers.pipeline import materialize, sales_layers
+from sales_assets_tests.helpers.programs import all_succeed
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 

@@ -20,10 +20,10 @@ from sales_assets.storage.json_pages import JsonPages
 from sales_assets.storage.replace import ReplacedError, directories_of
 from sales_assets.storage.replace.work import WORK
 from sales_assets.verify import Verification
-from sales_assets_tests.helpers.children import killed_at
 from sales_assets_tests.helpers.commands import Command
 from sales_assets_tests.helpers.directories import DAY_DIR, in_place, publish, read
 from sales_assets_tests.helpers.files import tree
+from sales_assets_tests.helpers.programs import killed_at
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.s3_server import BUCKET, running_s3
 from sales_assets_tests.helpers.scripted_api import ScriptedApi

@@ -19,7 +19,8 @@ from sales_assets.rides.errors import (
     UnstorableRideError,
 )
 from sales_assets.storage.replace import work
-from sales_assets_tests.helpers.forkserver import processes
+from sales_assets_tests.helpers.commands import processes
+from sales_assets_tests.helpers.programs import wait_for
 from sales_assets_tests.helpers.rides_file import (
     OLD_TABLES,
     STATISTICS,
@@ -30,7 +31,6 @@ from sales_assets_tests.helpers.rides_file import (
     stored,
 )
 from sales_assets_tests.helpers.rows import ride_answer
-from sales_assets_tests.helpers.waiting import wait_for
 
 
 def test_a_ride_seen_again_replaces_itself(rides: RidesStore, place: str) -> None:

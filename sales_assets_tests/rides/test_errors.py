@@ -16,7 +16,7 @@ from sales_assets.rides.errors import (
     UnstorableRideError,
     explained,
 )
-from sales_assets_tests.helpers.forkserver import processes
+from sales_assets_tests.helpers.commands import processes
 from sales_assets_tests.helpers.rides_file import sql, stored
 from sales_assets_tests.helpers.rows import ride_answer
 

@@ -19,8 +19,7 @@ from sales_assets.rides.api import RidesApi
 from sales_assets.rides.database import RidesDatabase
 from sales_assets.rides.pull import RETRY_PAUSE, serve, store_when_back
 from sales_assets.sample.api import Answer
-from sales_assets_tests.helpers.commands import Command
-from sales_assets_tests.helpers.forkserver import processes
+from sales_assets_tests.helpers.commands import Command, processes
 from sales_assets_tests.helpers.rides_file import STATISTICS, by_hand, compute, sql, stored
 from sales_assets_tests.helpers.rides_service import RidesServer, Service
 from sales_assets_tests.helpers.rows import ride_answer

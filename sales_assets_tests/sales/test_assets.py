@@ -12,9 +12,8 @@ from sales_assets.feed.paging import FeedApiError
 from sales_assets.sales.api import SalesApi
 from sales_assets.sales.assets import SALES_DAYS, raw_sales, stg_sales
 from sales_assets.storage.changes import KeptRowsError
-from sales_assets_tests.helpers.evaluations import failed
 from sales_assets_tests.helpers.files import tree
-from sales_assets_tests.helpers.pipeline import Pipeline
+from sales_assets_tests.helpers.pipeline import Pipeline, failed
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 from sales_assets_tests.helpers.streams import bodies_of, days_of

@@ -8,8 +8,7 @@ import pytest
 
 from sales_assets.sales.sale import SALE
 from sales_assets.storage.avro_file import AvroFile
-from sales_assets_tests.helpers.evaluations import failed
-from sales_assets_tests.helpers.pipeline import Pipeline
+from sales_assets_tests.helpers.pipeline import Pipeline, failed
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 

@@ -9,8 +9,7 @@ from sales_assets.sales import FEED
 from sales_assets.sales.assets import raw_sales, stg_sales
 from sales_assets.storage.automation import follows_its_source
 from sales_assets.storage.feeds import layers_of
-from sales_assets_tests.helpers.materialize import BOTH, range_tags
-from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
+from sales_assets_tests.helpers.pipeline import BOTH, DAYS, Pipeline, range_tags
 from sales_assets_tests.helpers.rows import page, sale
 
 RAW = dg.AssetSelection.assets(raw_sales)

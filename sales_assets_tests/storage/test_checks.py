@@ -4,8 +4,7 @@ import dagster as dg
 import pytest
 
 from sales_assets.sales.assets import raw_sales
-from sales_assets_tests.helpers.evaluations import failed
-from sales_assets_tests.helpers.pipeline import Pipeline
+from sales_assets_tests.helpers.pipeline import Pipeline, failed
 from sales_assets_tests.helpers.rows import DAY, page, sale
 from sales_assets_tests.helpers.scripted_api import ScriptedApi
 

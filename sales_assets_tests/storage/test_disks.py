@@ -13,7 +13,6 @@ import pytest
 
 from sales_assets.storage.replace import PublishError, directories_of, local
 from sales_assets.storage.replace.work import WORK
-from sales_assets_tests.helpers.children import fork, in_child, killed_at
 from sales_assets_tests.helpers.directories import (
     DAY_DIR,
     DEAD,
@@ -25,6 +24,7 @@ from sales_assets_tests.helpers.directories import (
     read,
 )
 from sales_assets_tests.helpers.files import tree
+from sales_assets_tests.helpers.programs import fork, in_child, killed_at
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 

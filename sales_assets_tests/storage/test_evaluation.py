@@ -6,8 +6,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from sales_assets.sales.checks import SALES_CHECKS
 from sales_assets.storage.evaluation import Finding, daily_check
-from sales_assets_tests.helpers.evaluations import evaluations_of, failed
-from sales_assets_tests.helpers.pipeline import DAYS, Pipeline
+from sales_assets_tests.helpers.pipeline import DAYS, Pipeline, evaluations_of, failed
 from sales_assets_tests.helpers.things import judge_days, things
 
 

@@ -17,7 +17,7 @@ from sales_assets.storage.files import (
     read_file,
 )
 from sales_assets.storage.json_pages import JsonPages
-from sales_assets_tests.helpers.irregular import IRREGULAR
+from sales_assets_tests.helpers.files import IRREGULAR
 from sales_assets_tests.helpers.rows import page, sale
 from sales_assets_tests.helpers.streams import typed
 

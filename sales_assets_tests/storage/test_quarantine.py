@@ -12,10 +12,9 @@ from sales_assets.feed.remedy import config_json
 from sales_assets.sales.assets import stg_sales
 from sales_assets.storage.quarantine import Quarantine
 from sales_assets.storage.replace.work import WORK
-from sales_assets_tests.helpers.days import days_from
 from sales_assets_tests.helpers.files import tree
 from sales_assets_tests.helpers.pipeline import Pipeline
-from sales_assets_tests.helpers.rows import DAY, page, sale
+from sales_assets_tests.helpers.rows import DAY, days_from, page, sale
 
 GOOD = json.dumps(sale())
 RAW = f"raw/sales/{DAY}/sales_{DAY}.json"

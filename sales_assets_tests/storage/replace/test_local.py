@@ -8,9 +8,9 @@ import pytest
 
 from sales_assets.storage.replace import directories_of, local
 from sales_assets.storage.replace.work import WORK
-from sales_assets_tests.helpers.children import killed_at
 from sales_assets_tests.helpers.directories import DAY_DIR, NEW, OLD, in_place, publish
 from sales_assets_tests.helpers.files import tree
+from sales_assets_tests.helpers.programs import killed_at
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from sales_assets.storage.replace import directories_of, work
 from sales_assets.storage.replace.work import WORK
 from sales_assets_tests.helpers.directories import DEAD, NEW, in_place, publish
 from sales_assets_tests.helpers.files import tree
-from sales_assets_tests.helpers.waiting import wait_for
+from sales_assets_tests.helpers.programs import wait_for
 
 
 def test_what_a_killed_process_left_is_swept_up_and_what_a_living_one_writes_is_not(
