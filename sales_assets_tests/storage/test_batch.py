@@ -27,19 +27,6 @@ def _lines_are_kept(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
 
-def test_what_fails_every_day_stops_the_range_at_once() -> None:
-    def action(day: str) -> dict[str, Any]:
-        if day == DAYS[1]:
-            raise EveryDayFailsError("refused")
-        return {}
-
-    batch = DayBatch("raw_things", DAYS, LOG)
-    with pytest.raises(FailedDaysError, match="3 more days were not attempted") as failure:
-        batch.run(action, side_by_side=1)
-    assert "--partition-range 2022-08-10...2022-08-13" in str(failure.value)
-    assert [*batch.stored] == [DAYS[0]]
-
-
 @pytest.mark.parametrize("error", [EveryDayFailsError("refused"), KeyboardInterrupt()])
 def test_a_day_under_way_ends_early_and_without_an_outcome_when_no_day_can_succeed(
     error: BaseException,

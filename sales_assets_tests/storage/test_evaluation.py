@@ -19,17 +19,15 @@ def test_a_damaged_day_of_a_range_fails_and_the_others_do_not(pipeline: Pipeline
     assert "differs from the record" in (days[DAYS[1]].description or "")
 
 
-@pytest.mark.parametrize("last", [DAYS[0], DAYS[-1]])
 def test_sound_days_pass_every_check_with_a_row_a_day_that_names_its_materialization(
-    pipeline: Pipeline, last: str
+    pipeline: Pipeline,
 ) -> None:
-    days = DAYS[: DAYS.index(last) + 1]
-    evaluations = pipeline.run(DAYS[0], last)
+    evaluations = pipeline.run(DAYS[0], DAYS[-1])
     assert failed(evaluations) == {}
     for key in (check.check_key for check in SALES_CHECKS):
         events = pipeline.instance.event_log_storage
         history = events.get_asset_check_execution_history(key, limit=100)
-        assert sorted(row.partition or "" for row in history) == [*days]
+        assert sorted(row.partition or "" for row in history) == [*DAYS]
         assert AssetCheckExecutionRecordStatus.PLANNED not in {row.status for row in history}
         stored = pipeline.instance.fetch_materializations(key.asset_key, limit=10).records
         found = evaluations[f"{key.asset_key.to_user_string()}_{key.name}"]
@@ -54,25 +52,25 @@ def results(result: dg.ExecuteInProcessResult) -> list[tuple[bool, str | None]]:
     return [(one.passed, one.description) for one in days]
 
 
-BAD, ODD = Finding("bad", {}), Finding("odd", {}, only_a_warning=True)
+GOOD, BAD, ODD = Finding("", {}), Finding("bad", {}), Finding("odd", {}, only_a_warning=True)
 UNPROVEN = Finding("", {}, unproven="nothing to compare with")
 
 
 @pytest.mark.parametrize(
-    ("last", "passes", "said"),
-    [(UNPROVEN, False, "nothing to compare with"), (Finding("", {}), True, "")],
+    ("findings", "blocking", "passed"),
+    [
+        ([BAD, BAD, BAD], False, False),
+        ([ODD, ODD, ODD], True, False),
+        ([UNPROVEN, UNPROVEN, UNPROVEN], True, False),
+        ([UNPROVEN, UNPROVEN, GOOD], True, True),
+    ],
 )
-def test_what_proves_nothing_of_any_day_is_a_warning_but_not_what_proves_something_of_one(
-    last: Finding, passes: bool, said: str
+def test_a_warning_fails_no_run_and_what_proves_nothing_of_any_day_is_one(
+    findings: list[Finding], blocking: bool, passed: bool
 ) -> None:
-    result = judged(UNPROVEN, UNPROVEN, last, blocking=True)
+    result = judged(*findings, blocking=blocking)
     assert result.success
-    assert results(result) == [(passes, "nothing to compare with")] * 2 + [(passes, said)]
-
-
-@pytest.mark.parametrize(("finding", "blocking"), [(ODD, True), (BAD, False)])
-def test_what_does_not_block_fails_no_run(finding: Finding, blocking: bool) -> None:
-    assert judged(*[finding] * 3, blocking=blocking).success
+    assert results(result) == [(passed, one.problem or one.unproven) for one in findings]
 
 
 def test_a_check_that_blocks_fails_the_run_and_its_error_names_the_days() -> None:

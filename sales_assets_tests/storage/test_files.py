@@ -1,27 +1,16 @@
 """Which files are ours, what is never opened, and how files are read and described."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from sales_assets.feed.page import Page
-from sales_assets.sales.sale import SALE
-from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.files import (
     InvalidPartitionError,
-    PartitionFormat,
     describe,
     is_dropping,
     read_file,
 )
-from sales_assets.storage.json_pages import JsonPages
 from sales_assets_tests.helpers.files import IRREGULAR
-from sales_assets_tests.helpers.rows import page, sale
-from sales_assets_tests.helpers.streams import typed
-
-ROW = typed(sale())
 
 
 @pytest.mark.parametrize("kind", sorted(IRREGULAR.keys() - {"a device"}))
@@ -42,26 +31,3 @@ def test_the_hash_is_that_of_the_files_put_together(tmp_path: Path) -> None:
     for file, body in zip(files, (b"[1]", b"[2]", b"[1][2]"), strict=True):
         file.write_bytes(body)
     assert describe(files[:2])["sha256"] == describe(files[2:])["sha256"]
-
-
-@pytest.mark.parametrize(
-    ("partition_format", "items"),
-    [
-        (JsonPages(), [Page(page(sale(), sale())), Page(page(sale()))]),
-        (AvroFile(SALE.avro), [ROW, ROW, ROW]),
-    ],
-    ids=["pages", "rows"],
-)
-def test_a_day_is_described_as_it_is_read(
-    partition_format: PartitionFormat[Any], items: list[Any], tmp_path: Path
-) -> None:
-    partition_format.write(items, tmp_path, "sales")
-    files = partition_format.files(tmp_path, "sales")
-    results: list[Any] = []
-
-    def read() -> Iterator[Any]:
-        results.append((yield from partition_format.read_and_describe(files)))
-
-    assert len([*read()]) == len([*partition_format.read(files)]) == len(items)
-    assert results == [describe(files)]
-    assert len([*partition_format.rows(files)]) == 3

