@@ -89,8 +89,14 @@ def http_jobs(
     if not roots:
         raise click.UsageError(f"BASE_DIR {base} is not a local path: set SALES_HTTP_ROOTS")
     log_to_stderr()
+    home = set_to.dagster_home
+    if not home:
+        _log.warning(
+            "DAGSTER_HOME is not set: runs are recorded in a temporary directory, which the UI "
+            "does not see, and which is deleted when the server stops"
+        )
     try:
-        opened = dg.DagsterInstance.get()
+        opened = dg.DagsterInstance.get() if home else dg.DagsterInstance.local_temp()
     except dg.DagsterError as error:
         raise click.UsageError(str(error)) from error
     with opened as instance:
