@@ -11,7 +11,6 @@ import click
 from sales_assets_tests.benchmark import apis, ranges
 from sales_assets_tests.benchmark.conversion import convert
 from sales_assets_tests.benchmark.figures import Comparison
-from sales_assets_tests.benchmark.http_jobs import side_by_side
 from sales_assets_tests.benchmark.workers import on_workers
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Comparison]]] = {
@@ -22,10 +21,9 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Comparison]]] = {
     # For long enough to make up for a pause.
     "ten-at-a-time-api": partial(ranges.limits, apis.LimitedApi, 240, 10, 8, 16, None),
     "one-at-a-time-api": partial(ranges.limits, apis.OneAtATimeApi, 60, 1, 8, None),
-    "40-http-jobs-50-ms": partial(side_by_side, 40, 0.05, 3),
-    "90-days-on-workers-1-s": partial(on_workers, 90, 1),
-    "convert-1m": partial(convert, 1_000_000, 3),
-    "convert-10m": partial(convert, 10_000_000, 1),
+    "40-http-jobs-50-ms": ranges.http_jobs,
+    "90-days-on-workers-1-s": on_workers,
+    "convert-1m": convert,
 }
 
 

@@ -1,6 +1,5 @@
 """The APIs that runs are measured against."""
 
-import datetime
 import functools
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from sales_assets.sample.api import Answer, SampleApi
 from sales_assets.sample.faults import Fault, Faults
 from sales_assets.sample.invented import sample_page
 
-FIRST = datetime.date(2022, 8, 9)
 TOKEN = "benchmark"  # noqa: S105 - made up
 
 

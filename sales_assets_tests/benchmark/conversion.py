@@ -20,9 +20,10 @@ from sales_assets.sales.sale import SALE
 from sales_assets.sample.invented import PAGE_SIZE, sample_page
 from sales_assets.storage.avro_file import AvroFile
 from sales_assets.storage.json_pages import JsonPages
-from sales_assets_tests.benchmark.apis import FIRST
 from sales_assets_tests.benchmark.figures import Comparison, seconds
+from sales_assets_tests.helpers.rows import DAY
 
+ROWS = 1_000_000
 FIELDS = {"client": "string", "purchase_date": "string", "product": "string", "price": "long"}
 
 
@@ -43,24 +44,21 @@ def convert_checked(raw: Path, out: Path) -> None:
         yield from JsonPages().read(JsonPages().files(raw, "sales"))
         return StreamResult()
 
-    pages = PagesByDay({str(FIRST): DayStream(read)})
+    pages = PagesByDay({DAY: DayStream(read)})
     streams = stg_sales(context=dg.build_asset_context(), config=StgConfig(), raw_sales=pages)
     assert isinstance(streams, dict)
-    AvroFile(SALE.avro).write(streams[str(FIRST)], out, "sales")
+    AvroFile(SALE.avro).write(streams[DAY], out, "sales")
 
 
-def _different_pages() -> list[bytes]:
-    days = [FIRST + datetime.timedelta(n) for n in range(1000)]
-    pages = [(sample_page(day, 1) or b"", str(day).encode()) for day in days]
-    return [page.replace(day, str(FIRST).encode()) for page, day in pages]
-
-
-def convert(rows: int, rounds: int) -> Iterator[Comparison]:
+def convert() -> Iterator[Comparison]:
     """Convert the same day twice, by one process or by two, as two runs at a time would."""
+    first = datetime.date.fromisoformat(DAY)
+    days = [first + datetime.timedelta(n) for n in range(1000)]
+    pages = [(sample_page(day, 1) or b"").replace(f"{day}".encode(), DAY.encode()) for day in days]
     with tempfile.TemporaryDirectory() as name:
         raw = Path(name)
-        pages = itertools.islice(itertools.cycle(_different_pages()), rows // PAGE_SIZE)
-        JsonPages().write(map(Page, pages), raw, "sales")
+        many = itertools.islice(itertools.cycle(pages), ROWS // PAGE_SIZE)
+        JsonPages().write(map(Page, many), raw, "sales")
 
         def speed(action: Callable[[Path, Path], None], processes: int) -> float:
             with (
@@ -69,7 +67,7 @@ def convert(rows: int, rounds: int) -> Iterator[Comparison]:
                 ProcessPoolExecutor(processes) as pool,
             ):
                 outs = [Path(first), Path(second)]
-                return 2 * rows / seconds(lambda: list(pool.map(action, [raw, raw], outs)))
+                return 2 * ROWS / seconds(lambda: list(pool.map(action, [raw, raw], outs)))
 
         yield Comparison(
             {
@@ -77,6 +75,6 @@ def convert(rows: int, rounds: int) -> Iterator[Comparison]:
                 "stg_sales, checked and typed": partial(speed, convert_checked, 1),
                 "the same by two processes": partial(speed, convert_checked, 2),
             },
-            rounds,
+            3,
             "rows/s",
         )

@@ -1,4 +1,4 @@
-"""What a range costs, against Dagster's floor and with APIs that have limits.
+"""What a range costs, against Dagster's floor and with APIs that have limits, and what jobs do.
 
 Each run of the command line has a new Dagster instance and a new storage.
 """
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from typing import Any
 import yaml
 
 from sales_assets.sample.api import SampleApi
-from sales_assets_tests.benchmark.apis import FIRST, TOKEN, server
+from sales_assets_tests.benchmark.apis import TOKEN, server
 from sales_assets_tests.benchmark.figures import Comparison, seconds
 from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.files import PROJECT
+from sales_assets_tests.helpers.http_jobs_server import running_http_jobs
 from sales_assets_tests.helpers.postgres_server import DATABASE, USER, running_postgres
-from sales_assets_tests.helpers.rows import days_from
+from sales_assets_tests.helpers.rows import DAY, days_from
 
 _FLOOR = ("sales_assets_tests.benchmark.empty_assets", "first,second")
 _OURS = ("sales_assets_tests.benchmark.unchecked_assets", "raw_sales,stg_sales")
@@ -41,7 +43,7 @@ def _materialize(
     It has so many days of the assets of a module, in a home that `configure` sets up.
     """
     module, selection = what
-    first, *_, last = [str(FIRST), *days_from(str(FIRST), days)]
+    first, *_, last = [DAY, *days_from(DAY, days)]
     span = ["--partition", first] if days == 1 else ["--partition-range", f"{first}...{last}"]
     command = ["-m", "dagster", "asset", "materialize", "-m", module, "--select", selection]
     with tempfile.TemporaryDirectory() as home:
@@ -103,9 +105,13 @@ def on_postgres(days: int, rounds: int) -> Iterator[Comparison]:
             (_OURS, "raw_sales and stg_sales"),
             (_CHECKED, "both with their checks"),
         ):
-            sizes = {"event by event": 0, "by the batch": 250}
-            cases = {f"{name}, {how}": partial(run, what, n) for how, n in sizes.items()}
-            yield Comparison(cases, rounds)
+            yield Comparison(
+                {
+                    f"{name}, event by event": partial(run, what, 0),
+                    f"{name}, by the batch": partial(run, what, 250),
+                },
+                rounds,
+            )
 
 
 def limits(
@@ -121,3 +127,24 @@ def limits(
 
     names = {limit: f"max_in_flight {limit}" if limit else "default" for limit in limits}
     yield Comparison({name: partial(run, limit) for limit, name in names.items()}, 1)
+
+
+def http_jobs() -> Iterator[Comparison]:
+    """Ask for 40 days at once, of a server that has one run at a time, or two."""
+    days = days_from("2023-01-01", 40)
+    with server(latency=0.05) as api:
+
+        def all_days(at_a_time: str) -> float:
+            ours = {"SALES_API_URL": api, "AUTH_TOKEN": TOKEN}
+            with (
+                tempfile.TemporaryDirectory() as directory,
+                running_http_jobs(Path(directory), "--jobs", at_a_time, **ours) as jobs,
+                ThreadPoolExecutor(len(days)) as clients,
+            ):
+
+                def ask(day: str) -> None:
+                    jobs.raw(day).raise_for_status()
+
+                return seconds(lambda: list(clients.map(ask, days)))
+
+        yield Comparison({f"--jobs {n}": partial(all_days, n) for n in ("1", "2")}, 3)

@@ -113,6 +113,8 @@ class DagsterUi:
 
     def runs(self, **filters: Any) -> list[dict[str, Any]]:
         """Give the runs of a filter, the oldest first."""
+        if tags := filters.get("tags"):
+            filters["tags"] = [{"key": key, "value": value} for key, value in tags.items()]
         runs = self.query(
             "query($filter: RunsFilter) { runsOrError(filter: $filter) { ... on Runs { results {"
             " runId parentRunId status stats { ... on RunStatsSnapshot"
@@ -123,7 +125,7 @@ class DagsterUi:
 
     def runs_of(self, backfill: str) -> list[dict[str, Any]]:
         """Give the runs of a backfill, the oldest first."""
-        return self.runs(tags=[{"key": "dagster/backfill", "value": backfill}])
+        return self.runs(tags={"dagster/backfill": backfill})
 
     def materializations(self, asset: str, days: Sequence[str]) -> list[str]:
         """Give the day of each materialization of some days that is recorded, in their order."""

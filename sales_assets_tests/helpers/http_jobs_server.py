@@ -79,7 +79,7 @@ class HttpJobs:
 
     def post(self, asset: str, fields: dict[str, Any]) -> requests.Response:
         """Send JSON."""
-        return requests.post(self.urls[asset], json=fields, timeout=60)
+        return requests.post(self.urls[asset], json=fields, timeout=300)
 
     def instance(self) -> dg.DagsterInstance:
         """Open its instance."""

@@ -41,19 +41,16 @@ def webhook() -> Iterator[WebhookServer]:
 
 
 @pytest.fixture(scope="module")
-def settings(
-    tmp_path_factory: pytest.TempPathFactory, sample: SampleApi, webhook: WebhookServer
-) -> dict[str, str]:
-    """The environment of every process here."""
-    home = tmp_path_factory.mktemp("dagster_home")
-    more = {"SALES_ALERT_URL": webhook.url, "FRESHNESS_DAEMON_INTERVAL_SECONDS": "2"}
-    return settings_of(home, sample, **more)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The DAGSTER_HOME."""
+    return tmp_path_factory.mktemp("dagster_home")
 
 
 @pytest.fixture(scope="module")
-def home(settings: dict[str, str]) -> Path:
-    """The DAGSTER_HOME."""
-    return Path(settings["DAGSTER_HOME"])
+def settings(home: Path, sample: SampleApi, webhook: WebhookServer) -> dict[str, str]:
+    """The environment of every process here."""
+    more = {"SALES_ALERT_URL": webhook.url, "FRESHNESS_DAEMON_INTERVAL_SECONDS": "2"}
+    return settings_of(home, sample, **more)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +110,7 @@ def test_a_run_that_is_killed_is_found_out_and_started_again(
         os.kill(wait_for("the process of the run", lambda: process(instance)), signal.SIGKILL)
     [run] = dev.ended(runIds=[run_id])
     assert run["status"] == "FAILURE"
-    [run] = dev.ended(tags=[{"key": "dagster/parent_run_id", "value": run_id}])
+    [run] = dev.ended(tags={"dagster/parent_run_id": run_id})
     assert run["status"] == "SUCCESS"
 
 
@@ -151,12 +148,11 @@ def test_a_backfill_survives_the_end_of_dagster_dev_with_all_its_processes(
     let(sample, date=days[20], delay=600, times=1)
     with dagster_dev(settings) as dev:
         backfill = dev.backfill(days)
-        of_it = [{"key": "dagster/backfill", "value": backfill}]
-        first = wait_for_status(dev, "STARTED", tags=of_it)
+        first = wait_for_status(dev, "STARTED", tags={"dagster/backfill": backfill})
         dev.process.kill()
     with dagster_dev(settings) as dev:
         wait_for_status(dev, "FAILURE", runIds=[first])
-        [second] = dev.ended(tags=[{"key": "dagster/parent_run_id", "value": first}])
+        [second] = dev.ended(tags={"dagster/parent_run_id": first})
         dev.wait_for_backfill(backfill)
         assert len(dev.runs_of(backfill)) == 2
     assert second["status"] == "SUCCESS"
@@ -179,8 +175,7 @@ def test_a_run_of_the_command_line_that_is_killed_is_marked_and_one_that_lives_i
     command = ["dagster", "asset", "materialize", "-m", "sales_assets.definitions"]
     options = ["--select", "raw_sales", "--partition", killed]
     with Program([sys.executable, "-m", *command, *options], cwd=PROJECT, env=settings):
-        partition = [{"key": "dagster/partition", "value": killed}]
-        run_id = wait_for_status(dev, "STARTED", tags=partition)
+        run_id = wait_for_status(dev, "STARTED", tags={"dagster/partition": killed})
     # The run that lives is looked for just as often until then.
     wait_for_status(dev, "FAILURE", runIds=[run_id])
     [run] = dev.runs(runIds=[living])

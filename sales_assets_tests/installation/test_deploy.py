@@ -1,6 +1,5 @@
 """What an installation is made from: the image, the compose file, Heroku's, the Helm values."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -19,21 +18,16 @@ SECRETS = {"AUTH_TOKEN", "POSTGRES_PASSWORD", "SALES_HTTP_TOKEN", "AWS_SECRET_AC
 
 
 def load(name: str) -> Any:
-    """Read a YAML file of the project."""
     return yaml.safe_load((PROJECT / name).read_text())
 
 
 SERVICES: dict[str, Any] = load("deploy/docker-compose.yml")["services"]
-ALL_SERVICES = SERVICES | {
-    name: one
-    for name, one in load("deploy/docker-compose.workers.yml")["services"].items()
-    if "image" in one
-}
-"""Those of both compose files, each as the file says that brings it."""
+WORKERS: dict[str, Any] = load("deploy/docker-compose.workers.yml")["services"]
+# Those of both compose files, each as the file says that brings it.
+ALL_SERVICES = SERVICES | {name: one for name, one in WORKERS.items() if "image" in one}
 
 
 def instructions(name: str) -> list[str]:
-    """Give what follows the instructions of a name in the Dockerfile."""
     lines = (PROJECT / "Dockerfile").read_text().splitlines()
     return [line.removeprefix(f"{name} ") for line in lines if line.startswith(f"{name} ")]
 
@@ -46,11 +40,6 @@ def test_what_the_image_copies_is_not_ignored_and_all_else_is() -> None:
     assert rules[0] == "*"
     assert {rule[1:] for rule in rules if rule.startswith("!")} == sources
     assert all((PROJECT / source).exists() for source in sources)
-
-
-def test_the_image_is_a_code_location_unless_told_otherwise() -> None:
-    [command] = instructions("CMD")
-    assert json.loads(command) == SERVICES["code-location"]["command"]
 
 
 def test_the_image_does_not_run_as_root() -> None:
@@ -66,8 +55,7 @@ def test_the_token_of_the_api_goes_only_where_it_is_needed() -> None:
 
 def test_every_setting_of_the_code_location_reaches_it() -> None:
     settings = {name.upper() for name in Settings.model_fields if "sales_http_" not in name}
-    of_the_image = {"DAGSTER_HOME"}
-    assert settings - of_the_image <= SERVICES["code-location"]["environment"].keys()
+    assert settings - {"DAGSTER_HOME"} <= SERVICES["code-location"]["environment"].keys()
 
 
 def test_every_secret_comes_from_the_environment() -> None:
@@ -130,9 +118,8 @@ def test_an_installation_with_workers_differs_in_what_workers_need() -> None:
 
 def test_every_setting_and_secret_reaches_the_workers() -> None:
     of_runs = SERVICES["code-location"]["environment"].keys()
-    workers = load("deploy/docker-compose.workers.yml")["services"]
     for name in ("worker", "worker-daily"):
-        given = workers[name]["environment"].keys()
+        given = WORKERS[name]["environment"].keys()
         assert of_runs - given == {"DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"}
         assert given >= {"DAGSTER_HOME", "DAGSTER_CELERY_BROKER", "LOGS_BUCKET"}
 
@@ -179,11 +166,6 @@ def test_whatever_uses_postgres_has_its_events_by_the_batch() -> None:
 def test_a_new_container_of_the_http_jobs_has_the_host_name_of_the_last_one() -> None:
     # By which it finds the runs that were left.
     assert SERVICES["http-jobs"]["hostname"]
-
-
-def test_rides_and_the_sample_api_are_only_there_on_demand() -> None:
-    profiles = {name: one["profiles"] for name, one in SERVICES.items() if "profiles" in one}
-    assert profiles == {"sample-api": ["demo"], "pull-rides": ["rides", "demo"]}
 
 
 @pytest.mark.topology

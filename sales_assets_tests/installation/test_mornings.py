@@ -30,14 +30,7 @@ class Morning(NamedTuple):
 
 
 class Story(NamedTuple):
-    """What came of it.
-
-    Attributes:
-        mornings: The three.
-        followed: The days that the automation had converted by itself.
-        made: How many times each day of stg_sales was made.
-        told: What was posted.
-    """
+    """What came of it: by the automation alone, in all (by day of stg_sales), and as alerts."""
 
     mornings: list[Morning]
     followed: list[str]
@@ -46,7 +39,6 @@ class Story(NamedTuple):
 
 
 def sales_of(day: str, *prices: int) -> list[bytes]:
-    """Give the pages of a day."""
     return [page(*(sale(purchase_date=day, price=price) for price in prices))]
 
 
@@ -95,7 +87,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         del api.days["2022-08-21"]
         mornings.append(morning(ui, api, instance, "2022-08-22"))
         tags = {"dagster/from_automation_condition": "true"}
-        ui.ended(tags=[{"key": key, "value": value} for key, value in tags.items()])
+        ui.ended(tags=tags)
         followed = made_by(instance, *instance.get_runs(dg.RunsFilter(tags=tags)))
         wait_for("two alerts", lambda: len(webhook.texts) == 2)
         made = Counter(made_by(instance, *instance.get_runs()))
