@@ -79,8 +79,7 @@ def test_a_limit_that_is_gone_is_found_out_in_a_minute() -> None:
 
 
 def test_an_outage_is_soon_forgotten() -> None:
-    api = Api()
-    api.most = 0
+    api = Api(most=0)
     assert api.call(3)[-1] == 2
     api.most = 1000
     assert api.call(100)[-1] >= 4

@@ -24,20 +24,11 @@ class Automation:
         following = stg_sales.map_asset_specs(
             lambda spec: spec.replace_attributes(automation_condition=follows_its_source(stg, raw))
         )
-        self._definitions = dg.Definitions([raw_sales, following], resources=pipeline.resources)
+        self.definitions = dg.Definitions([raw_sales, following], resources=pipeline.resources)
         self.pipeline = pipeline
         self.run = pipeline.run
         self.days = pipeline.api.days
         self._cursor: dg.AssetDaemonCursor | None = None
-
-    def begin(self, asset: dg.AssetsDefinition, first: str, last: str) -> None:
-        """Have a run begin that does not get anywhere."""
-        self.pipeline.instance.create_run_for_job(
-            self._definitions.resolve_implicit_global_asset_job_def(),
-            asset_selection=frozenset([asset.key]),
-            tags=range_tags(first, last),
-            status=dg.DagsterRunStatus.STARTED,
-        )
 
     def renew(self, day: str) -> None:
         """Have the API return other sales for a day, and pull it in a run of its own."""
@@ -47,7 +38,7 @@ class Automation:
     def tick(self) -> Sequence[str]:
         """Give the days of stg_sales that are requested now."""
         result = dg.evaluate_automation_conditions(
-            self._definitions,
+            self.definitions,
             self.pipeline.instance,
             asset_selection=dg.AssetSelection.assets(*BOTH),
             cursor=self._cursor,
@@ -99,7 +90,12 @@ def test_no_day_of_a_run_that_has_not_ended_is_requested(
     automation: Automation, asset: dg.AssetsDefinition
 ) -> None:
     automation.run(DAYS[0], DAYS[-1], RAW)
-    automation.begin(asset, DAYS[0], DAYS[1])
+    automation.pipeline.instance.create_run_for_job(
+        automation.definitions.resolve_implicit_global_asset_job_def(),
+        asset_selection=frozenset([asset.key]),
+        tags=range_tags(DAYS[0], DAYS[1]),
+        status=dg.DagsterRunStatus.STARTED,
+    )
     assert automation.tick() == [DAYS[2]]
 
 

@@ -1,5 +1,7 @@
 """An evaluation of each check for each day of a run."""
 
+from typing import Any
+
 import dagster as dg
 import pytest
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
@@ -76,9 +78,7 @@ def test_a_warning_fails_no_run_and_what_proves_nothing_of_any_day_is_one(
 def test_a_check_that_blocks_fails_the_run_and_its_error_names_the_days() -> None:
     result = judged(BAD, ODD, BAD, blocking=True)
     assert [passed for passed, _ in results(result)] == [False] * 3
-    error = result.failure_data_for_node("things_are_right")
-    assert error
-    assert error.user_failure_data
+    error: Any = result.failure_data_for_node("things_are_right")
     assert error.user_failure_data.description == (
         "things: are_right failed for 2 of 3 days; downstream assets are blocked\n"
         "  2022-08-09: bad\n"

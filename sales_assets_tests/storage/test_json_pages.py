@@ -32,7 +32,6 @@ def test_a_day_without_a_page_is_refused(tmp_path: Path) -> None:
     [
         "",
         f"{STEM}_1.json {STEM}_3.json",
-        f"{STEM}_2.json",
         f"{STEM}_0.json",
         f"{STEM}_01.json",
         f"{STEM}.json {STEM}_1.json",
