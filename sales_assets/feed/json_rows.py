@@ -30,7 +30,7 @@ class WrongShapeError(InvalidPageError):
 
 
 class Repeated(dict[str, Any]):
-    """A JSON object with duplicate keys: the last value of each, and all `values_of` duplicates."""
+    """A JSON object with duplicate keys; `values_of` has all values of each of them."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)

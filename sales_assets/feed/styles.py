@@ -69,7 +69,7 @@ class InBody:
     path: str
 
     def of(self, answer: HttpAnswer, page: PulledPage) -> Any:
-        """Return the value, None for an empty list; raise WrongShapeError if not in objects."""
+        """Return the value, None for an empty list; raise WrongShapeError below other values."""
         value: Any = page.around
         for key in self.path.split("."):
             if value and not isinstance(value, dict):

@@ -167,8 +167,8 @@ def in_order(
     """Yield the results of `question(1)`, `question(2)` and so on, without end.
 
     After n results, up to n - 1 more are requested ahead, as the client allows: most sequences are
-    short, and requests past their end are wasted. After one with which the sequence hardly
-    `goes_on`, only the next is requested.
+    short, and requests past their end are wasted. If a sequence hardly `goes_on` after a result,
+    only the next one is requested.
     """
     ahead: deque[Question[T]] = deque()
     taken = 0
