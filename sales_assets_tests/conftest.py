@@ -1,11 +1,11 @@
 """Fixtures of every room: a scripted sales API, real Dagster instances, commands of a user."""
 
 import functools
-import itertools
 import os
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +18,6 @@ from sales_assets_tests.helpers.pipeline import Pipeline
 from sales_assets_tests.helpers.postgres_server import DATABASE, USER, running_postgres
 from sales_assets_tests.helpers.rides_file import sql
 from sales_assets_tests.helpers.scripted_api import ScriptedApi, open_sales_api
-
-_numbers = itertools.count()
 
 
 @pytest.fixture
@@ -56,7 +54,7 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def postgres(postgres_server: str) -> str:
     """An empty database of that server."""
-    name = f"database_{next(_numbers)}"
+    name = f"database_{uuid.uuid4().hex}"
     sql(f"{postgres_server}/{DATABASE}", f"CREATE DATABASE {name}")
     return f"{postgres_server}/{name}"
 
@@ -80,8 +78,8 @@ def new_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(tmp_path: Path, new_home: Path) -> dict[str, str]:
     """The environment of a user with a DAGSTER_HOME and a BASE_DIR of their own, and no token."""
     home = shutil.copytree(new_home, tmp_path / "dagster_home")
-    ours = {"DAGSTER_HOME": str(home), "BASE_DIR": str(tmp_path / "storage")}
-    return {**without_settings(os.environ), **ours}
+    environment = without_settings(os.environ)
+    return {**environment, "DAGSTER_HOME": str(home), "BASE_DIR": str(tmp_path / "storage")}
 
 
 @pytest.fixture
@@ -90,7 +88,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "disk"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False).returncode != 0:  # noqa: S603
+    if subprocess.run(mount, check=False).returncode:  # noqa: S603
         pytest.skip("needs the right to mount a file system")
     yield place
     subprocess.run(["umount", "-l", str(place)], check=True)  # noqa: S603, S607
@@ -115,10 +113,10 @@ def new_python(environment: dict[str, str], tmp_path: Path) -> Command:
             [sys.executable, *arguments],
             cwd=tmp_path,
             env={**environment, **variables},
+            check=False,
             capture_output=True,
             text=True,
             timeout=SECONDS,
-            check=False,
         )
 
     return run

@@ -35,14 +35,11 @@ from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.samples import checks, samples
 
 RUN = {"sh", "python", "console"}
-"""The languages that are run."""
-
 NOT_RUN, BY_CI, SERVER = "not run here", "run by .ci/run", "a server, ready when it prints"
 FILE, FIELD, INSTEAD = EDITS = "the file", "the last field of", "in place of"
 
+# These need the extra `deploy`, and have no errors of their own.
 OF_THE_IMAGE = ("celery_launcher", "postgres_storage", "worker")
-"""The modules that need the extra `deploy`; they have no errors of their own."""
-
 PACKAGE = PROJECT / "sales_assets"
 
 _BLOCK = re.compile(
@@ -54,12 +51,7 @@ _PART = re.compile(r"(<!-- from the code: (\w+) -->\n).*?(<!-- end -->)", re.DOT
 
 
 class Block(NamedTuple):
-    """A fenced block: its document and line, and what its fence and the comment above it say.
-
-    Attributes:
-        way: How it is run: empty in the session of the document, else what its comment says.
-        detail: What the comment says besides: the reason, or what a server prints.
-    """
+    """A fenced block: its document and line, and what its fence and the comment above it say."""
 
     place: str
     language: str
@@ -76,14 +68,13 @@ def documents() -> list[str]:
 
 
 def read(document: str) -> str:
-    """Read a document."""
     return (PROJECT / document).read_text(encoding="utf-8")
 
 
 def blocks(document: str) -> list[Block]:
     """List the fenced blocks of a document."""
     text = read(document)
-    found = []
+    found: list[Block] = []
     for match in _BLOCK.finditer(text):
         way, _, detail = (match["mark"] or "").partition(": ")
         line = text.count("\n", 0, match.start("language")) + 1
@@ -164,7 +155,6 @@ def _rooms() -> str:
 
 
 def _layers() -> str:
-    """The layers of the import contract, from the top down."""
     text = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
     layers = re.findall(r'^    "(.+)",$', text[text.index("\nlayers = [") :].split("]")[0], re.M)
     return "\n" + "".join(f"    {layer}\n" for layer in layers) + "\n"
@@ -203,7 +193,6 @@ def _name(one: type[BaseException]) -> str:
 
 
 def _settings() -> str:
-    """A table of all settings."""
     lines = ["| name | holds | meaning | default |\n", "| --- | --- | --- | --- |\n"]
     for name, field in settings.Settings.model_fields.items():
         holds = field.title if field.repr else f"{field.title}; a secret"

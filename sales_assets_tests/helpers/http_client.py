@@ -27,7 +27,6 @@ def client_of(address: str, auth: TokenAuth | None = None, **changes: Any) -> It
 
 
 def as_it_is(answer: HttpAnswer) -> HttpAnswer:
-    """Take an answer without a look at it."""
     return answer
 
 

@@ -140,5 +140,4 @@ def running_http_jobs(
 
 
 def api_settings(api: ScriptedApi) -> dict[str, str]:
-    """The environment of a server that uses an API."""
     return {"SALES_API_URL": api.url, "AUTH_TOKEN": api.token}

@@ -49,12 +49,11 @@ def resources_of(feed: Feed, base: Path, url: str, **fields: Any) -> dict[str, A
 
 
 def sales_layers(base: Path) -> list[Layer]:
-    """Give both layers of a storage, to be compared with what was recorded of them."""
+    """Give both layers of a storage."""
     return layers_of(FEED, storage_of([FEED], str(base)))
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:
-    """Give the tags of a run of several days."""
     return {
         "dagster/asset_partition_range_start": first,
         "dagster/asset_partition_range_end": last,

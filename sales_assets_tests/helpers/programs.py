@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -55,34 +55,26 @@ def all_succeed(*actions: Callable[[], object]) -> bool:
     return not any([os.waitpid(child, 0)[1] for child in started])
 
 
-class Process(NamedTuple):
-    """A process that has not ended yet."""
-
-    pid: int
-    parent: int
-    session: int
-
-
-def living() -> list[Process]:
-    """Find all processes of this machine."""
-    found = []
+def _living() -> dict[int, tuple[int, int]]:
+    """Find all processes of this machine, with their parents and sessions."""
+    found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # It may end meanwhile.
             # What follows the name of the command.
             state, parent, _, session, *_ = stat.read_text().rpartition(")")[2].split()
             if state != "Z":
-                found.append(Process(int(stat.parent.name), int(parent), int(session)))
+                found[int(stat.parent.name)] = int(parent), int(session)
     return found
 
 
 def children(parent: int) -> list[int]:
     """Find the processes that a process has started."""
-    return sorted(process.pid for process in living() if process.parent == parent)
+    return sorted(pid for pid, (its_parent, _) in _living().items() if its_parent == parent)
 
 
 def is_alive(pid: int) -> bool:
     """Tell whether a process has not ended yet."""
-    return pid in {process.pid for process in living()}
+    return pid in _living()
 
 
 def killed_at(
@@ -139,10 +131,10 @@ class Program(subprocess.Popen[bytes]):
 
     def kill(self) -> None:
         """Kill all processes of its session at once, as a power cut would."""
-        for process in living():
-            if process.session == self.pid:
+        for pid, (_, session) in _living().items():
+            if session == self.pid:
                 with suppress(ProcessLookupError):
-                    os.kill(process.pid, signal.SIGKILL)
+                    os.kill(pid, signal.SIGKILL)
         self.wait(30)
 
     def __exit__(self, *error: Any) -> None:

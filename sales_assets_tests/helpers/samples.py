@@ -34,8 +34,7 @@ from sales_assets_tests.helpers.scripted_api import ScriptedApi
 from sales_assets_tests.helpers.webhook_server import WebhookServer
 
 WEEK = days_from("2022-08-09", 7)
-_KILLED = "6d0f" * 8
-"""The name of what a run worked on that is no longer there."""
+_KILLED = "6d0f" * 8  # what a run worked on that is no longer there
 _ADDRESS = "https://sales.example.com"
 
 
@@ -55,7 +54,7 @@ class Story:
 
     @property
     def instance(self) -> dg.DagsterInstance:
-        """The Dagster instance."""
+        """What Dagster knows."""
         return dg.DagsterInstance.from_config(str(self._home))
 
     def forget(self) -> None:

@@ -257,11 +257,6 @@ def test_the_ui_asks_no_other_machine_for_anything(page: Page, dev: DagsterUi) -
     assert [url for url in asked if not url.startswith((dev.url, "data:", "blob:"))] == []
 
 
-def test_a_backfill_completes(page: Page, backfill: str) -> None:
-    page.goto(backfill)
-    expect(page.get_by_text("100% completed")).to_have_count(2)
-
-
 def test_a_group_with_all_of_its_days_says_so(page: Page, complete: None) -> None:
     page.goto("/locations/sales_assets.definitions/asset-groups/sales")
     expect(page.get_by_text("100% filled")).to_have_count(2)

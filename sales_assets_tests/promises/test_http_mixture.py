@@ -8,6 +8,7 @@ import signal
 import socket
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -41,23 +42,19 @@ MIXTURE = {
 def ask(jobs: HttpJobs, what: str, day: str) -> int:
     """Be one client; give the status of the answer, 0 for none."""
     url = jobs.urls["raw_sales"]
-    match what:
-        case "raw" | "killed":
-            answer = jobs.raw(day)
-        case "stg":
-            answer = jobs.stg(day)
-        case "no JSON":
-            answer = requests.post(url, data="{", timeout=60)
-        case "a directory that does not fit":
-            answer = jobs.raw(day, raw_dir="/etc")
-        case "no such path":
-            answer = requests.get(url + "nothing", timeout=60)
-        case "health":
-            answer = requests.get(url + "health", timeout=60)
-        case _:
-            send_and_leave(url, jobs.directory("raw", day), day, whole=what != "half a request")
-            return 0
-    return answer.status_code
+    if what in ("half a request", "hung up before the answer"):
+        send_and_leave(url, jobs.directory("raw", day), day, whole=what != "half a request")
+        return 0
+    asked: dict[str, Callable[[], requests.Response]] = {
+        "raw": lambda: jobs.raw(day),
+        "killed": lambda: jobs.raw(day),
+        "stg": lambda: jobs.stg(day),
+        "no JSON": lambda: requests.post(url, data="{", timeout=60),
+        "a directory that does not fit": lambda: jobs.raw(day, raw_dir="/etc"),
+        "no such path": lambda: requests.get(url + "nothing", timeout=60),
+        "health": lambda: requests.get(url + "health", timeout=60),
+    }
+    return asked[what]().status_code
 
 
 def send_and_leave(url: str, raw_dir: str, day: str, whole: bool) -> None:

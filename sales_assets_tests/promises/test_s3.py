@@ -191,12 +191,6 @@ def test_a_crash_in_between_is_noticed_by_readers_and_mended_by_the_next_run(
     assert objects(base) == in_place(new)
 
 
-def test_a_day_replaced_while_it_is_read_fails_the_reader(base: UPath) -> None:
-    publish(base, {"1": b"old"})
-    with pytest.raises(ReplacedError), directories_of(base).reading(base / DAY_DIR):
-        publish(base, {"1": b"new"})
-
-
 def test_empty_objects_that_a_console_makes_for_folders_count_as_nothing(
     server: str, base: UPath
 ) -> None:
