@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import dagster as dg
@@ -18,34 +19,32 @@ from sales_assets_tests.helpers.webhook_server import WebhookServer
 pytestmark = pytest.mark.slow
 
 
-class Ticks:
-    """The sensor, evaluated tick by tick as the daemon does, with the cursor kept in between."""
+Tick = Callable[[], list[str]]
 
-    def __init__(self, webhook: WebhookServer, instance: dg.DagsterInstance) -> None:
-        """Start now: runs that failed before are not reported."""
-        self.sensor = failed_run_alerts(Webhook(webhook.url))
-        self._webhook = webhook
-        self._instance = instance
-        self._cursor: str | None = None
-        self.next()
 
-    def next(self) -> list[str]:
-        """Evaluate once; give what it posted."""
-        before = len(self._webhook.texts)
-        context = dg.build_sensor_context(
-            self._instance, cursor=self._cursor, sensor_name=self.sensor.name
-        )
-        self._cursor = self.sensor.evaluate_tick(context).cursor
-        return self._webhook.texts[before:]
+def daemon(webhook: WebhookServer, instance: dg.DagsterInstance) -> Tick:
+    """Have the sensor ticking: each call is a tick, and gives what that posted."""
+    sensor = failed_run_alerts(Webhook(webhook.url))
+    cursor: str | None = None
+
+    def tick() -> list[str]:
+        nonlocal cursor
+        before = len(webhook.texts)
+        context = dg.build_sensor_context(instance, cursor=cursor, sensor_name=sensor.name)
+        cursor = sensor.evaluate_tick(context).cursor
+        return webhook.texts[before:]
+
+    tick()  # Runs that failed before are not reported.
+    return tick
 
 
 @pytest.fixture
-def ticks(webhook: WebhookServer, instance: dg.DagsterInstance) -> Ticks:
-    return Ticks(webhook, instance)
+def tick(webhook: WebhookServer, instance: dg.DagsterInstance) -> Tick:
+    return daemon(webhook, instance)
 
 
 @dg.op
-def broken(error: str) -> None:
+def broken(error: str = "broken") -> None:
     raise ValueError(error)
 
 
@@ -54,71 +53,65 @@ def breaks() -> None:
     broken()
 
 
-def config(error: str = "broken") -> dict[str, object]:
-    return {"ops": {"broken": {"inputs": {"error": error}}}}
-
-
 def fail(instance: dg.DagsterInstance, error: str = "broken") -> str:
     """Let a run fail; give its id."""
-    return breaks.execute_in_process(
-        run_config=config(error), instance=instance, raise_on_error=False
-    ).run_id
+    config = {"ops": {"broken": {"inputs": {"error": error}}}}
+    result = breaks.execute_in_process(config, instance=instance, raise_on_error=False)
+    return result.run_id
 
 
 def test_a_failed_day_is_posted_with_its_run_and_our_error(
-    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
+    webhook: WebhookServer, tick: Tick, pipeline: Pipeline
 ) -> None:
     pipeline.api.days.clear()
     pipeline.run()
     [run] = pipeline.instance.get_runs()
-    [text] = ticks.next()
+    [text] = tick()
     assert text.startswith(f"Failed: sales, {DAY}\nRun {run.run_id}, 20")
     assert f"NoSuchDayError: {DAY}: {pipeline.api.url}" in text
     assert json.loads(webhook.bodies[0]).keys() == {"text"}
 
 
 def test_a_failed_range_is_posted_with_the_days_that_are_missing(
-    ticks: Ticks, pipeline: Pipeline
+    tick: Tick, pipeline: Pipeline
 ) -> None:
     del pipeline.api.days[DAYS[1]]
     pipeline.run(DAYS[0], DAYS[-1])
-    [text] = ticks.next()
+    [text] = tick()
     assert text.startswith(f"Failed: sales, {DAYS[0]}...{DAYS[-1]}\n")
     assert "raw_sales: 1 of 3 days failed" in text
     assert f"--partition {DAYS[1]}\n" in text
 
 
-def test_a_message_is_bounded_and_keeps_what_to_run(
-    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline
-) -> None:
+def test_a_message_is_bounded_and_keeps_what_to_run(tick: Tick, pipeline: Pipeline) -> None:
     pipeline.api.days.clear()
     pipeline.run("2022-08-09", "2022-09-08")
-    [text] = ticks.next()
-    assert len(json.loads(webhook.bodies[0])["text"]) <= 2000
+    [text] = tick()
+    assert len(text) <= 2000
     assert "raw_sales: 31 of 31 days failed" in text
     assert "--partition-range 2022-08-09...2022-09-08" in text
 
 
 def test_a_huge_error_in_one_line_is_cut_with_all_that_is_escaped(
-    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
+    webhook: WebhookServer, tick: Tick, instance: dg.DagsterInstance
 ) -> None:
     fail(instance, "\n".join(["&" * 10_000] * 10))
-    ticks.next()
+    tick()
     text = json.loads(webhook.bodies[0])["text"]
     assert len(text) <= 2000
     assert text.endswith("&amp;\n```")
 
 
 def test_no_character_that_a_service_may_refuse_is_posted(
-    ticks: Ticks, instance: dg.DagsterInstance
+    tick: Tick, instance: dg.DagsterInstance
 ) -> None:
     fail(instance, "\x1b[31mno\x00thing\ud800\tin a 🚕")
-    [text] = ticks.next()
+    [text] = tick()
     assert "ValueError: \ufffd[31mno\ufffdthing\ufffd\tin a 🚕" in text
 
 
 def test_a_run_of_selected_assets_is_posted_with_their_names(
-    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
+    webhook: WebhookServer, tick: Tick, instance: dg.DagsterInstance
 ) -> None:
     @dg.asset(partitions_def=dg.DailyPartitionsDefinition(DAY))
     def lost() -> None:
@@ -128,54 +121,50 @@ def test_a_run_of_selected_assets_is_posted_with_their_names(
     job.execute_in_process(
         instance=instance, asset_selection=[lost.key], partition_key=DAY, raise_on_error=False
     )
-    [text] = ticks.next()
+    [text] = tick()
     assert text.startswith(f"Failed: lost, {DAY}\n")
     # Slack would call everybody, and end the block at a backtick.
     assert "ValueError: a &lt; b &amp; &lt;!channel&gt; 'c'" in webhook.bodies[0]
 
 
-def test_a_blocking_check_that_fails_is_posted(ticks: Ticks, pipeline: Pipeline) -> None:
+def test_a_blocking_check_that_fails_is_posted(tick: Tick, pipeline: Pipeline) -> None:
     pipeline.api.days[DAY] = [page(sale(client=""))]
     pipeline.run()
-    [text] = ticks.next()
+    [text] = tick()
     assert "rows_are_sales_of_the_day failed for 1 of 1 days" in text
     assert f"{DAY}: 1 row without client or product" in text
 
 
-def test_a_check_that_does_not_block_is_not_posted(ticks: Ticks, pipeline: Pipeline) -> None:
+def test_a_check_that_does_not_block_is_not_posted(tick: Tick, pipeline: Pipeline) -> None:
     assert not failed(pipeline.run())
     pipeline.api.days[DAY][1:] = [page(sale(price=3)), page(sale(price=4), sale(price=5))]
     assert [*failed(pipeline.run())] == ["raw_sales_pages_are_full"]
-    assert ticks.next() == []
+    assert tick() == []
 
 
-def test_a_run_whose_process_was_killed_is_posted(
-    ticks: Ticks, instance: dg.DagsterInstance
-) -> None:
+def test_a_run_whose_process_was_killed_is_posted(tick: Tick, instance: dg.DagsterInstance) -> None:
     # What the monitoring of the daemon does.
-    run = instance.create_run_for_job(breaks, run_config=config())
+    run = instance.create_run_for_job(breaks)
     instance.report_run_failed(run, "the worker is gone")
-    [text] = ticks.next()
+    [text] = tick()
     assert text.startswith("Failed: breaks\n")
     assert "the worker is gone" in text
 
 
-def test_a_run_that_dagster_starts_again_says_so(
-    ticks: Ticks, instance: dg.DagsterInstance
-) -> None:
+def test_a_run_that_dagster_starts_again_says_so(tick: Tick, instance: dg.DagsterInstance) -> None:
     instance.add_run_tags(fail(instance), {"dagster/will_retry": "true"})
-    assert "Dagster will retry it\n" in ticks.next()[0]
+    assert "Dagster will retry it\n" in tick()[0]
 
 
 def test_a_token_that_the_api_echoes_is_not_posted(
-    webhook: WebhookServer, ticks: Ticks, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    webhook: WebhookServer, tick: Tick, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = 'made-up-"word'  # noqa: S105
     pipeline.api.token = token
     monkeypatch.setenv("AUTH_TOKEN", token)
     pipeline.api.days[DAY] = [json.dumps([{"client": 1, "price": f"for {token} only"}]).encode()]
     pipeline.run()
-    ticks.next()
+    tick()
     [body] = webhook.bodies
     assert "for *** only" in body
     assert "made-up" not in body
@@ -183,24 +172,24 @@ def test_a_token_that_the_api_echoes_is_not_posted(
 
 @pytest.mark.parametrize("status", [429, 500])
 def test_a_webhook_that_fails_for_a_moment_is_asked_again(
-    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance, status: int
+    webhook: WebhookServer, tick: Tick, instance: dg.DagsterInstance, status: int
 ) -> None:
     webhook.statuses.append(status)
     fail(instance)
-    assert len(ticks.next()) == 1
+    assert len(tick()) == 1
     assert webhook.posts == 2
 
 
 def test_an_alert_that_does_not_get_through_is_posted_by_a_later_tick_and_only_once(
-    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance
+    webhook: WebhookServer, tick: Tick, instance: dg.DagsterInstance
 ) -> None:
     first, second = fail(instance), fail(instance)
-    ticks.next()
+    tick()
     webhook.statuses.extend([500] * 3)
     with pytest.raises(AlertError, match=f"run {second} failed.*HTTP 500.*; each tick tries again"):
-        ticks.next()
-    ticks.next()
-    ticks.next()
+        tick()
+    tick()
+    tick()
     assert [first in text for text in webhook.texts] == [True, False]
     assert second in webhook.texts[1]
 
@@ -209,12 +198,12 @@ def test_an_alert_that_does_not_get_through_is_posted_by_a_later_tick_and_only_o
     ("status", "says"), [(404, "HTTP 404"), (302, "HTTP 302, but redirects are not followed")]
 )
 def test_a_webhook_that_refuses_fails_the_tick_at_once(
-    webhook: WebhookServer, ticks: Ticks, instance: dg.DagsterInstance, status: int, says: str
+    webhook: WebhookServer, tick: Tick, instance: dg.DagsterInstance, status: int, says: str
 ) -> None:
     webhook.statuses.append(status)
     fail(instance)
     with pytest.raises(AlertError, match=says):
-        ticks.next()
+        tick()
     assert webhook.posts == 1
 
 
@@ -225,13 +214,13 @@ def test_the_address_is_in_no_error_and_no_log(
     caplog.set_level(logging.DEBUG)
     with ExitStack() as stack:
         webhook = stack.enter_context(WebhookServer())
-        ticks = Ticks(webhook, instance)
+        tick = daemon(webhook, instance)
         fail(instance)
         webhook.statuses.append(403)
         if not reachable:
             stack.close()
         with pytest.raises(AlertError) as raised:
-            ticks.next()
+            tick()
     # With all that led to it, as Dagster keeps it.
     shown = str(raised.getrepr(chain=True)) + caplog.text + repr(Webhook(webhook.url))
     assert "could not be posted to SALES_ALERT_URL" in shown

@@ -1,23 +1,19 @@
 """Redis and workers as processes of this machine, and runs that wait to be released."""
 
 import os
-import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
-import pytest
 import redis
 import yaml
-from dagster._core.launcher import LaunchRunContext, WorkerStatus
+from dagster._core.launcher import LaunchRunContext
 from dagster._core.test_utils import create_run_for_test
 
 from sales_assets.instance import heartbeat
 from sales_assets.instance.celery_launcher import BACKFILLS, RUNS, WorkersRunLauncher
-from sales_assets.instance.heartbeat import latest
 from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.programs import Program, free_port, wait_for
 
@@ -87,18 +83,6 @@ def _redis_command(directory: Path) -> list[str]:
     return [str(directory) if word == "/data" else word for word in words]
 
 
-@contextmanager
-def running_redis(directory: Path) -> Iterator[Redis]:
-    """Run a Redis server; skip where there is none."""
-    if not shutil.which("redis-server"):
-        pytest.skip("redis-server is not installed")
-    server = Redis(directory)
-    try:
-        yield server
-    finally:
-        server.kill()
-
-
 class Workers:
     """An instance whose runs go to workers."""
 
@@ -151,19 +135,17 @@ class Workers:
         assert isinstance(launcher, WorkersRunLauncher)
         return launcher
 
-    def wait_for_a_beat(self, run: dg.DagsterRun) -> None:
-        """Wait for a new heartbeat of a run."""
-        before = latest(self.instance, run.run_id)
-        wait_for("a heartbeat", lambda: latest(self.instance, run.run_id) != before)
-
-    def is_alive(self, run: dg.DagsterRun) -> bool:
-        """Look for a run as run monitoring does."""
-        health = self.launcher.check_run_worker_health(run)
-        return health.status == WorkerStatus.RUNNING
-
-    def release(self) -> None:
-        """Let all runs end."""
+    def release(self, *runs: dg.DagsterRun) -> None:
+        """Let all runs end, and wait until these have."""
         (self.home / "release").touch()
+        for run in runs:
+            self.wait_until(run, dg.DagsterRunStatus.SUCCESS)
+
+    def launch_and_wait(self) -> dg.DagsterRun:
+        """Launch a run, and wait until a worker has it."""
+        run = self.launch()
+        self.wait_until(run, dg.DagsterRunStatus.STARTED)
+        return run
 
     def status(self, run: dg.DagsterRun) -> dg.DagsterRunStatus:
         """Tell how a run stands."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
@@ -12,9 +11,6 @@ from sales_assets.instance.event_log import BATCH_SIZE_VARIABLE
 from sales_assets.instance.run_launcher import BACKFILLS_WAIT_VARIABLE
 from sales_assets_tests.helpers.dagster_dev import copy_home
 from sales_assets_tests.helpers.files import PROJECT
-
-if TYPE_CHECKING:  # They need the extra `deploy`.
-    from sales_assets_tests.helpers.workers import Redis, Workers
 
 
 @pytest.fixture
@@ -37,26 +33,3 @@ def deployed(
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({name: parts[name] for name in kept}))
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         yield instance
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator["Redis"]:
-    """A Redis server."""
-    from sales_assets_tests.helpers.workers import running_redis
-
-    (tmp_path / "redis").mkdir()
-    with running_redis(tmp_path / "redis") as running:
-        yield running
-
-
-@pytest.fixture
-def workers(redis: "Redis", tmp_path: Path) -> Iterator["Workers"]:
-    """An instance for workers, none of which was started yet."""
-    from sales_assets_tests.helpers.workers import Workers
-
-    (tmp_path / "home").mkdir()
-    running = Workers(tmp_path / "home", redis)
-    try:
-        yield running
-    finally:
-        running.stop()

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.launcher import WorkerStatus
 from dagster._core.test_utils import create_run_for_test
 
 from sales_assets.instance import heartbeat
 from sales_assets.instance.heartbeat import LOOKS_UNTIL_DEAD
 from sales_assets_tests.helpers.files import PROJECT
-from sales_assets_tests.helpers.programs import Program, wait_for
+from sales_assets_tests.helpers.heartbeats import is_alive, wait_for_a_beat
+from sales_assets_tests.helpers.programs import Program
 
 pytestmark = pytest.mark.slow
 
@@ -50,18 +50,6 @@ def hanging(shipped: dg.DagsterInstance, *before: str) -> Iterator[tuple[Program
         process.wait_until(lambda: "hangs" in process.log.read_text())
         [run] = shipped.get_runs()
         yield process, run
-
-
-def wait_for_a_beat(shipped: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Wait for a new heartbeat."""
-    before = heartbeat.latest(shipped, run.run_id)
-    wait_for("a heartbeat", lambda: heartbeat.latest(shipped, run.run_id) != before)
-
-
-def is_alive(shipped: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Look for a run as run monitoring does."""
-    health = shipped.run_launcher.check_run_worker_health(run)
-    return health.status == WorkerStatus.RUNNING
 
 
 UNSHARE = ("unshare", "--pid", "--fork", "--kill-child")

@@ -78,31 +78,18 @@ def test_a_run_that_found_no_database_is_started_again(
     assert will_retry(instance, lambda: statement(nobody)) == "true"
 
 
-@pytest.fixture
-def without_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client of object stores that tries once."""
+@pytest.mark.parametrize("status", [None, 429, 500, 503])
+def test_a_run_whose_object_store_was_away_or_refused_for_too_long_is_started_again(
+    shipped: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, status: int | None
+) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-
-
-@pytest.mark.usefixtures("without_patience")
-def test_a_run_whose_object_store_was_away_for_too_long_is_started_again(
-    shipped: dg.DagsterInstance,
-) -> None:
-    nobody = UPath("s3://bucket/day", endpoint_url=f"http://127.0.0.1:{free_port()}")
-    assert will_retry(shipped, lambda: nobody.write_bytes(b"")) == "true"
-
-
-@pytest.mark.usefixtures("without_patience")
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_run_whose_object_store_refused_for_too_long_is_started_again(
-    shipped: dg.DagsterInstance, status: int
-) -> None:
-    reply = b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status
-    with RawServer(always(reply)) as store:
-        day = UPath("s3://bucket/day", endpoint_url=store.url)
-        assert will_retry(shipped, day.read_bytes) == "true"
+    reply = b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % (status or 0)
+    with RawServer(always(reply)) as server:
+        url = server.url if status else f"http://127.0.0.1:{free_port()}"
+        store = UPath("s3://bucket/day", endpoint_url=url)
+        assert will_retry(shipped, store.read_bytes) == "true"
 
 
 def no_table() -> None:

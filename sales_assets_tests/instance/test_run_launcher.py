@@ -30,14 +30,14 @@ pytestmark = pytest.mark.slow
 class CodeServer(DagsterApiServicer):
     """A code server that does nothing but respond."""
 
-    def GetServerId(self, request: Any, context: Any) -> Any:
+    def GetServerId(self, *_: Any) -> Any:
         """Respond."""
         return dagster_api_pb2.GetServerIdReply(server_id="one")
 
 
 def looks(instance: dg.DagsterInstance, **address: Any) -> int:
     """Count the looks until a run is dead that beat once, launched by a server at an address."""
-    tags = {GRPC_INFO_TAG: json.dumps({"host": "localhost", **address})} if address else {}
+    tags = {GRPC_INFO_TAG: json.dumps({"host": "localhost", **address})}
     run = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED, tags=tags)
     heartbeat.beat(instance, run.run_id)
     for look in range(1000):
@@ -54,12 +54,6 @@ def test_a_run_is_not_dead_before_the_daemon_has_looked_for_its_code_location_ag
     # Otherwise it is not started again (tried: dagster dev killed and started on a busy machine).
     patience = shipped.run_monitoring_poll_interval_seconds * (LOOKS_AT_NO_SOCKET - 1)
     assert RELOAD_WORKSPACE_INTERVAL < patience <= 90
-
-
-def test_a_run_that_no_code_server_has_launched_is_dead_after_some_looks(
-    shipped: dg.DagsterInstance,
-) -> None:
-    assert looks(shipped) == LOOKS_UNTIL_DEAD
 
 
 def test_a_code_server_is_not_believed_that_a_silent_run_is_alive(

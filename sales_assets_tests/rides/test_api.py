@@ -67,9 +67,13 @@ def test_an_answer_without_a_ride_is_handed_over_and_not_asked_for_again(
 def test_after_no_ride_the_pause_is_the_backoff_or_what_the_server_says_up_to_a_cap(
     api: ScriptedApi, rides_api: RidesApi, answer: Answer, seconds: float
 ) -> None:
+    def pause(seconds: float) -> bool:
+        pauses.append(seconds)
+        return True
+
     pauses: list[float] = []
     api.script.append(answer)
-    assert len(list(rides_api.rides(1, polls=2, pause=pauses.append))) == 2
+    assert len(list(rides_api.rides(1, pause=pause))) == 1
     assert pauses == [seconds]
 
 

@@ -4,7 +4,6 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -18,9 +17,7 @@ from sales_assets.rides.errors import (
     RidesDatabaseError,
     UnstorableRideError,
 )
-from sales_assets.storage.replace import work
 from sales_assets_tests.helpers.commands import processes
-from sales_assets_tests.helpers.programs import wait_for
 from sales_assets_tests.helpers.rides_file import (
     OLD_TABLES,
     STATISTICS,
@@ -117,31 +114,6 @@ def test_a_lock_that_is_held_is_named_and_the_ride_can_be_stored_later(place: st
                 store.store(ride_answer())
             other.exec_driver_sql("ROLLBACK")
         assert store.store(ride_answer())
-
-
-@pytest.mark.slow
-def test_a_connection_that_was_cut_is_made_anew(postgres: str) -> None:
-    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-    with RidesDatabase(path=postgres).open() as store:
-        store.store(ride_answer("r1"))
-        sql(postgres, cut)
-        assert store.store(ride_answer("r2"))
-    assert stored(postgres) == {"r1", "r2"}
-
-
-def test_a_wait_for_another_process_of_ours_is_said(
-    store: RidesStore,
-    path: Path,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(work, "_SECONDS_IN_SILENCE", 0)
-    with ThreadPoolExecutor() as pool:
-        with work.locked(path.parent):
-            storing = pool.submit(store.store, ride_answer())
-            wait_for("the warning", lambda: caplog.messages)
-        assert storing.result()
-    assert f"waiting for the lock on {path.parent}, held by another process" in caplog.text
 
 
 @pytest.mark.parametrize(
