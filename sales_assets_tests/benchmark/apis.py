@@ -28,7 +28,6 @@ def server(latency: float = 0) -> Iterator[str]:
 
 
 def serve(port: int, latency: float) -> None:
-    """Be that server, which makes each page once."""
     faults = Faults([Fault(delay=latency)])
     api = SampleApi(TOKEN, functools.cache(sample_page), port, faults)
     print(api.url, flush=True)  # noqa: T201 - for the process that waits for it

@@ -27,7 +27,6 @@ class Comparison(NamedTuple):
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """Measure the seconds that something takes."""
     started = time.perf_counter()
     action()
     return time.perf_counter() - started

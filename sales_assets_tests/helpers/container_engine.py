@@ -26,7 +26,6 @@ BASES = {
 
 
 def docker(*arguments: str | Path, seconds: float = 120, check: bool = True) -> str:
-    """Run `docker ...`; give what it prints."""
     return subprocess.run(  # noqa: S603 - our own command
         ["docker", *arguments],  # noqa: S607
         check=check,

@@ -72,7 +72,6 @@ def read(document: str) -> str:
 
 
 def blocks(document: str) -> list[Block]:
-    """List the fenced blocks of a document."""
     text = read(document)
     found: list[Block] = []
     for match in _BLOCK.finditer(text):
@@ -132,7 +131,6 @@ def _step(number: int, block: Block) -> str:
 
 
 def written(document: str) -> str:
-    """Give a document with the parts that code writes as they should be."""
     return _PART.sub(lambda part: part[1] + _part(part[2]) + part[3], read(document))
 
 
@@ -143,7 +141,6 @@ def _part(name: str) -> str:
 
 
 def _rooms() -> str:
-    """A table of all modules, each with the first sentence of its docstring."""
     lines = ["| module | idea |\n", "| --- | --- |\n"]
     for file in sorted(PACKAGE.rglob("*.py"))[1:]:
         docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
@@ -161,7 +158,6 @@ def _layers() -> str:
 
 
 def _errors() -> str:
-    """The tree of all exceptions, each with the first sentence of its docstring."""
     for module in pkgutil.walk_packages(sales_assets.__path__, "sales_assets."):
         if not module.name.endswith(OF_THE_IMAGE):
             importlib.import_module(module.name)

@@ -12,7 +12,6 @@ from sales_assets_tests.helpers.raw_server import RawServer, Speak
 
 @contextmanager
 def client_of(address: str, auth: TokenAuth | None = None, **changes: Any) -> Iterator[HttpClient]:
-    """Give a client that hardly waits."""
     limits = Limits(
         read_timeout=5,
         request_timeout=10,
@@ -42,7 +41,6 @@ def asked(
 
 
 def got(client: HttpClient, path: str = "/", deadline: float = float("inf")) -> HttpAnswer:
-    """Ask once with a client."""
     return Question(client, path, {}, as_it_is, deadline).result()
 
 

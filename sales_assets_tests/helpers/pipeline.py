@@ -24,7 +24,6 @@ _NOTHING_TO_COMPARE = re.compile("no earlier .*day to compare with")
 
 
 def evaluations_of(result: dg.ExecuteInProcessResult) -> Evaluations:
-    """Sort what the checks of a run have found."""
     found: Evaluations = {}
     for one in result.get_asset_check_evaluations():
         name = f"{one.asset_key.to_user_string()}_{one.check_name}"
@@ -49,7 +48,6 @@ def resources_of(feed: Feed, base: Path, url: str, **fields: Any) -> dict[str, A
 
 
 def sales_layers(base: Path) -> list[Layer]:
-    """Give both layers of a storage."""
     return layers_of(FEED, storage_of([FEED], str(base)))
 
 

@@ -68,12 +68,10 @@ def _living() -> dict[int, tuple[int, int]]:
 
 
 def children(parent: int) -> list[int]:
-    """Find the processes that a process has started."""
     return sorted(pid for pid, (its_parent, _) in _living().items() if its_parent == parent)
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process has not ended yet."""
     return pid in _living()
 
 
@@ -143,7 +141,6 @@ class Program(subprocess.Popen[bytes]):
 
 
 def free_port() -> int:
-    """Find a port of loopback that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

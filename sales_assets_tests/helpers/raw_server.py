@@ -58,7 +58,6 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
-    """Give a whole answer."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join([*lines, "", ""]).encode() + body
 

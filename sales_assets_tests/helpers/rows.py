@@ -14,7 +14,6 @@ def sale(**changes: Any) -> dict[str, Any]:
 
 
 def page(*sales: Any) -> bytes:
-    """Encode sales as the API does."""
     return json.dumps(sales).encode()
 
 

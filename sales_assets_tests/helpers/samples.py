@@ -105,7 +105,6 @@ class Story:
 
 
 def pages_of(day: str) -> list[bytes]:
-    """Give the pages that the embedded API has of a day."""
     date = datetime.date.fromisoformat(day)
     pages = (sample_page(date, number) for number in itertools.count(1))
     return [page for page in itertools.takewhile(bool, pages) if page]

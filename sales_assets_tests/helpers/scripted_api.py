@@ -136,5 +136,4 @@ def open_api(kind: type[Api], url: str, **fields: Any) -> Api:
 
 
 def open_sales_api(url: str, **fields: Any) -> SalesApi:
-    """Set the client of the sales API up."""
     return open_api(SalesApi, url, **fields)

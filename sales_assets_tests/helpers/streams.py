@@ -32,7 +32,6 @@ def typed(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def bodies_of(stream: Iterable[Page]) -> list[bytes]:
-    """Read all pages of a day; give their bytes."""
     return [page.body for page in stream]
 
 
@@ -44,13 +43,11 @@ def facts_of(stream: DayStream[Any]) -> Mapping[str, Any]:
 
 
 def days_of(result: object) -> dict[str, DayStream[Any]]:
-    """Give what an asset function returned its type."""
     assert isinstance(result, dict)
     return result
 
 
 def judging(schema: RowSchema = SALE, max_rejected_rows: int = 0) -> Judgement:
-    """Give a judgement of a day that has not begun."""
     return Judgement(schema, DAY, "stg_sales", max_rejected_rows)
 
 

@@ -132,7 +132,6 @@ def judge_days(
     instance: dg.DagsterInstance | None = None,
     last: str = LAST,
 ) -> dg.ExecuteInProcessResult:
-    """Make the days and check them."""
     return dg.materialize(
         [things, check],
         resources=PAGES,
@@ -148,5 +147,4 @@ def check_days(instance: dg.DagsterInstance) -> list[Any]:
 
 
 def is_evaluation(event: Any) -> bool:
-    """Tell whether an event says what a check has found."""
     return bool(event.dagster_event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION)

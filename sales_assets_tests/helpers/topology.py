@@ -183,6 +183,5 @@ def running_topology(directory: Path, **variables: str) -> Iterator[Topology]:
 
 
 def word() -> str:
-    """Make a secret up."""
     # Letters alone: nothing in it can be taken for a port that is replaced.
     return "".join(choice(string.ascii_letters) for _ in range(24))

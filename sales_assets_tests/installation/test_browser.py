@@ -54,14 +54,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def webhook() -> Iterator[WebhookServer]:
-    """Where alerts are posted."""
     with WebhookServer() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def dev(days: list[str], home: Path, webhook: WebhookServer) -> Iterator[DagsterUi]:
-    """A server with a fresh DAGSTER_HOME."""
     with SampleApi() as api:
         settings = {"SALES_START_DATE": days[0], "SALES_ALERT_URL": webhook.url}
         with dagster_dev(settings_of(home, api, **settings)) as server:
@@ -144,7 +142,6 @@ def backfill(
 
 @pytest.fixture
 def complete(page: Page, stored: list[str], backfill: str) -> None:
-    """All days are materialized."""
     page.goto(backfill)
     expect(page.get_by_text("100% completed")).to_have_count(2)
 

@@ -28,34 +28,29 @@ from sales_assets_tests.helpers.webhook_server import WebhookServer
 
 @pytest.fixture(scope="module")
 def sample() -> Iterator[SampleApi]:
-    """The API that everything here talks to."""
     with SampleApi() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def webhook() -> Iterator[WebhookServer]:
-    """Where failed runs are told of."""
     with WebhookServer() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The DAGSTER_HOME."""
     return tmp_path_factory.mktemp("dagster_home")
 
 
 @pytest.fixture(scope="module")
 def settings(home: Path, sample: SampleApi, webhook: WebhookServer) -> dict[str, str]:
-    """The environment of every process here."""
     more = {"SALES_ALERT_URL": webhook.url, "FRESHNESS_DAEMON_INTERVAL_SECONDS": "2"}
     return settings_of(home, sample, **more)
 
 
 @pytest.fixture(scope="module")
 def dev(settings: dict[str, str]) -> Iterator[DagsterUi]:
-    """A server of this project's workspace.yaml."""
     with dagster_dev(settings) as server:
         yield server
 
@@ -132,8 +127,6 @@ def test_dagster_job_backfill_works(dev: DagsterUi, home: Path, settings: dict[s
 
 
 def wait_for_status(ui: DagsterUi, status: str, **filters: Any) -> str:
-    """Wait for a run that stands so; give its id."""
-
     def found() -> list[str]:
         return [run["runId"] for run in ui.runs(**filters) if run["status"] == status]
 

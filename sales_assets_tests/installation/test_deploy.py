@@ -99,6 +99,19 @@ def test_backfills_leave_slots_to_other_runs_here_and_on_kubernetes() -> None:
     assert queue["tagConcurrencyLimits"] == runs["tag_concurrency_limits"]
 
 
+def test_dead_and_failed_runs_and_launches_are_dealt_with_as_in_a_local_instance() -> None:
+    here, there = load("dagster_home/dagster.yaml"), load("deploy/dagster.yaml")
+    for part in ("run_launcher", "run_queue", "run_retries"):
+        assert there[part] == here[part]
+    for one in (here, there):
+        assert one["run_monitoring"]["enabled"]
+        assert one["run_monitoring"]["poll_interval_seconds"] <= 5
+    helm = load("deploy/helm-values.yaml")["dagsterDaemon"]["runRetries"]
+    assert helm["maxRetries"] == here["run_retries"]["max_retries"]
+    on_errors = here["run_retries"]["retry_on_asset_or_op_failure"]
+    assert helm["retryOnAssetOrOpFailure"] == on_errors
+
+
 @pytest.mark.parametrize("home", ["dagster_home", "deploy"])
 def test_the_pool_of_the_api_has_a_limit_that_a_killed_run_cannot_use_up(home: str) -> None:
     # With granularity op, a killed run keeps its slot until a daemon frees it.
@@ -122,23 +135,6 @@ def test_every_setting_and_secret_reaches_the_workers() -> None:
         given = WORKERS[name]["environment"].keys()
         assert of_runs - given == {"DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"}
         assert given >= {"DAGSTER_HOME", "DAGSTER_CELERY_BROKER", "LOGS_BUCKET"}
-
-
-def test_a_failed_run_is_not_started_again_wherever_it_runs() -> None:
-    here = load("dagster_home/dagster.yaml")["run_retries"]
-    assert load("deploy/dagster.yaml")["run_retries"] == here
-    there = load("deploy/helm-values.yaml")["dagsterDaemon"]["runRetries"]
-    assert there["maxRetries"] == here["max_retries"]
-    assert there["retryOnAssetOrOpFailure"] == here["retry_on_asset_or_op_failure"]
-
-
-def test_dead_runs_are_found_and_launches_wait_as_in_a_local_instance() -> None:
-    here, there = load("dagster_home/dagster.yaml"), load("deploy/dagster.yaml")
-    for part in ("run_launcher", "run_queue"):
-        assert there[part] == here[part]
-    for one in (here, there):
-        assert one["run_monitoring"]["enabled"]
-        assert one["run_monitoring"]["poll_interval_seconds"] <= 5
 
 
 def test_a_backfill_waits_for_its_code_location_wherever_a_daemon_runs() -> None:

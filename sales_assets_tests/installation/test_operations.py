@@ -110,7 +110,6 @@ def test_the_password_of_the_database_changes(environment: dict[str, str], tmp_p
 
 
 def echo(connection: socket.socket) -> None:
-    """Answer with the request itself."""
     connection.sendall(answer(read_request(connection)))
 
 

@@ -21,11 +21,9 @@ CHECKED = ("sample-api", "webserver", "daemon", "http-jobs")
 """The services with a health check."""
 CALM = days_from("2023-01-01")
 STORMY = days_from("2023-03-01")
-DARK, AWAY = days_from("2023-06-01"), days_from("2023-08-01")
 SCHEDULED = "2023-05-01"
-# A page of each of the first two runs is held until the client gives it up, which takes 30 s.
-HELD = (STORMY[0], STORMY[10], DARK[0], DARK[10])
-FAULTS = [{"date": day, "page": 1, "delay": 60, "times": 1} for day in HELD]
+# A page of each of its first two runs is held until the client gives it up, which takes 30 s.
+FAULTS = [{"date": day, "page": 1, "delay": 60, "times": 1} for day in (STORMY[0], STORMY[10])]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +60,6 @@ def most_at_once(runs: list[dict[str, Any]]) -> int:
 
 
 def stored(topology: Topology, days: list[str]) -> set[str]:
-    """The days that lie in the bucket as an Avro file."""
     objects = topology.objects()
     return {day for day in days if f"{BASE}/stg/sales/{day}/sales_{day}.avro" in objects}
 
@@ -130,27 +127,6 @@ def test_a_killed_run_is_started_again_by_a_daemon_that_was_killed_too(
     for asset in ("raw_sales", "stg_sales"):
         assert {*topology.ui.materializations(asset, STORMY)} == {*STORMY}
     assert most_at_once(list(runs.values())) == 2
-
-
-# It has to wait for several time limits of Dagster, one after the other.
-@pytest.mark.soak
-def test_backfills_survive_a_code_location_that_is_killed_with_its_runs(
-    topology: Topology,
-) -> None:
-    under_way = topology.backfill(DARK)
-
-    def started() -> bool:
-        return "STARTED" in {run["status"] for run in topology.ui.runs_of(under_way)}
-
-    wait_for("a run", started, 240)
-    topology.kill("code-location")
-    requested_meanwhile = topology.ui.backfill(AWAY)
-    topology.start("code-location")
-    for backfill, days in ((under_way, DARK), (requested_meanwhile, AWAY)):
-        topology.ui.wait_for_backfill(backfill)
-        assert stored(topology, days) == set(days)
-    statuses = {run["status"] for run in topology.ui.runs_of(under_way)}
-    assert statuses == {"SUCCESS", "FAILURE"}
 
 
 def test_the_ride_puller_keeps_its_database_on_the_volume(topology: Topology) -> None:

@@ -38,7 +38,6 @@ ALL = {**STYLES, "one page": ONE_PAGE}
 
 @pytest.fixture(params=ALL)
 def style(request: pytest.FixtureRequest) -> Style:
-    """Each style that an API can be declared to have."""
     return ALL[request.param]
 
 

@@ -35,7 +35,6 @@ TRACED = {*map(str, STORAGE.rglob("*.py")), shutil.__file__}
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    """An empty storage."""
     return tmp_path / "storage"
 
 
@@ -53,7 +52,6 @@ def states(api: ScriptedApi, base: Path) -> States:
 
 
 def part(files: dict[str, bytes], name: str) -> dict[str, bytes]:
-    """Pick the files of a layer, or of a day."""
     return {path: content for path, content in files.items() if path.startswith(name)}
 
 
@@ -202,7 +200,6 @@ def test_a_file_that_may_not_grow_fails_the_day_which_keeps_what_it_had(
 
 @pytest.fixture
 def small_base(api: ScriptedApi, small_disk: Path) -> Path:
-    """A storage on a small disk, with the old day."""
     api.days[DAY] = OLD
     materialize(small_disk / "storage", api.url)
     return small_disk / "storage"

@@ -48,7 +48,6 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def base() -> UPath:
-    """An empty prefix in a bucket."""
     path = UPath(f"s3://{BUCKET}/{uuid.uuid4()}")
     path.fs.invalidate_cache()
     return path
@@ -62,7 +61,6 @@ def materialize(api: ScriptedApi, dagster: Command, base: UPath) -> Command:
 
 
 def objects(base: UPath) -> dict[str, bytes]:
-    """All objects below a prefix, with their content."""
     base.fs.invalidate_cache()
     return tree(base)
 
@@ -97,7 +95,6 @@ def test_a_day_that_fails_keeps_what_it_had(
 
 @contextmanager
 def requests_of(base: UPath) -> Iterator[list[str]]:
-    """Note the methods of all requests."""
     asked: list[str] = []
     events = base.fs.s3.meta.events
 
