@@ -173,7 +173,7 @@ def unpacked(answer: HttpAnswer, body: bytes, most: int) -> HttpAnswer:
 
 def _inflated(body: bytes, most: int) -> bytes:
     """Decompress a body; stop just after `most` bytes."""
-    stream = zlib.decompressobj()
+    stream = zlib.decompressobj(zlib.MAX_WBITS | 32)  # With a header of zlib or gzip.
     try:
         whole = stream.decompress(body, most + 1)
     except zlib.error:

@@ -21,6 +21,7 @@ PACKED = {
     "several members": ("gzip", gzip.compress(BODY[:9]) + gzip.compress(BODY[9:])),
     "deflate": ("deflate", zlib.compress(BODY)),
     "deflate without a header": ("deflate", RAW_DEFLATE.compress(BODY) + RAW_DEFLATE.flush()),
+    "gzip as deflate": ("deflate", gzip.compress(BODY)),
     "twice": ("deflate, gzip", gzip.compress(zlib.compress(BODY))),
 }
 CODINGS = pytest.mark.parametrize(("coding", "packed"), PACKED.values(), ids=PACKED)
