@@ -32,9 +32,9 @@ MAX_ACCEPTED = 60
 """Maximum number of requests that run or wait."""
 
 _SECONDS_TO_KILL = 10
-_ORIGIN, _HOST, _ROOT = (
-    f"sales_assets/{name}" for name in ("http_origin", "http_host", "base_dir")
-)
+_ORIGIN = "sales_assets/http_origin"
+_HOST = "sales_assets/http_host"
+_ROOT = "sales_assets/base_dir"
 _PROCESSES = multiprocessing.get_context("forkserver")
 
 _log = logging.getLogger(__name__)
@@ -68,9 +68,8 @@ class Runs:
         """
         order = _Order(self._instance.get_ref(), str(uuid.uuid4()), asset, day, origin)
         if len(self._accepted) >= MAX_ACCEPTED:
-            raise ServiceUnavailable(
-                f"{MAX_ACCEPTED} requests are already waiting: try again later"
-            )
+            message = f"{MAX_ACCEPTED} requests are already waiting: try again later"
+            raise ServiceUnavailable(message)
         with locked_day(day):
             try:
                 turn = self._turns.submit(self._run, order)
@@ -102,10 +101,8 @@ class Runs:
 
     def mark_what_was_left(self) -> None:
         """Mark runs as failed that were killed together with their server on this host."""
-        tags = {_HOST: socket.gethostname()}
-        for run in self._instance.get_runs(
-            dg.RunsFilter(tags=tags, statuses=NOT_FINISHED_STATUSES)
-        ):
+        ours = dg.RunsFilter(tags={_HOST: socket.gethostname()}, statuses=NOT_FINISHED_STATUSES)
+        for run in self._instance.get_runs(ours):
             if run.parent_run_id:  # Started again in Dagster, with the tags of ours.
                 continue
             day = StoredDay(Path(run.tags[_ROOT]), run.tags["dagster/partition"])
@@ -178,17 +175,14 @@ def _end_with(server: Connection, order: _Order) -> None:
 
 def _execute(order: _Order) -> Answer:
     day, root = order.day.day, str(order.day.root)
+    job = defs_for(root).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.from_ref(order.instance) as instance:
-        result = (
-            defs_for(root)
-            .resolve_implicit_global_asset_job_def()
-            .execute_in_process(
-                instance=instance,
-                partition_key=day,
-                asset_selection=[dg.AssetKey(order.asset)],
-                run_id=order.run_id,
-                tags={_ORIGIN: order.origin, _HOST: socket.gethostname(), _ROOT: root},
-            )
+        result = job.execute_in_process(
+            instance=instance,
+            partition_key=day,
+            asset_selection=[dg.AssetKey(order.asset)],
+            run_id=order.run_id,
+            tags={_ORIGIN: order.origin, _HOST: socket.gethostname(), _ROOT: root},
         )
     refuse_strangers(order.day)
     [event] = result.asset_materializations_for_node(order.asset)

@@ -84,8 +84,7 @@ def http_jobs(
     from sales_assets.http_jobs.runs import MAX_ACCEPTED, Runs, log_to_stderr
 
     base = location(BASE_DIR)
-    if isinstance(base, Path):
-        roots = (base, *roots)
+    roots += (base,) if isinstance(base, Path) else ()
     if not roots:
         raise click.UsageError(f"BASE_DIR {base} is not a local path: set SALES_HTTP_ROOTS")
     log_to_stderr()

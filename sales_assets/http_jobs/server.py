@@ -34,17 +34,13 @@ WSGIApp = Callable[[Any, Any], Iterable[bytes]]
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open a port, any free one for 0.
-
-    Raises:
-        OSError: The host is unknown, or the port taken.
-    """
+    """Open a port, any free one for 0; raises `OSError` if that is not possible."""
     family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listening = socket.create_server(address[:2], family=family)
     # Connections inherit this: one whose client does not take its response is closed.
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        milliseconds = 1000 * SECONDS_TO_ARRIVE
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(milliseconds))
+        milliseconds = int(1000 * SECONDS_TO_ARRIVE)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
     return listening
 
 
@@ -113,10 +109,7 @@ def _log_in_a_line(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
 
 
 def _bounded(app: WSGIApp, threads: int) -> Any:
-    """Make an ASGI application that hands `app` requests with complete bodies.
-
-    If a body is too long, `app` gets its beginning, and must refuse it.
-    """
+    """Hand `app` requests with complete bodies, or with the beginning of one that is too long."""
     wsgi: Any = WSGIMiddleware(app, workers=threads)
 
     async def asgi(scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -154,7 +147,7 @@ async def _drain(receive: ASGIReceiveCallable) -> None:
 
 
 async def _body(receive: ASGIReceiveCallable) -> bytes | None:
-    """Read a body, or as much as shows that it is too long; None if the client is gone."""
+    """Read a body, up to the chunk that makes it too long; None if the client is gone."""
     body, more = b"", True
     while more and len(body) <= MAX_BODY:
         message = await receive()

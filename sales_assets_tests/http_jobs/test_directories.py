@@ -12,9 +12,10 @@ from sales_assets_tests.helpers.rows import DAY
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """An allowed root, beside a directory that is not allowed."""
+    """An allowed root, beside a directory that is not allowed, and with an odd one."""
     (tmp_path / "outside" / "raw" / "sales" / DAY).mkdir(parents=True)
-    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "odd\x1b").mkdir(parents=True)
+    (tmp_path / "root" / "link to odd").symlink_to(tmp_path / "root" / "odd\x1b")
     return tmp_path / "root"
 
 
@@ -41,6 +42,7 @@ def test_directories_stand_for_a_day_below_a_root(root: Path) -> None:
         (f"ROOT\0/raw/sales/{DAY}", "control character"),
         (f"ROOT/a\u0085b/raw/sales/{DAY}", "control character"),
         (f"ROOT/a%0ab/raw/sales/{DAY}", "control character"),
+        (f"ROOT/link to odd/raw/sales/{DAY}", "control character"),
         (f"ROOT/a /raw/sales/{DAY}", "white space"),
         (f"ROOT/a\u00a0/raw/sales/{DAY}", "white space"),
         (f"ROOT/stg/sales/{DAY}", "form ROOT/raw/sales/YYYY-MM-DD"),
@@ -81,13 +83,6 @@ def test_a_symlink_out_is_refused(root: Path, link: str) -> None:
         of_raw(root, root / "a" / "raw" / "sales" / DAY)
 
 
-def test_a_symlink_to_a_root_that_no_storage_can_have_is_refused(root: Path) -> None:
-    (root / "b\x1b").mkdir()
-    (root / "a").symlink_to(root / "b\x1b")
-    with pytest.raises(BadRequest, match="control character"):
-        of_raw(root, root / "a" / "raw" / "sales" / DAY)
-
-
 @pytest.mark.parametrize("file", ["a", "a/raw", f"a/raw/sales/{DAY}", "a/.work", "a/stg"])
 def test_a_file_in_the_way_is_refused(root: Path, file: str) -> None:
     (root / file).parent.mkdir(parents=True, exist_ok=True)
@@ -117,29 +112,13 @@ def test_directories_that_do_not_agree_are_refused(root: Path, other: str) -> No
         stored_day(directories, [root])
 
 
-def locks_in(root: Path) -> list[Path]:
-    return [*(root / WORK).iterdir()]
-
-
 def test_a_day_is_locked_once_at_a_time_and_leaves_nothing(tmp_path: Path) -> None:
     day = StoredDay(tmp_path, DAY)
     with locked_day(day):
+        sweep(tmp_path / WORK)  # As any run does.
         with pytest.raises(Conflict, match=f"{DAY} below '{tmp_path}': try again"):
             locked_day(day).__enter__()
-        assert len(locks_in(tmp_path)) == 1
-    assert locks_in(tmp_path) == []
-    with locked_day(day):
-        pass
-
-
-def test_a_run_that_sweeps_up_leaves_a_locked_day_alone(tmp_path: Path) -> None:
-    with locked_day(StoredDay(tmp_path, DAY)):
-        [lock] = locks_in(tmp_path)
-        sweep(tmp_path / WORK)
-        assert locks_in(tmp_path) == [lock]
-    lock.mkdir()  # As a killed server would leave it.
-    sweep(tmp_path / WORK)
-    assert locks_in(tmp_path) == []
+    assert not any((tmp_path / WORK).iterdir())
 
 
 @pytest.mark.parametrize("name", ["file", "x" * 256])

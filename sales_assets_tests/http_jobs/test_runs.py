@@ -248,13 +248,11 @@ def test_a_fork_server_that_hangs_does_not_keep_the_server_from_ending(tmp_path:
         os.kill(fork_server, signal.SIGKILL)
 
 
-def test_a_fork_server_that_is_killed_is_started_again(tmp_path: Path) -> None:
-    with running_http_jobs(tmp_path, SALES_API_URL="sample") as jobs:
-        assert jobs.raw(DAYS[0]).status_code == 201
-        fork_server = jobs.fork_server()
-        os.kill(fork_server, signal.SIGKILL)
-        wait_for("its end", lambda: not is_alive(fork_server))
-        assert jobs.raw(DAYS[1]).status_code == 201
+def test_a_fork_server_that_is_killed_is_started_again(shared: HttpJobs) -> None:
+    fork_server = shared.fork_server()
+    os.kill(fork_server, signal.SIGKILL)
+    wait_for("its end", lambda: not is_alive(fork_server))
+    assert shared.raw(DAY).status_code == 201
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
