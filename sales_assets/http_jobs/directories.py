@@ -55,11 +55,7 @@ def stored_day(directories: Mapping[str, str], roots: Sequence[Path]) -> StoredD
 
 
 def refuse_strangers(day: StoredDay) -> None:
-    """Refuse symlinks, and anything else in the place of a directory that a run needs.
-
-    Raises:
-        BadRequest: There is one.
-    """
+    """Raise `BadRequest` for symlinks, and for what is in the way of a run's directories."""
     if os.path.realpath(day.root) != str(day.root):
         raise BadRequest(f"{day.root} is a symlink, or is reached through one")
     for used in (*(f"{layer}/{_NAME}/{day.day}" for layer in (*_LAYERS, QUARANTINE)), WORK):

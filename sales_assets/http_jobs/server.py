@@ -50,10 +50,10 @@ async def serve(
     """Serve until SIGTERM or Ctrl-C; a second signal ends the process at once.
 
     Args:
-        apps: The application of each open port.
+        apps: By their open ports.
         threads: Maximum number of concurrent requests per application.
-        close: Called when the signal arrives: makes the applications refuse further requests, and
-            returns once the others have their responses.
+        close: Makes the applications refuse further requests, and returns once the others have
+            their responses.
     """
     # Runs need some, too, however many connections are idle.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -166,14 +166,7 @@ def test_only_a_request_with_the_token_is_let_in_and_the_token_is_shown_nowhere(
     tmp_path: Path,
 ) -> None:
     with running_http_jobs(tmp_path, SALES_HTTP_TOKEN=TOKEN, SALES_API_URL="sample") as jobs:
-        for sent in (
-            "",
-            TOKEN,
-            f"Basic {TOKEN}",
-            "Bearer",
-            "Bearer other-words",
-            "Bearer \xc3\xa9",
-        ):
+        for sent in ("", TOKEN, f"Basic {TOKEN}", "Bearer", "Bearer other", "Bearer \xc3\xa9"):
             response = post_with(jobs, Authorization=sent)
             assert "SALES_HTTP_TOKEN" in message(response, 401)
             assert response.headers["WWW-Authenticate"] == "Bearer"

@@ -186,17 +186,13 @@ def test_many_halves_of_requests_keep_nobody_waiting(half: bytes) -> None:
         assert server.answers()
 
 
-def test_answers_that_a_client_does_not_take_keep_nobody_waiting_and_end_its_connection() -> None:
+def test_responses_that_a_client_does_not_take_keep_neither_others_nor_the_end_waiting() -> None:
     with small_server(seconds=1) as server:
         assert server.answers()
         before = server.open_files()
         server.connect(GET_LARGE * 100)
         assert server.answers()
         wait_for("the end of all connections", lambda: server.open_files() <= before)
-
-
-def test_a_client_that_does_not_take_its_response_does_not_keep_the_server_from_ending() -> None:
-    with small_server(seconds=1) as server:
         server.connect(GET_LARGE)
         assert server.answers()
         server.stop()

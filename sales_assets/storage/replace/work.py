@@ -60,11 +60,7 @@ def roots_below(base: Path) -> list[Path]:
 
 @contextmanager
 def place(root: Path, name: str = "") -> Iterator[Path]:
-    """Provide a locked directory below `root`, which is created if necessary.
-
-    Args:
-        root: A directory named `.work`.
-        name: An ID for the new one; a random one by default.
+    """Provide a locked directory below `root`, with the ID `name` or else a new one.
 
     Raises:
         BlockingIOError: Somebody else uses the name.
