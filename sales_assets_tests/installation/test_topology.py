@@ -22,6 +22,7 @@ CHECKED = ("sample-api", "webserver", "daemon", "http-jobs")
 CALM = days_from("2023-01-01")
 STORMY = days_from("2023-03-01")
 SCHEDULED = "2023-05-01"
+AWAY = days_from("2023-08-01")
 # A page of each of its first two runs is held until the client gives it up, which takes 30 s.
 FAULTS = [{"date": day, "page": 1, "delay": 60, "times": 1} for day in (STORMY[0], STORMY[10])]
 
@@ -127,6 +128,16 @@ def test_a_killed_run_is_started_again_by_a_daemon_that_was_killed_too(
     for asset in ("raw_sales", "stg_sales"):
         assert {*topology.ui.materializations(asset, STORMY)} == {*STORMY}
     assert most_at_once(list(runs.values())) == 2
+
+
+def test_a_backfill_that_is_requested_while_the_code_location_is_away_succeeds(
+    topology: Topology,
+) -> None:
+    topology.kill("code-location")
+    backfill = topology.ui.backfill(AWAY)
+    topology.start("code-location")
+    topology.ui.wait_for_backfill(backfill)
+    assert stored(topology, AWAY) == set(AWAY)
 
 
 def test_the_ride_puller_keeps_its_database_on_the_volume(topology: Topology) -> None:
