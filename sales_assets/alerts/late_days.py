@@ -38,18 +38,12 @@ def late_day_alerts(
 ) -> dg.SensorDefinition:
     """Make the sensor that posts a day once when it is late, and once more when it is stored.
 
+    The asset must have each day since `first_day` by the time that `due` returns for it;
+    `stored_days` returns which of some days an instance has recorded as stored.
+
     Like the schedule, it is off until you turn it on. A tick posts one alert, and the cursor moves
     only once that has been posted: however long the webhook or the daemon is down, a late day is
     reported unless it has been stored meanwhile.
-
-    Args:
-        webhook: Where to post.
-        asset_key: The asset that must have the day.
-        stored_days: Returns which of these days an instance has recorded as stored.
-        first_day: The first partition.
-        due: Returns when a day must be stored.
-        now: Returns the time.
-        name: The name of the sensor.
     """
     asset = asset_key.to_user_string()
 

@@ -32,11 +32,7 @@ class AlertError(dg.DagsterError):
 
 
 class Webhook:
-    """A webhook.
-
-    Args:
-        url: Its address.
-        seconds: The deadline of one attempt.
+    """A webhook, by its address; each attempt to post has a deadline in seconds.
 
     Raises:
         InvalidAddressError: The address is invalid; the error does not show it.
@@ -49,14 +45,10 @@ class Webhook:
         )
 
     def post(self, text: str, about: str) -> None:
-        """Post a text in up to three attempts, without following redirects.
-
-        Args:
-            text: In Slack's markup; see `escaped`.
-            about: What the alert is about, for the error.
+        """Post a text in Slack's markup in up to three attempts, without following redirects.
 
         Raises:
-            AlertError: All attempts failed; the error shows no part of the address.
+            AlertError: All attempts failed; it says what the alert is `about`, not the address.
         """
         deadline = time.monotonic() + _SECONDS
         with closing(HttpClient(self._address.value, None, self._limits)) as client:

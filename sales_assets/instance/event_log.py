@@ -44,10 +44,9 @@ _FILL = AssetCheckExecutionsTable.update().where(
 
 
 class BatchedSqliteEventLogStorage(BeatingEventLog, RetryingEventLog, SqliteEventLogStorage):
-    """Dagster's SQLite event log, written in batches.
+    """Dagster's SQLite event log; creating it turns batches on in this process and its children.
 
-    Creating it turns batches on in this process and its children, unless
-    `DAGSTER_EVENT_BATCH_SIZE` is set.
+    The variable `DAGSTER_EVENT_BATCH_SIZE` counts if it is set.
 
     A batch becomes visible all at once in each of its two databases: first in that of the run, then
     in that of all assets. A process killed between the two leaves a batch of events that the log of
@@ -146,15 +145,10 @@ def store_evaluations(
     connection: Connection,
     events: Sequence[tuple[EventLogEntry, int]],
 ) -> None:
-    """Store the results of checks: update the rows that were inserted when they were planned.
+    """Store evaluations, each with the id of its event, in the database of all assets.
 
-    Dagster does so with a statement for each evaluation, which is much of the cost of checking a
-    small day. If one was not planned, this leaves them all to Dagster.
-
-    Args:
-        storage: The event log.
-        connection: To its database of all assets.
-        events: Evaluations, each with the id of its event there.
+    Dagster updates the row of each planned evaluation by itself, which is much of the cost of
+    checking a small day. If one was not planned, this leaves them all to Dagster.
     """
     if not events:
         return

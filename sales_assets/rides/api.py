@@ -49,8 +49,8 @@ class RidesApi(HttpApi):
         Args:
             interval: Seconds between a response and the next call. After a response without a ride,
                 the pause is at least `backoff`, and what the server requests in `Retry-After`.
-            polls: Number of calls after which to end; no limit unless given.
-            seconds: Seconds after which no further call is made; no limit unless given.
+            polls: Number of calls after which to end.
+            seconds: Seconds after which no further call is made.
             pause: Waits for some seconds. If it returns true, no further call is made.
         """
         end = time.monotonic() + (math.inf if seconds is None else seconds)

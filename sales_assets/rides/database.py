@@ -26,11 +26,7 @@ _KNOWN = sa.select(rides.c.ride_uuid).where(rides.c.ride_uuid == sa.bindparam("r
 
 
 class RidesStore:
-    """The open database; of one thread. Each of its methods may raise `RidesDatabaseError`.
-
-    Attributes:
-        address: What names the database: the path of the file, or the address of the server.
-    """
+    """The open database; of one thread. Each of its methods may raise `RidesDatabaseError`."""
 
     def __init__(self, place: Place) -> None:
         self.address = place.address

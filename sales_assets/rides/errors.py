@@ -1,11 +1,7 @@
 """What can go wrong with the rides database, classified in one place by the code of the error.
 
-    RidesDatabaseError          the database cannot be used: stop
-      RidesDatabaseBusyError    not now, but perhaps later: wait and try again
-      UnstorableRideError       not with these values, but with others: skip the ride
-
-The text says what to do about it. The driver's error is not kept as a cause: its text is in ours,
-without secrets.
+The text of an error says what to do. The driver's error is not kept as a cause: its text is in
+ours, without secrets.
 """
 
 import sqlite3
@@ -19,15 +15,15 @@ from sales_assets.http.secrets import shown
 
 
 class RidesDatabaseError(dg.Failure):
-    """The rides database cannot be used; the text names it, the reason and what to do."""
+    """The rides database cannot be used: stop. The text names it, the reason and what to do."""
 
 
 class RidesDatabaseBusyError(RidesDatabaseError):
-    """The database is locked or unreachable, and may be usable later."""
+    """The database is locked or unreachable, and may be usable later: wait and try again."""
 
 
 class UnstorableRideError(RidesDatabaseError):
-    """The database cannot store these values."""
+    """The database cannot store these values: skip the ride."""
 
 
 _LOCKED = "another program is using it; wait for that program or stop it, and run again"

@@ -82,14 +82,10 @@ class SqliteFile(Place):
 
 
 def place_of(address: str, busy_timeout: float) -> Place:
-    """Return what an address names; nothing is opened yet.
-
-    Args:
-        address: The path of a file, or the address of a Postgres server.
-        busy_timeout: Seconds to wait while others use it.
+    """Return the file or the Postgres server that an address names; nothing is opened yet.
 
     Raises:
-        RidesDatabaseError: It is neither, or there is no driver for a server.
+        RidesDatabaseError: It names neither, or there is no driver for a server.
     """
     try:
         scheme = path_or_scheme(address, "RIDES_DB", _EXPECTED)

@@ -47,16 +47,11 @@ class Tally:
 
 
 def pull(
-    answers: Iterable[RideAnswer | HttpError],
-    store: Callable[[RideAnswer], bool],
-    tally: Tally,
+    answers: Iterable[RideAnswer | HttpError], store: Callable[[RideAnswer], bool], tally: Tally
 ) -> None:
-    """Store rides one by one, each before the next is requested; log what cannot be stored.
+    """Store rides one by one, each before the next is requested; tally all, log what is skipped.
 
-    Args:
-        answers: Of the rides API.
-        store: Writes a ride, and returns whether it is new.
-        tally: Is kept up to date.
+    `store` returns whether a ride is new.
     """
     for answer in answers:
         if isinstance(answer, HttpError):
@@ -124,16 +119,16 @@ def store_when_back(
     while True:
         try:
             new = rides.store(answer)
+            break
         except RidesDatabaseBusyError as error:
             if not waiting:
                 _log.warning("%s is waiting to be stored: %s", _name(answer), error)
             waiting = True
             pause(RETRY_PAUSE)
-            continue
-        if waiting:
-            _log.info("the rides database %s is available again", rides.address)
-        _log.info("%s %s", "new" if new else "updated", _name(answer))
-        return new
+    if waiting:
+        _log.info("the rides database %s is available again", rides.address)
+    _log.info("%s %s", "new" if new else "updated", _name(answer))
+    return new
 
 
 def _name(answer: RideAnswer) -> str:

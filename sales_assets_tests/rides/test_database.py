@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from multiprocessing.synchronize import Barrier
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from sales_assets.rides.errors import (
     RidesDatabaseError,
     UnstorableRideError,
 )
-from sales_assets_tests.helpers.commands import processes
+from sales_assets_tests.helpers.programs import all_succeed
 from sales_assets_tests.helpers.rides_file import (
     OLD_TABLES,
     STATISTICS,
@@ -74,30 +74,18 @@ def test_text_with_a_nul_is_refused_by_postgres(postgres: str) -> None:
     assert stored(postgres) == {"r1"}
 
 
-def store_many(place: str, name: str, count: int, barrier: Barrier) -> None:
-    """Be one of several processes that open one database and store rides at once."""
-    barrier.wait()
-    with RidesDatabase(path=place).open() as store:
-        for number in range(count):
-            store.store(ride_answer(f"{name} {number % (count - 1)}", driver=f"d{number % 7}"))
-            if number % 10 == 0:
-                store.compute_statistics()
-
-
 @pytest.mark.parametrize(("number", "count"), [(2, 60), (6, 2)], ids=["many rides", "new tables"])
 def test_processes_at_once_lose_nothing_and_count_nothing_twice(
     place: str, number: int, count: int
 ) -> None:
-    barrier = processes.Barrier(number)
-    started = [
-        processes.Process(target=store_many, args=(place, f"p{n}", count, barrier))
-        for n in range(number)
-    ]
-    for process in started:
-        process.start()
-    for process in started:
-        process.join(60)
-    assert [process.exitcode for process in started] == [0] * number
+    def store_many(name: int) -> None:
+        with RidesDatabase(path=place).open() as store:
+            for ride in range(count):
+                store.store(ride_answer(f"{name} {ride % (count - 1)}", driver=f"d{ride % 7}"))
+                if ride % 10 == 0:
+                    store.compute_statistics()
+
+    assert all_succeed(*(partial(store_many, name) for name in range(number)))
     assert len(stored(place)) == number * (count - 1)
     compute(place)
     assert by_hand(place) == sql(place, STATISTICS)

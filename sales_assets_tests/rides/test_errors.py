@@ -16,7 +16,7 @@ from sales_assets.rides.errors import (
     UnstorableRideError,
     explained,
 )
-from sales_assets_tests.helpers.commands import processes
+from sales_assets_tests.helpers.programs import in_child
 from sales_assets_tests.helpers.rides_file import sql, stored
 from sales_assets_tests.helpers.rows import ride_answer
 
@@ -61,40 +61,32 @@ def test_a_full_and_a_read_only_disk_are_named_and_keep_what_was_stored(small_di
     assert stored(path) == {"r1"}
 
 
-def run_in_a_process(work: Callable[[Path], None], path: Path) -> None:
-    """Run something with a database that a ride was stored in; it must not fail."""
-    store_at(path)
-    process = processes.Process(target=work, args=(path,))
-    process.start()
-    process.join(30)
-    assert process.exitcode == 0
-    assert stored(path) == {"r1"}
-
-
-def store_as_nobody(path: Path) -> None:
-    """Store a ride as a user who may only read what others own."""
-    os.setuid(65534)
-    with pytest.raises(RidesDatabaseError, match=r"readonly.*make the file.*writable"):
-        store_at(path)
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to become another user")
 def test_a_file_that_may_only_be_read_is_named() -> None:
+    def store_as_nobody() -> None:
+        os.setuid(65534)
+        with pytest.raises(RidesDatabaseError, match=r"readonly.*make the file.*writable"):
+            store_at(path)
+
     # Not below the directory of pytest, which no other user may enter.
     with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        run_in_a_process(store_as_nobody, Path(name) / "rides.db")
-
-
-def store_in_small_files(path: Path) -> None:
-    """Store a ride that is larger than a file may be."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-    with pytest.raises(RidesDatabaseError, match=f"{path} cannot be used"):
-        store_at(path, "x" * 300_000)
+        path = Path(name) / "rides.db"
+        path.parent.chmod(0o755)
+        store_at(path)
+        assert in_child(store_as_nobody) == 0
+        assert stored(path) == {"r1"}
 
 
 def test_a_file_that_may_not_grow_is_named_and_keeps_what_was_stored(tmp_path: Path) -> None:
-    run_in_a_process(store_in_small_files, tmp_path / "rides.db")
+    def store_too_much() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        with pytest.raises(RidesDatabaseError, match=f"{path} cannot be used"):
+            store_at(path, "x" * 300_000)
+
+    path = tmp_path / "rides.db"
+    store_at(path)
+    assert in_child(store_too_much) == 0
+    assert stored(path) == {"r1"}
 
 
 def test_a_file_that_lacks_a_column_is_named(store: RidesStore, path: Path) -> None:
