@@ -204,6 +204,7 @@ def _orders() -> str:
     return f"<!-- the file: sales_assets/orders.py -->\n```python\n{text}```\n"
 
 
+# What writes the parts that are no samples, by their names.
 PARTS: dict[str, Callable[[], str]] = {
     "rooms": _rooms,
     "orders": _orders,
@@ -212,7 +213,6 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": _settings,
     "checks": checks,
 }
-"""What writes the parts that are no samples, by their names."""
 
 
 if __name__ == "__main__":

@@ -116,10 +116,7 @@ def running_http_jobs(
     redirection: str = "",
     **variables: str,
 ) -> Iterator[HttpJobs]:
-    """Run the command with its storage and its Dagster home in `directory`, which may be shared.
-
-    `name` is that of its log; `redirection` is what a shell does to its streams, such as `2>&-`.
-    """
+    """Run the command with its storage and its Dagster home in `directory`, which may be shared."""
     (directory / "dagster_home").mkdir(exist_ok=True)
     (directory / "dagster_home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     with Program(
