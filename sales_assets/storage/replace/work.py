@@ -113,6 +113,7 @@ def left_below(base: Path) -> Iterator[Path]:
 def strangers_below(base: Path) -> Iterator[Path]:
     """Find entries that are not work directories where those are, below a storage."""
     for root in roots_below(base):
+        (root / WORK).is_dir()  # Raises an error if the root cannot be entered.
         yield from sorted({*root.iterdir()} - {*_places(root)})
 
 
