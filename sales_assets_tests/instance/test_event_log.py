@@ -19,9 +19,12 @@ from sales_assets_tests.helpers.files import PROJECT
 from sales_assets_tests.helpers.pipeline import range_tags
 from sales_assets_tests.helpers.programs import Program
 from sales_assets_tests.helpers.rides_file import connected, sql
+from sales_assets_tests.helpers.rows import DAY
 from sales_assets_tests.helpers.things import (
+    LAST,
     PAGES,
     STATUSES,
+    THINGS_DAYS,
     check_days,
     is_evaluation,
     things,
@@ -30,30 +33,15 @@ from sales_assets_tests.helpers.things import (
 
 pytestmark = pytest.mark.slow
 
-DAYS = dg.DailyPartitionsDefinition("2022-08-09", end_date="2022-09-08")
-FIRST, LAST, SPAN = "2022-08-09", "2022-08-13", 5
+SPAN = 5
 MATERIALIZED = "SELECT count(*) FROM event_logs WHERE dagster_event_type = 'ASSET_MATERIALIZATION'"
 MADE = ("create_timestamp", "migration_completed")
-ASSET = {"partitions_def": DAYS, "backfill_policy": dg.BackfillPolicy.single_run()}
 
 
-@dg.asset(**ASSET)  # type: ignore[call-overload, untyped-decorator]
-def first(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-    """Something with metadata."""
+@dg.asset(partitions_def=THINGS_DAYS, backfill_policy=dg.BackfillPolicy.single_run(), deps=[things])
+def failing(context: dg.AssetExecutionContext) -> None:
     context.log.info("a line of the log")
-    return dg.MaterializeResult(metadata={"rows": 3})
-
-
-@dg.asset(**ASSET, deps=[first])  # type: ignore[call-overload, untyped-decorator]
-def failing() -> None:
-    """Something that fails."""
     raise ValueError("no")
-
-
-@dg.asset_check(asset=first)
-def check() -> dg.AssetCheckResult:
-    """Something that is always right."""
-    return dg.AssetCheckResult(passed=True)
 
 
 def materialize(instance: dg.DagsterInstance, *things: Any, last: str = LAST) -> str:
@@ -62,7 +50,7 @@ def materialize(instance: dg.DagsterInstance, *things: Any, last: str = LAST) ->
         things,
         resources=PAGES,
         instance=instance,
-        tags=range_tags(FIRST, last),
+        tags=range_tags(DAY, last),
         raise_on_error=False,
     )
     return result.run_id
@@ -90,18 +78,14 @@ def stored(instance: dg.DagsterInstance, run_id: str) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("things", "last"),
-    [
-        ((first,), FIRST),
-        ((first, failing, check), LAST),
-        ((things, things_are_right), LAST),
-    ],
-    ids=["one day", "a failed range with a check", "a check of each day"],
+    ("made", "last"),
+    [((things,), DAY), ((things, failing, things_are_right), LAST)],
+    ids=["one day", "a failed range with a check"],
 )
 def test_the_tables_are_those_that_dagsters_own_class_writes_of_the_same_events(
-    things: tuple[Any, ...], last: str, shipped: dg.DagsterInstance, tmp_path: Path
+    made: tuple[Any, ...], last: str, shipped: dg.DagsterInstance, tmp_path: Path
 ) -> None:
-    run_id = materialize(shipped, *things, last=last)
+    run_id = materialize(shipped, *made, last=last)
     own = SqliteEventLogStorage(str(tmp_path / "own"))
     for event in shipped.all_logs(run_id):
         own.store_event(event)
@@ -135,7 +119,7 @@ def test_events_come_in_batches_unless_the_environment_says_otherwise(
 
 
 def test_a_batch_that_fails_leaves_nothing(shipped: dg.DagsterInstance) -> None:
-    run_id = materialize(shipped, first)
+    run_id = materialize(shipped, things)
     events = shipped.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     stranger: Any = SimpleNamespace(run_id=run_id)
     with pytest.raises(AttributeError):
@@ -169,7 +153,7 @@ with dg.DagsterInstance.get() as instance:
 @pytest.fixture
 def halted(shipped: dg.DagsterInstance, tmp_path: Path) -> Iterator[tuple[Program, str]]:
     """A process that has stored four of five events of a batch, and waits; and the run's id."""
-    run_id = materialize(shipped, first)
+    run_id = materialize(shipped, things)
     with Program(
         [sys.executable, "-c", STORE, run_id],
         tmp_path / "log",
@@ -186,14 +170,14 @@ def test_kill_9_in_the_middle_of_a_batch_leaves_nothing_of_it(
     process, run_id = halted
     process.kill()
     assert stored(shipped, run_id) == [SPAN, SPAN]
-    assert stored(shipped, materialize(shipped, first)) == [2 * SPAN, SPAN]
+    assert stored(shipped, materialize(shipped, things)) == [2 * SPAN, SPAN]
 
 
 def test_others_read_while_a_batch_is_written_and_see_it_as_a_whole(
     shipped: dg.DagsterInstance, halted: tuple[Program, str]
 ) -> None:
     process, run_id = halted
-    assert shipped.get_latest_materialization_event(dg.AssetKey("first"))
+    assert shipped.get_latest_materialization_event(things.key)
     assert stored(shipped, run_id) == [SPAN, SPAN]
     process.communicate()
     assert stored(shipped, run_id) == [2 * SPAN, 2 * SPAN]
@@ -208,10 +192,10 @@ def test_a_home_of_dagsters_default_works_on_and_back(
     for configuration in ("", ours, "telemetry: {enabled: false}\n"):
         (tmp_path / "dagster.yaml").write_text(configuration)
         with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
-            run_id = materialize(instance, first)
+            run_id = materialize(instance, things)
             kinds.append(type(instance.event_log_storage))
             totals.append(stored(instance, run_id)[0])
-            days = instance.get_materialized_partitions(dg.AssetKey("first"))
+            days = instance.get_materialized_partitions(things.key)
     default = SqliteEventLogStorage
     assert kinds == [default, BatchedSqliteEventLogStorage, default]
     assert totals == [SPAN, 2 * SPAN, 3 * SPAN]
