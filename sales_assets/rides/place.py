@@ -25,13 +25,7 @@ _SECRET = re.compile("pass(word|wd)|dsn|secret|token", re.IGNORECASE)
 
 @dataclass
 class Place:
-    """A database of a server.
-
-    Attributes:
-        address: What names the database, without a password.
-        engine: Connects to it.
-        begin: The statements that begin a transaction.
-    """
+    """A database of a server: its address without a password, and what begins a transaction."""
 
     address: str
     engine: sa.Engine

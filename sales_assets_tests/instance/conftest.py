@@ -27,9 +27,17 @@ def deployed(
     postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dg.DagsterInstance]:
     """An instance with the storage and the retries of the installation."""
+    pytest.importorskip("dagster_postgres")
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", postgres)
     parts = yaml.safe_load((PROJECT / "deploy/dagster.yaml").read_text("utf-8"))
     kept = ("run_storage", "event_log_storage", "schedule_storage", "run_retries", "telemetry")
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({name: parts[name] for name in kept}))
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         yield instance
+
+
+@pytest.fixture(params=["shipped", "deployed"], ids=["SQLite", "Postgres"])
+def either(request: pytest.FixtureRequest) -> dg.DagsterInstance:
+    """Each of the two."""
+    instance: dg.DagsterInstance = request.getfixturevalue(request.param)
+    return instance

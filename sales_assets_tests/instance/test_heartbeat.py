@@ -119,20 +119,16 @@ def test_a_run_goes_on_beating_once_its_database_is_back(shipped: dg.DagsterInst
         wait_for_a_beat(shipped, run)
 
 
-@pytest.mark.parametrize("name", ["shipped", "deployed"], ids=["SQLite", "Postgres"])
 def test_a_run_beats_until_it_ends_and_leaves_nothing(
-    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    either: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if name == "deployed":
-        pytest.importorskip("dagster_postgres")
     monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)
-    used: dg.DagsterInstance = request.getfixturevalue(name)
 
     @dg.asset
     def beating(context: dg.AssetExecutionContext) -> None:
-        wait_for_a_beat(used, context.run)
-        wait_for_a_beat(used, context.run)
+        wait_for_a_beat(either, context.run)
+        wait_for_a_beat(either, context.run)
 
-    result = dg.materialize([beating], instance=used)
+    result = dg.materialize([beating], instance=either)
     assert result.success
-    assert heartbeat.latest(used, result.run_id) == ""
+    assert heartbeat.latest(either, result.run_id) == ""
