@@ -6,7 +6,8 @@ import sqlalchemy
 
 pytest.importorskip("dagster_postgres")
 
-from sales_assets_tests.helpers.commands import Command
+from sales_assets.instance.postgres_storage import PooledPostgresRunStorage
+from sales_assets_tests.helpers.programs import in_child
 from sales_assets_tests.helpers.rides_file import sql
 from sales_assets_tests.helpers.things import (
     STATUSES,
@@ -55,24 +56,18 @@ def test_a_connection_that_the_server_has_closed_is_made_anew(
     assert len(deployed.get_runs()) == 1
 
 
-def test_a_process_that_forks_shares_no_connection_with_the_other(
-    postgres: str, python: Command
-) -> None:
-    code = f"""
-import os
-from sales_assets.instance.postgres_storage import PooledPostgresRunStorage
-storage = PooledPostgresRunStorage({postgres!r})
-def pid():
-    with storage.connect() as connection:
-        return connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
-before = pid()
-if os.fork() == 0:
-    os._exit(pid() == before)
-assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
-assert pid() == before
-"""
-    result = python("-c", code)
-    assert result.returncode == 0, result.stderr
+def test_a_process_that_forks_shares_no_connection_with_the_other(postgres: str) -> None:
+    def pid() -> object:
+        with storage.connect() as connection:
+            return connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+
+    def connect_anew() -> None:
+        assert pid() != before
+
+    storage = PooledPostgresRunStorage(postgres)
+    before = pid()
+    assert in_child(connect_anew) == 0
+    assert pid() == before
 
 
 def results(instance: dg.DagsterInstance) -> list[str]:
