@@ -179,10 +179,7 @@ def dagster_dev(environment: Mapping[str, str]) -> Iterator[DagsterUi]:
     server = DagsterUi(f"http://127.0.0.1:{port}")
 
     def loaded() -> bool:
-        try:
-            data = server.query("{ assetNodes { assetKey { path } groupName } }")
-        except requests.ConnectionError:
-            return False
+        data = server.query("{ assetNodes { assetKey { path } groupName } }")
         return len(data["assetNodes"]) >= len(ASSETS)
 
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
+import requests
+
 T = TypeVar("T")
 
 
@@ -119,11 +121,13 @@ class Program(subprocess.Popen[bytes]):
             )
 
     def wait_until(self, ready: Callable[[], object], seconds: float = 90) -> None:
-        """Wait until it is ready; fail with what it printed if it ends instead."""
+        """Wait until it is ready, and answers; fail with what it printed if it ends instead."""
 
         def is_ready() -> object:
             assert self.poll() is None, self.log.read_text()
-            return ready()
+            with suppress(requests.ConnectionError):
+                return ready()
+            return None
 
         wait_for(str(self.args), is_ready, seconds)
 

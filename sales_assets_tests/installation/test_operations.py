@@ -139,13 +139,7 @@ def test_the_proxy_asks_for_a_password_before_the_ui(tmp_path: Path) -> None:
                 url = f"https://127.0.0.1:{port}/runs"
                 return requests.get(url, verify=False, timeout=30, **more)  # noqa: S501
 
-            def up() -> bool:
-                try:
-                    return bool(asked().status_code)
-                except requests.ConnectionError:
-                    return False
-
-            nginx.wait_until(up)
+            nginx.wait_until(lambda: asked().status_code)
             assert asked().status_code == 401
             assert asked(auth=("alice", word())).status_code == 401
             shown = asked(auth=("alice", password), headers={"Upgrade": "websocket"})

@@ -32,13 +32,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedApi]:
 
 
 def order(number: str, placed_at: str, **changes: Any) -> dict[str, Any]:
-    return {
-        "order-id": number,
-        "placed_at": placed_at,
-        "state": "open",
-        "total-cents": 250,
-        **changes,
-    }
+    good = {"order-id": number, "placed_at": placed_at, "state": "open", "total-cents": 250}
+    return {**good, **changes}
 
 
 def test_a_day_of_orders_is_stored_checked_and_verified(

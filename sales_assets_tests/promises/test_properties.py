@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import json
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,7 @@ def encoded(rows: list[Any], ascii_only: bool) -> bytes:
 
 
 def is_text(value: Any) -> bool:
-    if not isinstance(value, str):
-        return False
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
 
 
 def is_sale(row: dict[str, Any]) -> bool:
