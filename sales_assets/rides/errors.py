@@ -1,7 +1,7 @@
 """What can go wrong with the rides database, classified in one place by the code of the error.
 
-The text of an error says what to do. The driver's error is not kept as a cause: its text is in
-ours, without secrets.
+A ride waits while the database is busy, and is skipped if it is unstorable; all else ends a run or
+the service. The driver's error is not kept as a cause: its text is in ours, without secrets.
 """
 
 import sqlite3
@@ -15,15 +15,15 @@ from sales_assets.http.secrets import shown
 
 
 class RidesDatabaseError(dg.Failure):
-    """The rides database cannot be used: stop. The text names it, the reason and what to do."""
+    """The rides database cannot be used; the text names it, the reason and what to do."""
 
 
 class RidesDatabaseBusyError(RidesDatabaseError):
-    """The database is locked or unreachable, and may be usable later: wait and try again."""
+    """The database is locked or unreachable, and may be usable later."""
 
 
 class UnstorableRideError(RidesDatabaseError):
-    """The database cannot store these values: skip the ride."""
+    """The database cannot store these values."""
 
 
 _LOCKED = "another program is using it; wait for that program or stop it, and run again"
