@@ -42,6 +42,9 @@ class _Embedded(HttpApi):
 class SampleSalesApi(_Embedded, SalesApi):
     """The sales API resource on invented sales."""
 
+    # It is in this process, where more requests at a time only take turns.
+    max_in_flight: int = Field(default=4, ge=1, description="Maximum concurrent requests of a run.")
+
 
 class SampleRidesApi(_Embedded, RidesApi):
     """The rides API resource on invented rides."""
