@@ -113,20 +113,21 @@ def _server(address: str, timeout: int) -> Place:
     try:
         # SQLAlchemy knows only one of the two schemes in use, and we have only one driver.
         url = sa.make_url(f"postgresql+psycopg2://{address.partition('://')[2]}")
-        theirs = " ".join(url.normalized_query.get("options", ()))
-        options = {
-            "connect_timeout": timeout,
-            "client_encoding": "UTF8",
-            "options": f"-c lock_timeout={timeout * 1000} {theirs}",
-        }
-        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=options)
     except (sa.exc.ArgumentError, ValueError):
         raise InvalidAddressError("RIDES_DB", None, _EXPECTED) from None
+    if "@" in f"{url.host}{url.database}" or any(map(_SECRET.search, url.query)):
+        raise InvalidAddressError("RIDES_DB", None, _EXPECTED)
+    theirs = " ".join(url.normalized_query.get("options", ()))
+    options = {
+        "connect_timeout": timeout,
+        "client_encoding": "UTF8",
+        "options": f"-c lock_timeout={timeout * 1000} {theirs}",
+    }
+    try:
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=options)
     except ModuleNotFoundError as error:
         raise RidesDatabaseError(
             f"RIDES_DB is a Postgres server, which requires the extra `deploy` ({error})"
         ) from error
-    if "@" in f"{url.host}{url.database}" or any(map(_SECRET.search, url.query)):
-        raise InvalidAddressError("RIDES_DB", None, _EXPECTED)
     shown = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
     return Place(shown, engine, ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED",))
