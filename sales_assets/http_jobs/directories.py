@@ -85,7 +85,7 @@ def locked_day(day: StoredDay) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(place(day.root / WORK, name))
-        except BlockingIOError:
+        except (BlockingIOError, FileNotFoundError):  # The last user has just deleted it.
             message = f"another request is writing {day}: try again when it has finished"
             raise Conflict(message) from None
         except (OSError, PublishError) as error:
