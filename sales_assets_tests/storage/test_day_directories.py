@@ -1,4 +1,4 @@
-"""Where the days of assets lie, and what is recorded of them."""
+"""Where the days of assets are stored, and what is recorded about them."""
 
 from pathlib import Path
 
